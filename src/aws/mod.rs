@@ -1,0 +1,91 @@
+//! AWS as this program uses it: clients, one function an API call, and errors
+//! in words. SDK types stay in here.
+
+pub mod ec2;
+mod errors;
+mod trace;
+
+use crate::{
+    error::Result,
+    identity::{self, Source},
+    output::Output,
+    settings::AwsSettings,
+};
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Identity {
+    /// The account, 12 digits.
+    pub account: String,
+    /// The user or role.
+    pub arn: String,
+}
+
+/// Clients for one region.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    ec2: aws_sdk_ec2::Client,
+    sts: aws_sdk_sts::Client,
+    /// The region that EC2 calls go to.
+    pub region: String,
+    /// Where the credentials came from.
+    pub source: Source,
+    config: aws_config::SdkConfig,
+    out: Output,
+}
+
+impl Aws {
+    /// Signs in.
+    pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Self> {
+        let sign_in = identity::sign_in(settings, out).await?;
+        Ok(Self::new(
+            sign_in.config,
+            sign_in.region,
+            sign_in.source,
+            out,
+        ))
+    }
+
+    /// The same identity in another region.
+    pub fn in_region(&self, region: &str) -> Self {
+        let config = self
+            .config
+            .to_builder()
+            .region(aws_config::Region::new(region.to_owned()))
+            .build();
+        Self::new(config, region.to_owned(), self.source.clone(), self.out)
+    }
+
+    fn new(config: aws_config::SdkConfig, region: String, source: Source, out: Output) -> Self {
+        let ec2 = aws_sdk_ec2::config::Builder::from(&config)
+            .interceptor(trace::Trace(out))
+            .build();
+        let sts = aws_sdk_sts::config::Builder::from(&config)
+            .interceptor(trace::Trace(out))
+            .build();
+        Self {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2),
+            sts: aws_sdk_sts::Client::from_conf(sts),
+            region,
+            source,
+            config,
+            out,
+        }
+    }
+
+    /// `sts:GetCallerIdentity`: it needs no permission.
+    pub async fn identity(&self) -> Result<Identity> {
+        let answer = self
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| {
+                errors::failure(&error, "cannot tell who is signed in", &self.region)
+            })?;
+        Ok(Identity {
+            account: answer.account.unwrap_or_default(),
+            arn: answer.arn.unwrap_or_default(),
+        })
+    }
+}

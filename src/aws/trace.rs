@@ -1,0 +1,69 @@
+//! `--verbose`: a line for each call. Names, times and ids alone: a request's
+//! body has the API key in it.
+
+use std::time::Instant;
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept,
+            context::{BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef},
+            dyn_dispatch_hint,
+        },
+        orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
+
+use crate::output::Output;
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct Trace(pub Output);
+
+#[derive(Debug)]
+struct Started(Instant);
+
+impl Storable for Started {
+    type Storer = StoreReplace<Self>;
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Trace {
+    fn name(&self) -> &'static str {
+        "Trace"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut layer = Layer::new("Trace");
+        layer.store_put(Started(Instant::now()));
+        cfg.push_layer(layer);
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let (service, operation) = cfg
+            .load::<Metadata>()
+            .map_or(("", ""), |m| (m.service(), m.name()));
+        let millis = cfg
+            .load::<Started>()
+            .map_or(0, |s| s.0.elapsed().as_millis());
+        let outcome = context
+            .response()
+            .map_or("no answer".to_owned(), |r| r.status().as_u16().to_string());
+        self.0
+            .trace(&format!("{service} {operation}: {outcome}, {millis} ms"));
+        Ok(())
+    }
+}

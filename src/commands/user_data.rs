@@ -1,0 +1,23 @@
+//! `user-data`: what a machine would be given.
+
+use crate::{
+    cli::UserDataArgs,
+    error::Result,
+    output::Output,
+    settings::{self, ApiSettings},
+    user_data::HIDDEN,
+};
+
+/// Prints preamble and script, before packing; the group's id is empty, since
+/// only a launch makes a group.
+pub fn run(args: &UserDataArgs, out: Output) -> Result<()> {
+    let key = if args.show_secrets {
+        ApiSettings::of(&args.boot.api)?.require_key()?
+    } else {
+        HIDDEN.to_owned()
+    };
+    let runner = settings::runner(&args.boot, &key)?;
+    let script = settings::script(&args.boot, out)?;
+    let group = settings::group_name(&args.boot)?;
+    out.bytes(&script.with_preamble(&runner.variables(&group, None, args.gpu)))
+}

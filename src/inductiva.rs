@@ -1,0 +1,308 @@
+//! The Inductiva API, in so far as a launcher needs it.
+//!
+//! Its server's source is not public: what is relied on is what the released
+//! Python client and task runner rely on, and other answers are survived.
+
+use std::time::Duration;
+
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    error::{Failure, Kind, Result, causes},
+    output::Output,
+    plan::VmTypeFacts,
+    settings::ApiSettings,
+    values::{GroupName, VmType},
+};
+
+/// The longest that one call may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest that connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A machine group on Inductiva's side.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Group {
+    /// Its id, an opaque text.
+    pub id: String,
+    /// registered, starting, started, terminated and others.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// The machines that have registered.
+    #[serde(default)]
+    pub machines: Vec<GroupMachine>,
+}
+
+impl Group {
+    /// Whether machines can join it. `started` is what the task runner itself
+    /// asks for; a new group may show the statuses before it for a while.
+    pub fn is_active(&self) -> bool {
+        matches!(
+            self.status.as_deref(),
+            Some("registered" | "starting" | "started")
+        )
+    }
+}
+
+/// A machine of a group on Inductiva's side.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GroupMachine {
+    /// What the machine calls itself: the EC2 instance id on ours.
+    #[serde(default)]
+    pub host_name: Option<String>,
+    /// When it left, none while it is there.
+    #[serde(default)]
+    pub terminated_at: Option<String>,
+}
+
+/// Why a call had no answer that can be used.
+#[derive(Clone, Debug)]
+pub enum ApiError {
+    /// 401 or 403.
+    KeyRefused(String),
+    /// No connection, no answer in time, or a 5xx.
+    OutOfReach(String),
+    /// Any other answer.
+    Unexpected(String),
+}
+
+impl ApiError {
+    /// What happened, for a message.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::KeyRefused(why) | Self::OutOfReach(why) | Self::Unexpected(why) => why,
+        }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::KeyRefused(why) => Self::new(Kind::NotSignedIn, format!("Inductiva refused the API key: {why}"))
+                .hint("get a new key at https://console.inductiva.ai/account and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key"),
+            ApiError::OutOfReach(why) => Self::failed(format!("Inductiva's API is out of reach: {why}"))
+                .hint("try again later; --api-url and INDUCTIVA_API_URL say where it is"),
+            ApiError::Unexpected(why) => Self::failed(format!("Inductiva's API refused the call: {why}")),
+        }
+    }
+}
+
+/// A client of the API, with a key.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: Url,
+    key: String,
+    out: Output,
+}
+
+impl Client {
+    /// A client for the API at `settings.url`; it connects with the first call.
+    pub fn new(settings: &ApiSettings, key: String, out: Output) -> Result<Self> {
+        let url = Url::parse(&settings.url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                Failure::usage(format!("{:?} is not the address of an API", settings.url))
+                    .hint("--api-url and INDUCTIVA_API_URL look like https://api.inductiva.ai")
+            })?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("inductiva-aws/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|error| Failure::failed(format!("cannot set up HTTPS: {}", causes(&error))))?;
+        Ok(Self {
+            http,
+            url,
+            key,
+            out,
+        })
+    }
+
+    /// `GET /compute/group/{name}`: the group of that name, active or not.
+    pub async fn group(&self, name: &GroupName) -> Result<Option<Group>, ApiError> {
+        let (status, body) = self
+            .call(
+                Method::GET,
+                self.address(&["compute", "group", name.as_str()]),
+                None,
+            )
+            .await?;
+        match status {
+            200 => parse(&body).map(Some),
+            404 => Ok(None),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// `POST /compute/group`: makes a group of machines that are not
+    /// Inductiva's own, and returns its id.
+    pub async fn create_group(
+        &self,
+        name: &GroupName,
+        vm_type: &VmType,
+        facts: &VmTypeFacts,
+        disk_gib: u32,
+    ) -> Result<String, ApiError> {
+        let mut group = json!({
+            "provider_id": "LOCAL",
+            "name": name.as_str(),
+            "machine_type": vm_type.as_str(),
+            "disk_size_gb": disk_gib,
+            "cpu_cores_logical": facts.vcpus,
+            "cpu_cores_physical": facts.cores,
+        });
+        if let Some(gpu) = &facts.gpu {
+            group["gpu_count"] = gpu.count.into();
+            group["gpu_name"] = gpu.name.clone().into();
+        }
+        let (mut status, mut body) = self
+            .call(
+                Method::POST,
+                self.address(&["compute", "group"]),
+                Some(&group),
+            )
+            .await?;
+        if status == 422 {
+            // Whether a LOCAL group may name a type is not documented.
+            if let Some(fields) = group.as_object_mut() {
+                fields.remove("machine_type");
+            }
+            (status, body) = self
+                .call(
+                    Method::POST,
+                    self.address(&["compute", "group"]),
+                    Some(&group),
+                )
+                .await?;
+        }
+        match status {
+            200 | 201 => parse::<Group>(&body).map(|group| group.id),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// `DELETE /compute/group?machine_group_id=…`. A group that is gone already
+    /// is as good.
+    pub async fn delete_group(&self, id: &str) -> Result<(), ApiError> {
+        let mut address = self.address(&["compute", "group"]);
+        address
+            .query_pairs_mut()
+            .append_pair("machine_group_id", id);
+        let (status, body) = self.call(Method::DELETE, address, None).await?;
+        match status {
+            200..=299 | 404 => Ok(()),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// The API's address with more path segments, percent-encoded.
+    fn address(&self, segments: &[&str]) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        address: Url,
+        body: Option<&serde_json::Value>,
+    ) -> Result<(u16, String), ApiError> {
+        let started = std::time::Instant::now();
+        let mut request = self
+            .http
+            .request(method.clone(), address.clone())
+            .header("X-API-Key", &self.key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = async {
+            let response = request.send().await?;
+            let status = response.status().as_u16();
+            Ok((status, response.text().await?))
+        };
+        let answer: Result<(u16, String), reqwest::Error> = answer.await;
+        let outcome = match &answer {
+            Ok((status, _)) => status.to_string(),
+            Err(error) => causes(error),
+        };
+        let millis = started.elapsed().as_millis();
+        self.out.trace(&format!(
+            "inductiva {method} {}: {outcome}, {millis} ms",
+            address.path()
+        ));
+        let (status, body) =
+            answer.map_err(|error| ApiError::OutOfReach(causes(&error.without_url())))?;
+        match status {
+            401 | 403 => Err(ApiError::KeyRefused(detail(status, &body))),
+            500..=599 => Err(ApiError::OutOfReach(detail(status, &body))),
+            _ => Ok((status, body)),
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, ApiError> {
+    serde_json::from_str(body)
+        .map_err(|error| ApiError::Unexpected(format!("an answer that cannot be read ({error})")))
+}
+
+fn unexpected(status: u16, body: &str) -> ApiError {
+    ApiError::Unexpected(detail(status, body))
+}
+
+/// The `detail` of an error: a text, or a list of `{loc, msg, type}`.
+fn detail(status: u16, body: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let said = match &value["detail"] {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => {
+            let item = |item: &serde_json::Value| {
+                let place: Vec<String> = item["loc"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(|part| part.as_str().map_or(part.to_string(), str::to_owned))
+                    .collect();
+                format!(
+                    "{}: {}",
+                    place.join("."),
+                    item["msg"].as_str().unwrap_or_default()
+                )
+            };
+            items.iter().map(item).collect::<Vec<_>>().join("; ")
+        }
+        _ => String::new(),
+    };
+    if said.is_empty() {
+        format!("HTTP {status}")
+    } else {
+        format!("HTTP {status}, {said}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_read_in_both_forms() {
+        assert_eq!(
+            detail(409, r#"{"detail": "name taken"}"#),
+            "HTTP 409, name taken"
+        );
+        assert_eq!(
+            detail(
+                422,
+                r#"{"detail": [{"loc": ["body", "name"], "msg": "too long", "type": "x"}]}"#
+            ),
+            "HTTP 422, body.name: too long"
+        );
+        assert_eq!(detail(502, "<html>"), "HTTP 502");
+    }
+}

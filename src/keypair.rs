@@ -1,0 +1,93 @@
+//! `--create-key-pair`: an EC2 key pair whose private key goes to a file.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write as _,
+    path::PathBuf,
+};
+
+use crate::{
+    aws::Aws,
+    cli::{KeyFormat, NetworkArgs},
+    error::{Failure, Result},
+    output::Output,
+    settings,
+};
+
+/// A key pair to be made, and where its private key goes.
+#[derive(Clone, Debug)]
+pub struct NewKeyPair {
+    name: String,
+    format: KeyFormat,
+    path: PathBuf,
+}
+
+impl NewKeyPair {
+    /// What the command line asks for.
+    pub fn of(args: &NetworkArgs) -> Result<Option<Self>> {
+        let Some(name) = args.create_key_pair.clone() else {
+            return Ok(None);
+        };
+        let extension = match args.key_format {
+            KeyFormat::Pem => "pem",
+            KeyFormat::Ppk => "ppk",
+        };
+        Ok(Some(Self {
+            path: settings::current_dir()?.join(format!("{name}.{extension}")),
+            format: args.key_format,
+            name,
+        }))
+    }
+
+    /// Makes it. The file comes first: EC2 tells a private key once, and it
+    /// must not be lost for want of a place.
+    pub async fn make(&self, aws: &Aws, out: Output) -> Result<()> {
+        let path = self.path.display();
+        let mut file = self.new_file().map_err(|error| {
+            Failure::usage(format!("cannot make {path} for the private key: {error}")).hint(
+                format!(
+                    "remove that file, or use the key pair with --key-name {}",
+                    self.name
+                ),
+            )
+        })?;
+        match aws
+            .create_key_pair(&self.name, self.format == KeyFormat::Ppk)
+            .await
+        {
+            Ok(key) => file
+                .write_all(key.as_bytes())
+                .and_then(|()| file.sync_all())
+                .map_err(|error| Failure::failed(format!("cannot write {path}: {error}")))?,
+            Err(failure) => {
+                // Nothing is in it; a left-over would only be in the way of the next try.
+                let _ = fs::remove_file(&self.path);
+                return Err(failure);
+            }
+        }
+        out.say(&format!(
+            "made the key pair {}, its private key is in {path}",
+            self.name
+        ));
+        Ok(())
+    }
+
+    /// Takes it back after a launch that failed.
+    pub async fn unmake(&self, aws: &Aws, out: Output) {
+        match aws.delete_key_pair(&self.name).await {
+            Ok(()) => {
+                let _ = fs::remove_file(&self.path);
+            }
+            Err(failure) => out.warn(&failure.message),
+        }
+    }
+
+    /// A new file for the owner alone; never one that is there already.
+    fn new_file(&self) -> std::io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&self.path)
+    }
+}

@@ -1,0 +1,146 @@
+//! Machines and groups as EC2 shows them: the tags that mark them as ours, and
+//! what is read back.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Tag: the machine group's name.
+pub const TAG_GROUP: &str = "inductiva:machine-group";
+/// Tag: the machine group's id on Inductiva's side.
+pub const TAG_GROUP_ID: &str = "inductiva:machine-group-id";
+/// Tag: the program that launched it. No command touches a machine without it.
+pub const TAG_LAUNCHER: &str = "inductiva:launcher";
+/// The value of [`TAG_LAUNCHER`].
+pub const LAUNCHER: &str = "inductiva-aws";
+/// Tag: the version of the program that launched it.
+pub const TAG_LAUNCHER_VERSION: &str = "inductiva:launcher-version";
+/// Tag: what the user chose for the group, see [`crate::plan::Settings`].
+pub const TAG_SETTINGS: &str = "inductiva:settings";
+
+/// The state of an instance, as EC2 names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Being started; billing has not begun.
+    Pending,
+    /// Up.
+    Running,
+    /// Being stopped.
+    Stopping,
+    /// Stopped: its disk still costs.
+    Stopped,
+    /// On its way to terminated; billing has ended.
+    ShuttingDown,
+    /// Gone; shown for about an hour.
+    Terminated,
+}
+
+impl State {
+    /// As EC2 spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// Whether it counts as one of the group's N machines.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+
+    /// Whether it is gone or irrevocably going.
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::ShuttingDown | Self::Terminated)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How the machine is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// At the on-demand price.
+    OnDemand,
+    /// At the spot price; AWS may take it back.
+    Spot,
+}
+
+impl fmt::Display for Market {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OnDemand => "on-demand",
+            Self::Spot => "spot",
+        })
+    }
+}
+
+/// One machine. What EC2 does not say is none, and null in JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// `i-…`
+    pub instance_id: String,
+    /// Where in its life it is.
+    pub state: State,
+    /// The EC2 type.
+    pub vm_type: String,
+    /// The region it is in.
+    pub region: String,
+    /// The Availability Zone.
+    pub availability_zone: Option<String>,
+    /// The address inside the VPC.
+    pub private_ip: Option<String>,
+    /// The address on the internet.
+    pub public_ip: Option<String>,
+    /// On demand or spot.
+    pub market: Market,
+    /// The image it was launched from.
+    pub image_id: Option<String>,
+    /// RFC 3339, UTC.
+    pub launch_time: Option<String>,
+    /// All its tags.
+    pub tags: Vec<(String, String)>,
+}
+
+impl Machine {
+    /// The value of the tag `key`.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.tags
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The name of its machine group.
+    pub fn group(&self) -> Option<&str> {
+        self.tag(TAG_GROUP)
+    }
+
+    /// Whether this program launched it.
+    pub fn is_ours(&self) -> bool {
+        self.tag(TAG_LAUNCHER) == Some(LAUNCHER)
+    }
+}
+
+/// The ids of `machines`, in their order.
+pub fn ids(machines: &[Machine]) -> Vec<String> {
+    machines.iter().map(|m| m.instance_id.clone()).collect()
+}
+
+/// `1 machine`, `2 machines`.
+pub fn count(number: usize) -> String {
+    match number {
+        1 => "1 machine".into(),
+        n => format!("{n} machines"),
+    }
+}

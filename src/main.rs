@@ -1,0 +1,90 @@
+//! `inductiva-aws`: machines of one's own AWS account on the Inductiva platform.
+
+mod aws;
+mod cli;
+mod commands;
+mod error;
+mod facts;
+mod identity;
+mod inductiva;
+mod intent;
+mod interrupt;
+mod keypair;
+mod launch;
+mod machines;
+mod output;
+mod plan;
+mod report;
+mod settings;
+mod user_data;
+mod values;
+mod wait;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::{
+    cli::{Cli, Command},
+    error::{Failure, Kind, Result},
+    interrupt::Interrupt,
+    output::Output,
+    settings::AwsSettings,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = settings::output(&cli.global);
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start")
+        .map_err(Failure::from)
+        .and_then(|runtime| {
+            let result = runtime.block_on(run(&cli, out));
+            // Prompts read stdin on a thread that may never come back.
+            runtime.shutdown_background();
+            result
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out.failure(&failure);
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+async fn run(cli: &Cli, out: Output) -> Result<()> {
+    let interrupt = Interrupt::listen();
+    // A start undoes what it can at the first interruption; the second ends it.
+    let (most, message, hint) = match &cli.command {
+        Command::Start(_) => (
+            2,
+            "interrupted twice: machines of the group may be running",
+            Some("inductiva-aws list shows them, inductiva-aws terminate ends them"),
+        ),
+        _ => (1, "interrupted", None),
+    };
+    tokio::select! {
+        result = dispatch(cli, out, &interrupt) => result,
+        () = interrupt.until(most) => Err(Failure {
+            hint: hint.map(str::to_owned),
+            ..Failure::new(Kind::Interrupted, message)
+        }),
+    }
+}
+
+async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
+    let aws = AwsSettings::of(&cli.global);
+    match &cli.command {
+        Command::Start(args) => commands::start::run(args, &aws, out, interrupt).await,
+        Command::List(args) => commands::list::run(args, &aws, out).await,
+        Command::Terminate(args) => commands::terminate::run(args, &aws, out).await,
+        Command::Whoami => commands::whoami::run(&aws, out).await,
+        Command::UserData(args) => commands::user_data::run(args, out),
+        Command::Completions { shell } => commands::packaging::completions(*shell, out),
+        Command::Man => commands::packaging::man(out),
+    }
+}

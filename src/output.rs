@@ -1,0 +1,266 @@
+//! The two streams: stdout is data, stderr is conversation.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::{Failure, Result};
+
+/// How results are written to stdout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// Bold upper-case headers and labels.
+pub const HEADER: Style = Style::new().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// What this run may write, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    /// The form of the results.
+    pub format: Format,
+    /// Ids alone on stdout, and no conversation.
+    pub quiet: bool,
+    /// 0: no tracing of calls; 1: a line a call.
+    pub verbose: u8,
+    /// Prompts are allowed: stdin and stderr are terminals and nobody said no.
+    pub interactive: bool,
+}
+
+#[expect(
+    clippy::unused_self,
+    reason = "the streams are reached through this value alone"
+)]
+impl Output {
+    /// A line of conversation; `--quiet` silences it.
+    pub fn say(self, message: &str) {
+        if !self.quiet {
+            line(message);
+        }
+    }
+
+    /// Something that may cost money or work; never silenced.
+    pub fn warn(self, message: &str) {
+        line(&format!("{WARNING}warning{WARNING:#}: {message}"));
+    }
+
+    /// A line of `--verbose`.
+    pub fn trace(self, message: &str) {
+        if self.verbose > 0 {
+            line(&format!("{DIM}{message}{DIM:#}"));
+        }
+    }
+
+    /// Writes a result to stdout: `text` for people, the document for JSON,
+    /// `ids` a line each with `--quiet`.
+    pub fn result<T: serde::Serialize + std::fmt::Display>(
+        self,
+        result: &T,
+        ids: &[String],
+    ) -> Result<()> {
+        match self.format {
+            Format::Json => self.json(result),
+            Format::Text if self.quiet => self.data(&lines(ids)),
+            Format::Text => self.data(&result.to_string()),
+        }
+    }
+
+    /// One JSON document on stdout.
+    pub fn json<T: serde::Serialize>(self, document: &T) -> Result<()> {
+        let text =
+            serde_json::to_string_pretty(document).context("cannot write the result as JSON")?;
+        self.data(&format!("{text}\n"))
+    }
+
+    /// Text to stdout, with colours only where they can be seen.
+    pub fn data(self, text: &str) -> Result<()> {
+        written(
+            anstream::stdout()
+                .write_all(text.as_bytes())
+                .and_then(|()| anstream::stdout().flush()),
+        )
+    }
+
+    /// Bytes to stdout, as they are.
+    pub fn bytes(self, bytes: &[u8]) -> Result<()> {
+        let mut stdout = io::stdout();
+        written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+    }
+
+    /// Shows a failure: one JSON document, or a message, a hint and how to end
+    /// what may be running.
+    pub fn failure(self, failure: &Failure) {
+        if self.format == Format::Json {
+            let document = serde_json::json!({ "error": failure });
+            line(&document.to_string());
+            return;
+        }
+        line(&format!("{ERROR}error{ERROR:#}: {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            line(&format!("{HINT}hint{HINT:#}: {hint}"));
+        }
+        if !failure.machines.is_empty() {
+            line(&format!(
+                "machines that may be running: {}",
+                failure.machines.join(" ")
+            ));
+        }
+    }
+
+    /// Clears the screen before a list is shown again; where stdout is no
+    /// terminal the lists follow each other.
+    pub fn clear_screen(self) -> Result<()> {
+        let stdout = console::Term::stdout();
+        if stdout.is_term() {
+            written(stdout.clear_screen())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Asks for a yes; anything else is a no.
+    ///
+    /// # Errors
+    /// A usage failure naming `--yes` where nobody can be asked.
+    pub async fn confirm(self, question: &str) -> Result<bool> {
+        if !self.interactive {
+            return Err(Failure::usage("there is no terminal to ask on")
+                .hint("add -y/--yes to go ahead without being asked"));
+        }
+        let mut stderr = anstream::stderr();
+        write!(stderr, "{question} (y/[N])? ")
+            .and_then(|()| stderr.flush())
+            .context("cannot ask")?;
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = answer
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .context("cannot read the answer")?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// Progress of something that takes a while: a spinner on a terminal, else
+    /// a line whenever the message changes.
+    pub fn progress(self) -> Progress {
+        let bar = (io::stderr().is_terminal() && !self.quiet).then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner().with_style(style);
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar
+        });
+        Progress {
+            output: self,
+            bar,
+            last: String::new(),
+        }
+    }
+}
+
+/// A running account of a wait. Dropping it clears the spinner.
+pub struct Progress {
+    output: Output,
+    bar: Option<ProgressBar>,
+    last: String,
+}
+
+impl Progress {
+    /// Shows how things stand now.
+    pub fn update(&mut self, message: String) {
+        match &self.bar {
+            Some(bar) => bar.set_message(message),
+            None if message != self.last => {
+                self.output.say(&message);
+                self.last = message;
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line to stderr. Nobody can be told that stderr cannot be written.
+fn line(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// `ids`, one a line.
+fn lines(ids: &[String]) -> String {
+    ids.iter().flat_map(|id| [id.as_str(), "\n"]).collect()
+}
+
+/// A reader that went away (`| head`) is not a failure of ours.
+fn written(result: io::Result<()>) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::new(error)
+            .context("cannot write to stdout")
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Left-aligned columns under bold upper-case headers; nothing is `n/a`.
+pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .chain([headers[column].len()])
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..headers.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells: Vec<String> = cells
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    let mut text = format!("{HEADER}{}{HEADER:#}\n", line(&mut headers.iter().copied()));
+    for row in rows {
+        text.push_str(&line(&mut row.iter().map(String::as_str)));
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_aligned_and_have_no_trailing_space() {
+        let rows = vec![
+            vec!["i-1".into(), "running".into(), "n/a".into()],
+            vec!["i-22".into(), "pending".into(), "10.0.0.1".into()],
+        ];
+        let text = anstream::adapter::strip_str(&table(&["ID", "STATE", "IP"], &rows)).to_string();
+        assert_eq!(
+            text,
+            "ID    STATE    IP\ni-1   running  n/a\ni-22  pending  10.0.0.1\n"
+        );
+    }
+}

@@ -1,0 +1,536 @@
+//! What is to be done: a pure function of what the user asked for and what EC2
+//! and Inductiva say. No clock, network, file or randomness; the plan is a
+//! value, and executing it decides nothing.
+
+use std::time::Duration;
+
+use crate::{
+    error::{Failure, Result},
+    intent::{Intent, Settings},
+    machines::{
+        self, LAUNCHER, Machine, Market, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCHER,
+        TAG_LAUNCHER_VERSION, TAG_SETTINGS,
+    },
+    user_data::{self, Script, Variable},
+    values::{Cidr, GroupName, Tag, VmType, Volume},
+};
+
+/// The owner of Ubuntu's images (Canonical's AWS account).
+pub const CANONICAL: &str = "099720109477";
+/// The name of Ubuntu 24.04 images for amd64, up to their date.
+pub const UBUNTU_IMAGE: &str = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-";
+/// The name of AWS's images with NVIDIA driver, Docker and container toolkit,
+/// up to their date.
+pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) ";
+/// The security group that machines get when none is named. It has no inbound rule.
+pub const SECURITY_GROUP: &str = "inductiva-aws";
+/// The most machines of one `RunInstances` call: AWS advises calls of about a
+/// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
+pub const MACHINES_PER_CALL: u32 = 100;
+
+/// What `start` was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The group to fill.
+    pub group: GroupName,
+    /// How many machines it is to have.
+    pub num_machines: u32,
+    /// The EC2 type.
+    pub vm_type: VmType,
+    /// An image other than the newest standard one.
+    pub image_id: Option<String>,
+    /// The root disk.
+    pub volume: Volume,
+    /// A subnet; else the default VPC.
+    pub subnet_id: Option<String>,
+    /// A security group; else our own.
+    pub security_group_id: Option<String>,
+    /// A zone of the default VPC.
+    pub availability_zone: Option<String>,
+    /// Who may connect with SSH.
+    pub ssh_from: Option<Cidr>,
+    /// The EC2 key pair for SSH.
+    pub key_name: Option<String>,
+    /// An IAM instance profile.
+    pub instance_profile: Option<String>,
+    /// On demand or spot.
+    pub market: Market,
+    /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
+    pub max_price: Option<String>,
+    /// The user's tags.
+    pub tags: Vec<Tag>,
+    /// The boot script.
+    pub script: Script,
+    /// What the runner on the machine is told.
+    pub runner: Runner,
+}
+
+/// What the task runner on a machine is told.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    /// Inductiva's API key.
+    pub api_key: String,
+    /// The API's address, without a trailing slash.
+    pub api_url: String,
+    /// The task runner's container image.
+    pub task_runner_image: String,
+    /// The file tracker's container image.
+    pub file_tracker_image: String,
+    /// The machine ends itself after so long without a task; 0: never.
+    pub max_idle_minutes: u32,
+    /// The machine ends itself at this age.
+    pub max_lifetime: Option<Duration>,
+    /// The machine ends itself when it is not registered by then.
+    pub boot_timeout: Duration,
+}
+
+impl Runner {
+    /// The released images (the Python client's defaults too).
+    pub const TASK_RUNNER_IMAGE: &str = "inductiva/task-runner:main";
+    /// The released images (the Python client's defaults too).
+    pub const FILE_TRACKER_IMAGE: &str = "inductiva/file-tracker:main";
+    /// Minutes without a task before a machine ends itself.
+    pub const MAX_IDLE_MINUTES: u32 = 30;
+    /// How long a machine may take to register.
+    pub const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
+
+    /// The same without the key, to be shown.
+    pub fn hiding_key(&self) -> Self {
+        Self {
+            api_key: user_data::HIDDEN.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The variables of the preamble, in their order.
+    pub fn variables(&self, group: &GroupName, group_id: Option<&str>, gpu: bool) -> Vec<Variable> {
+        let variable = |name, value: &str| Variable {
+            name,
+            value: value.to_owned(),
+        };
+        let lifetime = self
+            .max_lifetime
+            .map_or(String::new(), |l| l.as_secs().to_string());
+        vec![
+            variable("INDUCTIVA_API_KEY", &self.api_key),
+            variable("INDUCTIVA_API_URL", &self.api_url),
+            variable("MACHINE_GROUP_ID", group_id.unwrap_or_default()),
+            variable("MACHINE_GROUP_NAME", group.as_str()),
+            variable("TASK_RUNNER_IMAGE", &self.task_runner_image),
+            variable("FILE_TRACKER_IMAGE", &self.file_tracker_image),
+            variable("MAX_IDLE_MINUTES", &self.max_idle_minutes.to_string()),
+            variable("MAX_LIFETIME_SECONDS", &lifetime),
+            variable(
+                "BOOT_TIMEOUT_SECONDS",
+                &self.boot_timeout.as_secs().to_string(),
+            ),
+            variable("GPU", if gpu { "true" } else { "false" }),
+        ]
+    }
+}
+
+/// What was looked up, all at once.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The AWS account, 12 digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// All the group's machines that EC2 shows, terminated ones too.
+    pub machines: Vec<Machine>,
+    /// The images that may serve.
+    pub images: Vec<Image>,
+    /// The type's properties.
+    pub vm_type: VmTypeFacts,
+    /// The named subnet, or the default ones of the zone or region.
+    pub subnets: Vec<Subnet>,
+    /// The security groups of our name, in any VPC.
+    pub security_groups: Vec<SecurityGroup>,
+}
+
+/// An Amazon Machine Image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// `ami-…`
+    pub id: String,
+    /// The image's name.
+    pub name: String,
+    /// The owner's account.
+    pub owner: String,
+    /// `amazon` and the like.
+    pub owner_alias: Option<String>,
+    /// RFC 3339, so that text order is time order.
+    pub creation_date: String,
+    /// `x86_64`, `arm64`.
+    pub architecture: String,
+    /// `/dev/sda1`.
+    pub root_device: String,
+    /// The root device's snapshot, GiB; the least size of the root disk.
+    pub snapshot_gib: u32,
+}
+
+/// What `DescribeInstanceTypes` says of a type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmTypeFacts {
+    /// `x86_64`, `arm64`.
+    pub architectures: Vec<String>,
+    /// Logical CPUs.
+    pub vcpus: u32,
+    /// Physical cores.
+    pub cores: u32,
+    /// GPUs of NVIDIA's.
+    pub gpu: Option<Gpu>,
+}
+
+/// The NVIDIA GPUs of a type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gpu {
+    /// How many.
+    pub count: u32,
+    /// `NVIDIA T4`.
+    pub name: String,
+}
+
+/// A subnet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// `subnet-…`
+    pub id: String,
+    /// The VPC that it is in.
+    pub vpc_id: String,
+}
+
+/// A security group and what it lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// `sg-…`
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The VPC that it is in.
+    pub vpc_id: String,
+    /// Its inbound rules.
+    pub ingress: Vec<Ingress>,
+}
+
+/// An inbound rule, in so far as ours can be told from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ingress {
+    /// TCP port 22 from one block.
+    Ssh(String),
+    /// Anything else.
+    Other,
+}
+
+/// What `start` has to do.
+#[derive(Clone, Debug)]
+pub enum Plan {
+    /// The group has its machines.
+    Complete(Vec<Machine>),
+    /// Machines are missing.
+    Launch(Box<LaunchPlan>),
+}
+
+/// A launch, decided in full but for the group's id on Inductiva's side.
+#[derive(Clone, Debug)]
+pub struct LaunchPlan {
+    /// How many machines to launch.
+    pub number: u32,
+    /// The group's machines that count already.
+    pub existing: Vec<Machine>,
+    /// The image to launch from.
+    pub image: Image,
+    /// GiB of the root disk.
+    pub volume_gib: u32,
+    /// The type's properties.
+    pub vm_type: VmTypeFacts,
+    /// The security group.
+    pub security_group: SecurityGroupChoice,
+    /// What the user chose.
+    pub settings: Settings,
+    /// What the client tokens of this launch name.
+    pub intent: Intent,
+}
+
+/// The security group of a launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecurityGroupChoice {
+    /// There already.
+    Existing(String),
+    /// To be made, once for the VPC.
+    New {
+        /// Its name.
+        name: String,
+        /// Where.
+        vpc_id: String,
+    },
+}
+
+/// Decides what to do.
+///
+/// # Errors
+/// Whatever makes the request impossible, before anything is made or launched.
+pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
+    let settings = Settings::of(request);
+    let live: Vec<Machine> = facts
+        .machines
+        .iter()
+        .filter(|m| m.state.is_live())
+        .cloned()
+        .collect();
+    refuse_other_settings(request, &settings, &live)?;
+    let wanted = request.num_machines;
+    let have = u32::try_from(live.len()).unwrap_or(u32::MAX);
+    if have > wanted {
+        return Err(Failure::failed(format!(
+            "the group {} has {} already, more than the {wanted} asked for",
+            request.group,
+            machines::count(live.len())
+        ))
+        .hint(format!(
+            "end the ones you do not need: inductiva-aws terminate --instance-id ID, or the whole group: {}",
+            terminate_command(&request.group)
+        )));
+    }
+    if have == wanted {
+        return Ok(Plan::Complete(live));
+    }
+    let vm_type = &facts.vm_type;
+    if !vm_type.architectures.iter().any(|a| a == "x86_64") {
+        return Err(Failure::failed(format!(
+            "{} is {} only, and the task runner's images are for amd64 (x86_64)",
+            request.vm_type,
+            vm_type.architectures.join(", ")
+        ))
+        .hint("choose a type with an Intel or AMD processor, such as t3.micro or c7i.large"));
+    }
+    let image = image(request, facts)?;
+    let volume_gib = volume_gib(request, &image)?;
+    let security_group = security_group(request, facts)?;
+    let mut ids = machines::ids(&facts.machines);
+    ids.sort();
+    Ok(Plan::Launch(Box::new(LaunchPlan {
+        number: wanted - have,
+        existing: live,
+        image,
+        volume_gib,
+        vm_type: vm_type.clone(),
+        security_group,
+        intent: Intent {
+            account: facts.account.clone(),
+            region: facts.region.clone(),
+            place: request
+                .subnet_id
+                .clone()
+                .or_else(|| request.availability_zone.clone()),
+            market: request.market,
+            group: request.group.clone(),
+            settings: settings.to_tag(),
+            number: wanted - have,
+            ids,
+        },
+        settings,
+    })))
+}
+
+/// The command that ends a group, for messages.
+pub fn terminate_command(group: &GroupName) -> String {
+    if group.as_str().contains(' ') {
+        format!("inductiva-aws terminate --machine-group-name '{group}'")
+    } else {
+        format!("inductiva-aws terminate --machine-group-name {group}")
+    }
+}
+
+/// A group is all of one kind.
+fn refuse_other_settings(request: &Request, settings: &Settings, live: &[Machine]) -> Result<()> {
+    let wanted = settings.to_tag();
+    let Some(other) = live.iter().find(|m| m.tag(TAG_SETTINGS) != Some(&wanted)) else {
+        return Ok(());
+    };
+    let differences = settings.differences(other.tag(TAG_SETTINGS).unwrap_or_default());
+    Err(Failure::failed(format!(
+        "the group {} has machines with other settings: {}",
+        request.group,
+        differences.join("; ")
+    ))
+    .hint("use the group's settings, or another --machine-group-name"))
+}
+
+/// The named image, or the newest of the standard ones.
+fn image(request: &Request, facts: &Facts) -> Result<Image> {
+    let (what, found) = match (&request.image_id, &facts.vm_type.gpu) {
+        (Some(id), _) => (
+            format!("the image {id}"),
+            facts.images.iter().find(|image| image.id == *id),
+        ),
+        (None, Some(_)) => (
+            "AWS's Deep Learning Base GPU image (Ubuntu 24.04)".into(),
+            newest(facts.images.iter().filter(|image| {
+                image.owner_alias.as_deref() == Some("amazon") && image.name.starts_with(GPU_IMAGE)
+            })),
+        ),
+        (None, None) => {
+            (
+                "Canonical's Ubuntu 24.04 image for amd64".into(),
+                newest(facts.images.iter().filter(|image| {
+                    image.owner == CANONICAL && image.name.starts_with(UBUNTU_IMAGE)
+                })),
+            )
+        }
+    };
+    let image = found.ok_or_else(|| {
+        Failure::failed(format!("{} does not have {what}", facts.region))
+            .hint("name an image of that region with --image-id")
+    })?;
+    if image.architecture != "x86_64" {
+        return Err(Failure::failed(format!(
+            "the image {} is for {}, and the task runner's images are for amd64 (x86_64)",
+            image.id, image.architecture
+        ))
+        .hint(
+            "name an x86_64 image with --image-id, or leave it out for the newest Ubuntu 24.04",
+        ));
+    }
+    Ok(image.clone())
+}
+
+fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
+    images.max_by(|a, b| (&a.creation_date, &a.id).cmp(&(&b.creation_date, &b.id)))
+}
+
+/// The size of the root disk: what was asked for, never below the image's own.
+fn volume_gib(request: &Request, image: &Image) -> Result<u32> {
+    let size = request
+        .volume
+        .size_gib
+        .unwrap_or(Volume::DEFAULT_GIB.max(image.snapshot_gib));
+    if size < image.snapshot_gib {
+        return Err(Failure::failed(format!(
+            "a disk of {size} GiB is too small: the image {} needs at least {} GiB",
+            image.id, image.snapshot_gib
+        ))
+        .hint(format!("--volume-size {} or more", image.snapshot_gib)));
+    }
+    request.volume.check(size).map_err(Failure::usage)?;
+    Ok(size)
+}
+
+/// The named security group, or ours in the VPC of the launch.
+fn security_group(request: &Request, facts: &Facts) -> Result<SecurityGroupChoice> {
+    let subnet = facts
+        .subnets
+        .first()
+        .ok_or_else(|| no_subnet(request, &facts.region))?;
+    if let Some(id) = &request.security_group_id {
+        return Ok(SecurityGroupChoice::Existing(id.clone()));
+    }
+    let name = security_group_name(request.ssh_from.as_ref());
+    let vpc_id = &subnet.vpc_id;
+    let Some(group) = facts
+        .security_groups
+        .iter()
+        .find(|group| group.vpc_id == *vpc_id && group.name == name)
+    else {
+        return Ok(SecurityGroupChoice::New {
+            name,
+            vpc_id: vpc_id.clone(),
+        });
+    };
+    let expected: Vec<Ingress> = request
+        .ssh_from
+        .iter()
+        .map(|cidr| Ingress::Ssh(cidr.as_str().into()))
+        .collect();
+    // A run that died between making the group and its rule left it without.
+    if group.ingress == expected {
+        Ok(SecurityGroupChoice::Existing(group.id.clone()))
+    } else if group.ingress.is_empty() {
+        Ok(SecurityGroupChoice::New {
+            name,
+            vpc_id: vpc_id.clone(),
+        })
+    } else {
+        Err(Failure::failed(format!(
+            "the security group {} ({name}) has inbound rules that inductiva-aws did not make: machines would be open to them",
+            group.id
+        ))
+        .hint("remove those rules, or choose a group of your own with --security-group-id"))
+    }
+}
+
+/// The name of the group with SSH from `ssh_from`, or with no inbound rule.
+pub fn security_group_name(ssh_from: Option<&Cidr>) -> String {
+    ssh_from.map_or(SECURITY_GROUP.into(), |cidr| {
+        format!("{SECURITY_GROUP} ssh from {}", cidr.as_str())
+    })
+}
+
+fn no_subnet(request: &Request, region: &str) -> Failure {
+    match (&request.subnet_id, &request.availability_zone) {
+        (Some(id), _) => Failure::failed(format!("{region} has no subnet {id}"))
+            .hint("name a subnet of that region with --subnet-id"),
+        (None, Some(zone)) => Failure::failed(format!(
+            "the default VPC of {region} has no subnet in {zone}"
+        ))
+        .hint("choose another --availability-zone, or name a subnet with --subnet-id"),
+        (None, None) => Failure::failed(format!(
+            "{region} has no default VPC with a default subnet"
+        ))
+        .hint("make one with `aws ec2 create-default-vpc`, or name a subnet with --subnet-id"),
+    }
+}
+
+impl LaunchPlan {
+    /// The tags of machines, disks and network interfaces.
+    pub fn tags(&self, request: &Request, group_id: Option<&str>) -> Vec<(String, String)> {
+        let ours = [
+            ("Name", request.group.as_str()),
+            (TAG_GROUP, request.group.as_str()),
+            (TAG_GROUP_ID, group_id.unwrap_or_default()),
+            (TAG_LAUNCHER, LAUNCHER),
+            (TAG_LAUNCHER_VERSION, env!("CARGO_PKG_VERSION")),
+            (TAG_SETTINGS, &self.settings.to_tag()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let users = request
+            .tags
+            .iter()
+            .map(|tag| (tag.key.clone(), tag.value.clone()));
+        ours.into_iter().chain(users).collect()
+    }
+
+    /// The user data before packing.
+    pub fn user_data(&self, request: &Request, group_id: Option<&str>) -> Vec<u8> {
+        let gpu = self.vm_type.gpu.is_some();
+        request
+            .script
+            .with_preamble(&request.runner.variables(&request.group, group_id, gpu))
+    }
+
+    /// The sizes of the `RunInstances` calls.
+    pub fn calls(&self) -> Vec<u32> {
+        let full = self.number / MACHINES_PER_CALL;
+        let rest = self.number % MACHINES_PER_CALL;
+        let mut calls = vec![MACHINES_PER_CALL; full as usize];
+        if rest > 0 {
+            calls.push(rest);
+        }
+        calls
+    }
+}
+
+/// The bytes that a machine is given, once the group's id is known.
+///
+/// # Errors
+/// More than EC2 takes, even packed.
+pub fn packed_user_data(user_data: Vec<u8>) -> Result<Vec<u8>> {
+    let size = user_data.len();
+    user_data::pack(user_data).map_err(|packed| {
+        Failure::usage(format!(
+            "the user data is too large: {size} bytes, {packed} with gzip, and EC2 takes {}",
+            user_data::MAX_BYTES
+        ))
+        .hint("shorten the script of --user-data-path, or let it download the rest")
+    })
+}

@@ -1,0 +1,435 @@
+//! Results: each is one value with a JSON form and a text form. Fields are
+//! added, never renamed; what is unknown is null.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use crate::{
+    machines::{Machine, Market, State},
+    output::table,
+    plan::{LaunchPlan, Request, SecurityGroupChoice},
+    values::GroupName,
+};
+
+/// A machine in a result.
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineReport {
+    instance_id: String,
+    state: State,
+    availability_zone: Option<String>,
+    private_ip: Option<String>,
+    public_ip: Option<String>,
+    market: Market,
+}
+
+impl From<&Machine> for MachineReport {
+    fn from(machine: &Machine) -> Self {
+        Self {
+            instance_id: machine.instance_id.clone(),
+            state: machine.state,
+            availability_zone: machine.availability_zone.clone(),
+            private_ip: machine.private_ip.clone(),
+            public_ip: machine.public_ip.clone(),
+            market: machine.market,
+        }
+    }
+}
+
+/// A machine group by its name, and its id on Inductiva's side.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupReport {
+    /// The name.
+    pub name: GroupName,
+    /// None while Inductiva has not been reached.
+    pub id: Option<String>,
+}
+
+/// What `start` came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartReport {
+    /// The group.
+    pub machine_group: GroupReport,
+    /// The AWS account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The EC2 type.
+    pub vm_type: String,
+    /// The image that the machines run.
+    pub image_id: Option<String>,
+    /// Machines that this run launched.
+    pub launched: usize,
+    /// Machines that the group had.
+    pub existing: usize,
+    /// All of them.
+    pub machines: Vec<MachineReport>,
+}
+
+impl fmt::Display for StartReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<Vec<String>> = self
+            .machines
+            .iter()
+            .map(|m| {
+                vec![
+                    m.instance_id.clone(),
+                    m.state.to_string(),
+                    or_na(m.availability_zone.as_deref()),
+                    or_na(m.private_ip.as_deref()),
+                    or_na(m.public_ip.as_deref()),
+                    m.market.to_string(),
+                ]
+            })
+            .collect();
+        f.write_str(&table(
+            &[
+                "INSTANCE ID",
+                "STATE",
+                "ZONE",
+                "PRIVATE IP",
+                "PUBLIC IP",
+                "MARKET",
+            ],
+            &rows,
+        ))
+    }
+}
+
+/// A machine of a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedMachine {
+    #[serde(flatten)]
+    machine: MachineReport,
+    machine_group: Option<String>,
+    vm_type: String,
+    region: String,
+    launch_time: Option<String>,
+}
+
+/// What `list` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListReport {
+    /// Sorted by region, group, launch and id.
+    pub machines: Vec<ListedMachine>,
+}
+
+impl ListReport {
+    /// The list of `machines`.
+    pub fn of(machines: &[Machine]) -> Self {
+        let mut sorted: Vec<&Machine> = machines.iter().collect();
+        sorted.sort_by_key(|m| (&m.region, m.group(), &m.launch_time, &m.instance_id));
+        let listed = |m: &&Machine| ListedMachine {
+            machine: MachineReport::from(*m),
+            machine_group: m.group().map(str::to_owned),
+            vm_type: m.vm_type.clone(),
+            region: m.region.clone(),
+            launch_time: m.launch_time.clone(),
+        };
+        Self {
+            machines: sorted.iter().map(listed).collect(),
+        }
+    }
+
+    /// The ids, in the list's order.
+    pub fn ids(&self) -> Vec<String> {
+        self.machines
+            .iter()
+            .map(|m| m.machine.instance_id.clone())
+            .collect()
+    }
+}
+
+impl fmt::Display for ListReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<Vec<String>> = self
+            .machines
+            .iter()
+            .map(|listed| {
+                let m = &listed.machine;
+                vec![
+                    or_na(listed.machine_group.as_deref()),
+                    m.instance_id.clone(),
+                    listed.vm_type.clone(),
+                    m.state.to_string(),
+                    or_na(m.availability_zone.as_deref().or(Some(&listed.region))),
+                    or_na(m.private_ip.as_deref()),
+                    or_na(m.public_ip.as_deref()),
+                    m.market.to_string(),
+                    or_na(listed.launch_time.as_deref()),
+                ]
+            })
+            .collect();
+        let headers = [
+            "MACHINE GROUP",
+            "INSTANCE ID",
+            "TYPE",
+            "STATE",
+            "ZONE",
+            "PRIVATE IP",
+            "PUBLIC IP",
+            "MARKET",
+            "LAUNCHED",
+        ];
+        f.write_str(&table(&headers, &rows))
+    }
+}
+
+/// What `terminate` ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct TerminateReport {
+    /// The ids.
+    pub terminated: Vec<String>,
+}
+
+impl fmt::Display for TerminateReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.terminated
+            .iter()
+            .try_for_each(|id| writeln!(f, "{id}"))
+    }
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, Serialize)]
+pub struct WhoamiReport {
+    /// The AWS account.
+    pub account: String,
+    /// The user or role.
+    pub arn: String,
+    /// The region that calls go to.
+    pub region: String,
+    /// Where the credentials came from.
+    pub credentials_from: String,
+}
+
+impl fmt::Display for WhoamiReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = [
+            ("account", self.account.clone()),
+            ("arn", self.arn.clone()),
+            ("region", self.region.clone()),
+            ("credentials from", self.credentials_from.clone()),
+        ];
+        labelled(f, &rows)
+    }
+}
+
+/// What `start --dry-run` would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    dry_run: bool,
+    machine_group: GroupReport,
+    account: String,
+    region: String,
+    vm_type: String,
+    image_id: Option<String>,
+    image_name: Option<String>,
+    launch: u32,
+    existing: usize,
+    market: Market,
+    max_price: Option<String>,
+    volume: Option<VolumeReport>,
+    subnet_id: Option<String>,
+    availability_zone: Option<String>,
+    security_group: Option<SecurityGroupReport>,
+    key_name: Option<String>,
+    instance_profile: Option<String>,
+    gpu: Option<String>,
+    tags: BTreeMap<String, String>,
+    user_data_bytes: usize,
+    variables: BTreeMap<&'static str, String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct VolumeReport {
+    size_gib: u32,
+    volume_type: &'static str,
+    iops: Option<u32>,
+    throughput_mibps: Option<u32>,
+    encrypted: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SecurityGroupReport {
+    id: Option<String>,
+    name: Option<String>,
+    inbound: Option<String>,
+}
+
+impl PlanReport {
+    /// Of a group that has its machines already.
+    pub fn complete(
+        request: &Request,
+        group_id: Option<String>,
+        account: &str,
+        region: &str,
+        existing: usize,
+    ) -> Self {
+        Self {
+            dry_run: true,
+            machine_group: GroupReport {
+                name: request.group.clone(),
+                id: group_id,
+            },
+            account: account.to_owned(),
+            region: region.to_owned(),
+            vm_type: request.vm_type.to_string(),
+            image_id: None,
+            image_name: None,
+            launch: 0,
+            existing,
+            market: request.market,
+            max_price: request.max_price.clone(),
+            volume: None,
+            subnet_id: request.subnet_id.clone(),
+            availability_zone: request.availability_zone.clone(),
+            security_group: None,
+            key_name: request.key_name.clone(),
+            instance_profile: request.instance_profile.clone(),
+            gpu: None,
+            tags: BTreeMap::new(),
+            user_data_bytes: 0,
+            variables: BTreeMap::new(),
+        }
+    }
+
+    /// Of a launch.
+    pub fn launch(
+        request: &Request,
+        group_id: Option<String>,
+        account: &str,
+        region: &str,
+        plan: &LaunchPlan,
+    ) -> Self {
+        let ssh = request.ssh_from.as_ref().map_or("none".to_owned(), |cidr| {
+            format!("TCP 22 from {}", cidr.as_str())
+        });
+        let security_group = match &plan.security_group {
+            SecurityGroupChoice::New { name, .. } => SecurityGroupReport {
+                id: None,
+                name: Some(name.clone()),
+                inbound: Some(ssh),
+            },
+            SecurityGroupChoice::Existing(id) => SecurityGroupReport {
+                id: Some(id.clone()),
+                name: None,
+                // A group of the user's own lets in what it lets in.
+                inbound: request.security_group_id.is_none().then_some(ssh),
+            },
+        };
+        let gpu = plan.vm_type.gpu.as_ref();
+        let variables = request.runner.hiding_key().variables(
+            &request.group,
+            group_id.as_deref(),
+            gpu.is_some(),
+        );
+        Self {
+            image_id: Some(plan.image.id.clone()),
+            image_name: Some(plan.image.name.clone()),
+            launch: plan.number,
+            volume: Some(VolumeReport {
+                size_gib: plan.volume_gib,
+                volume_type: request.volume.kind.as_str(),
+                iops: request.volume.iops,
+                throughput_mibps: request.volume.throughput_mibps,
+                encrypted: true,
+            }),
+            security_group: Some(security_group),
+            gpu: gpu.map(|gpu| format!("{} × {}", gpu.count, gpu.name)),
+            tags: plan
+                .tags(request, group_id.as_deref())
+                .into_iter()
+                .collect(),
+            user_data_bytes: plan.user_data(request, group_id.as_deref()).len(),
+            variables: variables.into_iter().map(|v| (v.name, v.value)).collect(),
+            ..Self::complete(request, group_id, account, region, plan.existing.len())
+        }
+    }
+}
+
+impl fmt::Display for PlanReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![
+            (
+                "machine group",
+                format!(
+                    "{} ({})",
+                    self.machine_group.name,
+                    self.machine_group.id.as_deref().unwrap_or("to be made")
+                ),
+            ),
+            ("account", self.account.clone()),
+            ("region", self.region.clone()),
+            (
+                "to launch",
+                format!("{} × {} {}", self.launch, self.vm_type, self.market),
+            ),
+            ("existing", self.existing.to_string()),
+        ];
+        if let (Some(id), Some(name)) = (&self.image_id, &self.image_name) {
+            rows.push(("image", format!("{id} {name}")));
+        }
+        if let Some(gpu) = &self.gpu {
+            rows.push(("gpu", gpu.clone()));
+        }
+        if let Some(volume) = &self.volume {
+            let more = |n: Option<u32>, unit| n.map_or(String::new(), |n| format!(", {n} {unit}"));
+            let (iops, throughput) = (
+                more(volume.iops, "IOPS"),
+                more(volume.throughput_mibps, "MiB/s"),
+            );
+            rows.push((
+                "root disk",
+                format!(
+                    "{} GiB {}{iops}{throughput}, encrypted",
+                    volume.size_gib, volume.volume_type
+                ),
+            ));
+        }
+        if let Some(group) = &self.security_group {
+            let id = group.id.as_deref().unwrap_or("to be made");
+            let name = group
+                .name
+                .as_deref()
+                .map_or(String::new(), |name| format!(" {name}"));
+            let inbound = group.inbound.as_deref().unwrap_or("as it has");
+            rows.push(("security group", format!("{id}{name}, inbound: {inbound}")));
+        }
+        let options = [
+            ("subnet", &self.subnet_id),
+            ("zone", &self.availability_zone),
+            ("key pair", &self.key_name),
+            ("instance profile", &self.instance_profile),
+            ("max price", &self.max_price),
+        ];
+        rows.extend(
+            options
+                .into_iter()
+                .filter_map(|(label, value)| Some((label, value.clone()?))),
+        );
+        if self.launch > 0 {
+            rows.push(("user data", format!("{} bytes", self.user_data_bytes)));
+        }
+        labelled(f, &rows)?;
+        for (key, value) in &self.tags {
+            writeln!(f, "  tag       {key}={value}")?;
+        }
+        for (name, value) in &self.variables {
+            writeln!(f, "  variable  {name}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `label  value` lines, the values aligned.
+fn labelled(f: &mut fmt::Formatter<'_>, rows: &[(&str, String)]) -> fmt::Result {
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    rows.iter()
+        .try_for_each(|(label, value)| writeln!(f, "{label:width$}  {value}"))
+}
+
+/// The value, or `n/a` for nothing, as the `inductiva` program has it.
+fn or_na(value: Option<&str>) -> String {
+    value.unwrap_or("n/a").to_owned()
+}

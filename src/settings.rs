@@ -1,0 +1,239 @@
+//! From what was typed to what it means here: the one reader of environment,
+//! terminal and files that the command line names.
+
+use std::{
+    env, fs,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
+    error::{Failure, Result},
+    machines::Market,
+    output::Output,
+    plan::{Request, Runner, packed_user_data},
+    user_data::Script,
+    values::GroupName,
+};
+
+/// The address of the Inductiva API when nothing says otherwise.
+const API_URL: &str = "https://api.inductiva.ai";
+
+/// Applies the global options to the streams.
+pub fn output(global: &Global) -> Output {
+    match global.color {
+        Color::Auto => {}
+        Color::Always => anstream::ColorChoice::Always.write_global(),
+        Color::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    Output {
+        format: global.output,
+        quiet: global.quiet,
+        verbose: global.verbose,
+        interactive: !global.no_input && io::stdin().is_terminal() && io::stderr().is_terminal(),
+    }
+}
+
+/// Which AWS to talk to, and as whom.
+#[derive(Clone, Debug)]
+pub struct AwsSettings {
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--profile`, `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
+    pub profile: Option<String>,
+    /// `--endpoint-url`.
+    pub endpoint_url: Option<String>,
+    /// Whether the environment has keys, which a named profile goes before.
+    pub keys_in_environment: bool,
+}
+
+impl AwsSettings {
+    /// What the command line and the environment say.
+    pub fn of(global: &Global) -> Self {
+        let profile = global
+            .profile
+            .clone()
+            .or_else(|| variable("AWS_PROFILE"))
+            .or_else(|| variable("AWS_DEFAULT_PROFILE"));
+        Self {
+            region: global.region.clone(),
+            profile,
+            endpoint_url: global.endpoint_url.clone(),
+            keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
+        }
+    }
+}
+
+/// How to reach the Inductiva API.
+#[derive(Clone)]
+pub struct ApiSettings {
+    /// Without a trailing slash.
+    pub url: String,
+    /// None where no key is to be found.
+    pub key: Option<String>,
+}
+
+impl ApiSettings {
+    /// `--api-key`, `INDUCTIVA_API_KEY`, then the file that `inductiva auth login` writes.
+    pub fn of(args: &ApiArgs) -> Result<Self> {
+        let url = args.api_url.trim().trim_end_matches('/');
+        let url = if url.is_empty() { API_URL } else { url };
+        let given = args
+            .api_key
+            .as_deref()
+            .map(str::trim)
+            .filter(|key| !key.is_empty());
+        let key = match given {
+            Some(key) => Some(key.to_owned()),
+            None => stored_api_key()?,
+        };
+        if let Some(key) = &key {
+            // It becomes an HTTP header's value; the key itself is not shown.
+            if !key.chars().all(|c| c.is_ascii_graphic()) {
+                return Err(
+                    Failure::usage("the Inductiva API key has characters that no key has")
+                        .hint("copy it again from https://console.inductiva.ai/account"),
+                );
+            }
+        }
+        Ok(Self {
+            url: url.to_owned(),
+            key,
+        })
+    }
+
+    /// The key, where nothing goes without it.
+    pub fn require_key(&self) -> Result<String> {
+        self.key.clone().ok_or_else(|| {
+            Failure::usage("there is no Inductiva API key")
+                .hint("get one at https://console.inductiva.ai/account and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key")
+        })
+    }
+}
+
+/// The key that `inductiva auth login` keeps.
+fn stored_api_key() -> Result<Option<String>> {
+    let folder = if cfg!(windows) {
+        "AppData/inductiva"
+    } else {
+        ".inductiva"
+    };
+    let Some(path) = env::home_dir().map(|home| home.join(folder).join("api_key")) else {
+        return Ok(None);
+    };
+    match fs::read_to_string(&path) {
+        Ok(key) => Ok(Some(key.trim().to_owned()).filter(|key| !key.is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(cannot_read(&path, &error)),
+    }
+}
+
+/// The request of a `start`, with everything read that it names.
+///
+/// # Errors
+/// Usage failures, before any call: no API key, a script that cannot be read or
+/// is too large.
+pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
+    let boot = &args.boot;
+    let network = &args.network;
+    let request = Request {
+        group: group_name(boot)?,
+        num_machines: args.num_machines,
+        vm_type: args.vm_type.clone(),
+        image_id: args.image_id.clone(),
+        volume: args.disk.volume(),
+        subnet_id: network.subnet_id.clone(),
+        security_group_id: network.security_group_id.clone(),
+        availability_zone: network.availability_zone.clone(),
+        ssh_from: network.ssh_from.clone(),
+        key_name: network
+            .key_name
+            .clone()
+            .or_else(|| network.create_key_pair.clone()),
+        instance_profile: network.instance_profile.clone(),
+        market: if args.spot {
+            Market::Spot
+        } else {
+            Market::OnDemand
+        },
+        max_price: args.max_price.clone(),
+        tags: args.tags.clone(),
+        script: script(boot, out)?,
+        runner: runner(boot, &ApiSettings::of(&boot.api)?.require_key()?)?,
+    };
+    if let Some(size) = request.volume.size_gib {
+        request.volume.check(size).map_err(Failure::usage)?;
+    }
+    // With an id of the usual length, so that the real one cannot make it too large.
+    let group_id = "00000000-0000-0000-0000-000000000000";
+    let variables = request
+        .runner
+        .variables(&request.group, Some(group_id), true);
+    packed_user_data(request.script.with_preamble(&variables))?;
+    Ok(request)
+}
+
+/// The named group, or a new name.
+pub fn group_name(boot: &BootArgs) -> Result<GroupName> {
+    if let Some(name) = &boot.machine_group_name {
+        return Ok(name.clone());
+    }
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(std::io::Error::other)
+        .context("the system has no randomness for a group name (--machine-group-name)")?;
+    Ok(GroupName::generated(random))
+}
+
+/// What the runner on a machine is told.
+pub fn runner(boot: &BootArgs, api_key: &str) -> Result<Runner> {
+    Ok(Runner {
+        api_key: api_key.to_owned(),
+        api_url: ApiSettings::of(&boot.api)?.url,
+        task_runner_image: boot.task_runner_image.clone(),
+        file_tracker_image: boot.file_tracker_image.clone(),
+        max_idle_minutes: boot.max_idle_time,
+        max_lifetime: boot.max_lifetime,
+        boot_timeout: boot.boot_timeout,
+    })
+}
+
+/// The standard script, or the file of `--user-data-path`.
+pub fn script(boot: &BootArgs, out: Output) -> Result<Script> {
+    let Some(path) = &boot.user_data_path else {
+        return Ok(Script::standard());
+    };
+    let bytes = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+    if bytes.is_empty() {
+        return Err(Failure::usage(format!(
+            "{} is empty: a machine would start, do nothing and cost money",
+            path.display()
+        ))
+        .hint("leave out --user-data-path for the standard script"));
+    }
+    let script = Script::custom(bytes);
+    if !script.takes_variables() {
+        out.warn(&format!(
+            "{} is not a #! shell script: it is sent as it is, without the variables (INDUCTIVA_API_KEY and the others)",
+            path.display()
+        ));
+    }
+    Ok(script)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("cannot read {}: {error}", path.display()))
+}
+
+/// An environment variable; an empty one counts as unset.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The folder that files made for the user go to.
+pub fn current_dir() -> Result<PathBuf> {
+    Ok(env::current_dir().context("the current folder cannot be used")?)
+}

@@ -1,0 +1,295 @@
+//! What a machine is given at its first boot: a preamble of `export` lines and
+//! a script, as the bytes that `RunInstances` sends.
+//!
+//! Pure: no file, network or clock. There is no templating, so a script of the
+//! user's own keeps every `$`.
+
+use std::{borrow::Cow, io::Write as _};
+
+use flate2::{Compression, write::GzEncoder};
+
+/// The script that installs and starts the task runner, and that can be read
+/// and run on its own.
+pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../user-data.sh");
+
+/// The most user data that EC2 takes, in bytes before base64 (EC2 user guide,
+/// "Run commands when you launch an EC2 instance with user data input").
+pub const MAX_BYTES: usize = 16_384;
+
+/// How a secret is shown to people.
+pub const HIDDEN: &str = "********";
+
+/// One variable of the preamble.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// A shell variable's name.
+    pub name: &'static str,
+    /// Any text without NUL.
+    pub value: String,
+}
+
+/// A boot script: the standard one or a file of the user's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script(Cow<'static, [u8]>);
+
+impl Script {
+    /// The embedded user-data.sh.
+    pub fn standard() -> Self {
+        Self(Cow::Borrowed(STANDARD_SCRIPT))
+    }
+
+    /// A script of the user's own, as it was read.
+    pub fn custom(bytes: Vec<u8>) -> Self {
+        Self(Cow::Owned(bytes))
+    }
+
+    /// The script without any preamble.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether the variables can be given to it: it is a `#!` script of a
+    /// shell that knows `export NAME='value'`.
+    pub fn takes_variables(&self) -> bool {
+        self.shebang().is_some_and(|line| {
+            let line = String::from_utf8_lossy(line);
+            let mut words = line.split_whitespace();
+            let mut interpreter = words.next().map(file_name);
+            if interpreter == Some("env") {
+                interpreter = words.find(|word| !word.starts_with('-')).map(file_name);
+            }
+            matches!(
+                interpreter,
+                Some("sh" | "bash" | "dash" | "ksh" | "zsh" | "ash")
+            )
+        })
+    }
+
+    /// What follows `#!` on the first line.
+    fn shebang(&self) -> Option<&[u8]> {
+        let line = self.0.split(|byte| *byte == b'\n').next()?;
+        line.strip_prefix(b"#!")
+    }
+
+    /// Whether its first line makes the shell print what it runs, and so the
+    /// preamble: `#!/bin/bash -x`.
+    fn traces(&self) -> bool {
+        self.shebang().is_some_and(|line| {
+            String::from_utf8_lossy(line)
+                .split_whitespace()
+                .any(|word| {
+                    word == "xtrace" || word.strip_prefix('-').is_some_and(|f| f.contains('x'))
+                })
+        })
+    }
+
+    /// The bytes of the whole: the first line, the preamble, the rest; or the
+    /// script as it is when it cannot take variables.
+    pub fn with_preamble(&self, variables: &[Variable]) -> Vec<u8> {
+        if !self.takes_variables() {
+            return self.0.to_vec();
+        }
+        let first_line_end = self.0.iter().position(|byte| *byte == b'\n');
+        let (first_line, rest) = match first_line_end {
+            Some(end) => self.0.split_at(end + 1),
+            None => (&self.0[..], &[][..]),
+        };
+        let mut whole = first_line.to_vec();
+        if first_line_end.is_none() {
+            whole.push(b'\n');
+        }
+        let preamble = preamble(variables);
+        if self.traces() {
+            whole.extend_from_slice(b"set +x\n");
+            whole.extend_from_slice(preamble.as_bytes());
+            whole.extend_from_slice(b"set -x\n");
+        } else {
+            whole.extend_from_slice(preamble.as_bytes());
+        }
+        whole.extend_from_slice(rest);
+        whole
+    }
+}
+
+/// The last component of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// One `export NAME='value'` line a variable, for any POSIX shell.
+pub fn preamble(variables: &[Variable]) -> String {
+    let lines: Vec<String> = variables
+        .iter()
+        .map(|v| format!("export {}='{}'\n", v.name, v.value.replace('\'', r"'\''")))
+        .collect();
+    lines.concat()
+}
+
+/// What goes on the wire before base64: the bytes as they are, or gzip, which
+/// cloud-init unpacks, when they are too many.
+///
+/// # Errors
+/// The packed size in bytes, when that is still more than [`MAX_BYTES`].
+pub fn pack(user_data: Vec<u8>) -> Result<Vec<u8>, usize> {
+    if user_data.len() <= MAX_BYTES {
+        return Ok(user_data);
+    }
+    // No time stamp and no name in the header: the same script gives the same bytes.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let packed = encoder
+        .write_all(&user_data)
+        .and_then(|()| encoder.finish())
+        .expect("writing to memory does not fail");
+    if packed.len() <= MAX_BYTES {
+        Ok(packed)
+    } else {
+        Err(packed.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, io::Read as _, process::Command};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn variable(name: &'static str, value: &str) -> Variable {
+        Variable {
+            name,
+            value: value.into(),
+        }
+    }
+
+    /// The environment that a script sees, told by a real bash: it is run from
+    /// a file, as cloud-init does, and ends with `env -0`.
+    fn environment_of(user_data: &[u8]) -> HashMap<Vec<u8>, Vec<u8>> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("part-001");
+        std::fs::write(&path, user_data).expect("the script is written");
+        let run = Command::new("bash")
+            .arg(&path)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .output()
+            .expect("bash runs");
+        assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        run.stdout
+            .split(|byte| *byte == 0)
+            .filter_map(|entry| {
+                let equals = entry.iter().position(|byte| *byte == b'=')?;
+                Some((entry[..equals].to_vec(), entry[equals + 1..].to_vec()))
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_value_reaches_the_script(key in "[^\0]{0,60}", name in "\\PC{0,63}", url in "[ -~\n\r\t'\"$`\\\\]{0,60}") {
+            let script = Script::custom(b"#!/bin/bash\nenv -0\n".to_vec());
+            let user_data = script.with_preamble(&[
+                variable("INDUCTIVA_API_KEY", &key),
+                variable("MACHINE_GROUP_NAME", &name),
+                variable("INDUCTIVA_API_URL", &url),
+            ]);
+            let seen = environment_of(&user_data);
+            prop_assert_eq!(seen.get(&b"INDUCTIVA_API_KEY"[..]).map(Vec::as_slice), Some(key.as_bytes()));
+            prop_assert_eq!(seen.get(&b"MACHINE_GROUP_NAME"[..]).map(Vec::as_slice), Some(name.as_bytes()));
+            prop_assert_eq!(seen.get(&b"INDUCTIVA_API_URL"[..]).map(Vec::as_slice), Some(url.as_bytes()));
+        }
+
+        #[test]
+        fn any_bytes_of_a_script_survive(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut bytes = b"#!/bin/sh -e\n".to_vec();
+            bytes.extend(&body);
+            let whole = Script::custom(bytes.clone()).with_preamble(&[variable("A", "it's")]);
+            prop_assert_eq!(whole, [b"#!/bin/sh -e\nexport A='it'\\''s'\n", &body[..]].concat());
+        }
+
+        #[test]
+        fn anything_but_a_shell_script_is_left_as_it_is(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            prop_assume!(!bytes.starts_with(b"#!"));
+            prop_assert_eq!(Script::custom(bytes.clone()).with_preamble(&[variable("A", "b")]), bytes);
+        }
+    }
+
+    #[test]
+    fn shells_take_variables_and_others_do_not() {
+        for (script, takes) in [
+            ("#!/bin/bash\n", true),
+            ("#!/bin/sh", true),
+            ("#! /usr/bin/env bash\n", true),
+            ("#!/usr/bin/env -S bash -eu\n", true),
+            ("#!/bin/bash -e\r\n", true),
+            ("#!/usr/bin/env python3\n", false),
+            ("#!/usr/bin/fish\n", false),
+            ("#cloud-config\npackages: [x]\n", false),
+            ("echo hi\n", false),
+            ("#!\n", false),
+            ("", false),
+        ] {
+            let script = Script::custom(script.into());
+            assert_eq!(script.takes_variables(), takes, "{script:?}");
+        }
+        assert!(Script::standard().takes_variables());
+    }
+
+    #[test]
+    fn a_script_of_one_line_without_an_end_gets_its_preamble() {
+        let whole = Script::custom(b"#!/bin/sh".to_vec()).with_preamble(&[variable("A", "b")]);
+        assert_eq!(whole, b"#!/bin/sh\nexport A='b'\n");
+    }
+
+    #[test]
+    fn a_tracing_script_does_not_print_its_variables() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for first_line in [
+            "#!/bin/bash -x",
+            "#!/bin/bash -eux",
+            "#!/bin/bash -o xtrace",
+        ] {
+            let script =
+                Script::custom(format!("{first_line}\n: \"$A\" >/dev/null\necho done\n").into());
+            let path = dir.path().join("script");
+            std::fs::write(&path, script.with_preamble(&[variable("A", "hush")])).expect("written");
+            let options: Vec<&str> = first_line.split(' ').skip(1).collect();
+            let run = Command::new("bash")
+                .args(&options)
+                .arg(&path)
+                .output()
+                .expect("bash runs");
+            let traced = String::from_utf8_lossy(&run.stderr);
+            assert!(traced.contains("+ echo done"), "{first_line}: {traced}");
+            assert!(!traced.contains("export"), "{first_line}: {traced}");
+        }
+    }
+
+    #[test]
+    fn sixteen_kib_go_as_they_are_and_more_is_packed() {
+        let fits = vec![b'x'; MAX_BYTES];
+        assert_eq!(pack(fits.clone()), Ok(fits));
+        let too_long = vec![b'x'; MAX_BYTES + 1];
+        let packed = pack(too_long.clone()).expect("it packs well");
+        assert_eq!(packed, pack(too_long.clone()).expect("again"));
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&packed[..])
+            .read_to_end(&mut unpacked)
+            .expect("it is gzip");
+        assert_eq!(unpacked, too_long);
+    }
+
+    #[test]
+    fn what_does_not_pack_is_refused_with_its_size() {
+        let mut noise = vec![0; 40_000];
+        getrandom::fill(&mut noise).expect("the system has randomness");
+        let size = pack(noise).expect_err("random bytes do not pack");
+        assert!(size > MAX_BYTES);
+    }
+}
