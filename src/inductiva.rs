@@ -81,7 +81,7 @@ impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::KeyRefused(why) => Self::new(Kind::NotSignedIn, format!("Inductiva refused the API key: {why}"))
-                .hint("get a new key at https://console.inductiva.ai/account and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key"),
+                .hint("get a new key at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key"),
             ApiError::OutOfReach(why) => Self::failed(format!("Inductiva's API is out of reach: {why}"))
                 .hint("try again later; --api-url and INDUCTIVA_API_URL say where it is"),
             ApiError::Unexpected(why) => Self::failed(format!("Inductiva's API refused the call: {why}")),

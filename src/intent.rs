@@ -212,3 +212,75 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn intent(
+        account: &str,
+        place: Option<&str>,
+        group: &str,
+        number: u32,
+        ids: &[&str],
+    ) -> Intent {
+        Intent {
+            account: account.into(),
+            region: "eu-west-2".into(),
+            place: place.map(str::to_owned),
+            market: Market::OnDemand,
+            group: group.parse().expect("a name"),
+            settings: "vm-type=t2.micro".into(),
+            number,
+            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_token_is_64_hex_characters_and_stays_the_same_between_releases() {
+        let token = intent("123456789012", None, "g", 2, &[]).client_token(0, 0);
+        assert_eq!(
+            token,
+            "18909837147825ac7b48e23c5ecd8cb0d903f914a0980853e7647cc618a05517"
+        );
+    }
+
+    #[test]
+    fn each_part_of_an_intent_changes_the_token() {
+        let tokens = [
+            intent("1", None, "g", 2, &[]).client_token(0, 0),
+            intent("1", None, "g", 2, &[]).client_token(1, 0),
+            intent("1", None, "g", 2, &[]).client_token(0, 1),
+            intent("2", None, "g", 2, &[]).client_token(0, 0),
+            intent("1", Some("eu-west-2a"), "g", 2, &[]).client_token(0, 0),
+            intent("1", None, "h", 2, &[]).client_token(0, 0),
+            intent("1", None, "g", 3, &[]).client_token(0, 0),
+            intent("1", None, "g", 2, &["i-1"]).client_token(0, 0),
+            intent("1", None, "g", 2, &["i-1", "i-2"]).client_token(0, 0),
+        ];
+        let different: BTreeSet<&String> = tokens.iter().collect();
+        assert_eq!(different.len(), tokens.len());
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let one = intent("1", Some("23"), "g", 2, &[]).client_token(0, 0);
+        let other = intent("12", Some("3"), "g", 2, &[]).client_token(0, 0);
+        assert_ne!(one, other);
+    }
+
+    proptest! {
+        #[test]
+        fn settings_always_fit_in_a_tag_of_ec2s_alphabet(
+            settings in proptest::collection::btree_map("[a-z-]{1,20}", "\\PC{0,80}", 0..20),
+        ) {
+            let settings = Settings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
+            let tag = settings.to_tag();
+            prop_assert!(tag.len() <= Settings::MAX_CHARS);
+            prop_assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
+            prop_assert_eq!(settings.differences(&tag), Vec::<String>::new());
+        }
+    }
+}

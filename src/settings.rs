@@ -95,7 +95,7 @@ impl ApiSettings {
             if !key.chars().all(|c| c.is_ascii_graphic()) {
                 return Err(
                     Failure::usage("the Inductiva API key has characters that no key has")
-                        .hint("copy it again from https://console.inductiva.ai/account"),
+                        .hint("copy it again from your account at https://inductiva.ai/"),
                 );
             }
         }
@@ -109,7 +109,7 @@ impl ApiSettings {
     pub fn require_key(&self) -> Result<String> {
         self.key.clone().ok_or_else(|| {
             Failure::usage("there is no Inductiva API key")
-                .hint("get one at https://console.inductiva.ai/account and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key")
+                .hint("get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key")
         })
     }
 }

@@ -40,8 +40,8 @@ impl Wait<'_> {
     /// Waits for all of `machines`, which are kept up to date meanwhile.
     ///
     /// # Errors
-    /// A machine ended, or the time is up: the machines that may be running are
-    /// named.
+    /// A machine ended, or the time is up; [`Self::machines_left`] names the
+    /// machines that go on.
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
         let deadline = Instant::now() + self.timeout;
         let ids = machines::ids(machines);
@@ -54,9 +54,9 @@ impl Wait<'_> {
             match seen {
                 Ok(seen) => update(machines, seen),
                 Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
-                Err(failure) => return Err(self.machines_left(failure, machines)),
+                Err(failure) => return Err(failure),
             }
-            self.refuse_ended(machines)?;
+            refuse_ended(machines)?;
             let running = machines
                 .iter()
                 .filter(|m| m.state == State::Running)
@@ -84,7 +84,7 @@ impl Wait<'_> {
                         machines::count(ids.len())
                     ),
                 );
-                return Err(self.machines_left(failure, machines));
+                return Err(failure);
             }
             sleep(pause).await;
             pause = (pause * 3 / 2).min(LAST_PAUSE);
@@ -105,23 +105,6 @@ impl Wait<'_> {
                 .any(|m| m.host_name.as_deref() == Some(id.as_str()) && m.terminated_at.is_none())
         };
         Some(ids.iter().filter(there).count())
-    }
-
-    fn refuse_ended(&self, machines: &[Machine]) -> Result<()> {
-        let ended: Vec<&str> = machines
-            .iter()
-            .filter(|m| !m.state.is_live())
-            .map(|m| m.instance_id.as_str())
-            .collect();
-        if ended.is_empty() {
-            return Ok(());
-        }
-        let failure = Failure::failed(format!(
-            "{} ended while booting: {}",
-            machines::count(ended.len()),
-            ended.join(" ")
-        ));
-        Err(self.machines_left(failure, machines))
     }
 
     /// Names the machines that may be running, and how they are ended.
@@ -157,4 +140,22 @@ fn update(machines: &mut [Machine], seen: Vec<Machine>) {
             *known = new;
         }
     }
+}
+
+/// A machine that ends itself while it boots has failed to.
+fn refuse_ended(machines: &[Machine]) -> Result<()> {
+    let ended: Vec<&str> = machines
+        .iter()
+        .filter(|m| !m.state.is_live())
+        .map(|m| m.instance_id.as_str())
+        .collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::failed(format!(
+        "{} ended while booting: {}",
+        machines::count(ended.len()),
+        ended.join(" ")
+    ));
+    Err(failure)
 }

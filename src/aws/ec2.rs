@@ -737,3 +737,63 @@ fn ssh_permission(cidr: &Cidr) -> IpPermission {
         rule.ip_ranges(range).build()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info_with_gpu(manufacturer: &str) -> types::InstanceTypeInfo {
+        let gpu = types::GpuDeviceInfo::builder()
+            .manufacturer(manufacturer)
+            .name("X1")
+            .count(2)
+            .build();
+        types::InstanceTypeInfo::builder()
+            .v_cpu_info(
+                types::VCpuInfo::builder()
+                    .default_v_cpus(8)
+                    .default_cores(4)
+                    .build(),
+            )
+            .gpu_info(types::GpuInfo::builder().gpus(gpu).build())
+            .build()
+    }
+
+    #[test]
+    fn only_nvidia_gpus_count() {
+        let gpu = Gpu {
+            count: 2,
+            name: "NVIDIA X1".into(),
+        };
+        assert_eq!(vm_type_facts(info_with_gpu("NVIDIA")).gpu, Some(gpu));
+        assert_eq!(vm_type_facts(info_with_gpu("AMD")).gpu, None);
+    }
+
+    #[test]
+    fn any_source_of_an_inbound_rule_is_seen() {
+        let ssh: Cidr = "203.0.113.0/24".parse().expect("a block");
+        assert_eq!(
+            ingress(ssh_permission(&ssh)),
+            [Ingress::Ssh("203.0.113.0/24".into())]
+        );
+        let v6: Cidr = "2001:db8::/64".parse().expect("a block");
+        assert_eq!(
+            ingress(ssh_permission(&v6)),
+            [Ingress::Ssh("2001:db8::/64".into())]
+        );
+        let pair = types::UserIdGroupPair::builder().group_id("sg-1").build();
+        let from_group = IpPermission::builder()
+            .ip_protocol("-1")
+            .user_id_group_pairs(pair)
+            .build();
+        assert_eq!(ingress(from_group), [Ingress::Other]);
+        let list = types::PrefixListId::builder()
+            .prefix_list_id("pl-1")
+            .build();
+        let from_list = IpPermission::builder()
+            .ip_protocol("tcp")
+            .prefix_list_ids(list)
+            .build();
+        assert_eq!(ingress(from_list), [Ingress::Other]);
+    }
+}

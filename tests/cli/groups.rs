@@ -1,0 +1,159 @@
+//! `start` makes the group have N machines, however often it is run.
+
+use serde_json::json;
+use snapbox::str;
+
+use crate::sandbox::{Account, list, text};
+
+#[test]
+fn the_same_line_again_launches_nothing_and_says_the_same_ids() {
+    let account = Account::new();
+    let first = account.run("start --num-machines 2 --machine-group-name g -q");
+    let again = account.run("start --num-machines 2 --machine-group-name g -q");
+    assert_eq!((first.code, again.code), (0, 0));
+    let sorted = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&first.stdout), sorted(&again.stdout));
+    assert_eq!(account.launched(), 2);
+    let run = account.run("start --num-machines 2 --machine-group-name g");
+    run.assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP[..]MARKET
+[ID]  running  eu-west-2a  172.31.0.4  [..]  on-demand
+[ID]  running  eu-west-2a  172.31.0.5  [..]  on-demand
+
+"#]],
+        str![[r#"
+machine group g
+the group has 2 machines already, nothing to launch
+
+"#]],
+    );
+    let document = account.json("start --num-machines 2 --machine-group-name g");
+    assert_eq!(
+        (&document["launched"], &document["existing"]),
+        (&json!(0), &json!(2))
+    );
+}
+
+#[test]
+fn a_larger_number_launches_the_difference() {
+    let account = Account::new();
+    account.json("start --num-machines 2 --machine-group-name g");
+    let document = account.json("start --num-machines 5 --machine-group-name g");
+    assert_eq!(
+        (&document["launched"], &document["existing"]),
+        (&json!(3), &json!(2))
+    );
+    assert_eq!(list(&document["machines"]).len(), 5);
+    assert_eq!(account.live().len(), 5);
+    assert_eq!(
+        account.groups().len(),
+        1,
+        "the group is looked up, not made again"
+    );
+}
+
+#[test]
+fn a_smaller_number_is_refused() {
+    let account = Account::new();
+    account.json("start --num-machines 3 --machine-group-name g");
+    let run = account.run("start --num-machines 2 --machine-group-name g");
+    run.assert(1, str![], str![[r#"
+machine group g
+error: the group g has 3 machines already, more than the 2 asked for
+hint: end the ones you do not need: inductiva-aws terminate --instance-id ID, or the whole group: inductiva-aws terminate --machine-group-name g
+
+"#]]);
+    assert_eq!(account.live().len(), 3);
+}
+
+#[test]
+fn other_settings_are_refused_and_the_difference_is_named() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --volume-size 60");
+    account.file("boot.sh", "#!/bin/sh\ntrue\n");
+    for (flags, difference) in [
+        (
+            "--volume-size 60 --vm-type t3.micro",
+            "vm-type is t2.micro there and t3.micro here",
+        ),
+        ("", "volume-size is 60 there and the default here"),
+        ("--volume-size 70", "volume-size is 60 there and 70 here"),
+        (
+            "--volume-size 60 --spot",
+            "spot is the default there and yes here",
+        ),
+        (
+            "--volume-size 60 --max-idle-time 5",
+            "max-idle-time is the default there and 5 here",
+        ),
+        (
+            "--volume-size 60 --user-data-path boot.sh",
+            "script is the default there and sha256:",
+        ),
+    ] {
+        let run = account.run(&format!(
+            "start --machine-group-name g --num-machines 2 {flags}"
+        ));
+        assert_eq!(run.code, 1, "{flags}: {}", run.stderr);
+        assert!(run.stderr.contains(difference), "{flags}: {}", run.stderr);
+    }
+    assert_eq!(account.launched(), 1);
+}
+
+#[test]
+fn machines_that_are_ending_do_not_count() {
+    let account = Account::new();
+    account.put("settings", json!({"shutting_down_seconds": 60}));
+    let first = account.json("start --num-machines 2 --machine-group-name g");
+    let ending = text(&first["machines"][0]["instance_id"]).to_owned();
+    account.ec2("terminate_instances", json!({"InstanceIds": [ending]}));
+    let document = account.json("start --num-machines 2 --machine-group-name g");
+    assert_eq!(
+        (&document["launched"], &document["existing"]),
+        (&json!(1), &json!(1))
+    );
+    account.put("settings", json!({"shutting_down_seconds": 0}));
+    assert_eq!(account.live().len(), 2);
+    let document = account.json("start --num-machines 2 --machine-group-name g");
+    assert_eq!(document["launched"], 0);
+}
+
+#[test]
+fn each_start_without_a_name_is_a_group_of_its_own() {
+    let account = Account::new();
+    let first = account.json("start");
+    let second = account.json("start");
+    assert_ne!(
+        first["machine_group"]["name"],
+        second["machine_group"]["name"]
+    );
+    assert_eq!(account.live().len(), 2);
+    assert_eq!(account.groups().len(), 2);
+}
+
+#[test]
+fn a_group_of_the_same_name_in_another_region_is_another() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let other = account.json("start --machine-group-name g --region us-east-1");
+    assert_eq!(other["launched"], 1);
+    assert_eq!(other["region"], "us-east-1");
+}
+
+#[test]
+fn another_programs_machines_do_not_count() {
+    let account = Account::new();
+    account.ec2(
+        "run_instances",
+        json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1,
+               "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "inductiva:machine-group", "Value": "g"}]}]}),
+    );
+    let document = account.json("start --machine-group-name g");
+    assert_eq!(document["launched"], 1);
+}

@@ -1,0 +1,266 @@
+//! The group on Inductiva's side.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::{
+    sandbox::{API_KEY, Account, finish, tags, text},
+    start::user_data,
+};
+
+/// `start` with another key, or none, in the environment.
+fn start_with_key(account: &Account, key: Option<&str>, more: &str) -> crate::sandbox::Run {
+    let line = format!("start --machine-group-name g -q {more}");
+    let mut command = account.command(line.split_whitespace());
+    match key {
+        Some(key) => command.env("INDUCTIVA_API_KEY", key),
+        None => command.env_remove("INDUCTIVA_API_KEY"),
+    };
+    finish(&mut command)
+}
+
+#[test]
+fn a_started_group_of_the_name_is_used() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let group = account.groups()[0].clone();
+    assert_eq!(
+        account
+            .run("terminate --instance-id i-00000000000000000 -y")
+            .code,
+        1
+    );
+    account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(account.groups(), [group]);
+    let posts = account
+        .operations()
+        .iter()
+        .filter(|o| *o == "POST /compute/group")
+        .count();
+    assert_eq!(posts, 1);
+}
+
+#[test]
+fn a_terminated_group_of_the_name_is_not_used() {
+    let account = Account::new();
+    let first = account.json("start --machine-group-name g");
+    assert_eq!(account.run("terminate g -y -q").code, 0);
+    let second = account.json("start --machine-group-name g");
+    assert_ne!(first["machine_group"]["id"], second["machine_group"]["id"]);
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
+fn the_group_is_made_before_the_launch_and_taken_back_when_it_fails() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidParameterValue", "message": "no", "status": 400}));
+    assert_eq!(account.run("start --machine-group-name g").code, 1);
+    let operations: Vec<String> = account
+        .operations()
+        .into_iter()
+        .filter(|o| o.contains("/compute/group") || o == "RunInstances")
+        .collect();
+    assert_eq!(
+        operations,
+        [
+            "GET /compute/group/g",
+            "POST /compute/group",
+            "RunInstances",
+            "DELETE /compute/group"
+        ]
+    );
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_group_that_this_run_did_not_make_survives_its_failure() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidParameterValue", "message": "no", "status": 400}));
+    assert_eq!(
+        account
+            .run("start --machine-group-name g --num-machines 2")
+            .code,
+        1
+    );
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
+fn a_refused_key_stops_everything() {
+    for status in [401, 403] {
+        let account = Account::new();
+        account.put("inductiva", json!({"rejected_key_status": status}));
+        let run = start_with_key(&account, Some("wrong-key"), "");
+        assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{status}");
+        assert!(
+            run.stderr
+                .contains("error: Inductiva refused the API key: HTTP 40"),
+            "{}",
+            run.stderr
+        );
+        assert!(!run.stderr.contains("wrong-key"), "{}", run.stderr);
+        assert_eq!(account.launched(), 0);
+        assert!(!account.operations().contains(&"RunInstances".to_owned()));
+    }
+}
+
+#[test]
+fn an_api_that_is_down_is_warned_about_and_machines_look_for_the_group_themselves() {
+    let account = Account::new();
+    account.put("inductiva", json!({"status": 503}));
+    let run = account.run("start --machine-group-name g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("warning: Inductiva's API is out of reach (HTTP 503"),
+        "{}",
+        run.stderr
+    );
+    let data = String::from_utf8(user_data(&account, 0)).expect("text");
+    assert!(
+        data.contains("export MACHINE_GROUP_ID=''\nexport MACHINE_GROUP_NAME='g'\n"),
+        "{data}"
+    );
+    assert_eq!(
+        tags(&account.instances()[0])["inductiva:machine-group-id"],
+        ""
+    );
+}
+
+#[test]
+fn an_api_that_cannot_be_connected_to_is_warned_about_too() {
+    let account = Account::new();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|l| l.local_addr())
+        .expect("a port")
+        .port();
+    let run = account.run(&format!(
+        "start --machine-group-name g --output json --api-url http://127.0.0.1:{port}/"
+    ));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("warning: Inductiva's API is out of reach"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(
+        run.document()["machine_group"],
+        json!({"name": "g", "id": null})
+    );
+}
+
+#[test]
+fn a_top_up_without_the_api_joins_the_group_of_the_machines_that_are_there() {
+    let account = Account::new();
+    let first = account.json("start --machine-group-name g");
+    account.put("inductiva", json!({"status": 502}));
+    account.json("start --machine-group-name g --num-machines 2");
+    for instance in account.instances() {
+        assert_eq!(
+            tags(&instance)["inductiva:machine-group-id"],
+            text(&first["machine_group"]["id"])
+        );
+    }
+}
+
+#[test]
+fn a_group_that_may_not_name_a_type_is_made_without_it() {
+    let account = Account::new();
+    account.put("inductiva", json!({"refuse_machine_type": true}));
+    account.json("start --machine-group-name g");
+    assert_eq!(account.groups()[0]["create_body"].get("machine_type"), None);
+}
+
+#[test]
+fn a_group_that_is_refused_stops_the_launch() {
+    let account = Account::new();
+    account.put("inductiva", json!({"strict_names": true}));
+    let run = account.run("start --machine-group-name my_group -q");
+    run.assert(1, str![], str![[r#"
+error: cannot make the machine group: Inductiva's API refused the call: HTTP 422, body.name: String should match pattern '^[0-9a-zA-Z-]+$'
+
+"#]]);
+    assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn a_new_group_that_is_not_started_yet_is_not_made_twice() {
+    let account = Account::new();
+    account.put("inductiva", json!({"group_status_on_create": "registered"}));
+    account.json("start --machine-group-name g");
+    account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
+fn names_with_spaces_reach_inductiva_whole() {
+    let account = Account::new();
+    let mut command = account.command(["start", "--machine-group-name", "my run 1.2", "-q"]);
+    assert_eq!(finish(&mut command).code, 0);
+    let mut command = account.command([
+        "start",
+        "--machine-group-name",
+        "my run 1.2",
+        "-q",
+        "-n",
+        "2",
+    ]);
+    assert_eq!(finish(&mut command).code, 0);
+    assert_eq!(account.groups().len(), 1);
+    assert_eq!(account.groups()[0]["name"], "my run 1.2");
+}
+
+#[test]
+fn the_flags_key_goes_before_the_environments() {
+    let account = Account::new();
+    let run = start_with_key(&account, Some("wrong-key"), &format!("--api-key {API_KEY}"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn the_environments_key_goes_before_the_files() {
+    let account = Account::new();
+    account.file(".inductiva/api_key", "wrong-key");
+    assert_eq!(start_with_key(&account, Some(API_KEY), "").code, 0);
+}
+
+#[test]
+fn the_files_key_is_trimmed_and_used_when_the_environments_is_empty() {
+    let account = Account::new();
+    account.file(".inductiva/api_key", format!("  {API_KEY}\r\n\n"));
+    assert_eq!(start_with_key(&account, Some(""), "").code, 0);
+    let data = String::from_utf8(user_data(&account, 0)).expect("text");
+    assert!(
+        data.contains("export INDUCTIVA_API_KEY='sandbox-key'\n"),
+        "{data}"
+    );
+}
+
+#[test]
+fn no_key_at_all_is_a_usage_error_that_says_where_to_get_one() {
+    let account = Account::new();
+    start_with_key(&account, None, "").assert(2, str![], str![[r#"
+error: there is no Inductiva API key
+hint: get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key
+
+"#]]);
+    assert_eq!(account.requests(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_key_that_no_header_can_carry_is_refused_without_being_shown() {
+    let account = Account::new();
+    let run = start_with_key(&account, Some("top\nsecret"), "");
+    run.assert(
+        2,
+        str![],
+        str![[r#"
+error: the Inductiva API key has characters that no key has
+hint: copy it again from your account at https://inductiva.ai/
+
+"#]],
+    );
+}

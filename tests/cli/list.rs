@@ -1,0 +1,205 @@
+//! `list`.
+
+use serde_json::json;
+use snapbox::str;
+
+use crate::sandbox::{Account, list, text};
+
+#[test]
+fn nothing_is_an_empty_table() {
+    Account::new().run("list").assert(
+        0,
+        str![[r#"
+MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  LAUNCHED
+
+"#]],
+        str![],
+    );
+}
+
+#[test]
+fn machines_are_listed_by_group() {
+    let account = Account::new();
+    account.json("start --machine-group-name beta");
+    account.json("start --machine-group-name alpha --num-machines 2 --vm-type t3.small");
+    let run = account.run("ls");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let lines: Vec<Vec<&str>> = run
+        .stdout
+        .lines()
+        .map(|l| l.split_whitespace().collect())
+        .collect();
+    assert_eq!(lines.len(), 4, "{}", run.stdout);
+    assert_eq!(
+        lines[0].join(" "),
+        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET LAUNCHED"
+    );
+    assert_eq!(
+        [lines[1][0], lines[2][0], lines[3][0]],
+        ["alpha", "alpha", "beta"]
+    );
+    assert_eq!(lines[1][2], "t3.small");
+    // Every column starts where its header does.
+    for (header, column) in [("INSTANCE ID", 1), ("TYPE", 2), ("STATE", 3)] {
+        let start = run.stdout.find(header).expect("the header");
+        for (line, cells) in run.stdout.lines().zip(&lines).skip(1) {
+            assert!(line[start..].starts_with(cells[column]), "{header}: {line}");
+        }
+    }
+    let one = account.json("list --machine-group-name beta");
+    assert_eq!(list(&one["machines"]).len(), 1);
+    assert_eq!(one["machines"][0]["machine_group"], "beta");
+}
+
+#[test]
+fn json_has_what_the_contract_names() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --wait=running");
+    let document = account.json("list");
+    let machine = document["machines"][0].as_object().expect("an object");
+    let mut fields: Vec<&str> = machine.keys().map(String::as_str).collect();
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "availability_zone",
+            "instance_id",
+            "launch_time",
+            "machine_group",
+            "market",
+            "private_ip",
+            "public_ip",
+            "region",
+            "state",
+            "vm_type"
+        ]
+    );
+    assert_eq!(machine["state"], "running");
+    assert_eq!(machine["market"], "on-demand");
+    assert_eq!(machine["region"], "eu-west-2");
+    assert!(text(&machine["launch_time"]).ends_with('Z'));
+}
+
+#[test]
+fn quiet_prints_the_ids_alone() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    account.run("list -q").assert(
+        0,
+        str![[r#"
+[ID]
+[ID]
+
+"#]],
+        str![],
+    );
+}
+
+#[test]
+fn only_our_machines_that_are_not_gone_are_listed() {
+    let account = Account::new();
+    account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
+    account.json("start --machine-group-name gone");
+    assert_eq!(account.run("terminate gone -y").code, 0);
+    account.until("the group is terminated", |a| {
+        a.instances()
+            .iter()
+            .any(|i| i["State"]["Name"] == "terminated")
+    });
+    let kept = account.json("start --machine-group-name kept");
+    let listed = account.json("list");
+    assert_eq!(list(&listed["machines"]).len(), 1);
+    assert_eq!(
+        listed["machines"][0]["instance_id"],
+        kept["machines"][0]["instance_id"]
+    );
+    let stopped = kept["machines"][0]["instance_id"].clone();
+    account.ec2("stop_instances", json!({"InstanceIds": [stopped]}));
+    assert_eq!(
+        list(&account.json("list")["machines"]).len(),
+        1,
+        "a stopped machine's disk still costs"
+    );
+}
+
+#[test]
+fn all_regions_are_asked_side_by_side() {
+    let account = Account::new();
+    account.json("start --machine-group-name here");
+    account.json("start --machine-group-name there --region us-east-1");
+    assert_eq!(list(&account.json("list")["machines"]).len(), 1);
+    account.put("settings", json!({"delay_ms": 200}));
+    account.forget_requests();
+    let document = account.json("list --all-regions");
+    let found: Vec<(&str, &str)> = list(&document["machines"])
+        .iter()
+        .map(|m| (text(&m["region"]), text(&m["machine_group"])))
+        .map(|(region, group)| {
+            (
+                if region == "us-east-1" {
+                    "us-east-1"
+                } else {
+                    "eu-west-2"
+                },
+                if group == "there" { "there" } else { "here" },
+            )
+        })
+        .collect();
+    assert_eq!(found, [("eu-west-2", "here"), ("us-east-1", "there")]);
+    let looks: Vec<_> = account
+        .requests()
+        .into_iter()
+        .filter(|r| r["operation"] == "DescribeInstances")
+        .collect();
+    assert!(looks.len() > 2);
+    let time = |r: &serde_json::Value, what: &str| r[what].as_f64().expect("a time");
+    let last_start = looks
+        .iter()
+        .map(|r| time(r, "started"))
+        .fold(f64::MIN, f64::max);
+    let first_end = looks
+        .iter()
+        .map(|r| time(r, "ended"))
+        .fold(f64::MAX, f64::min);
+    assert!(
+        last_start < first_end,
+        "the regions were asked one after the other"
+    );
+}
+
+#[test]
+fn a_region_that_cannot_be_asked_makes_the_list_a_failure() {
+    let account = Account::new();
+    account.json("start --machine-group-name here");
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "count": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = account.run("list --all-regions --output json");
+    assert_eq!(run.code, 1);
+    assert!(
+        text(&run.error()["message"]).contains("the list is not complete"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "count": 1, "code": "UnauthorizedOperation", "message": "with an explicit deny in a service control policy", "status": 403}));
+    let run = account.run("list --all-regions --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("was left out"), "{}", run.stderr);
+}
+
+#[test]
+fn hundreds_of_machines_are_paged_through() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 1000");
+    assert_eq!(account.run("list -q").stdout.lines().count(), 1_000);
+}
+
+#[test]
+fn watching_is_no_single_document() {
+    let run = Account::new().run("list --watch --output json");
+    assert_eq!(run.code, 2);
+    assert_eq!(run.error()["kind"], "usage");
+}

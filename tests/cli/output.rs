@@ -1,0 +1,236 @@
+//! stdout is data, stderr is conversation, and secrets are on neither.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, finish, list};
+
+#[test]
+fn start_in_json_is_what_the_contract_names() {
+    let account = Account::new();
+    let run = account.run("start --machine-group-name g --num-machines 2 --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let document = run.document();
+    let fields = |value: &Value| {
+        let mut fields: Vec<String> = value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        fields.sort();
+        fields
+    };
+    assert_eq!(
+        fields(&document),
+        [
+            "account",
+            "existing",
+            "image_id",
+            "launched",
+            "machine_group",
+            "machines",
+            "region",
+            "vm_type"
+        ]
+    );
+    assert_eq!(fields(&document["machine_group"]), ["id", "name"]);
+    assert_eq!(
+        fields(&document["machines"][0]),
+        [
+            "availability_zone",
+            "instance_id",
+            "market",
+            "private_ip",
+            "public_ip",
+            "state"
+        ]
+    );
+    assert_eq!(document["account"], account.number);
+    assert_eq!(
+        document["machine_group"],
+        json!({"name": "g", "id": account.groups()[0]["id"]})
+    );
+    assert_eq!(
+        (&document["launched"], &document["existing"]),
+        (&json!(2), &json!(0))
+    );
+    assert_eq!(document["vm_type"], "t2.micro");
+    assert_eq!(document["region"], "eu-west-2");
+    assert_eq!(list(&document["machines"]).len(), 2);
+}
+
+#[test]
+fn every_command_gives_one_document_on_stdout() {
+    let account = Account::new();
+    for line in [
+        "start --machine-group-name g",
+        "start --machine-group-name g",
+        "start --machine-group-name h --dry-run",
+        "list",
+        "list --all-regions",
+        "whoami",
+        "terminate g -y",
+        "terminate g -y",
+    ] {
+        assert!(account.json(line).is_object(), "{line}");
+    }
+}
+
+#[test]
+fn a_failure_in_json_is_one_document_on_stderr_and_nothing_on_stdout() {
+    let account = Account::new();
+    let run = account.run("terminate nothing -y --output json");
+    run.assert(1, str![], str![[r#"
+{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"failed","machines":[],"message":"eu-west-2 has no machine group nothing"}}
+
+"#]]);
+    let error = run.error();
+    assert_eq!(error["kind"], "failed");
+    assert_eq!(error["machines"], json!([]));
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_panic() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 50");
+    for line in [
+        "list",
+        "list --output json",
+        "start --machine-group-name h",
+        "user-data",
+        "man",
+        "completions bash",
+        "--help",
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = account.command(line.split(' '));
+        command.stdout(writer);
+        let run = finish(&mut command);
+        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{line}: {}", run.stderr);
+    }
+    assert_eq!(account.live().len(), 51);
+}
+
+#[test]
+fn verbose_names_calls_and_times() {
+    let account = Account::new();
+    let run = account.run("whoami -v -q");
+    assert_eq!(run.code, 0);
+    assert!(
+        run.stderr.starts_with("STS GetCallerIdentity: 200, "),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn secrets_reach_no_stream() {
+    let account = Account::new();
+    let api_key = "MARKED-api-key";
+    let secret = "MARKED/secret/access/key";
+    let token = "MARKED-session-token";
+    account.put("inductiva", json!({"keys": [api_key]}));
+    account.file("boot.sh", "#!/bin/sh\ntrue\n");
+    let mut streams = String::new();
+    for line in [
+        "start --machine-group-name g --num-machines 2 --wait=running -vv",
+        "start --machine-group-name g --num-machines 1 -vv",
+        "start --machine-group-name g --num-machines 3 -vv --output json",
+        "start --machine-group-name d --dry-run -vv",
+        "start --machine-group-name d --dry-run -vv --output json",
+        "start --machine-group-name x --vm-type t9.micro -vv",
+        "start --machine-group-name x --user-data-path boot.sh -vv",
+        "list -vv",
+        "list --all-regions -vv --output json",
+        "whoami -vv",
+        "user-data -vv",
+        "start --help",
+        "terminate g -y -vv",
+        "terminate g -y -vv",
+    ] {
+        let mut command = account.command(line.split(' '));
+        command
+            .env("INDUCTIVA_API_KEY", api_key)
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .env("AWS_SESSION_TOKEN", token);
+        let run = finish(&mut command);
+        streams += &format!("$ {line}\n{}{}", run.stdout, run.stderr);
+    }
+    let mut refused = account.command(["start", "-vv", "--output", "json"]);
+    refused.env("INDUCTIVA_API_KEY", "MARKED-wrong-key");
+    let run = finish(&mut refused);
+    assert_eq!(run.code, 4);
+    streams += &run.stderr;
+    assert!(
+        streams.contains("RunInstances: 200"),
+        "the calls are not traced: {streams}"
+    );
+    let leak = streams.lines().find(|line| line.contains("MARKED"));
+    assert_eq!(leak, None, "a secret was written");
+    // The machine does get the key, in its user data and nowhere else.
+    for request in account.requests() {
+        let parameters = request["params"].as_object().expect("parameters");
+        for (name, value) in parameters {
+            if name != "UserData" {
+                assert!(
+                    !value.to_string().contains("MARKED"),
+                    "{name} of {}",
+                    request["operation"]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn help_names_every_flag_once_and_no_alias_of_the_old_launcher() {
+    let account = Account::new();
+    let run = account.run("start --help");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    for flag in [
+        "--vm-type",
+        "--num-machines",
+        "--machine-group-name",
+        "--user-data-path",
+        "--max-lifetime",
+        "--dry-run",
+    ] {
+        assert!(run.stdout.contains(flag), "{flag} is missing");
+    }
+    for alias in ["--vm_type", "--num_machines", "--user_data_path"] {
+        assert!(!run.stdout.contains(alias), "{alias} is shown");
+    }
+}
+
+#[test]
+fn completions_and_the_manual_page_are_for_packagers() {
+    let account = Account::new();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let run = account.run(&format!("completions {shell}"));
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{shell}");
+        assert!(run.stdout.contains("machine-group-name"), "{shell}");
+    }
+    let run = account.run("man");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(
+        run.stdout.contains(".TH inductiva-aws 1"),
+        "{}",
+        &run.stdout[..200]
+    );
+    assert!(run.stdout.contains(r"\-\-num\-machines"));
+}
+
+#[test]
+fn without_a_command_there_is_help_and_2() {
+    let account = Account::new();
+    let run = account.run("");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr.contains("Usage: inductiva-aws"),
+        "{}",
+        run.stderr
+    );
+}

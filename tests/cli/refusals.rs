@@ -1,0 +1,394 @@
+//! What cannot be launched is refused with a reason, and nothing is left.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, Run, text};
+
+/// Runs a start that must be refused and must leave nothing behind.
+fn refused(account: &Account, flags: &str) -> Run {
+    let run = account.run(&format!("start --machine-group-name g -q {flags}"));
+    assert_ne!(run.code, 0, "{flags} was accepted: {}", run.stdout);
+    assert_eq!(account.launched(), 0, "{flags} launched a machine");
+    assert_eq!(
+        account.groups(),
+        [] as [Value; 0],
+        "{flags} left a group on Inductiva's side"
+    );
+    run
+}
+
+#[test]
+fn a_disk_smaller_than_the_image() {
+    refused(&Account::new(), "--volume-size 7").assert(
+        1,
+        str![],
+        str![[r#"
+error: a disk of 7 GiB is too small: the image ami-0ab00000000000003 needs at least 8 GiB
+hint: --volume-size 8 or more
+
+"#]],
+    );
+}
+
+#[test]
+fn a_disk_smaller_than_a_named_image() {
+    refused(
+        &Account::new(),
+        "--image-id ami-0ef00000000000002 --volume-size 99",
+    )
+    .assert(
+        1,
+        str![],
+        str![[r#"
+error: a disk of 99 GiB is too small: the image ami-0ef00000000000002 needs at least 100 GiB
+hint: --volume-size 100 or more
+
+"#]],
+    );
+}
+
+#[test]
+fn iops_that_the_volume_type_cannot_have() {
+    refused(&Account::new(), "--volume-type gp2 --iops 4000").assert(
+        2,
+        str![],
+        str![[r#"
+error: a gp2 volume takes no --iops
+
+"#]],
+    );
+}
+
+#[test]
+fn throughput_that_the_volume_type_cannot_have() {
+    refused(&Account::new(), "--throughput 3000").assert(
+        2,
+        str![],
+        str![[r#"
+error: a gp3 volume has a throughput of 125 to 2000 MiB/s, not 3000 (--throughput)
+
+"#]],
+    );
+}
+
+#[test]
+fn an_unknown_type() {
+    refused(&Account::new(), "--vm-type t9.micro").assert(1, str![], str![[r#"
+error: cannot look up the type t9.micro: The following supplied instance types do not exist: [t9.micro] (InvalidInstanceType, request [UUID])
+hint: check --vm-type: not every region has every type (this is eu-west-2)
+
+"#]]);
+}
+
+#[test]
+fn an_arm_type() {
+    let account = Account::new();
+    refused(&account, "--vm-type t4g.micro").assert(
+        1,
+        str![],
+        str![[r#"
+error: t4g.micro is arm64 only, and the task runner's images are for amd64 (x86_64)
+hint: choose a type with an Intel or AMD processor, such as t3.micro or c7i.large
+
+"#]],
+    );
+    assert!(!account.operations().contains(&"RunInstances".to_owned()));
+}
+
+#[test]
+fn an_unknown_image() {
+    refused(&Account::new(), "--image-id ami-00000000000000000").assert(1, str![], str![[r#"
+error: cannot look up the image: The image id '[ami-00000000000000000]' does not exist (InvalidAMIID.NotFound, request [UUID])
+hint: check --image-id: an image belongs to one region (this is eu-west-2)
+
+"#]]);
+}
+
+#[test]
+fn an_image_of_another_architecture() {
+    refused(&Account::new(), "--image-id ami-0ab00000000000004").assert(1, str![], str![[r#"
+error: the image ami-0ab00000000000004 is for arm64, and the task runner's images are for amd64 (x86_64)
+hint: name an x86_64 image with --image-id, or leave it out for the newest Ubuntu 24.04
+
+"#]]);
+}
+
+#[test]
+fn an_unknown_subnet() {
+    refused(&Account::new(), "--subnet-id subnet-00000000000000000").assert(
+        1,
+        str![],
+        str![[r#"
+error: cannot look up the subnet: The subnet ID 'subnet-00000000000000000' does not exist (InvalidSubnetID.NotFound, request [UUID])
+hint: check --subnet-id: a subnet belongs to one region (this is eu-west-2)
+
+"#]],
+    );
+}
+
+#[test]
+fn an_unknown_zone() {
+    refused(&Account::new(), "--availability-zone eu-west-2z").assert(
+        1,
+        str![],
+        str![[r#"
+error: the default VPC of eu-west-2 has no subnet in eu-west-2z
+hint: choose another --availability-zone, or name a subnet with --subnet-id
+
+"#]],
+    );
+}
+
+#[test]
+fn an_unknown_security_group() {
+    refused(&Account::new(), "--security-group-id sg-00000000000000000").assert(
+        1,
+        str![],
+        str![[r#"
+error: cannot launch t2.micro: The security group '[SG]' does not exist (InvalidGroup.NotFound, request [UUID])
+hint: check --security-group-id: a security group belongs to one VPC (this is eu-west-2)
+
+"#]],
+    );
+}
+
+#[test]
+fn an_unknown_key_pair() {
+    refused(&Account::new(), "--key-name nobodys").assert(1, str![], str![[r#"
+error: cannot launch t2.micro: The key pair 'nobodys' does not exist (InvalidKeyPair.NotFound, request [UUID])
+hint: check --key-name: a key pair belongs to one region; --create-key-pair makes one (this is eu-west-2)
+
+"#]]);
+}
+
+#[test]
+fn an_unknown_instance_profile() {
+    refused(&Account::new(), "--instance-profile nobodys").assert(1, str![], str![[r#"
+error: cannot launch t2.micro: Value (nobodys) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name (InvalidParameterValue, request [UUID])
+hint: check --instance-profile: it is the profile's name, not the role's (this is eu-west-2)
+
+"#]]);
+}
+
+#[test]
+fn an_unknown_aws_profile() {
+    let account = Account::new();
+    account.file(
+        ".aws/config",
+        "[profile work]\nregion = eu-west-2\n[default]\nregion = eu-west-2\n",
+    );
+    refused(&account, "--profile wrok").assert(
+        4,
+        str![],
+        str![[r#"
+error: there is no AWS profile "wrok"
+hint: there are: default, work
+
+"#]],
+    );
+}
+
+#[test]
+fn no_default_vpc() {
+    let account = Account::new();
+    account.post("delete_default_vpc", json!({"region": "eu-west-2"}));
+    refused(&account, "").assert(
+        1,
+        str![],
+        str![[r#"
+error: eu-west-2 has no default VPC with a default subnet
+hint: make one with `aws ec2 create-default-vpc`, or name a subnet with --subnet-id
+
+"#]],
+    );
+}
+
+#[test]
+fn a_security_group_that_somebody_opened() {
+    let account = Account::new();
+    let vpcs = account.ec2("describe_vpcs", json!({}));
+    let group = account.ec2(
+        "create_security_group",
+        json!({"GroupName": "inductiva-aws", "Description": "x", "VpcId": vpcs["Vpcs"][0]["VpcId"]}),
+    );
+    account.ec2(
+        "authorize_security_group_ingress",
+        json!({"GroupId": group["GroupId"], "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]}),
+    );
+    refused(&account, "").assert(1, str![], str![[r#"
+error: the security group [SG] (inductiva-aws) has inbound rules that inductiva-aws did not make: machines would be open to them
+hint: remove those rules, or choose a group of your own with --security-group-id
+
+"#]]);
+}
+
+#[test]
+fn a_private_key_file_that_is_there_already() {
+    let account = Account::new();
+    account.file("mykey.pem", "precious");
+    let run = refused(&account, "--create-key-pair mykey");
+    run.assert(
+        2,
+        str![],
+        str![[r#"
+error: cannot make [HOME]/mykey.pem for the private key: File exists (os error 17)
+hint: remove that file, or use the key pair with --key-name mykey
+
+"#]],
+    );
+    assert_eq!(
+        std::fs::read_to_string(account.home.path().join("mykey.pem")).expect("the file"),
+        "precious"
+    );
+}
+
+#[test]
+fn a_key_pair_that_is_there_already() {
+    let account = Account::new();
+    account.ec2("create_key_pair", json!({"KeyName": "mykey"}));
+    refused(&account, "--create-key-pair mykey").assert(1, str![], str![[r#"
+error: cannot make the key pair mykey: The keypair 'mykey' already exists (InvalidKeyPair.Duplicate, request [UUID])
+hint: use it with --key-name mykey, or choose another name
+
+"#]]);
+    assert!(!account.home.path().join("mykey.pem").exists());
+}
+
+#[test]
+fn wrong_values_are_usage_errors() {
+    let account = Account::new();
+    for flags in [
+        "--num-machines 0",
+        "--num-machines 1001",
+        "--vm-type micro",
+        "--image-id ami-x",
+        "--volume-type st1",
+        "--max-lifetime 8",
+        "--machine-group-name a/b",
+        "--ssh-from 203.0.113.7/32",
+        "--key-name k --ssh-from 0.0.0.0/0",
+        "--max-price 0.1",
+        "--tag inductiva:launcher=x",
+        "--subnet-id subnet-00000000000000000 --availability-zone eu-west-2a",
+        "--wait=never",
+    ] {
+        let run = account.run(&format!("start {flags}"));
+        assert_eq!(
+            (run.code, run.stdout.as_str()),
+            (2, ""),
+            "{flags}: {}",
+            run.stderr
+        );
+    }
+    assert_eq!(
+        account.requests(),
+        [] as [Value; 0],
+        "a usage error is found before any call"
+    );
+}
+
+#[test]
+fn a_region_that_is_none() {
+    refused(&Account::new(), "--region london").assert(2, str![], str![[r#"
+error: "london" is not an AWS region
+hint: name one with --region, in AWS_REGION, or in the profile: eu-west-2 is London, us-east-1 is N. Virginia
+
+"#]]);
+}
+
+#[test]
+fn no_region_at_all() {
+    let account = Account::new();
+    let mut command = account.command(["start", "-q"]);
+    command.env_remove("AWS_REGION");
+    crate::sandbox::finish(&mut command).assert(2, str![], str![[r#"
+error: no AWS region is set
+hint: name one with --region, in AWS_REGION, or in the profile: eu-west-2 is London, us-east-1 is N. Virginia
+
+"#]]);
+}
+
+#[test]
+fn no_credentials_at_all() {
+    let account = Account::new();
+    let mut command = account.command(["start", "-q"]);
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY");
+    crate::sandbox::finish(&mut command).assert(
+        4,
+        str![],
+        str![[r#"
+error: not signed in to AWS: no credentials were found
+hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile
+
+"#]],
+    );
+}
+
+#[test]
+fn credentials_that_aws_does_not_know() {
+    let account = Account::new();
+    let mut command = account.command(["start", "-q"]);
+    command.env("AWS_ACCESS_KEY_ID", "AKIAINVALIDKEYEXAMPLE");
+    crate::sandbox::finish(&mut command).assert(4, str![], str![[r#"
+error: cannot tell who is signed in: The security token included in the request is invalid (InvalidClientTokenId, request [UUID])
+hint: sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `inductiva-aws whoami` shows which are used
+
+"#]]);
+}
+
+#[test]
+fn a_launch_that_is_not_permitted() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "UnauthorizedOperation", "status": 403,
+        "message": format!("You are not authorized to perform this operation. User: arn:aws:iam::{}:user/sandbox is not authorized to perform: ec2:RunInstances on resource: arn:aws:ec2:eu-west-2:{}:instance/* because no identity-based policy allows the ec2:RunInstances action. Encoded authorization failure message: 4GIOHlTkIaWHQD0Q0m6XSnuUMCm", account.number, account.number)}));
+    refused(&account, "").assert(4, str![], str![[r#"
+error: cannot launch t2.micro: You are not authorized to perform this operation. User: arn:aws:iam::[ACCOUNT]:user/sandbox is not authorized to perform: ec2:RunInstances on resource: arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/* because no identity-based policy allows the ec2:RunInstances action (UnauthorizedOperation, request [UUID])
+hint: ask the account's administrator for the permission; the README lists the least policy
+
+"#]]);
+}
+
+#[test]
+fn no_capacity() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500, "count": null,
+        "message": "We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a)."}));
+    refused(&account, "").assert(5, str![], str![[r#"
+error: cannot launch t2.micro: We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a) (InsufficientInstanceCapacity, request [UUID])
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]]);
+}
+
+#[test]
+fn no_quota() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "VcpuLimitExceeded", "status": 400,
+        "message": "You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to."}));
+    refused(&account, "--num-machines 40").assert(5, str![], str![[r#"
+error: cannot launch t2.micro: You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to (VcpuLimitExceeded, request [UUID])
+hint: ask for a higher EC2 quota in the Service Quotas console, choose a smaller --vm-type, or fewer --num-machines
+
+"#]]);
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_out_of_reach() {
+    let account = Account::new();
+    let https = account.aws_url().replace("http://", "https://");
+    let run = refused(&account, &format!("--endpoint-url {https}"));
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert!(
+        run.stderr.contains("cannot reach AWS in eu-west-2"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        text(&json!(run.stderr)).contains("hint: check the network"),
+        "{}",
+        run.stderr
+    );
+}

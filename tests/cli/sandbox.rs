@@ -1,0 +1,369 @@
+//! A sandbox server for the whole test run, and in it an AWS account of its own
+//! for each test, so that tests neither see each other nor depend on an order.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use snapbox::{Assert, IntoData, Redactions};
+use tempfile::TempDir;
+
+/// The key that the sandbox's Inductiva API takes.
+pub const API_KEY: &str = "sandbox-key";
+/// Where the commands run, unless they say otherwise.
+pub const REGION: &str = "eu-west-2";
+
+/// The server. It ends when its stdin closes, which is when this process ends.
+struct Server {
+    url: String,
+    _process: Child,
+}
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/run");
+    let mut process = Command::new(run)
+        .arg("--serve")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tests/sandbox/run starts");
+    let mut line = String::new();
+    let stdout = process.stdout.take().expect("stdout is a pipe");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("the sandbox says its port");
+    let ready: Value = serde_json::from_str(&line)
+        .unwrap_or_else(|_| panic!("the sandbox did not start, its messages are above: {line:?}"));
+    Server {
+        url: format!("http://127.0.0.1:{}", ready["port"]),
+        _process: process,
+    }
+});
+
+/// An AWS account, with a home folder on this machine that has nothing in it.
+pub struct Account {
+    pub number: String,
+    pub home: TempDir,
+}
+
+/// A command that has ended.
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Account {
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(200_000_000_000);
+        let account = Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+            home: tempfile::tempdir().expect("a temporary folder"),
+        };
+        account.put(
+            "settings",
+            json!({"pending_seconds": 0.05, "shutting_down_seconds": 0.05}),
+        );
+        account
+    }
+
+    /// Where AWS calls go.
+    pub fn aws_url(&self) -> String {
+        format!("{}/{}", SERVER.url, self.number)
+    }
+
+    /// Where Inductiva calls go.
+    pub fn api_url(&self) -> String {
+        format!("{}/inductiva", self.aws_url())
+    }
+
+    /// The environment of a command: nothing of the developer's own.
+    pub fn environment(&self) -> HashMap<String, String> {
+        [
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("HOME", self.home.path().display().to_string()),
+            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".into()),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
+            ),
+            ("AWS_REGION", REGION.into()),
+            ("AWS_ENDPOINT_URL", self.aws_url()),
+            ("AWS_EC2_METADATA_DISABLED", "true".into()),
+            ("INDUCTIVA_API_KEY", API_KEY.into()),
+            ("INDUCTIVA_API_URL", self.api_url()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+
+    /// The program with these arguments, to be run or to be changed first.
+    pub fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_inductiva-aws"));
+        command
+            .args(args)
+            .env_clear()
+            .envs(self.environment())
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program with the words of `line` as its arguments.
+    pub fn run(&self, line: &str) -> Run {
+        finish(&mut self.command(line.split_whitespace()))
+    }
+
+    /// Runs the program, which must succeed, and reads its JSON.
+    pub fn json(&self, line: &str) -> Value {
+        let run = self.run(&format!("{line} --output json"));
+        assert_eq!(run.code, 0, "{line}\n{}", run.stderr);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{line}\n{}", run.stdout))
+    }
+
+    /// A file in the home folder.
+    pub fn file(&self, path: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.home.path().join(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder is made");
+        fs::write(&path, contents).expect("a file is written");
+        path
+    }
+
+    /// What a boto3 client for EC2 answers.
+    pub fn ec2(&self, method: &str, kwargs: Value) -> Value {
+        self.ec2_in(REGION, method, kwargs)
+    }
+
+    /// The same in another region.
+    pub fn ec2_in(&self, region: &str, method: &str, kwargs: Value) -> Value {
+        self.boto3("ec2", region, method, kwargs)
+    }
+
+    /// What a boto3 client answers.
+    pub fn boto3(&self, service: &str, region: &str, method: &str, kwargs: Value) -> Value {
+        self.control(
+            reqwest::Method::POST,
+            "boto3",
+            Some(json!({"service": service, "region": region, "method": method, "kwargs": kwargs})),
+        )
+    }
+
+    /// All instances as boto3 shows them, terminated ones too.
+    pub fn instances(&self) -> Vec<Value> {
+        let answer = self.ec2("describe_instances", json!({}));
+        list(&answer["Reservations"])
+            .iter()
+            .flat_map(|r| list(&r["Instances"]))
+            .collect()
+    }
+
+    /// The ids of the machines that are pending or running, as boto3 shows them.
+    pub fn live(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self
+            .instances()
+            .iter()
+            .filter(|i| matches!(text(&i["State"]["Name"]), "pending" | "running"))
+            .map(|i| text(&i["InstanceId"]).to_owned())
+            .collect();
+        ids.sort();
+        ids
+    }
+
+    /// How many machines were ever launched.
+    pub fn launched(&self) -> usize {
+        list(&self.get("launched")["instances"]).len()
+    }
+
+    /// The groups of the Inductiva API that are not deleted.
+    pub fn groups(&self) -> Vec<Value> {
+        let groups = list(&self.get("inductiva")["groups"]);
+        groups
+            .into_iter()
+            .filter(|g| g["deleted"] == false)
+            .collect()
+    }
+
+    /// The record of all requests.
+    pub fn requests(&self) -> Vec<Value> {
+        list(&self.get("requests"))
+    }
+
+    /// The names of the operations, in the order of the record.
+    pub fn operations(&self) -> Vec<String> {
+        self.requests()
+            .iter()
+            .map(|r| text(&r["operation"]).to_owned())
+            .collect()
+    }
+
+    /// Starts the record anew.
+    pub fn forget_requests(&self) {
+        self.control(reqwest::Method::DELETE, "requests", None);
+    }
+
+    pub fn get(&self, what: &str) -> Value {
+        self.control(reqwest::Method::GET, what, None)
+    }
+
+    pub fn put(&self, what: &str, body: Value) -> Value {
+        self.control(reqwest::Method::PUT, what, Some(body))
+    }
+
+    pub fn post(&self, what: &str, body: Value) -> Value {
+        self.control(reqwest::Method::POST, what, Some(body))
+    }
+
+    /// Orders a fault: see the sandbox's `faults.py`.
+    pub fn fault(&self, fault: Value) {
+        self.post("faults", fault);
+    }
+
+    fn control(&self, method: reqwest::Method, what: &str, body: Option<Value>) -> Value {
+        let url = format!("{}/_sandbox/{what}", self.aws_url());
+        let answer = async {
+            let mut request = reqwest::Client::builder()
+                .no_proxy()
+                .build()?
+                .request(method, url);
+            if let Some(body) = body {
+                request = request.json(&body);
+            }
+            let response = request.send().await?;
+            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+        };
+        let (status, body) = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+            .block_on(answer)
+            .expect("the sandbox answers");
+        assert!(status.is_success(), "{what}: {status} {body}");
+        serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    /// Asks again until the condition holds; at most half a minute.
+    pub fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !condition(self) {
+            assert!(Instant::now() < deadline, "never came true: {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Run {
+    /// Asserts code, stdout and stderr together; `[ID]` and the other
+    /// placeholders stand for what differs from run to run.
+    #[track_caller]
+    pub fn assert(&self, code: i32, stdout: impl IntoData, stderr: impl IntoData) -> &Self {
+        assert_eq!(
+            self.code, code,
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout, self.stderr
+        );
+        let assert = Assert::new()
+            .action_env("SNAPSHOTS")
+            .redact_with(placeholders());
+        assert.eq(&self.stdout, stdout);
+        assert.eq(&self.stderr, stderr);
+        self
+    }
+
+    /// The document of `--output json`, on success.
+    #[track_caller]
+    pub fn document(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("no JSON: {}", self.stdout))
+    }
+
+    /// The document of `--output json`, on failure: the last line of stderr.
+    #[track_caller]
+    pub fn error(&self) -> Value {
+        let last = self.stderr.lines().last().unwrap_or_default();
+        let document: Value =
+            serde_json::from_str(last).unwrap_or_else(|_| panic!("no JSON: {last}"));
+        document["error"].clone()
+    }
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command) -> Run {
+    let output = command.output().expect("the program runs");
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+    }
+}
+
+/// Runs a command to its end with something on its stdin.
+pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut pipe = child.stdin.take().expect("stdin is a pipe");
+    // The program may have ended without reading it.
+    let _ = pipe.write_all(stdin.as_bytes());
+    drop(pipe);
+    let output = child.wait_with_output().expect("the program ends");
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+    }
+}
+
+fn placeholders() -> Redactions {
+    let mut placeholders = Redactions::new();
+    for (name, pattern) in [
+        ("[ID]", r"\bi-[0-9a-f]{17}\b"),
+        ("[SG]", r"\bsg-[0-9a-f]{17}\b"),
+        ("[UUID]", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
+        ("[GROUP]", r"\baws-[a-z0-9]{8}\b"),
+        ("[ACCOUNT]", r"\b20000000[0-9]{4}\b"),
+        ("[SERVER]", r"127\.0\.0\.1:[0-9]+"),
+        ("[TIME]", r"\b20[0-9-]{8}T[0-9:.]+Z\b"),
+        ("[HOME]", r"(/[\w.-]+)*/\.tmp\w{6}"),
+    ] {
+        let pattern: regex::Regex = regex::Regex::new(pattern).expect("a pattern");
+        placeholders.insert(name, pattern).expect("a placeholder");
+    }
+    placeholders
+}
+
+/// The items of a JSON list.
+#[track_caller]
+pub fn list(value: &Value) -> Vec<Value> {
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"))
+        .clone()
+}
+
+/// A JSON text.
+#[track_caller]
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+/// The tags of an AWS resource by their keys.
+#[track_caller]
+pub fn tags(resource: &Value) -> HashMap<String, String> {
+    let tags = resource.get("Tags").or_else(|| resource.get("TagSet"));
+    list(tags.unwrap_or_else(|| panic!("no tags: {resource}")))
+        .iter()
+        .map(|tag| (text(&tag["Key"]).to_owned(), text(&tag["Value"]).to_owned()))
+        .collect()
+}

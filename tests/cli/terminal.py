@@ -1,0 +1,59 @@
+"""Runs a command on a terminal of its own, as a person would see it.
+
+terminal.py STEP… -- COMMAND…
+
+A STEP is `see:TEXT`, which waits until the command has shown TEXT since the
+step before, or `type:TEXT`, which types it. What the terminal showed goes to
+stdout, and the command's exit code is this program's.
+"""
+
+import os
+import pty
+import select
+import sys
+import time
+
+PATIENCE_SECONDS = 60
+
+
+def main(arguments):
+    split = arguments.index("--")
+    steps, command = arguments[:split], arguments[split + 1 :]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(command[0], command)
+    shown = bytearray()
+    seen = 0
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for step in steps:
+        kind, text = step.split(":", 1)
+        if kind == "type":
+            os.write(terminal, text.encode().decode("unicode_escape").encode())
+            continue
+        while (at := shown.find(text.encode(), seen)) < 0:
+            if not read(terminal, shown, deadline):
+                sys.exit(f"never showed {text!r}, but: {shown.decode()!r}")
+        seen = at + len(text)
+    while read(terminal, shown, deadline):
+        pass
+    sys.stdout.write(shown.decode().replace("\r\n", "\n"))
+    sys.stdout.flush()
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def read(terminal, shown, deadline):
+    """Adds what comes; False at the end."""
+    ready, _, _ = select.select([terminal], [], [], max(0, deadline - time.monotonic()))
+    if not ready:
+        sys.exit(f"still running after {PATIENCE_SECONDS} s: {shown.decode()!r}")
+    try:
+        more = os.read(terminal, 65536)
+    except OSError:  # Linux says EIO when the other side is closed.
+        return False
+    shown += more
+    return bool(more)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,233 @@
+//! What a person sees: prompts, spinners, colours, Ctrl-C.
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, Run, finish, text};
+
+/// Runs the program on a terminal, with `see:` and `type:` steps.
+fn on_a_terminal(
+    account: &Account,
+    line: &str,
+    steps: &[&str],
+    environment: &[(&str, &str)],
+) -> Run {
+    let mut command = Command::new("python3");
+    command
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/cli/terminal.py"
+        ))
+        .args(steps)
+        .arg("--")
+        .arg(env!("CARGO_BIN_EXE_inductiva-aws"))
+        .args(line.split(' '))
+        .env_clear()
+        .envs(account.environment())
+        .env("TERM", "xterm-256color")
+        .envs(environment.iter().copied())
+        .current_dir(account.home.path());
+    finish(&mut command)
+}
+
+#[test]
+fn terminate_shows_what_goes_and_asks() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    let question = "see:2 machines will be terminated. Are you sure you want to proceed (y/[N])? ";
+    let run = on_a_terminal(
+        &account,
+        "terminate g",
+        &["see:MACHINE GROUP", question, "type:\n"],
+        &[],
+    );
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(
+        run.stdout.contains("not confirmed: nothing was terminated"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(account.live().len(), 2);
+    for id in account.live() {
+        assert!(run.stdout.contains(&id), "{}", run.stdout);
+    }
+    let run = on_a_terminal(&account, "terminate g", &[question, "type:y\n"], &[]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn nobody_is_asked_with_no_input() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let run = on_a_terminal(&account, "terminate g --no-input", &["see:--yes"], &[]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn ctrl_c_at_a_question_is_130_and_ends_nothing() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let run = on_a_terminal(&account, "terminate g", &["see:proceed", "type:\\x03"], &[]);
+    assert_eq!(run.code, 130, "{}", run.stdout);
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn waiting_turns_a_spinner_on_a_terminal() {
+    let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.8}));
+    let run = on_a_terminal(
+        &account,
+        "start --machine-group-name g --wait=running",
+        &["see:0 of 1 running ("],
+        &[],
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    // The spinner redraws its line and is gone in the end.
+    assert!(run.stdout.contains("\r\x1b[2K"), "{:?}", run.stdout);
+    assert!(run.stdout.contains("INSTANCE ID"), "{}", run.stdout);
+}
+
+#[test]
+fn list_is_drawn_again_while_watching() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let clear = "see:\x1b[2J";
+    let run = on_a_terminal(
+        &account,
+        "list --watch 1",
+        &[
+            clear,
+            "see:MACHINE GROUP",
+            clear,
+            "see:MACHINE GROUP",
+            "type:\\x03",
+        ],
+        &[],
+    );
+    assert_eq!(run.code, 130, "{}", run.stdout);
+}
+
+#[test]
+fn colours_are_for_terminals_without_no_color() {
+    let account = Account::new();
+    let bold = "\x1b[1m";
+    assert!(
+        on_a_terminal(&account, "list", &[], &[])
+            .stdout
+            .contains(bold)
+    );
+    assert!(
+        !on_a_terminal(&account, "list", &[], &[("NO_COLOR", "1")])
+            .stdout
+            .contains('\x1b')
+    );
+    assert!(
+        !on_a_terminal(&account, "list --color never", &[], &[])
+            .stdout
+            .contains('\x1b')
+    );
+    assert!(!account.run("list").stdout.contains('\x1b'));
+    assert!(account.run("list --color always").stdout.contains(bold));
+    let failing = "terminate nothing -y";
+    assert!(!account.run(failing).stderr.contains('\x1b'));
+    assert!(
+        !on_a_terminal(&account, failing, &[], &[("NO_COLOR", "1")])
+            .stdout
+            .contains('\x1b')
+    );
+    assert!(
+        on_a_terminal(&account, failing, &[], &[])
+            .stdout
+            .contains('\x1b')
+    );
+}
+
+/// Starts the program, interrupts it when the condition holds, and waits.
+fn interrupted(
+    account: &Account,
+    line: &str,
+    signal: &str,
+    when: impl Fn(&Account) -> bool,
+) -> Run {
+    let child = account
+        .command(line.split(' '))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    account.until("the moment to interrupt", when);
+    let kill = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(kill.expect("kill runs").success());
+    let output = child.wait_with_output().expect("it ends");
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into(),
+        stderr: String::from_utf8_lossy(&output.stderr).into(),
+    }
+}
+
+#[test]
+fn an_interruption_before_the_launch_launches_nothing() {
+    let account = Account::new();
+    account.put("settings", json!({"delay_ms": 1500}));
+    let run = interrupted(&account, "start --machine-group-name g", "-INT", |a| {
+        !a.requests().is_empty()
+    });
+    assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("error: interrupted; nothing was launched"),
+        "{}",
+        run.stderr
+    );
+    account.until("the calls under way are answered", |a| {
+        a.requests().iter().all(|r| !r["ended"].is_null())
+    });
+    assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn an_interruption_while_launching_is_undone() {
+    for signal in ["-INT", "-TERM"] {
+        let account = Account::new();
+        account.fault(
+            json!({"service": "ec2", "operation": "RunInstances", "kind": "stall", "seconds": 1}),
+        );
+        let run = interrupted(
+            &account,
+            "start --machine-group-name g --num-machines 2",
+            signal,
+            |a| a.operations().contains(&"RunInstances".to_owned()),
+        );
+        assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("what was launched has been terminated"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(account.launched(), 2);
+        assert_eq!(account.live(), [] as [String; 0]);
+        assert_eq!(account.groups(), [] as [Value; 0]);
+    }
+}
+
+#[test]
+fn an_interruption_while_waiting_names_the_machines_that_go_on() {
+    let account = Account::new();
+    let run = interrupted(
+        &account,
+        "start --machine-group-name g --wait --output json",
+        "-INT",
+        |a| a.live().len() == 1,
+    );
+    assert_eq!(run.code, 130, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["kind"], "interrupted");
+    assert_eq!(text(&error["machines"][0]), account.live()[0]);
+}

@@ -1,0 +1,240 @@
+//! `terminate`.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, finish, list, text};
+
+#[test]
+fn a_group_is_ended_by_name_with_its_group_on_inductivas_side() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    account.json("start --machine-group-name other");
+    account
+        .run("terminate --machine-group-name g --yes")
+        .assert(
+            0,
+            str![[r#"
+[ID]
+[ID]
+
+"#]],
+            str![[r#"
+2 machines are shutting down: billing of the machines has ended, their disks go with them
+
+"#]],
+        );
+    assert_eq!(account.live().len(), 1);
+    assert_eq!(account.groups().len(), 1);
+    assert_eq!(account.groups()[0]["name"], "other");
+    account.until("disks and interfaces are gone with the machines", |a| {
+        list(&a.ec2("describe_volumes", json!({}))["Volumes"]).len() == 1
+            && list(&a.ec2("describe_network_interfaces", json!({}))["NetworkInterfaces"]).len()
+                == 1
+    });
+}
+
+#[test]
+fn single_machines_are_ended_by_id_and_the_group_with_the_last_one() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    let ids = account.live();
+    let document = account.json(&format!("terminate --instance-id {} -y", ids[0]));
+    assert_eq!(document, json!({"terminated": [ids[0]]}));
+    assert_eq!(account.live(), [ids[1].clone()]);
+    assert_eq!(account.groups().len(), 1, "the group has a machine left");
+    account.json(&format!("terminate --instance-id {} -y", ids[1]));
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn all_ends_everything_of_ours_in_the_region_and_nothing_else() {
+    let account = Account::new();
+    let other = account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
+    account.json("start --machine-group-name a --num-machines 2");
+    account.json("start --machine-group-name b");
+    let document = account.json("terminate --all -y");
+    assert_eq!(list(&document["terminated"]).len(), 3);
+    assert_eq!(account.live(), [text(&other["Instances"][0]["InstanceId"])]);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_machine_without_our_tag_is_never_touched() {
+    let account = Account::new();
+    let other = account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
+    account.json("start --machine-group-name g");
+    let ours = account.live();
+    let other = text(&other["Instances"][0]["InstanceId"]);
+    let ours = ours.iter().find(|id| *id != other).expect("our machine");
+    let run = account.run(&format!("terminate --instance-id {ours},{other} -y"));
+    run.assert(
+        1,
+        str![],
+        str![[r#"
+error: not launched by inductiva-aws: [ID]; nothing was terminated
+hint: end other machines in the EC2 console or with the AWS CLI
+
+"#]],
+    );
+    assert_eq!(account.live().len(), 2);
+    assert!(
+        !account
+            .operations()
+            .contains(&"TerminateInstances".to_owned())
+    );
+}
+
+#[test]
+fn an_unknown_id_ends_nothing() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let run = account.run(&format!(
+        "terminate --instance-id {},i-00000000000000000 -y",
+        account.live()[0]
+    ));
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr
+            .contains("eu-west-2 does not have i-00000000000000000; nothing was terminated"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn without_a_terminal_it_does_not_go_ahead_unasked() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let mut command = account.command(["terminate", "g"]);
+    let run = crate::sandbox::finish_with_stdin(&mut command, "y\n");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr
+            .contains("hint: add -y/--yes to go ahead without being asked"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn a_group_that_does_not_exist_is_an_error() {
+    let account = Account::new();
+    account.run("terminate nothing -y").assert(
+        1,
+        str![],
+        str![[r#"
+error: eu-west-2 has no machine group nothing
+hint: inductiva-aws list --all-regions shows the groups there are
+
+"#]],
+    );
+}
+
+#[test]
+fn a_group_that_is_gone_already_is_not() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    assert_eq!(account.run("terminate g -y").code, 0);
+    account.run("terminate g -y").assert(
+        0,
+        str![],
+        str![[r#"
+the machine group g is gone already
+
+"#]],
+    );
+    let document = account.json("terminate g -y");
+    assert_eq!(document, json!({"terminated": []}));
+}
+
+#[test]
+fn a_group_that_is_left_on_inductivas_side_alone_is_deleted() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.ec2(
+        "terminate_instances",
+        json!({"InstanceIds": account.live()}),
+    );
+    assert_eq!(account.groups().len(), 1);
+    assert_eq!(account.run("terminate g -y").code, 0);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn machines_are_ended_without_a_key_and_without_the_api() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.put("inductiva", json!({"status": 503}));
+    let run = account.run("terminate g -y");
+    assert_eq!(run.code, 0);
+    assert!(
+        run.stderr
+            .contains("warning: the machine group g stays on Inductiva's side: HTTP 503"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+
+    account.put("inductiva", json!({"status": null}));
+    account.json("start --machine-group-name h");
+    let mut command = account.command(["terminate", "h", "-y"]);
+    command.env_remove("INDUCTIVA_API_KEY");
+    let run = finish(&mut command);
+    assert_eq!(run.code, 0);
+    assert!(
+        run.stderr
+            .contains("warning: there is no Inductiva API key"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn a_thousand_machines_go_in_batches() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 1000");
+    account.forget_requests();
+    let document = account.json("terminate g -y");
+    assert_eq!(list(&document["terminated"]).len(), 1_000);
+    assert_eq!(account.live(), [] as [String; 0]);
+    let operations = account.operations();
+    let calls = operations
+        .iter()
+        .filter(|o| *o == "TerminateInstances")
+        .count();
+    assert_eq!(calls, 10);
+    let looks = operations
+        .iter()
+        .filter(|o| *o == "DescribeInstances")
+        .count();
+    assert!(looks <= 4, "{looks} looks");
+}
+
+#[test]
+fn what_could_not_be_ended_is_named() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 101");
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "after": 1, "count": null, "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
+    let run = account.run("terminate g -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let error = run.error();
+    let left: Vec<String> = list(&error["machines"])
+        .iter()
+        .map(|id| text(id).to_owned())
+        .collect();
+    assert_eq!(left, account.live());
+    assert_eq!(left.len(), 1);
+    assert!(text(&error["hint"]).contains(&left[0]));
+    assert_eq!(list(&run.document()["terminated"]).len(), 100);
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
+fn one_has_to_say_what() {
+    let run = Account::new().run("terminate -y");
+    assert_eq!(run.code, 2);
+}

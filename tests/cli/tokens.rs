@@ -1,0 +1,182 @@
+//! Client tokens: one intent, one launch.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, text};
+
+/// The client tokens of the launches on record, and how they ended.
+fn tokens(account: &Account) -> Vec<(String, Value)> {
+    account
+        .requests()
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| {
+            (
+                text(&r["params"]["ClientToken"]).to_owned(),
+                r["error_code"].clone(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn one_intent_has_one_token_of_64_hex_characters() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    for _ in 0..2 {
+        assert_eq!(
+            account
+                .run("start --machine-group-name g --num-machines 2")
+                .code,
+            5
+        );
+    }
+    let seen = tokens(&account);
+    assert_eq!(seen[0].0, seen[1].0);
+    assert_eq!(seen[0].0.len(), 64);
+    assert!(seen[0].0.chars().all(|c| c.is_ascii_hexdigit()));
+}
+
+#[test]
+fn the_token_changes_with_the_intent_and_not_with_the_bytes() {
+    let token = |prepare: &dyn Fn(&Account), line: &str| {
+        let account = Account::new();
+        prepare(&account);
+        assert_eq!(account.run(line).code, 5);
+        (account.number.clone(), tokens(&account)[0].0.clone())
+    };
+    let no_capacity = |account: &Account| {
+        account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    };
+    // The account is part of every intent: two accounts never share a token.
+    let (_, one) = token(&no_capacity, "start --machine-group-name g");
+    let (_, other) = token(&no_capacity, "start --machine-group-name g");
+    assert_ne!(one, other);
+
+    let account = Account::new();
+    no_capacity(&account);
+    let mut lines = vec!["start --machine-group-name g".to_owned()];
+    for more in [
+        "--num-machines 2",
+        "--vm-type t3.micro",
+        "--volume-size 60",
+        "--spot",
+        "--availability-zone eu-west-2a",
+        "--max-lifetime 1h",
+        "--image-id ami-0ab00000000000001",
+        "--region eu-west-1",
+    ] {
+        lines.push(format!("start --machine-group-name g {more}"));
+    }
+    lines.push("start --machine-group-name h".into());
+    for line in &lines {
+        assert_eq!(account.run(line).code, 5, "{line}");
+    }
+    let mut seen: Vec<String> = tokens(&account)
+        .into_iter()
+        .map(|(token, _)| token)
+        .collect();
+    let first = seen[0].clone();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), lines.len(), "two intents share a token");
+
+    // What was looked up, and the key, are bytes and no intent.
+    account.put("inductiva", json!({"keys": ["another-key"]}));
+    assert_eq!(
+        account
+            .run("start --machine-group-name g --api-key another-key --tag a=b")
+            .code,
+        5
+    );
+    assert_eq!(
+        tokens(&account).last().map(|(token, _)| token.clone()),
+        Some(first)
+    );
+}
+
+#[test]
+fn a_group_that_was_terminated_can_be_started_again() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(account.run("terminate g -y").code, 0);
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(document["launched"], 2);
+    assert_eq!(account.live().len(), 2);
+}
+
+#[test]
+fn a_token_that_outlived_its_machines_is_not_taken_for_a_launch() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    let group = account.groups()[0].clone();
+    let gone = account.live();
+    account.ec2("terminate_instances", json!({"InstanceIds": gone}));
+    account.until("the machines are terminated", |a| {
+        a.instances()
+            .iter()
+            .all(|i| i["State"]["Name"] == "terminated")
+    });
+    // After an hour EC2 shows them no longer, and remembers the token.
+    account.post("forget_terminated", json!({}));
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(document["launched"], 2);
+    assert_eq!(document["machine_group"]["id"], group["id"]);
+    assert_eq!(account.live().len(), 2);
+    let seen = tokens(&account);
+    assert_eq!(
+        seen.len(),
+        3,
+        "the launch, its replay, the launch of generation 1"
+    );
+    assert_eq!(seen[0].0, seen[1].0);
+    assert_ne!(seen[1].0, seen[2].0);
+}
+
+#[test]
+fn two_starts_at_once_make_one_group_of_n() {
+    let account = Account::new();
+    let line = "start --machine-group-name g --num-machines 3 --output json";
+    let start = || {
+        account
+            .command(line.split(' '))
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+    };
+    let runs = [start(), start()].map(|child| {
+        child
+            .expect("it starts")
+            .wait_with_output()
+            .expect("it ends")
+    });
+    for run in &runs {
+        assert!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        let document: Value = serde_json::from_slice(&run.stdout).expect("JSON");
+        assert_eq!(document["machines"].as_array().map(Vec::len), Some(3));
+    }
+    assert_eq!(account.launched(), 3);
+}
+
+#[test]
+fn a_lost_answer_and_another_run_make_no_machine_twice() {
+    let account = Account::new();
+    // The SDK tries three times by itself; all three answers are lost.
+    account.fault(
+        json!({"service": "ec2", "operation": "RunInstances", "kind": "lost_answer", "count": 3}),
+    );
+    let lost = account.run("start --machine-group-name g --num-machines 2 --output json");
+    assert_eq!(lost.code, 3, "{}", lost.stderr);
+    assert_eq!(lost.error()["kind"], "machines_may_be_running");
+    let again = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(list_len(&again["machines"]), 2);
+    assert_eq!(account.launched(), 2);
+}
+
+fn list_len(value: &Value) -> usize {
+    value.as_array().map_or(0, Vec::len)
+}

@@ -1,0 +1,202 @@
+//! `user-data`, and scripts of the user's own.
+
+use std::io::Read as _;
+
+use snapbox::str;
+
+use crate::{
+    sandbox::{Account, finish},
+    start::user_data,
+};
+
+/// Starts a machine with this script; what EC2 was given.
+fn launched_with(account: &Account, script: &[u8]) -> (Vec<u8>, String) {
+    account.file("script", script);
+    let run = account.run("start --machine-group-name g --user-data-path script -q");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    (user_data(account, 0), run.stderr)
+}
+
+/// A script of this many bytes that gzip makes little of.
+fn script_of(bytes: usize) -> Vec<u8> {
+    let mut script = b"#!/bin/bash\n".to_vec();
+    let mut number = 1_u32;
+    while script.len() < bytes {
+        number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        script.extend(format!("# {}\n", number % 1_000).bytes());
+    }
+    script.truncate(bytes);
+    script
+}
+
+#[test]
+fn a_script_keeps_its_dollars_and_heredocs() {
+    let account = Account::new();
+    let script = b"#!/usr/bin/env bash\nset -eu\ncat <<EOT >/tmp/x\n$HOME ${USER:-x} $(id) 'q' \\n\nEOT\necho \"$MACHINE_GROUP_NAME\"\n";
+    let (data, stderr) = launched_with(&account, script);
+    let rest = &script["#!/usr/bin/env bash\n".len()..];
+    assert!(data.starts_with(b"#!/usr/bin/env bash\nexport INDUCTIVA_API_KEY='sandbox-key'\n"));
+    assert!(data.ends_with(rest));
+    assert_eq!(stderr, "");
+}
+
+#[test]
+fn windows_line_ends_survive() {
+    let account = Account::new();
+    let (data, _) = launched_with(&account, b"#!/bin/bash\r\necho hi\r\n");
+    // cloud-init turns them all when the first line has one.
+    assert!(data.starts_with(b"#!/bin/bash\r\nexport INDUCTIVA_API_KEY='sandbox-key'\n"));
+    assert!(data.ends_with(b"export GPU='false'\necho hi\r\n"));
+}
+
+#[test]
+fn what_is_no_shell_script_is_sent_as_it_is_with_a_warning() {
+    for script in [
+        &b"echo no shebang\n"[..],
+        b"#cloud-config\npackages: [gcc]\n",
+        b"#!/usr/bin/python3\nprint('hi')\n",
+        b"Content-Type: multipart/mixed; boundary=\"x\"\nMIME-Version: 1.0\n\n--x--\n",
+        &[0, 159, 146, 150, 255],
+    ] {
+        let account = Account::new();
+        let (data, stderr) = launched_with(&account, script);
+        assert_eq!(data, script);
+        assert!(
+            stderr.contains("is sent as it is, without the variables"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn scripts_that_fit_go_as_they_are() {
+    let account = Account::new();
+    let script = script_of(15_000);
+    let (data, _) = launched_with(&account, &script);
+    assert!(data.len() < 16_384 && data.ends_with(&script[12..]));
+}
+
+#[test]
+fn larger_ones_go_as_gzip() {
+    // 15.9 KB are more than 16 KB with the preamble.
+    for size in [16_281, 17_408] {
+        let account = Account::new();
+        let script = script_of(size);
+        let (data, _) = launched_with(&account, &script);
+        assert!(data.len() <= 16_384);
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&data[..])
+            .read_to_end(&mut unpacked)
+            .expect("gzip");
+        assert!(unpacked.starts_with(b"#!/bin/bash\nexport INDUCTIVA_API_KEY="));
+        assert!(unpacked.ends_with(&script[12..]));
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_any_call() {
+    let account = Account::new();
+    let mut noise = vec![0; 40_000];
+    getrandom::fill(&mut noise).expect("randomness");
+    account.file("script", noise);
+    let run = account.run("start --user-data-path script -q");
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(
+        run.stderr
+            .contains("error: the user data is too large: 40000 bytes, "),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn files_that_cannot_be_used_are_usage_errors() {
+    let account = Account::new();
+    account.file("empty", "");
+    std::fs::create_dir(account.home.path().join("folder")).expect("a folder");
+    account.run("start --user-data-path empty -q").assert(
+        2,
+        str![],
+        str![[r#"
+error: empty is empty: a machine would start, do nothing and cost money
+hint: leave out --user-data-path for the standard script
+
+"#]],
+    );
+    account.run("start --user-data-path folder -q").assert(
+        2,
+        str![],
+        str![[r#"
+error: cannot read folder: Is a directory (os error 21)
+
+"#]],
+    );
+    account.run("start --user-data-path missing -q").assert(
+        2,
+        str![],
+        str![[r#"
+error: cannot read missing: No such file or directory (os error 2)
+
+"#]],
+    );
+    // Root may read anything: a file that fails to be read for everyone.
+    #[cfg(target_os = "linux")]
+    account
+        .run("start --user-data-path /proc/self/mem -q")
+        .assert(
+            2,
+            str![],
+            str![[r#"
+error: cannot read /proc/self/mem: Input/output error (os error 5)
+
+"#]],
+        );
+    assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn user_data_hides_the_key_and_needs_no_network() {
+    let account = Account::new();
+    let run = account.run("user-data --machine-group-name g --max-lifetime 1h");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(
+        run.stdout
+            .starts_with("#!/bin/bash\nexport INDUCTIVA_API_KEY='********'\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("export MAX_LIFETIME_SECONDS='3600'\n"));
+    assert!(!run.stdout.contains("sandbox-key"));
+    let (_, rest) = include_str!("../../user-data.sh")
+        .split_once('\n')
+        .expect("lines");
+    assert!(run.stdout.ends_with(rest));
+    assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn user_data_shows_the_key_when_asked_to() {
+    let account = Account::new();
+    let run = account.run("user-data --machine-group-name g --show-secrets");
+    assert_eq!(run.code, 0);
+    assert!(
+        run.stdout
+            .contains("export INDUCTIVA_API_KEY='sandbox-key'\n")
+    );
+    let mut without = account.command(["user-data", "--show-secrets"]);
+    without.env_remove("INDUCTIVA_API_KEY");
+    assert_eq!(finish(&mut without).code, 2);
+}
+
+#[test]
+fn user_data_prints_a_script_of_ones_own_with_its_preamble() {
+    let account = Account::new();
+    account.file("boot.sh", "#!/bin/sh\necho \"$GPU\"\n");
+    let run = account.run("user-data --user-data-path boot.sh --machine-group-name g --gpu");
+    assert!(
+        run.stdout.ends_with("export GPU='true'\necho \"$GPU\"\n"),
+        "{}",
+        run.stdout
+    );
+}

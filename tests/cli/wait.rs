@@ -1,0 +1,107 @@
+//! `start --wait`.
+
+use serde_json::json;
+use snapbox::str;
+
+use crate::sandbox::{Account, list, text};
+
+#[test]
+fn wait_running_ends_when_ec2_says_so() {
+    let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.7}));
+    let run =
+        account.run("start --num-machines 2 --machine-group-name g --wait=running --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for machine in list(&run.document()["machines"]) {
+        assert_eq!(machine["state"], "running");
+        assert_ne!(machine["public_ip"], json!(null));
+    }
+    assert!(run.stderr.contains("0 of 2 running\n"), "{}", run.stderr);
+    assert!(run.stderr.ends_with("2 of 2 running\n"), "{}", run.stderr);
+}
+
+#[test]
+fn wait_ends_when_inductiva_knows_all_machines() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0.3}));
+    let run = account.run("start --num-machines 2 --machine-group-name g --wait");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.ends_with("2 of 2 running, 2 registered\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(list(&account.groups()[0]["machines"]).len(), 2);
+}
+
+#[test]
+fn start_prints_the_ids_even_when_waiting_fails() {
+    let account = Account::new();
+    let run = account.run("start --num-machines 2 --machine-group-name g --wait --timeout 1s -q");
+    assert_eq!(run.code, 6, "{}", run.stderr);
+    let mut printed: Vec<&str> = run.stdout.lines().collect();
+    printed.sort_unstable();
+    assert_eq!(printed, account.live());
+    run.assert(6, str![[r#"
+[ID]
+[ID]
+
+"#]], str![[r#"
+error: timed out after 1s: 0 of 2 machines registered
+hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID] [ID]
+
+"#]]);
+}
+
+#[test]
+fn a_timeout_names_the_machines_in_json_too() {
+    let account = Account::new();
+    let run = account.run("start --machine-group-name g --wait --timeout 1s --output json");
+    assert_eq!(run.code, 6);
+    let error = run.error();
+    assert_eq!(error["kind"], "timed_out");
+    let named: Vec<String> = list(&error["machines"])
+        .iter()
+        .map(|id| text(id).to_owned())
+        .collect();
+    assert_eq!(named, account.live());
+    assert_eq!(list(&run.document()["machines"]).len(), 1);
+}
+
+#[test]
+fn a_machine_that_ends_while_booting_ends_the_wait_and_the_others_are_named() {
+    let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 30}));
+    let line = "start --num-machines 2 --machine-group-name g --wait --output json";
+    let child = account
+        .command(line.split(' '))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    account.until("two machines are there", |a| a.live().len() == 2);
+    let ids = account.live();
+    account.ec2("terminate_instances", json!({"InstanceIds": [ids[0]]}));
+    let output = child.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let error: serde_json::Value =
+        serde_json::from_str(stderr.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(error["error"]["machines"], json!([ids[1]]));
+    assert!(
+        text(&error["error"]["message"]).contains(&ids[0]),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn an_api_that_fails_for_a_moment_does_not_end_the_wait() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.fault(json!({"service": "inductiva", "operation": "GET /compute/group/g", "after": 1, "count": 2, "status": 503}));
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "count": 2, "code": "InternalError", "status": 500}));
+    let run = account.run("start --machine-group-name g --wait -q");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}

@@ -1,0 +1,36 @@
+"""Routes a request to an account and within it to AWS, Inductiva or control."""
+
+import re
+
+from . import control
+from .aws import Aws
+from .http import Request
+from .inductiva import InductivaApi
+from .observer import Observer
+from .tenant import DEFAULT_ACCOUNT, Tenants
+
+_ACCOUNT_PREFIX = re.compile(r"/(\d{12})(?=/|$)")
+
+
+class Application:
+    def __init__(self):
+        self.port = None  # known once the server is bound
+        self.tenants = Tenants()
+        self._observer = Observer(self)
+
+    def __call__(self, request):
+        account, path = DEFAULT_ACCOUNT, request.path
+        prefix = _ACCOUNT_PREFIX.match(path)
+        if prefix:
+            account, path = prefix.group(1), path[prefix.end() :]
+        tenant = self.tenants[account]
+        inner = Request(
+            request.method, path or "/", request.query, request.headers, request.body
+        )
+        if path.startswith("/_sandbox/"):
+            inner.path = path[len("/_sandbox") :]
+            return control.answer(tenant, inner, self._observer)
+        if path == "/inductiva" or path.startswith("/inductiva/"):
+            inner.path = path[len("/inductiva") :] or "/"
+            return InductivaApi(tenant).answer(inner)
+        return Aws(tenant).answer(inner)

@@ -1,0 +1,148 @@
+"""The control endpoint, /ACCOUNT/_sandbox/…: how tests steer and look."""
+
+import datetime
+import json
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .http import Response
+from .moto_library import backend
+from .networks import delete_default_vpc
+from .tenant import DEFAULT_REGION
+
+
+def answer(tenant, request, observer):
+    handler = _ROUTES.get((request.method, request.path))
+    if handler is None:
+        known = sorted(f"{method} {path}" for method, path in _ROUTES)
+        return Response.of_json({"error": "no such control", "known": known}, 404)
+    try:
+        given = request.json()
+        if given is None:
+            given = {}
+        if not isinstance(given, dict):
+            raise ValueError("the body must be a JSON object")
+        return handler(tenant, given, observer)
+    except (ValueError, TypeError, KeyError, BotoCoreError) as error:
+        message = f"{type(error).__name__}: {error}"
+        return Response.of_json({"error": {"Code": "Sandbox", "Message": message}}, 400)
+
+
+def _get_requests(tenant, _given, _observer):
+    return Response.of_json(tenant.recorder.entries())
+
+
+def _clear_requests(tenant, _given, _observer):
+    tenant.recorder.clear()
+    return Response(204)
+
+
+def _get_settings(tenant, _given, _observer):
+    return Response.of_json(tenant.settings.as_json())
+
+
+def _put_settings(tenant, given, _observer):
+    tenant.settings.merge(given)
+    return Response.of_json(tenant.settings.as_json())
+
+
+def _get_faults(tenant, _given, _observer):
+    return Response.of_json(tenant.faults.list())
+
+
+def _add_fault(tenant, given, _observer):
+    return Response.of_json(tenant.faults.add(given), 201)
+
+
+def _clear_faults(tenant, _given, _observer):
+    tenant.faults.clear()
+    return Response(204)
+
+
+def _boto3(tenant, given, observer):
+    try:
+        result = observer.call(
+            tenant.account,
+            given.get("service", "ec2"),
+            given.get("region", DEFAULT_REGION),
+            given["method"],
+            given.get("kwargs") or {},
+            bool(given.get("paginate")),
+        )
+    except ClientError as error:
+        return Response.of_json({"error": error.response["Error"]}, 400)
+    return Response(
+        200,
+        json.dumps(result, default=_json_value).encode(),
+        {"Content-Type": "application/json"},
+    )
+
+
+def _json_value(value):
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _delete_default_vpc(tenant, given, _observer):
+    with tenant.lock:
+        delete_default_vpc(backend(tenant.account, given.get("region", DEFAULT_REGION)))
+    return Response(204)
+
+
+def _forget_terminated(tenant, given, _observer):
+    """As EC2 does after about an hour."""
+    with tenant.lock:
+        tenant.lifecycle.advance()
+        region = backend(tenant.account, given.get("region", DEFAULT_REGION))
+        forgotten = []
+        for reservation in list(region.reservations.values()):
+            gone = [i for i in reservation.instances if i.state == "terminated"]
+            forgotten += [instance.id for instance in gone]
+            # A client token still answers with the launch as it was.
+            kept = [i for i in reservation.instances if i not in gone]
+            del region.reservations[reservation.id]
+            if kept:
+                remaining = type(reservation)(reservation.id, reservation.owner_id)
+                remaining.instances = kept
+                region.reservations[reservation.id] = remaining
+        for instance_id in forgotten:
+            region.tags.pop(instance_id, None)
+    return Response.of_json({"forgotten": forgotten})
+
+
+def _get_launched(tenant, _given, _observer):
+    with tenant.lock:
+        return Response.of_json(tenant.launches.as_json())
+
+
+def _get_inductiva(tenant, _given, _observer):
+    with tenant.lock:
+        tenant.lifecycle.advance()
+        tenant.inductiva.register_running(tenant)
+        return Response.of_json(tenant.inductiva.as_json())
+
+
+def _put_inductiva(tenant, given, _observer):
+    with tenant.lock:
+        tenant.inductiva.change(given)
+        return Response.of_json(tenant.inductiva.as_json())
+
+
+_ROUTES = {
+    ("GET", "/requests"): _get_requests,
+    ("DELETE", "/requests"): _clear_requests,
+    ("GET", "/settings"): _get_settings,
+    ("PUT", "/settings"): _put_settings,
+    ("GET", "/faults"): _get_faults,
+    ("POST", "/faults"): _add_fault,
+    ("DELETE", "/faults"): _clear_faults,
+    ("POST", "/boto3"): _boto3,
+    ("POST", "/delete_default_vpc"): _delete_default_vpc,
+    ("POST", "/forget_terminated"): _forget_terminated,
+    ("GET", "/launched"): _get_launched,
+    ("GET", "/inductiva"): _get_inductiva,
+    ("PUT", "/inductiva"): _put_inductiva,
+}

@@ -1,0 +1,378 @@
+"""EC2: moto's operations, made as strict as AWS's documentation where they matter."""
+
+import re
+
+from moto.core.responses import ActionResult
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+from moto.ec2.responses import EC2Response
+
+from .aws_errors import AwsError
+from .ec2_filters import matches, page
+from .ec2_launch import (
+    check_image_id,
+    check_security_group_id,
+    checked_tags,
+    run_instances,
+)
+from .moto_api import MotoApi
+from .networks import no_default_vpc, offered_zones
+
+_INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
+
+
+class Ec2Api(MotoApi, EC2Response):
+    # moto answers RunInstances with `pending` whatever the state: not true of
+    # a replayed client token.
+    RESPONSE_KEY_PATH_TO_TRANSFORMER = {
+        path: transform
+        for path, transform in EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER.items()
+        if path != "RunInstances.Reservation.Instances.Instance.State"
+    }
+
+    def run_instances(self):
+        reservation = run_instances(
+            self.ec2_backend, self.tenant, self.params, self.form
+        )
+        return ActionResult(reservation)
+
+    def terminate_instances(self):
+        instances = self._instances_by_id(self._required("InstanceIds"))
+        self.error_on_dryrun()
+        for instance in instances:
+            if instance.disable_api_termination is True:
+                raise AwsError(
+                    "OperationNotPermitted",
+                    f"The instance '{instance.id}' may not be terminated. Modify its "
+                    "'disableApiTermination' instance attribute and try again.",
+                )
+        changes = []
+        for instance in instances:
+            previous = self.tenant.lifecycle.terminate(instance)
+            changes.append(
+                {
+                    "InstanceId": instance.id,
+                    "CurrentState": {
+                        "Code": instance.state_code,
+                        "Name": instance.state,
+                    },
+                    "PreviousState": previous,
+                }
+            )
+        return ActionResult({"TerminatingInstances": changes})
+
+    def describe_instances(self):
+        self.error_on_dryrun()
+        ids = self._get_param("InstanceIds", [])
+        max_results = self._get_int_param("MaxResults")
+        if ids and max_results is not None:
+            raise AwsError(
+                "InvalidParameterCombination",
+                "The parameter instancesSet cannot be used with the parameter "
+                "maxResults",
+            )
+        wanted = {i.id for i in self._instances_by_id(ids)} if ids else None
+        filters = self._filters_from_querystring()
+        found = [
+            (reservation, instance)
+            for reservation in self.ec2_backend.reservations.values()
+            for instance in reservation.instances
+            if (wanted is None or instance.id in wanted)
+            and _instance_matches(filters, reservation, instance)
+        ]
+        found, following = page(
+            found, max_results, self._get_param("NextToken"), most=1000
+        )
+        return ActionResult(
+            {"Reservations": _as_reservations(found), "NextToken": following}
+        )
+
+    def describe_instance_status(self):
+        ids = self._get_param("InstanceIds", [])
+        if ids:
+            self._instances_by_id(ids)
+        return super().describe_instance_status()
+
+    def describe_instance_attribute(self):
+        self._instances_by_id([self._get_param("InstanceId")])
+        return super().describe_instance_attribute()
+
+    def describe_images(self):
+        for image_id in self._get_param("ImageIds", []):
+            check_image_id(image_id)
+            if image_id not in self.ec2_backend.amis:
+                raise AwsError(
+                    "InvalidAMIID.NotFound",
+                    f"The image id '[{image_id}]' does not exist",
+                )
+        self.error_on_dryrun()
+        ids = self._get_param("ImageIds", [])
+        owners = self._get_param("Owners", [])
+        owners = [self.current_account if o == "self" else o for o in owners]
+        filters = self._filters_from_querystring()
+        images = [
+            image
+            for image in self.ec2_backend.amis.values()
+            if (not ids or image.id in ids)
+            and (not owners or {image.owner_id, image.owner_alias} & set(owners))
+            and matches(filters, _image_attributes(image), _tags_of(image))
+        ]
+        images, following = page(
+            images,
+            self._get_int_param("MaxResults"),
+            self._get_param("NextToken"),
+            most=1000,
+            least=1,
+        )
+        return ActionResult({"Images": images, "NextToken": following})
+
+    def describe_subnets(self):
+        self.error_on_dryrun()
+        by_id = {s.id: s for s in self.ec2_backend.describe_subnets()}
+        for subnet_id in self._get_param("SubnetIds", []):
+            if subnet_id not in by_id:
+                raise AwsError(
+                    "InvalidSubnetID.NotFound",
+                    f"The subnet ID '{subnet_id}' does not exist",
+                )
+        return self._answer_matching("Subnets", by_id, "SubnetIds", _subnet_attributes)
+
+    def describe_security_groups(self):
+        self.error_on_dryrun()
+        by_id = {g.id: g for g in self.ec2_backend.describe_security_groups()}
+        for group_id in self._get_param("GroupIds", []):
+            check_security_group_id(group_id)
+            if group_id not in by_id:
+                raise AwsError(
+                    "InvalidGroup.NotFound",
+                    f"The security group '{group_id}' does not exist",
+                )
+        names = self._get_param("GroupNames", [])
+        if names:
+            default_vpc = self.ec2_backend.get_default_vpc()
+            if default_vpc is None:
+                raise no_default_vpc()
+            by_id = {
+                g.id: g
+                for g in by_id.values()
+                if g.vpc_id == default_vpc.id and g.name in names
+            }
+            for name in set(names) - {g.name for g in by_id.values()}:
+                raise AwsError(
+                    "InvalidGroup.NotFound",
+                    f"The security group '{name}' does not exist in default VPC "
+                    f"'{default_vpc.id}'",
+                )
+        return self._answer_matching(
+            "SecurityGroups", by_id, "GroupIds", _security_group_attributes
+        )
+
+    def describe_key_pairs(self):
+        known = {pair.key_name for pair in self.ec2_backend.key_pairs.values()}
+        for name in self._get_param("KeyNames", []):
+            if name not in known:
+                raise AwsError(
+                    "InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist"
+                )
+        return super().describe_key_pairs()
+
+    def describe_instance_types(self):
+        names = self._get_param("InstanceTypes", [])
+        unknown = [n for n in names if not offered_zones(self.region, n)]
+        if unknown:
+            raise AwsError(
+                "InvalidInstanceType",
+                "The following supplied instance types do not exist: "
+                f"[{', '.join(unknown)}]",
+            )
+        offered = {
+            o["InstanceType"] for o in INSTANCE_TYPE_OFFERINGS["region"][self.region]
+        }
+        types = [
+            t
+            for t in self.ec2_backend.describe_instance_types(
+                names, self._filters_from_querystring()
+            )
+            if t["InstanceType"] in offered
+        ]
+        types, following = self._page(types, most=100, default=100)
+        return ActionResult({"InstanceTypes": types, "NextToken": following})
+
+    def describe_instance_type_offerings(self):
+        result = super().describe_instance_type_offerings().result
+        offerings, following = self._page(
+            result["InstanceTypeOfferings"], most=1000, default=1000
+        )
+        return ActionResult(
+            {"InstanceTypeOfferings": offerings, "NextToken": following}
+        )
+
+    def describe_tags(self):
+        self.error_on_dryrun()
+        filters = self._filters_from_querystring()
+        tags = [
+            tag
+            for tag in self.ec2_backend.describe_tags()
+            if matches(
+                filters,
+                {
+                    "key": tag["key"],
+                    "value": tag["value"],
+                    "resource-id": tag["resource_id"],
+                    "resource-type": tag["resource_type"],
+                },
+                {tag["key"]: tag["value"]},
+            )
+        ]
+        tags, following = self._page(tags, most=1000)
+        return ActionResult({"Tags": tags, "NextToken": following})
+
+    def create_tags(self):
+        checked_tags(self._get_param("Tags", []))
+        return super().create_tags()
+
+    def create_security_group(self):
+        if not self._get_param("VpcId") and self.ec2_backend.get_default_vpc() is None:
+            raise no_default_vpc()
+        return super().create_security_group()
+
+    def _answer_matching(self, name, by_id, ids_parameter, attributes_of):
+        """The resources of these ids (none given: all) that pass the filters."""
+        ids = self._get_param(ids_parameter, []) or list(by_id)
+        filters = self._filters_from_querystring()
+        found = [
+            by_id[one]
+            for one in ids
+            if matches(filters, attributes_of(by_id[one]), _tags_of(by_id[one]))
+        ]
+        found, following = self._page(found, most=1000)
+        return ActionResult({name: found, "NextToken": following})
+
+    def _page(self, items, most, default=None):
+        return page(
+            items,
+            self._get_int_param("MaxResults", default),
+            self._get_param("NextToken"),
+            most=most,
+        )
+
+    def _required(self, name):
+        value = self._get_param(name)
+        if not value:
+            raise AwsError(
+                "MissingParameter", f"The request must contain the parameter {name}"
+            )
+        return value
+
+    def _instances_by_id(self, ids):
+        """The instances, in the order asked for; all or an error."""
+        for instance_id in ids:
+            if not _INSTANCE_ID.fullmatch(instance_id):
+                raise AwsError(
+                    "InvalidInstanceID.Malformed",
+                    f'Invalid id: "{instance_id}"',
+                )
+        known = {
+            instance.id: instance
+            for reservation in self.ec2_backend.reservations.values()
+            for instance in reservation.instances
+        }
+        missing = [instance_id for instance_id in ids if instance_id not in known]
+        if missing:
+            some = len(missing) > 1
+            raise AwsError(
+                "InvalidInstanceID.NotFound",
+                f"The instance ID{'s' if some else ''} '{', '.join(missing)}' "
+                f"do{'' if some else 'es'} not exist",
+            )
+        return [known[instance_id] for instance_id in dict.fromkeys(ids)]
+
+
+def _tags_of(resource):
+    return resource.ec2_backend.tags.get(resource.id, {})
+
+
+def _instance_matches(filters, reservation, instance):
+    if not filters:
+        return True
+    return matches(
+        filters, _instance_attributes(reservation, instance), _tags_of(instance)
+    )
+
+
+def _instance_attributes(reservation, instance):
+    groups = instance.security_groups
+    return {
+        "architecture": instance.architecture,
+        "availability-zone": instance.availability_zone,
+        "client-token": instance.client_token,
+        "iam-instance-profile.arn": (instance.iam_instance_profile or {}).get("Arn"),
+        "image-id": instance.image_id,
+        "instance-id": instance.id,
+        "instance-lifecycle": instance.lifecycle,
+        "instance-state-code": str(instance.state_code),
+        "instance-state-name": instance.state,
+        "instance-type": instance.instance_type,
+        "instance.group-id": [group.id for group in groups],
+        "instance.group-name": [group.name for group in groups],
+        "ip-address": instance.public_ip,
+        "key-name": instance.key_name,
+        "metadata-options.http-tokens": instance.metadata_options.http_tokens,
+        "owner-id": instance.owner_id,
+        "private-ip-address": instance.private_ip,
+        "reservation-id": reservation.id,
+        "root-device-name": instance.root_device_name,
+        "subnet-id": instance.subnet_id,
+        "vpc-id": instance.vpc_id,
+    }
+
+
+def _subnet_attributes(subnet):
+    return {
+        "availability-zone": subnet.availability_zone,
+        "cidr-block": subnet.cidr_block,
+        "default-for-az": str(subnet.default_for_az).lower(),
+        "map-public-ip-on-launch": str(subnet.map_public_ip_on_launch).lower(),
+        "state": subnet.state,
+        "subnet-id": subnet.id,
+        "vpc-id": subnet.vpc_id,
+    }
+
+
+def _security_group_attributes(group):
+    return {
+        "description": group.description,
+        "group-id": group.id,
+        "group-name": group.name,
+        "owner-id": group.owner_id,
+        "vpc-id": group.vpc_id,
+    }
+
+
+def _image_attributes(image):
+    return {
+        "architecture": image.architecture,
+        "creation-date": image.creation_date.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "hypervisor": image.hypervisor,
+        "image-id": image.id,
+        "image-type": image.image_type,
+        "is-public": str(image.is_public).lower(),
+        "name": image.name,
+        "owner-alias": image.owner_alias,
+        "owner-id": image.owner_id,
+        "root-device-name": image.root_device_name,
+        "root-device-type": image.root_device_type,
+        "state": image.state,
+        "virtualization-type": image.virtualization_type,
+    }
+
+
+def _as_reservations(found):
+    """Reservations that hold only the instances found."""
+    grouped = {}
+    for reservation, instance in found:
+        if reservation.id not in grouped:
+            grouped[reservation.id] = type(reservation)(
+                reservation.id, reservation.owner_id
+            )
+        grouped[reservation.id].instances.append(instance)
+    return list(grouped.values())

@@ -1,0 +1,434 @@
+"""RunInstances: EC2's checks, its client tokens, and the launch itself."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from moto.core.exceptions import ServiceException
+from moto.core.types import Base64EncodedString
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.ec2.utils import filter_iam_instance_profiles, random_spot_request_id
+
+from .aws_errors import AwsError
+from .disks import plan_disks
+from .launches import fingerprint
+from .networks import choose_security_groups, choose_subnet, offered_zones
+
+MAX_USER_DATA_BYTES = 16384
+MAX_CLIENT_TOKEN_LENGTH = 64
+MAX_TAGS = 50
+TAGGABLE = (
+    "instance",
+    "volume",
+    "network-interface",
+    "spot-instances-request",
+    "elastic-gpu",
+)
+_IMAGE_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
+_SECURITY_GROUP_ID = re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})")
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A RunInstances request that has passed every check."""
+
+    count: int
+    image: Any
+    instance_type: str
+    subnet: Any
+    security_groups: list
+    disks: list
+    user_data: Optional[Base64EncodedString]
+    key_name: Optional[str]
+    instance_profile: Any
+    tags: dict
+    metadata_options: dict
+    shutdown_behavior: str
+    spot: bool
+    ebs_optimized: bool
+    monitoring: bool
+    associate_public_ip: Optional[bool]
+
+
+def run_instances(backend, tenant, parameters, form):
+    """Launches, or answers an earlier launch of the same token: moto's reservation.
+
+    Raises AwsError; also for a dry run that would have succeeded.
+    """
+    token = parameters.get("ClientToken")
+    if token and (len(token) > MAX_CLIENT_TOKEN_LENGTH or not token.isascii()):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Invalid value '{token}' for ClientToken: at most "
+            f"{MAX_CLIENT_TOKEN_LENGTH} ASCII characters",
+        )
+    region = backend.region_name
+    zone = _token_zone(backend, parameters)
+    earlier = tenant.launches.earlier(region, zone, token) if token else None
+    dry_run = parameters.get("DryRun") is True
+    if earlier is not None and not dry_run:
+        if earlier.fingerprint != fingerprint(form):
+            raise AwsError(
+                "IdempotentParameterMismatch",
+                "Arguments on this idempotent request are inconsistent with "
+                "arguments used in previous request(s).",
+            )
+        return earlier.reservation
+    launch = check(backend, parameters)
+    if dry_run:
+        raise AwsError(
+            "DryRunOperation", "Request would have succeeded, but DryRun flag is set."
+        )
+    reservation = _launch(backend, launch, token)
+    for instance in reservation.instances:
+        tenant.lifecycle.launched(instance)
+    tenant.launches.record(region, zone, token, form, reservation)
+    return reservation
+
+
+def _token_zone(backend, parameters):
+    """The zone that a client token is bound to; None for the whole region."""
+    subnet_id = parameters.get("SubnetId") or _primary_interface(parameters).get(
+        "SubnetId"
+    )
+    for subnets in backend.subnets.values():
+        if subnet_id in subnets:
+            return subnets[subnet_id].availability_zone
+    return (parameters.get("Placement") or {}).get("AvailabilityZone")
+
+
+def _primary_interface(parameters):
+    interfaces = parameters.get("NetworkInterfaces") or []
+    return next((i for i in interfaces if i.get("DeviceIndex") in (0, "0")), {})
+
+
+def check(backend, parameters):
+    """EC2's checks. Raises AwsError for the first that fails."""
+    if parameters.get("LaunchTemplate"):
+        raise AwsError(
+            "NotImplemented", "the sandbox launches without templates", status=501
+        )
+    count = _count(parameters)
+    image = _image(backend, parameters)
+    instance_type = _instance_type(backend, parameters, image)
+    interface = _primary_interface(parameters)
+    subnet = choose_subnet(
+        backend,
+        instance_type,
+        parameters.get("SubnetId") or interface.get("SubnetId"),
+        (parameters.get("Placement") or {}).get("AvailabilityZone"),
+    )
+    if count > subnet.available_ip_address_count:
+        raise AwsError(
+            "InsufficientFreeAddressesInSubnet",
+            f"There are not enough free addresses in subnet '{subnet.id}' to satisfy "
+            "the requested number of instances.",
+        )
+    spot = _spot(parameters)
+    return Launch(
+        count=count,
+        image=image,
+        instance_type=instance_type,
+        subnet=subnet,
+        security_groups=_security_groups(backend, subnet, parameters, interface),
+        disks=plan_disks(backend, image, parameters.get("BlockDeviceMappings") or []),
+        user_data=_user_data(parameters),
+        key_name=_key_name(backend, parameters),
+        instance_profile=_instance_profile(backend, parameters),
+        tags=_tags(parameters, spot),
+        metadata_options=_metadata_options(parameters),
+        shutdown_behavior=_shutdown_behavior(parameters),
+        spot=spot,
+        ebs_optimized=parameters.get("EbsOptimized") is True,
+        monitoring=(parameters.get("Monitoring") or {}).get("Enabled") is True,
+        associate_public_ip=interface.get("AssociatePublicIpAddress"),
+    )
+
+
+def _count(parameters):
+    least, most = parameters.get("MinCount"), parameters.get("MaxCount")
+    for name, value in (("MinCount", least), ("MaxCount", most)):
+        if value is None:
+            raise AwsError(
+                "MissingParameter", f"The request must contain the parameter {name}"
+            )
+        if value < 1:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Value ({value}) for parameter {name} is invalid. It must be greater "
+                "than 0",
+            )
+    if least > most:
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"MinCount ({least}) must not be greater than MaxCount ({most})",
+        )
+    return most
+
+
+def _image(backend, parameters):
+    image_id = parameters.get("ImageId")
+    if not image_id:
+        raise AwsError(
+            "MissingParameter", "The request must contain the parameter ImageId"
+        )
+    check_image_id(image_id)
+    if image_id not in backend.amis:
+        raise AwsError(
+            "InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist"
+        )
+    return backend.amis[image_id]
+
+
+def check_image_id(image_id):
+    if not _IMAGE_ID.fullmatch(image_id):
+        raise AwsError(
+            "InvalidAMIID.Malformed",
+            f'Invalid id: "{image_id}" (expecting "ami-...")',
+        )
+
+
+def _instance_type(backend, parameters, image):
+    name = parameters.get("InstanceType") or "m1.small"
+    if name not in INSTANCE_TYPES:
+        raise AwsError(
+            "InvalidParameterValue", f"Invalid value '{name}' for InstanceType."
+        )
+    if not offered_zones(backend.region_name, name):
+        raise AwsError(
+            "Unsupported",
+            "The requested configuration is currently not supported. Please check the "
+            "documentation for supported configurations.",
+        )
+    architectures = INSTANCE_TYPES[name]["ProcessorInfo"]["SupportedArchitectures"]
+    if image.architecture not in architectures:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"The architecture '{','.join(architectures)}' of the specified instance "
+            f"type does not match the architecture '{image.architecture}' of the "
+            "specified AMI. Specify an instance type and an AMI that have matching "
+            "architectures, and try again. You can use 'describe-instance-types' or "
+            "'describe-images' to discover the architecture of the instance type or "
+            "AMI.",
+        )
+    return name
+
+
+def _security_groups(backend, subnet, parameters, interface):
+    names = parameters.get("SecurityGroups") or []
+    if names and parameters.get("SubnetId"):
+        raise AwsError(
+            "InvalidParameterCombination",
+            "The parameter groupName cannot be used with the parameter subnet",
+        )
+    ids = (parameters.get("SecurityGroupIds") or []) + (interface.get("Groups") or [])
+    for group_id in ids:
+        check_security_group_id(group_id)
+    return choose_security_groups(backend, subnet, ids, names)
+
+
+def check_security_group_id(group_id):
+    if not _SECURITY_GROUP_ID.fullmatch(group_id):
+        raise AwsError(
+            "InvalidGroupId.Malformed",
+            f'Invalid id: "{group_id}" (expecting "sg-...")',
+        )
+
+
+def _user_data(parameters):
+    encoded = parameters.get("UserData")
+    if encoded is None:
+        return None
+    try:
+        decoded = base64.b64decode(str(encoded), validate=True)
+    except binascii.Error:
+        raise AwsError(
+            "InvalidParameterValue", "Invalid BASE64 encoding of user data."
+        ) from None
+    if len(decoded) > MAX_USER_DATA_BYTES:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"User data is limited to {MAX_USER_DATA_BYTES} bytes",
+        )
+    return Base64EncodedString(str(encoded))
+
+
+def _key_name(backend, parameters):
+    name = parameters.get("KeyName")
+    if name is not None and name not in {
+        pair.key_name for pair in backend.key_pairs.values()
+    }:
+        raise AwsError(
+            "InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist"
+        )
+    return name
+
+
+def _instance_profile(backend, parameters):
+    profile = parameters.get("IamInstanceProfile") or {}
+    name, arn = profile.get("Name"), profile.get("Arn")
+    if not name and not arn:
+        return None
+    try:
+        return filter_iam_instance_profiles(
+            backend.account_id, backend.partition, arn, name
+        )
+    except ServiceException:
+        field = "name" if name else "arn"
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value ({name or arn}) for parameter iamInstanceProfile.{field} is "
+            f"invalid. Invalid IAM Instance Profile {field if name else 'ARN'}",
+        ) from None
+
+
+def _tags(parameters, spot):
+    """Tags by resource type."""
+    tags = {}
+    for specification in parameters.get("TagSpecifications") or []:
+        resource_type = specification.get("ResourceType")
+        if resource_type not in TAGGABLE:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"'{resource_type}' is not a valid taggable resource type for this "
+                "operation.",
+            )
+        if resource_type in tags:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Duplicate tag specification for resource type '{resource_type}'",
+            )
+        if resource_type == "spot-instances-request" and not spot:
+            raise AwsError(
+                "InvalidParameterCombination",
+                "The parameter TagSpecifications for 'spot-instances-request' requires "
+                "the parameter InstanceMarketOptions with MarketType 'spot'",
+            )
+        tags[resource_type] = checked_tags(specification.get("Tags") or [])
+    return tags
+
+
+def checked_tags(tags):
+    """EC2's limits on tags, as a dict. Raises AwsError."""
+    if not tags:
+        raise AwsError(
+            "InvalidParameterValue", "Tag specification must have at least one tag"
+        )
+    keys = [tag.get("Key") or "" for tag in tags]
+    if len(set(keys)) != len(keys):
+        raise AwsError("InvalidParameterValue", "Duplicate tag keys are not allowed")
+    if len(keys) > MAX_TAGS:
+        raise AwsError(
+            "TagLimitExceeded", "The maximum number of Tags for a resource has been reached."
+        )
+    for tag, key in zip(tags, keys):
+        value = tag.get("Value") or ""
+        if not 1 <= len(key) <= 128:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Tag key '{key}' must have between 1 and 128 characters",
+            )
+        if len(value) > 256:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Tag value exceeds the maximum length of 256 characters for key '{key}'",
+            )
+        if key.lower().startswith("aws:"):
+            raise AwsError(
+                "InvalidParameterValue",
+                "Tag keys starting with 'aws:' are reserved for internal use",
+            )
+    return {key: tag.get("Value") or "" for tag, key in zip(tags, keys)}
+
+
+def _metadata_options(parameters):
+    options = parameters.get("MetadataOptions") or {}
+    choices = {
+        "HttpTokens": ("optional", "required"),
+        "HttpEndpoint": ("enabled", "disabled"),
+        "InstanceMetadataTags": ("enabled", "disabled"),
+    }
+    for name, allowed in choices.items():
+        if options.get(name, allowed[0]) not in allowed:
+            raise AwsError(
+                "InvalidParameterValue", f"Invalid value '{options[name]}' for {name}."
+            )
+    if not 1 <= int(options.get("HttpPutResponseHopLimit", 1)) <= 64:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Invalid value '{options['HttpPutResponseHopLimit']}' for "
+            "HttpPutResponseHopLimit. Must be between 1 and 64.",
+        )
+    return dict(options)
+
+
+def _shutdown_behavior(parameters):
+    behavior = parameters.get("InstanceInitiatedShutdownBehavior") or "stop"
+    if behavior not in ("stop", "terminate"):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Invalid value '{behavior}' for InstanceInitiatedShutdownBehavior.",
+        )
+    return behavior
+
+
+def _spot(parameters):
+    options = parameters.get("InstanceMarketOptions")
+    if not options:
+        return False
+    market = options.get("MarketType")
+    if market != "spot":
+        raise AwsError(
+            "InvalidParameterValue", f"Invalid value '{market}' for MarketType."
+        )
+    return True
+
+
+def _launch(backend, launch, token):
+    reservation = backend.run_instances(
+        launch.image.id,
+        launch.count,
+        launch.user_data,
+        [],
+        security_group_ids=list(launch.security_groups),
+        instance_type=launch.instance_type,
+        is_instance_type_default=False,
+        region_name=backend.region_name,
+        subnet_id=launch.subnet.id,
+        key_name=launch.key_name,
+        associate_public_ip=launch.associate_public_ip,
+        ebs_optimized=launch.ebs_optimized,
+        monitoring_state="enabled" if launch.monitoring else "disabled",
+        instance_initiated_shutdown_behavior=launch.shutdown_behavior,
+        metadata_options=launch.metadata_options,
+        client_token=token or "",
+        # Disks are made below: moto would drop iops and throughput.
+        block_device_mappings=[],
+        tags={"instance": launch.tags.get("instance", {})},
+        lifecycle="spot" if launch.spot else None,
+    )
+    for instance in reservation.instances:
+        _complete(backend, launch, instance)
+    return reservation
+
+
+def _complete(backend, launch, instance):
+    """What moto leaves out of a launch."""
+    volumes = [disk.attach_to(instance) for disk in launch.disks]
+    for interface in instance.nics.values():
+        interface.delete_on_termination = True
+        interface.add_tags(launch.tags.get("network-interface", {}))
+    for volume in volumes:
+        volume.add_tags(launch.tags.get("volume", {}))
+    instance.root_device_name = launch.image.root_device_name
+    if launch.spot:
+        instance.spot_instance_request_id = random_spot_request_id()
+        tags = launch.tags.get("spot-instances-request", {})
+        if tags:
+            backend.create_tags([instance.spot_instance_request_id], tags)
+    if launch.instance_profile is not None:
+        backend.associate_iam_instance_profile(
+            instance.id, iam_instance_profile_arn=launch.instance_profile.arn
+        )

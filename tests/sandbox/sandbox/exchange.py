@@ -1,0 +1,47 @@
+"""What happens around every recorded call: record, delay, faults."""
+
+import time
+from contextlib import contextmanager
+
+from .http import ConnectionDropped
+
+
+@contextmanager
+def recorded(tenant, **facts):
+    """Records the call that the block answers.
+
+    The block calls the yielded function with the status and the error's code;
+    a call that never gets there was dropped.
+    """
+    entry = tenant.recorder.begin(**facts)
+    outcome = {"status": None}
+
+    def answered(status, error_code=None):
+        outcome.update(status=status, error_code=error_code)
+
+    try:
+        yield answered
+    finally:
+        tenant.recorder.end(entry, **outcome)
+
+
+def before_effect(tenant, service, operation, parameters):
+    """Sleeps the delay, then deals with the fault that is due, if any.
+
+    Returns that fault when the caller has to answer an error for it, or to
+    call `after_effect`; raises ConnectionDropped for a reset.
+    """
+    time.sleep(tenant.settings.delay_ms / 1000)
+    fault = tenant.faults.strike(service, operation, parameters)
+    if fault is None:
+        return None
+    if fault.kind == "stall":
+        time.sleep(fault.seconds)
+    if fault.kind == "reset":
+        raise ConnectionDropped(reset=True)
+    return fault
+
+
+def after_effect(fault):
+    if fault is not None and fault.kind == "lost_answer":
+        raise ConnectionDropped(reset=False)

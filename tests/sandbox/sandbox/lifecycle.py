@@ -1,0 +1,90 @@
+"""Instances take time: pending → running, shutting-down → terminated.
+
+Nothing runs in the background. Each request first brings the states up to date.
+"""
+
+import copy
+import time
+from dataclasses import dataclass
+
+PENDING = ("pending", 0)
+RUNNING = ("running", 16)
+SHUTTING_DOWN = ("shutting-down", 32)
+TERMINATED = ("terminated", 48)
+
+
+@dataclass
+class _Transition:
+    due: float
+    instance: object
+    from_state: str
+    apply: object
+
+
+class Lifecycle:
+    def __init__(self, settings):
+        self._settings = settings
+        self._transitions = []
+        self._running_since = {}
+
+    def launched(self, instance):
+        set_state(instance, PENDING)
+        # EC2 gives the public address on the way to running.
+        for interface in instance.nics.values():
+            interface.stop()
+        self._schedule(self._settings.pending_seconds, instance, self._run)
+
+    def terminate(self, instance):
+        """Begins the shutdown and returns the state before; again is harmless."""
+        previous = copy.copy(instance.instance_state)
+        if instance.state in (SHUTTING_DOWN[0], TERMINATED[0]):
+            return previous
+        set_state(instance, SHUTTING_DOWN)
+        self._running_since.pop(instance.id, None)
+        self._schedule(self._settings.shutting_down_seconds, instance, _end)
+        return previous
+
+    def advance(self):
+        now = time.monotonic()
+        due = [t for t in self._transitions if t.due <= now]
+        if not due:
+            return
+        self._transitions = [t for t in self._transitions if t.due > now]
+        for transition in due:
+            if transition.instance.state == transition.from_state:
+                transition.apply(transition.instance)
+
+    def running_for(self, instance):
+        """Seconds since the instance reached running, None if it is not there."""
+        since = self._running_since.get(instance.id)
+        if since is None or instance.state != RUNNING[0]:
+            return None
+        return time.monotonic() - since
+
+    def _schedule(self, seconds, instance, apply):
+        due = time.monotonic() + seconds
+        self._transitions.append(_Transition(due, instance, instance.state, apply))
+
+    def _run(self, instance):
+        set_state(instance, RUNNING)
+        for interface in instance.nics.values():
+            interface.start()
+        self._running_since[instance.id] = time.monotonic()
+
+
+def set_state(instance, state):
+    instance.instance_state.name, instance.instance_state.code = state
+
+
+def _end(instance):
+    """moto's own termination removes disks and interfaces; the rest is ours."""
+    backend = instance.ec2_backend
+    interfaces = [interface.id for interface in instance.nics.values()]
+    volumes = [disk.volume_id for disk in instance.block_device_mapping.values()]
+    instance.terminate()
+    for resource_id in interfaces + volumes:
+        if resource_id not in backend.enis and resource_id not in backend.volumes:
+            backend.tags.pop(resource_id, None)
+    instance.nics = {}
+    instance._subnet_id = None
+    instance.security_groups = []

@@ -1,0 +1,197 @@
+"""moto, imported with only what the sandbox has, and with its faults put right.
+
+Everything that changes moto's own code is in this module; what is a question of
+strictness is in `ec2_api` and its neighbours, which subclass moto's classes.
+"""
+
+import contextlib
+import functools
+import os
+
+ENABLED_REGIONS = ("eu-west-2", "eu-west-1", "eu-central-1", "us-east-1", "us-west-2")
+
+# moto must not read the caller's AWS profile or region.
+for _name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
+    del os.environ[_name]
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+
+class _EnabledRegions:
+    """Stands in for boto3.Session in moto, which asks it for region names only.
+
+    The real one reads botocore's endpoint data three times: half a second of
+    start-up, for regions that the sandbox does not have.
+    """
+
+    def get_available_partitions(self):
+        return ["aws"]
+
+    def get_available_regions(self, service_name, partition_name="aws"):
+        return list(ENABLED_REGIONS) if partition_name == "aws" else []
+
+
+@contextlib.contextmanager
+def _swapped(owner, name, value):
+    original = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield original
+    finally:
+        setattr(owner, name, original)
+
+
+def _import_moto():
+    import boto3
+    import moto.utilities.utils as utilities
+
+    def load_enabled(resource):
+        region = os.path.basename(resource).split(".")[0]
+        if "instance_type_offerings" in resource and region not in ENABLED_REGIONS:
+            return []
+        return load_resource(resource)
+
+    with _swapped(boto3, "Session", _EnabledRegions):
+        with _swapped(utilities, "load_resource", load_enabled) as load_resource:
+            import moto.core.base_backend as base_backend
+            import moto.ec2.models as ec2_models
+
+    return base_backend, ec2_models
+
+
+_base_backend, _ec2_models = _import_moto()
+_base_backend.Session = _EnabledRegions
+
+from moto.core.utils import get_service_model  # noqa: E402
+from moto.ec2.exceptions import InvalidInstanceIdError  # noqa: E402
+from moto.ec2.models import amis, core, elastic_network_interfaces  # noqa: E402
+from moto.ec2.models import instances as instance_models  # noqa: E402
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix  # noqa: E402
+
+ec2_backends = _ec2_models.ec2_backends
+
+
+def load_models():
+    """Loads what the first request of each service would wait for."""
+    from .aws import API_CLASSES
+
+    for service in API_CLASSES:
+        get_service_model(service)
+
+
+def backend(account, region):
+    """moto's EC2 of one account and region; made at first use."""
+    return ec2_backends[account][region]
+
+
+def _fix_tags():
+    """moto finds a resource's tags by a scan of all tags with regular expressions."""
+
+    # moto's name for it lacks the s.
+    EC2_PREFIX_TO_RESOURCE["sir"] = "spot-instances-request"
+
+    def get_tags(self):
+        resource_type = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "")
+        return [
+            {
+                "resource_id": self.id,
+                "key": key,
+                "value": value,
+                "resource_type": resource_type,
+            }
+            for key, value in self.ec2_backend.tags.get(self.id, {}).items()
+        ]
+
+    core.TaggedEC2Resource.get_tags = get_tags
+
+
+def _fix_instance_lookup():
+    """moto walks all instances, oldest first; a launch asks for the newest."""
+
+    def get_instance(self, instance_id):
+        for reservation in reversed(list(self.reservations.values())):
+            for instance in reversed(reservation.instances):
+                if instance.id == instance_id:
+                    return instance
+        raise InvalidInstanceIdError(instance_id)
+
+    instance_models.InstanceBackend.get_instance = get_instance
+
+
+def _fix_terminated_addresses():
+    """A terminated instance has no interface, hence no address, name or network."""
+
+    def of_primary_interface(name):
+        return property(
+            lambda self: getattr(self.nics[0], name) if 0 in self.nics else None
+        )
+
+    instance = instance_models.Instance
+    for attribute in ("private_ip", "private_ip_address"):
+        setattr(instance, attribute, of_primary_interface("private_ip_address"))
+    for attribute in ("public_ip", "public_ip_address"):
+        setattr(instance, attribute, of_primary_interface("public_ip"))
+    named = instance.private_dns_name.fget
+    instance.private_dns_name = property(
+        lambda self: named(self) if self.private_ip else ""
+    )
+
+
+def _fix_interface_groups():
+    """moto answers a set of groups, in another order with each request."""
+
+    def group_set(self):
+        groups = list(self._group_set)
+        if self.instance:
+            groups += [g for g in self.instance.security_groups if g not in groups]
+        return groups
+
+    elastic_network_interfaces.NetworkInterface.group_set = property(group_set)
+
+
+def _fix_image_disks():
+    """moto gives every image a 15 GiB disk of type `standard` that outlives it."""
+
+    def block_device_mappings(self):
+        return [
+            {
+                "DeviceName": self.root_device_name,
+                "Ebs": {
+                    "DeleteOnTermination": True,
+                    "Encrypted": False,
+                    "SnapshotId": self.ebs_snapshot.id,
+                    "VolumeSize": self.ebs_snapshot.volume.size,
+                    "VolumeType": "gp3",
+                },
+            }
+        ]
+
+    amis.Ami.block_device_mappings = property(block_device_mappings)
+
+
+def _fix_images():
+    """The catalogue takes the place of moto's own images, in every region."""
+    from .images import CATALOGUE
+
+    def load_images(self):
+        for image in CATALOGUE:
+            self.amis[image.image_id] = image.register(self)
+
+    amis.AmiBackend._load_amis = load_images
+
+
+def _fix_method_lookup():
+    """moto lists a class's methods by inspection with each request."""
+    import moto.core.responses as responses
+
+    responses.method_names_from_class = functools.lru_cache(maxsize=None)(
+        responses.method_names_from_class
+    )
+
+
+_fix_tags()
+_fix_instance_lookup()
+_fix_terminated_addresses()
+_fix_interface_groups()
+_fix_image_disks()
+_fix_images()
+_fix_method_lookup()

@@ -1,0 +1,120 @@
+"""The network that a launch uses: subnet, zone, security groups."""
+
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+
+from .aws_errors import AwsError
+
+
+def offered_zones(region, instance_type):
+    """The Availability Zones that offer the type, sorted."""
+    offerings = INSTANCE_TYPE_OFFERINGS["availability-zone"][region]
+    return sorted(
+        o["Location"] for o in offerings if o["InstanceType"] == instance_type
+    )
+
+
+def choose_subnet(backend, instance_type, subnet_id, zone):
+    """The subnet of a launch: the one named, else a default one.
+
+    Raises AwsError as EC2 does for what does not exist or does not fit.
+    """
+    offered = offered_zones(backend.region_name, instance_type)
+    if subnet_id:
+        subnet = _find_subnet(backend, subnet_id)
+        if zone and zone != subnet.availability_zone:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"The availability zone '{zone}' does not match the availability "
+                f"zone '{subnet.availability_zone}' of the subnet '{subnet_id}'",
+            )
+    elif backend.get_default_vpc() is None:
+        raise no_default_vpc()
+    else:
+        subnet = _default_subnet(backend, zone, offered)
+    if subnet.availability_zone not in offered:
+        raise AwsError(
+            "Unsupported",
+            f"Your requested instance type ({instance_type}) is not supported in your "
+            f"requested Availability Zone ({subnet.availability_zone}). Please retry "
+            "your request by not specifying an Availability Zone or choosing "
+            f"{', '.join(offered)}.",
+        )
+    return subnet
+
+
+def _find_subnet(backend, subnet_id):
+    for subnets in backend.subnets.values():
+        if subnet_id in subnets:
+            return subnets[subnet_id]
+    raise AwsError(
+        "InvalidSubnetID.NotFound", f"The subnet ID '{subnet_id}' does not exist"
+    )
+
+
+def _default_subnet(backend, zone, offered):
+    subnets = backend.get_default_subnets()
+    if zone:
+        if backend.get_zone_by_name(zone) is None:
+            raise AwsError(
+                "InvalidParameterValue", f"Invalid availability zone: [{zone}]"
+            )
+        if zone not in subnets:
+            raise AwsError(
+                "InvalidInput", f"No default subnet for availability zone: '{zone}'."
+            )
+        return subnets[zone]
+    if not subnets:
+        raise AwsError(
+            "MissingInput",
+            "No subnets found for the default VPC "
+            f"'{backend.get_default_vpc().id}'. Please specify a subnet.",
+        )
+    suitable = sorted(z for z in subnets if z in offered)
+    return subnets[(suitable or sorted(subnets))[0]]
+
+
+def no_default_vpc():
+    return AwsError(
+        "VPCIdNotSpecified",
+        "No default VPC for this user. GroupName is only supported for EC2-Classic "
+        "and default VPC.",
+    )
+
+
+def choose_security_groups(backend, subnet, ids, names):
+    """The groups of a launch into `subnet`: those named, else the VPC's default."""
+    groups = []
+    for group_id in ids:
+        group = backend.get_security_group_from_id(group_id)
+        if group is None:
+            raise AwsError(
+                "InvalidGroup.NotFound",
+                f"The security group '{group_id}' does not exist",
+            )
+        if group.vpc_id != subnet.vpc_id:
+            raise AwsError(
+                "InvalidParameter",
+                f"Security group {group_id} and subnet {subnet.id} belong to "
+                "different networks.",
+            )
+        groups.append(group)
+    for name in names:
+        group = backend.get_security_group_from_name(name, subnet.vpc_id)
+        if group is None:
+            raise AwsError(
+                "InvalidGroup.NotFound",
+                f"The security group '{name}' does not exist in default VPC "
+                f"'{subnet.vpc_id}'",
+            )
+        groups.append(group)
+    return groups or [backend.get_default_security_group(subnet.vpc_id)]
+
+
+def delete_default_vpc(backend):
+    """Leaves the region without one, as in an account whose owner removed it."""
+    vpc = backend.get_default_vpc()
+    if vpc is None:
+        return
+    for subnet in backend.describe_subnets(filters={"vpc-id": [vpc.id]}):
+        backend.delete_subnet(subnet.id)
+    backend.delete_vpc(vpc.id)

@@ -1,0 +1,62 @@
+"""All that the sandbox keeps for one AWS account."""
+
+import threading
+from dataclasses import asdict, dataclass, fields
+
+from .faults import Faults
+from .inductiva_groups import Groups
+from .launches import Launches
+from .lifecycle import Lifecycle
+from .recorder import Recorder
+
+DEFAULT_ACCOUNT = "123456789012"
+DEFAULT_REGION = "eu-west-2"
+
+
+@dataclass
+class Settings:
+    delay_ms: float = 0  # before each answer, slept while others are served
+    pending_seconds: float = 0.5
+    shutting_down_seconds: float = 0.3
+
+    def merge(self, changes):
+        """Raises ValueError at an unknown setting or a value that is no number ≥ 0."""
+        known = {field.name for field in fields(self)}
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"unknown setting {name!r}; known: {sorted(known)}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"{name} must be a number, not {value!r}")
+            if value < 0:
+                raise ValueError(f"{name} must not be negative")
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def as_json(self):
+        return asdict(self)
+
+
+class Tenant:
+    def __init__(self, account):
+        self.account = account
+        # moto is not made for threads: one request of an account at a time is
+        # inside it. Delays and stalls are slept outside.
+        self.lock = threading.RLock()
+        self.settings = Settings()
+        self.recorder = Recorder()
+        self.faults = Faults()
+        self.launches = Launches()
+        self.lifecycle = Lifecycle(self.settings)
+        self.inductiva = Groups()
+
+
+class Tenants:
+    def __init__(self):
+        self._by_account = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, account):
+        with self._lock:
+            if account not in self._by_account:
+                self._by_account[account] = Tenant(account)
+            return self._by_account[account]
