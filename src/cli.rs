@@ -97,6 +97,11 @@ pub enum Command {
     /// List groups and machines
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Show what machines say on their consoles while they boot
+    ///
+    /// The last 64 KB of each. Live on Nitro types; on older (Xen) types, such as
+    /// t2, EC2 posts the console some minutes late.
+    Logs(LogsArgs),
     /// End machines: a group, single ones, or all
     Terminate(TerminateArgs),
     /// Show the AWS identity in use and where it comes from
@@ -309,6 +314,25 @@ pub struct ListArgs {
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub watch: Option<u64>,
+    #[command(flatten)]
+    pub api: ApiArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whose").args(["name", "machine_group_name", "instance_id"]).required(true)))]
+pub struct LogsArgs {
+    /// The machine group
+    #[arg(value_name = "NAME")]
+    pub name: Option<GroupName>,
+    /// The machine group
+    #[arg(long, value_name = "NAME", alias = "machine_group_name")]
+    pub machine_group_name: Option<GroupName>,
+    /// A single machine
+    #[arg(long, value_name = "ID", alias = "instance_id", value_parser = resource_id("i-"))]
+    pub instance_id: Option<String>,
+    /// Go on showing what is new, until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    cli::ApiArgs,
     error::{Failure, Kind, Result, causes},
     output::Output,
     plan::VmTypeFacts,
@@ -46,6 +47,15 @@ impl Group {
     }
 }
 
+impl Group {
+    /// The machine that calls itself `host_name`, while it is there.
+    pub fn machine(&self, host_name: &str) -> Option<&GroupMachine> {
+        self.machines
+            .iter()
+            .find(|m| m.host_name.as_deref() == Some(host_name) && m.terminated_at.is_none())
+    }
+}
+
 /// A machine of a group on Inductiva's side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct GroupMachine {
@@ -55,6 +65,9 @@ pub struct GroupMachine {
     /// When it left, none while it is there.
     #[serde(default)]
     pub terminated_at: Option<String>,
+    /// The task that it runs, none while it is idle.
+    #[serde(default)]
+    pub current_task_id: Option<String>,
 }
 
 /// Why a call had no answer that can be used.
@@ -120,6 +133,13 @@ impl Client {
             key,
             out,
         })
+    }
+
+    /// A client where there is a key to be found: what needs none goes on without.
+    pub fn with_key_if_any(args: &ApiArgs, out: Output) -> Result<Option<Self>> {
+        let settings = ApiSettings::of(args)?;
+        let key = settings.key.clone();
+        key.map(|key| Self::new(&settings, key, out)).transpose()
     }
 
     /// `GET /compute/group/{name}`: the group of that name, active or not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     aws::{
         Aws,
-        ec2::{Launch, LaunchError},
+        launch::{Launch, LaunchError},
     },
     error::{Failure, Kind, Result},
     facts::GroupLookup,
@@ -30,7 +30,10 @@ pub enum Outcome {
     /// The plan's machines, and the group's id on Inductiva's side.
     Launched(Vec<Machine>, Option<String>),
     /// The facts have changed under the plan: look again.
-    Replan,
+    Replan {
+        /// Some calls of the plan had gone through before.
+        launched_some: bool,
+    },
 }
 
 /// Everything a launch works with.
@@ -82,7 +85,7 @@ impl Launcher<'_> {
         };
         let unused = match &launched {
             Ok(Outcome::Launched(..)) => false,
-            Ok(Outcome::Replan) => true,
+            Ok(Outcome::Replan { launched_some }) => !launched_some,
             Err(failure) => failure.kind != Kind::MachinesMayBeRunning,
         };
         if unused {
@@ -180,7 +183,11 @@ impl Launcher<'_> {
             };
             match self.run_instances(plan, launch, call).await {
                 Ok(Some(machines)) => launched.extend(machines),
-                Ok(None) => return Ok(Outcome::Replan),
+                Ok(None) => {
+                    return Ok(Outcome::Replan {
+                        launched_some: !launched.is_empty(),
+                    });
+                }
                 Err(failure) => return Err(self.undo(&launched, failure).await),
             }
         }

@@ -3,6 +3,7 @@
 mod aws;
 mod cli;
 mod commands;
+mod console;
 mod error;
 mod facts;
 mod identity;
@@ -82,6 +83,7 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
         Command::Start(args) => commands::start::run(args, &aws, out, interrupt).await,
         Command::List(args) => commands::list::run(args, &aws, out).await,
         Command::Terminate(args) => commands::terminate::run(args, &aws, out).await,
+        Command::Logs(args) => commands::logs::run(args, &aws, out).await,
         Command::Whoami => commands::whoami::run(&aws, out).await,
         Command::UserData(args) => commands::user_data::run(args, out),
         Command::Completions { shell } => commands::packaging::completions(*shell, out),

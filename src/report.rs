@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 use crate::{
+    inductiva::Group,
     machines::{Machine, Market, State},
     output::table,
     plan::{LaunchPlan, Request, SecurityGroupChoice},
@@ -105,6 +106,30 @@ pub struct ListedMachine {
     vm_type: String,
     region: String,
     launch_time: Option<String>,
+    runner: Option<RunnerState>,
+    current_task_id: Option<String>,
+}
+
+/// A machine's task runner, as Inductiva sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunnerState {
+    /// Not, or no longer, one of the group's machines.
+    NotRegistered,
+    /// Waiting for a task.
+    Idle,
+    /// Running a task.
+    Busy,
+}
+
+impl RunnerState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRegistered => "not registered",
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 /// What `list` found.
@@ -115,16 +140,26 @@ pub struct ListReport {
 }
 
 impl ListReport {
-    /// The list of `machines`.
-    pub fn of(machines: &[Machine]) -> Self {
+    /// The list of `machines`, and what Inductiva says of those of `groups`.
+    pub fn of(machines: &[Machine], groups: &BTreeMap<String, Group>) -> Self {
         let mut sorted: Vec<&Machine> = machines.iter().collect();
         sorted.sort_by_key(|m| (&m.region, m.group(), &m.launch_time, &m.instance_id));
-        let listed = |m: &&Machine| ListedMachine {
-            machine: MachineReport::from(*m),
-            machine_group: m.group().map(str::to_owned),
-            vm_type: m.vm_type.clone(),
-            region: m.region.clone(),
-            launch_time: m.launch_time.clone(),
+        let listed = |m: &&Machine| {
+            let known = m.group().and_then(|name| groups.get(name));
+            let registered = known.map(|group| group.machine(&m.instance_id));
+            ListedMachine {
+                machine: MachineReport::from(*m),
+                machine_group: m.group().map(str::to_owned),
+                vm_type: m.vm_type.clone(),
+                region: m.region.clone(),
+                launch_time: m.launch_time.clone(),
+                runner: registered.map(|machine| match machine {
+                    None => RunnerState::NotRegistered,
+                    Some(machine) if machine.current_task_id.is_some() => RunnerState::Busy,
+                    Some(_) => RunnerState::Idle,
+                }),
+                current_task_id: registered.flatten().and_then(|m| m.current_task_id.clone()),
+            }
         };
         Self {
             machines: sorted.iter().map(listed).collect(),
@@ -157,6 +192,8 @@ impl fmt::Display for ListReport {
                     or_na(m.public_ip.as_deref()),
                     m.market.to_string(),
                     or_na(listed.launch_time.as_deref()),
+                    or_na(listed.runner.map(RunnerState::as_str)),
+                    or_na(listed.current_task_id.as_deref()),
                 ]
             })
             .collect();
@@ -170,6 +207,8 @@ impl fmt::Display for ListReport {
             "PUBLIC IP",
             "MARKET",
             "LAUNCHED",
+            "RUNNER",
+            "TASK",
         ];
         f.write_str(&table(&headers, &rows))
     }

@@ -1,12 +1,13 @@
 //! `--wait`: until machines are running, or registered with Inductiva.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
 use crate::{
     aws::Aws,
     cli::WaitFor,
+    console::{self, Standing},
     error::{Failure, Kind, Result},
     inductiva,
     machines::{self, Machine, State},
@@ -19,6 +20,11 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Machines take tens of seconds to boot.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Consoles are read one by one: above so many machines only counts are shown.
+const MOST_CONSOLES: usize = 20;
+/// Lines shown of a machine that failed.
+const LAST_LINES: usize = 15;
 
 /// What is waited for.
 pub struct Wait<'a> {
@@ -47,6 +53,7 @@ impl Wait<'_> {
         let ids = machines::ids(machines);
         let mut progress = self.out.progress();
         let mut pause = FIRST_PAUSE;
+        let live_consoles = self.live_consoles(machines).await;
         loop {
             let (seen, registered) =
                 tokio::join!(self.aws.machines_by_id(&ids), self.registered(&ids));
@@ -56,7 +63,7 @@ impl Wait<'_> {
                 Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
                 Err(failure) => return Err(failure),
             }
-            refuse_ended(machines)?;
+            self.refuse_ended(machines).await?;
             let running = machines
                 .iter()
                 .filter(|m| m.state == State::Running)
@@ -68,7 +75,11 @@ impl Wait<'_> {
             progress.update(match self.until {
                 WaitFor::Running => format!("{done} of {} running", ids.len()),
                 WaitFor::Registered => {
-                    format!("{running} of {} running, {done} registered", ids.len())
+                    let phases = self.phases(&live_consoles).await;
+                    format!(
+                        "{running} of {} running, {done} registered{phases}",
+                        ids.len()
+                    )
                 }
             });
             if done == ids.len() {
@@ -98,13 +109,67 @@ impl Wait<'_> {
             return None;
         }
         let group = self.api.group(self.group).await.ok()??;
-        let there = |id: &&String| {
-            group
-                .machines
-                .iter()
-                .any(|m| m.host_name.as_deref() == Some(id.as_str()) && m.terminated_at.is_none())
-        };
-        Some(ids.iter().filter(there).count())
+        Some(ids.iter().filter(|id| group.machine(id).is_some()).count())
+    }
+
+    /// The machines whose phase can be known: their consoles are live, and they
+    /// are few enough to be asked one by one.
+    async fn live_consoles(&self, machines: &[Machine]) -> Vec<String> {
+        if self.until == WaitFor::Running || machines.len() > MOST_CONSOLES {
+            return Vec::new();
+        }
+        let live = self.aws.with_live_console(machines).await;
+        live.map_or(Vec::new(), |ids| ids.into_iter().collect())
+    }
+
+    /// How many machines are in which phase of their boot, as the end of a
+    /// sentence; nothing where none can be known.
+    async fn phases(&self, live_consoles: &[String]) -> String {
+        let mut reading = tokio::task::JoinSet::new();
+        for id in live_consoles.iter().cloned() {
+            let aws = self.aws.clone();
+            reading.spawn(async move { console::standing(&aws.console(&id, true).await.ok()?) });
+        }
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for standing in reading.join_all().await.into_iter().flatten() {
+            let words = match standing {
+                Standing::Phase(phase) => phase,
+                Standing::Failed(why) => format!("failed {why}"),
+            };
+            *counts.entry(words).or_default() += 1;
+        }
+        if counts.is_empty() {
+            return String::new();
+        }
+        let counts: Vec<String> = counts
+            .iter()
+            .map(|(phase, n)| format!("{n} in {phase}"))
+            .collect();
+        format!("; {}", counts.join(", "))
+    }
+
+    /// A machine that ends itself while it boots has failed to: what it said
+    /// last is shown.
+    async fn refuse_ended(&self, machines: &[Machine]) -> Result<()> {
+        let ended: Vec<&str> = machines
+            .iter()
+            .filter(|m| !m.state.is_live())
+            .map(|m| m.instance_id.as_str())
+            .collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        for id in ended.iter().take(MOST_CONSOLES) {
+            let said = self.aws.console(id, false).await.unwrap_or_default();
+            for line in console::tail(&said, LAST_LINES) {
+                self.out.say(&format!("{id}  {}", console::printable(line)));
+            }
+        }
+        Err(Failure::failed(format!(
+            "{} ended while booting: {}",
+            machines::count(ended.len()),
+            ended.join(" ")
+        )))
     }
 
     /// Names the machines that may be running, and how they are ended.
@@ -140,22 +205,4 @@ fn update(machines: &mut [Machine], seen: Vec<Machine>) {
             *known = new;
         }
     }
-}
-
-/// A machine that ends itself while it boots has failed to.
-fn refuse_ended(machines: &[Machine]) -> Result<()> {
-    let ended: Vec<&str> = machines
-        .iter()
-        .filter(|m| !m.state.is_live())
-        .map(|m| m.instance_id.as_str())
-        .collect();
-    if ended.is_empty() {
-        return Ok(());
-    }
-    let failure = Failure::failed(format!(
-        "{} ended while booting: {}",
-        machines::count(ended.len()),
-        ended.join(" ")
-    ));
-    Err(failure)
 }

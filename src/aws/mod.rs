@@ -1,12 +1,19 @@
 //! AWS as this program uses it: clients, one function an API call, and errors
 //! in words. SDK types stay in here.
 
-pub mod ec2;
 mod errors;
+pub mod instances;
+pub mod launch;
+mod lookups;
+mod security_groups;
 mod trace;
 
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
 use crate::{
-    error::Result,
+    error::{Failure, Result},
     identity::{self, Source},
     output::Output,
     settings::AwsSettings,
@@ -87,5 +94,41 @@ impl Aws {
             account: answer.account.unwrap_or_default(),
             arn: answer.arn.unwrap_or_default(),
         })
+    }
+}
+
+fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values.into_iter().map(str::to_owned).collect()))
+        .build()
+}
+
+fn tag_specification(resource: ResourceType, tags: &[(String, String)]) -> TagSpecification {
+    let tags = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    TagSpecification::builder()
+        .resource_type(resource)
+        .set_tags(Some(tags))
+        .build()
+}
+
+/// `DryRunOperation` is EC2's yes.
+fn dry_run_verdict<T, E>(
+    answer: Result<T, SdkError<E, HttpResponse>>,
+    what: &str,
+    region: &str,
+) -> Result<()>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match answer {
+        Ok(_) => Err(Failure::failed(format!(
+            "{what}: EC2 took a dry run for the real thing"
+        ))),
+        Err(error) if errors::code(&error) == Some("DryRunOperation") => Ok(()),
+        Err(error) => Err(errors::failure(&error, what, region)),
     }
 }

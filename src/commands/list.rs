@@ -1,15 +1,20 @@
 //! `list`: groups and machines.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     aws::Aws,
     cli::ListArgs,
     error::{Failure, Kind, Result},
+    inductiva::{self, Group},
     machines::Machine,
     output::{Format, Output},
     report::ListReport,
     settings::AwsSettings,
+    values::GroupName,
 };
 
 /// Prints the machines that inductiva-aws launched and that are not gone.
@@ -19,18 +24,24 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
             "--watch shows the list again and again, and --output json is one document",
         ));
     }
+    let api = inductiva::Client::with_key_if_any(&args.api, out)?;
     let aws = Aws::connect(settings, out).await?;
     let Some(seconds) = args.watch else {
-        return show(&aws, args, out).await;
+        return show(&aws, api.as_ref(), args, out).await;
     };
     loop {
         out.clear_screen()?;
-        show(&aws, args, out).await?;
+        show(&aws, api.as_ref(), args, out).await?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 }
 
-async fn show(aws: &Aws, args: &ListArgs, out: Output) -> Result<()> {
+async fn show(
+    aws: &Aws,
+    api: Option<&inductiva::Client>,
+    args: &ListArgs,
+    out: Output,
+) -> Result<()> {
     let (mut machines, failure) = if args.all_regions {
         in_all_regions(aws, out).await?
     } else {
@@ -39,9 +50,51 @@ async fn show(aws: &Aws, args: &ListArgs, out: Output) -> Result<()> {
     if let Some(name) = &args.machine_group_name {
         machines.retain(|m| m.group() == Some(name.as_str()));
     }
-    let report = ListReport::of(&machines);
+    let groups = match api {
+        Some(api) => groups(api, &machines, out).await,
+        None => BTreeMap::new(),
+    };
+    let report = ListReport::of(&machines, &groups);
     out.result(&report, &report.ids())?;
     failure.map_or(Ok(()), Err)
+}
+
+/// What Inductiva says of the machines' groups; what cannot be asked is left out.
+async fn groups(
+    api: &inductiva::Client,
+    machines: &[Machine],
+    out: Output,
+) -> BTreeMap<String, Group> {
+    let names: BTreeSet<GroupName> = machines
+        .iter()
+        .filter_map(|m| m.group()?.parse().ok())
+        .collect();
+    let mut asked = tokio::task::JoinSet::new();
+    for name in names {
+        let api = api.clone();
+        asked.spawn(async move {
+            let group = api.group(&name).await;
+            (name, group)
+        });
+    }
+    let mut groups = BTreeMap::new();
+    let mut why = None;
+    for (name, group) in asked.join_all().await {
+        match group {
+            Ok(Some(group)) => {
+                groups.insert(name.to_string(), group);
+            }
+            Ok(None) => {}
+            Err(error) => why = Some(error),
+        }
+    }
+    if let Some(error) = why {
+        out.warn(&format!(
+            "Inductiva cannot be asked about the machines: {}",
+            error.why()
+        ));
+    }
+    groups
 }
 
 /// The machines of all regions, asked side by side, and why a region could not

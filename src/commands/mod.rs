@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod list;
+pub mod logs;
 pub mod packaging;
 pub mod start;
 pub mod terminate;

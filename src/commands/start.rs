@@ -1,7 +1,7 @@
 //! `start`: makes a machine group have N machines.
 
 use crate::{
-    aws::{Aws, ec2::Launch},
+    aws::{Aws, launch::Launch},
     cli::StartArgs,
     error::{Failure, Result},
     facts::{self, Found, GroupLookup},
@@ -73,7 +73,7 @@ pub async fn run(
                     out,
                 };
                 match launcher.launch(&plan, &found.group).await? {
-                    Outcome::Replan => continue,
+                    Outcome::Replan { .. } => continue,
                     Outcome::Launched(new, group_id) => Started {
                         image_id: Some(plan.image.id.clone()),
                         existing: plan.existing.len(),

@@ -1,6 +1,6 @@
 //! `terminate`: ends machines, and their groups on Inductiva's side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     aws::Aws,
@@ -10,7 +10,7 @@ use crate::{
     machines::{self, Machine},
     output::Output,
     report::{ListReport, TerminateReport},
-    settings::{ApiSettings, AwsSettings},
+    settings::AwsSettings,
     values::GroupName,
 };
 
@@ -35,7 +35,10 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
         (None, true) => Which::All,
         (None, false) => Which::Ids(&args.instance_ids),
     };
-    let api = api_client(args, out)?;
+    let api = inductiva::Client::with_key_if_any(&args.api, out)?;
+    if api.is_none() {
+        out.warn("there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them");
+    }
     let aws = Aws::connect(settings, out).await?;
     let (machines, was_there) = find(&aws, &which).await?;
     let going: Vec<Machine> = machines
@@ -46,7 +49,11 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
         return nothing_to_end(&which, was_there, api.as_ref(), &aws.region, args.yes, out).await;
     }
     if !args.yes {
-        out.say(ListReport::of(&going).to_string().trim_end());
+        out.say(
+            ListReport::of(&going, &BTreeMap::new())
+                .to_string()
+                .trim_end(),
+        );
         let question = format!(
             "{} will be terminated. Are you sure you want to proceed",
             machines::count(going.len())
@@ -91,18 +98,6 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
             left.join(",")
         ))
         .machines(left))
-}
-
-/// A client of the Inductiva API where there is a key: machines are ended
-/// without one too.
-fn api_client(args: &TerminateArgs, out: Output) -> Result<Option<inductiva::Client>> {
-    let settings = ApiSettings::of(&args.api)?;
-    if let Some(key) = &settings.key {
-        inductiva::Client::new(&settings, key.clone(), out).map(Some)
-    } else {
-        out.warn("there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them");
-        Ok(None)
-    }
 }
 
 /// The machines in question, and whether any has ever been seen.

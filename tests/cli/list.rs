@@ -10,7 +10,7 @@ fn nothing_is_an_empty_table() {
     Account::new().run("list").assert(
         0,
         str![[r#"
-MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  LAUNCHED
+MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  LAUNCHED  RUNNER  TASK
 
 "#]],
         str![],
@@ -32,7 +32,7 @@ fn machines_are_listed_by_group() {
     assert_eq!(lines.len(), 4, "{}", run.stdout);
     assert_eq!(
         lines[0].join(" "),
-        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET LAUNCHED"
+        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET LAUNCHED RUNNER TASK"
     );
     assert_eq!(
         [lines[1][0], lines[2][0], lines[3][0]],
@@ -63,6 +63,7 @@ fn json_has_what_the_contract_names() {
         fields,
         [
             "availability_zone",
+            "current_task_id",
             "instance_id",
             "launch_time",
             "machine_group",
@@ -70,6 +71,7 @@ fn json_has_what_the_contract_names() {
             "private_ip",
             "public_ip",
             "region",
+            "runner",
             "state",
             "vm_type"
         ]

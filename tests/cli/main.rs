@@ -6,6 +6,7 @@ mod sandbox;
 mod groups;
 mod inductiva;
 mod list;
+mod logs;
 mod output;
 mod refusals;
 mod start;

@@ -628,3 +628,22 @@ hint: choose another --profile; these credentials came from: environment variabl
     let own = format!("start --expect-account {}", account.number);
     assert_eq!(account.run(&own).code, 0);
 }
+
+#[test]
+fn tags_and_names_of_any_allowed_character_survive() {
+    let account = Account::new();
+    let name = "Az 09._- it";
+    let value = "naïve \"quoted\" it's $HOME `id` <&> 日本 +-=._:/@";
+    let tag = format!("my key:/@={value}");
+    let mut command = account.command(["start", "-q", "--machine-group-name", name, "--tag", &tag]);
+    let run = crate::sandbox::finish(&mut command);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let seen = tags(&account.instances()[0]);
+    assert_eq!(seen["my key:/@"], value);
+    assert_eq!(seen["inductiva:machine-group"], name);
+    let data = String::from_utf8(user_data(&account, 0)).expect("text");
+    assert!(
+        data.contains(&format!("export MACHINE_GROUP_NAME='{name}'\n")),
+        "{data}"
+    );
+}

@@ -118,6 +118,12 @@ def _get_launched(tenant, _given, _observer):
         return Response.of_json(tenant.launches.as_json())
 
 
+def _put_consoles(tenant, given, _observer):
+    """{instance id: all that the machine has said on its console}"""
+    tenant.consoles.update({str(k): str(v) for k, v in given.items()})
+    return Response(204)
+
+
 def _get_inductiva(tenant, _given, _observer):
     with tenant.lock:
         tenant.lifecycle.advance()
@@ -143,6 +149,7 @@ _ROUTES = {
     ("POST", "/delete_default_vpc"): _delete_default_vpc,
     ("POST", "/forget_terminated"): _forget_terminated,
     ("GET", "/launched"): _get_launched,
+    ("PUT", "/consoles"): _put_consoles,
     ("GET", "/inductiva"): _get_inductiva,
     ("PUT", "/inductiva"): _put_inductiva,
 }

@@ -1,9 +1,11 @@
 """EC2: moto's operations, made as strict as AWS's documentation where they matter."""
 
+import base64
 import re
 
 from moto.core.responses import ActionResult
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+from moto.core.utils import utcnow
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.responses import EC2Response
 
 from .aws_errors import AwsError
@@ -16,6 +18,9 @@ from .ec2_launch import (
 )
 from .moto_api import MotoApi
 from .networks import no_default_vpc, offered_zones
+
+# EC2 keeps the end of a console (GetConsoleOutput, API reference).
+CONSOLE_BYTES = 64 * 1024
 
 _INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 
@@ -59,6 +64,26 @@ class Ec2Api(MotoApi, EC2Response):
                 }
             )
         return ActionResult({"TerminatingInstances": changes})
+
+    def get_console_output(self):
+        (instance,) = self._instances_by_id([self._required("InstanceId")])
+        self.error_on_dryrun()
+        latest = self._get_bool_param("Latest", False)
+        nitro = INSTANCE_TYPES[instance.instance_type].get("Hypervisor") == "nitro"
+        if latest and not nitro:
+            raise AwsError(
+                "UnsupportedOperation",
+                "This instance type does not support retrieving the latest console "
+                "logs. Only instance types built on the Nitro System support it.",
+            )
+        said = self.tenant.consoles.get(instance.id, "").encode()[-CONSOLE_BYTES:]
+        return ActionResult(
+            {
+                "InstanceId": instance.id,
+                "Output": base64.b64encode(said).decode(),
+                "Timestamp": utcnow(),
+            }
+        )
 
     def describe_instances(self):
         self.error_on_dryrun()

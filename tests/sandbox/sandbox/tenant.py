@@ -48,6 +48,8 @@ class Tenant:
         self.launches = Launches()
         self.lifecycle = Lifecycle(self.settings)
         self.inductiva = Groups()
+        # What machines said on their consoles, by instance id: text.
+        self.consoles = {}
 
 
 class Tenants:

@@ -1,0 +1,229 @@
+//! Machines that there are: looking at them and ending them.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context as _;
+use aws_sdk_ec2::{
+    primitives::DateTimeFormat,
+    types::{self, Filter, InstanceType},
+};
+use base64::Engine as _;
+
+use super::{Aws, errors::failure, filter};
+use crate::{
+    error::{Failure, Result},
+    machines::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
+    values::GroupName,
+};
+
+/// The most that `DescribeInstances` gives in one answer (EC2 API reference).
+const PAGE: i32 = 1_000;
+
+/// Ids in one `TerminateInstances` call: one bad id fails its whole call, and
+/// AWS advises against calls of more than 1,000 (EC2 API reference).
+const TERMINATE_BATCH: usize = 100;
+
+/// What became of machines that were to be terminated.
+#[derive(Clone, Debug, Default)]
+pub struct Terminated {
+    /// The machines that EC2 answered for, and their states.
+    pub states: Vec<(String, State)>,
+    /// Why the others were not, when a call failed.
+    pub failure: Option<Failure>,
+}
+
+impl Terminated {
+    /// Those of `ids` that are not known to be going.
+    pub fn left(&self, ids: &[String]) -> Vec<String> {
+        let gone = |id: &String| {
+            self.states
+                .iter()
+                .any(|(gone, state)| gone == id && state.is_gone())
+        };
+        ids.iter().filter(|id| !gone(id)).cloned().collect()
+    }
+}
+
+impl Aws {
+    /// All machines of the group `name`, terminated ones too.
+    pub async fn group_machines(&self, name: &GroupName) -> Result<Vec<Machine>> {
+        let filters = vec![
+            filter(&format!("tag:{TAG_GROUP}"), [name.as_str()]),
+            filter(&format!("tag:{TAG_LAUNCHER}"), [LAUNCHER]),
+        ];
+        self.machines(filters).await
+    }
+
+    /// All machines of this program's in the region that are not terminated.
+    pub async fn our_machines(&self) -> Result<Vec<Machine>> {
+        let states = [
+            State::Pending,
+            State::Running,
+            State::Stopping,
+            State::Stopped,
+            State::ShuttingDown,
+        ];
+        let filters = vec![
+            filter(&format!("tag:{TAG_LAUNCHER}"), [LAUNCHER]),
+            filter("instance-state-name", states.map(State::as_str)),
+        ];
+        self.machines(filters).await
+    }
+
+    /// The machines of these ids, whoever launched them; ids that EC2 does not
+    /// show are left out.
+    pub async fn machines_by_id(&self, ids: &[String]) -> Result<Vec<Machine>> {
+        let mut machines = Vec::new();
+        // EC2 API reference, "Filter": at most 200 values.
+        for ids in ids.chunks(200) {
+            let filters = vec![filter("instance-id", ids.iter().map(String::as_str))];
+            machines.extend(self.machines(filters).await?);
+        }
+        Ok(machines)
+    }
+
+    async fn machines(&self, filters: Vec<Filter>) -> Result<Vec<Machine>> {
+        let mut machines = Vec::new();
+        let mut pages = self
+            .ec2
+            .describe_instances()
+            .set_filters(Some(filters))
+            .into_paginator()
+            .page_size(PAGE)
+            .send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| failure(&error, "cannot list machines", &self.region))?;
+            let instances = page
+                .reservations
+                .unwrap_or_default()
+                .into_iter()
+                .flat_map(|reservation| reservation.instances.unwrap_or_default());
+            machines.extend(instances.map(|instance| self.machine(instance)));
+        }
+        Ok(machines)
+    }
+
+    /// `TerminateInstances` for any number of ids, as far as it goes: a batch
+    /// that fails does not keep the next from being tried.
+    pub async fn terminate(&self, ids: &[String]) -> Terminated {
+        let mut terminated = Terminated::default();
+        for batch in ids.chunks(TERMINATE_BATCH) {
+            let answer = self
+                .ec2
+                .terminate_instances()
+                .set_instance_ids(Some(batch.to_vec()))
+                .send()
+                .await;
+            match answer {
+                Ok(answer) => {
+                    let change = |change: types::InstanceStateChange| {
+                        Some((change.instance_id?, state(change.current_state.as_ref())))
+                    };
+                    let changes = answer.terminating_instances.unwrap_or_default();
+                    terminated
+                        .states
+                        .extend(changes.into_iter().filter_map(change));
+                }
+                Err(error) => {
+                    terminated.failure = Some(failure(&error, "cannot terminate", &self.region));
+                }
+            }
+        }
+        terminated
+    }
+
+    /// The console of a machine: its last 64 KB. `latest` is live, and for
+    /// Nitro types alone; else it is what EC2 posted after the last change.
+    pub async fn console(&self, id: &str, latest: bool) -> Result<String> {
+        let answer = self
+            .ec2
+            .get_console_output()
+            .instance_id(id)
+            .latest(latest)
+            .send()
+            .await
+            .map_err(|error| {
+                failure(
+                    &error,
+                    &format!("cannot read the console of {id}"),
+                    &self.region,
+                )
+            })?;
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(answer.output.unwrap_or_default())
+            .with_context(|| format!("cannot read the console of {id}"))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Those of `machines` whose types have a live console.
+    pub async fn with_live_console(&self, machines: &[Machine]) -> Result<BTreeSet<String>> {
+        let names: BTreeSet<&str> = machines.iter().map(|m| m.vm_type.as_str()).collect();
+        let answer = self
+            .ec2
+            .describe_instance_types()
+            .set_instance_types(Some(names.into_iter().map(InstanceType::from).collect()))
+            .filters(filter("hypervisor", ["nitro"]))
+            .send()
+            .await
+            .map_err(|error| {
+                failure(
+                    &error,
+                    "cannot look up the types of the machines",
+                    &self.region,
+                )
+            })?;
+        let nitro: BTreeSet<String> = answer
+            .instance_types
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|info| Some(info.instance_type?.as_str().to_owned()))
+            .collect();
+        let live = machines.iter().filter(|m| nitro.contains(&m.vm_type));
+        Ok(live.map(|m| m.instance_id.clone()).collect())
+    }
+
+    /// An instance as this program sees it.
+    pub(super) fn machine(&self, instance: types::Instance) -> Machine {
+        let market = if instance.instance_lifecycle == Some(types::InstanceLifecycleType::Spot) {
+            Market::Spot
+        } else {
+            Market::OnDemand
+        };
+        Machine {
+            state: state(instance.state.as_ref()),
+            vm_type: instance
+                .instance_type
+                .map_or(String::new(), |t| t.as_str().to_owned()),
+            region: self.region.clone(),
+            availability_zone: instance.placement.and_then(|p| p.availability_zone),
+            private_ip: instance.private_ip_address.filter(|ip| !ip.is_empty()),
+            public_ip: instance.public_ip_address.filter(|ip| !ip.is_empty()),
+            market,
+            image_id: instance.image_id,
+            launch_time: instance
+                .launch_time
+                .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
+            tags: instance
+                .tags
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+                .collect(),
+            instance_id: instance.instance_id.unwrap_or_default(),
+        }
+    }
+}
+
+/// A state that EC2 adds one day counts as running: it may cost money.
+fn state(state: Option<&types::InstanceState>) -> State {
+    use types::InstanceStateName as Name;
+    match state.and_then(|state| state.name.as_ref()) {
+        Some(Name::Pending) => State::Pending,
+        Some(Name::Stopping) => State::Stopping,
+        Some(Name::Stopped) => State::Stopped,
+        Some(Name::ShuttingDown) => State::ShuttingDown,
+        Some(Name::Terminated) => State::Terminated,
+        _ => State::Running,
+    }
+}

@@ -1,0 +1,226 @@
+//! Launching: `RunInstances`, and the key pair made for it.
+
+use aws_sdk_ec2::{
+    operation::run_instances::builders::RunInstancesFluentBuilder,
+    types::{
+        self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
+        InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, MarketType, Placement,
+        ResourceType, ShutdownBehavior, SpotInstanceType, SpotMarketOptions,
+    },
+};
+use base64::Engine as _;
+
+use super::{
+    Aws, dry_run_verdict,
+    errors::{code, failure, may_have_happened},
+    tag_specification,
+};
+use crate::{
+    error::{Failure, Result},
+    machines::{LAUNCHER, Machine, Market, TAG_LAUNCHER},
+    plan::{LaunchPlan, Request},
+};
+
+/// A `RunInstances` call.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// What was asked for.
+    pub request: &'a Request,
+    /// What was decided.
+    pub plan: &'a LaunchPlan,
+    /// The security group; none only when EC2 is asked about a group still to be made.
+    pub security_group_id: Option<&'a str>,
+    /// For machines, disks and network interfaces.
+    pub tags: &'a [(String, String)],
+    /// Packed, before base64.
+    pub user_data: &'a [u8],
+    /// How many machines, all or none of them.
+    pub number: u32,
+}
+
+/// Why a launch did not go through.
+#[derive(Clone, Debug)]
+pub enum LaunchError {
+    /// The token was spent on a launch of other bytes.
+    TokenMismatch,
+    /// No answer, or one that leaves it open: machines may be running.
+    Unknown(Failure),
+    /// EC2 refused: nothing was launched.
+    Refused(Failure),
+}
+
+impl Aws {
+    /// `RunInstances`: all of `launch.number` machines or none.
+    pub async fn run_instances(
+        &self,
+        launch: Launch<'_>,
+        client_token: &str,
+    ) -> Result<Vec<Machine>, LaunchError> {
+        let answer = self
+            .run_instances_call(launch)
+            .client_token(client_token)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer
+                .instances
+                .unwrap_or_default()
+                .into_iter()
+                .map(|instance| self.machine(instance))
+                .collect()),
+            Err(error) => {
+                let failure = failure(
+                    &error,
+                    &format!("cannot launch {}", launch.request.vm_type),
+                    &self.region,
+                );
+                Err(if code(&error) == Some("IdempotentParameterMismatch") {
+                    LaunchError::TokenMismatch
+                } else if may_have_happened(&error) {
+                    LaunchError::Unknown(failure)
+                } else {
+                    LaunchError::Refused(failure)
+                })
+            }
+        }
+    }
+
+    /// Whether EC2 would permit the launch.
+    pub async fn dry_run_instances(&self, launch: Launch<'_>) -> Result<()> {
+        let answer = self.run_instances_call(launch).dry_run(true).send().await;
+        dry_run_verdict(
+            answer,
+            &format!("cannot launch {}", launch.request.vm_type),
+            &self.region,
+        )
+    }
+
+    fn run_instances_call(&self, launch: Launch<'_>) -> RunInstancesFluentBuilder {
+        let Launch { request, plan, .. } = launch;
+        let number = i32::try_from(launch.number).unwrap_or(i32::MAX);
+        let disk = EbsBlockDevice::builder()
+            .volume_size(i32::try_from(plan.volume_gib).unwrap_or(i32::MAX))
+            .volume_type(types::VolumeType::from(request.volume.kind.as_str()))
+            .set_iops(request.volume.iops.and_then(|n| i32::try_from(n).ok()))
+            .set_throughput(
+                request
+                    .volume
+                    .throughput_mibps
+                    .and_then(|n| i32::try_from(n).ok()),
+            )
+            .encrypted(true)
+            .delete_on_termination(true)
+            .build();
+        let mut call = self
+            .ec2
+            .run_instances()
+            .image_id(&plan.image.id)
+            .instance_type(types::InstanceType::from(request.vm_type.as_str()))
+            .min_count(number)
+            .max_count(number)
+            .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
+            .metadata_options(
+                InstanceMetadataOptionsRequest::builder()
+                    .http_tokens(HttpTokensState::Required)
+                    .http_put_response_hop_limit(1)
+                    .build(),
+            )
+            .block_device_mappings(
+                BlockDeviceMapping::builder()
+                    .device_name(&plan.image.root_device)
+                    .ebs(disk)
+                    .build(),
+            )
+            .user_data(base64::engine::general_purpose::STANDARD.encode(launch.user_data))
+            .set_security_group_ids(launch.security_group_id.map(|id| vec![id.to_owned()]))
+            .set_subnet_id(request.subnet_id.clone())
+            .set_key_name(request.key_name.clone())
+            .set_iam_instance_profile(request.instance_profile.as_ref().map(|name| {
+                IamInstanceProfileSpecification::builder()
+                    .name(name)
+                    .build()
+            }))
+            .set_placement(
+                request
+                    .availability_zone
+                    .as_ref()
+                    .map(|zone| Placement::builder().availability_zone(zone).build()),
+            );
+        for resource in [
+            ResourceType::Instance,
+            ResourceType::Volume,
+            ResourceType::NetworkInterface,
+        ] {
+            call = call.tag_specifications(tag_specification(resource, launch.tags));
+        }
+        if request.market == Market::Spot {
+            let spot = SpotMarketOptions::builder()
+                .spot_instance_type(SpotInstanceType::OneTime)
+                .set_max_price(request.max_price.clone())
+                .build();
+            call = call
+                .instance_market_options(
+                    InstanceMarketOptionsRequest::builder()
+                        .market_type(MarketType::Spot)
+                        .spot_options(spot)
+                        .build(),
+                )
+                .tag_specifications(tag_specification(
+                    ResourceType::SpotInstancesRequest,
+                    launch.tags,
+                ));
+        }
+        call
+    }
+
+    /// Makes an EC2 key pair; returns the private key.
+    pub async fn create_key_pair(&self, name: &str, ppk: bool) -> Result<String> {
+        let tags = [(TAG_LAUNCHER.to_owned(), LAUNCHER.to_owned())];
+        let answer = self
+            .ec2
+            .create_key_pair()
+            .key_name(name)
+            .key_type(types::KeyType::Ed25519)
+            .key_format(if ppk {
+                types::KeyFormat::Ppk
+            } else {
+                types::KeyFormat::Pem
+            })
+            .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
+            .send()
+            .await
+            .map_err(|error| {
+                let duplicate = code(&error) == Some("InvalidKeyPair.Duplicate");
+                let failure = failure(
+                    &error,
+                    &format!("cannot make the key pair {name}"),
+                    &self.region,
+                );
+                if duplicate {
+                    failure.hint(format!(
+                        "use it with --key-name {name}, or choose another name"
+                    ))
+                } else {
+                    failure
+                }
+            })?;
+        Ok(answer.key_material.unwrap_or_default())
+    }
+
+    /// Takes a key pair back.
+    pub async fn delete_key_pair(&self, name: &str) -> Result<()> {
+        self.ec2
+            .delete_key_pair()
+            .key_name(name)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| {
+                failure(
+                    &error,
+                    &format!("cannot delete the key pair {name}"),
+                    &self.region,
+                )
+            })
+    }
+}

@@ -1,0 +1,199 @@
+//! Security groups: ours has no inbound rule but the SSH that was asked for.
+
+use aws_sdk_ec2::{
+    operation::create_security_group::builders::CreateSecurityGroupFluentBuilder,
+    types::{self, IpPermission, ResourceType},
+};
+
+use super::{
+    Aws, dry_run_verdict,
+    errors::{code, failure},
+    filter, tag_specification,
+};
+use crate::{
+    error::Result,
+    machines::{LAUNCHER, TAG_LAUNCHER},
+    plan::{Ingress, SecurityGroup},
+    values::Cidr,
+};
+
+impl Aws {
+    /// The security groups called `name`, in any VPC.
+    pub async fn security_groups(&self, name: &str) -> Result<Vec<SecurityGroup>> {
+        let answer = self
+            .ec2
+            .describe_security_groups()
+            .filters(filter("group-name", [name]))
+            .send()
+            .await
+            .map_err(|error| failure(&error, "cannot look up the security group", &self.region))?;
+        let group = |group: types::SecurityGroup| {
+            Some(SecurityGroup {
+                id: group.group_id?,
+                name: group.group_name?,
+                vpc_id: group.vpc_id?,
+                ingress: group
+                    .ip_permissions
+                    .unwrap_or_default()
+                    .into_iter()
+                    .flat_map(ingress)
+                    .collect(),
+            })
+        };
+        Ok(answer
+            .security_groups
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(group)
+            .collect())
+    }
+
+    /// Makes the security group `name` without any inbound rule but SSH from
+    /// `ssh_from`; another run's is as good. Returns its id.
+    pub async fn create_security_group(
+        &self,
+        name: &str,
+        vpc_id: &str,
+        ssh_from: Option<&Cidr>,
+    ) -> Result<String> {
+        let what = format!("cannot make the security group {name}");
+        let answer = self.security_group_call(name, vpc_id).send().await;
+        let id = match answer {
+            Ok(answer) => answer.group_id.unwrap_or_default(),
+            Err(error) if code(&error) == Some("InvalidGroup.Duplicate") => self
+                .security_groups(name)
+                .await?
+                .into_iter()
+                .find(|group| group.vpc_id == vpc_id)
+                .map(|group| group.id)
+                .ok_or_else(|| failure(&error, &what, &self.region))?,
+            Err(error) => return Err(failure(&error, &what, &self.region)),
+        };
+        if let Some(cidr) = ssh_from {
+            let answer = self
+                .ec2
+                .authorize_security_group_ingress()
+                .group_id(&id)
+                .ip_permissions(ssh_permission(cidr))
+                .send()
+                .await;
+            match answer {
+                Err(error) if code(&error) != Some("InvalidPermission.Duplicate") => {
+                    return Err(failure(
+                        &error,
+                        &format!("cannot open SSH in the security group {name}"),
+                        &self.region,
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(id)
+    }
+
+    /// Whether EC2 would permit making the security group.
+    pub async fn dry_run_security_group(&self, name: &str, vpc_id: &str) -> Result<()> {
+        let answer = self
+            .security_group_call(name, vpc_id)
+            .dry_run(true)
+            .send()
+            .await;
+        dry_run_verdict(
+            answer,
+            &format!("cannot make the security group {name}"),
+            &self.region,
+        )
+    }
+
+    fn security_group_call(&self, name: &str, vpc_id: &str) -> CreateSecurityGroupFluentBuilder {
+        let tags = [
+            ("Name".to_owned(), name.to_owned()),
+            (TAG_LAUNCHER.to_owned(), LAUNCHER.to_owned()),
+        ];
+        self.ec2
+            .create_security_group()
+            .group_name(name)
+            .description("Inductiva task runner machines, made by inductiva-aws")
+            .vpc_id(vpc_id)
+            .tag_specifications(tag_specification(ResourceType::SecurityGroup, &tags))
+    }
+}
+
+/// The rules of one permission, an entry for each source.
+fn ingress(permission: IpPermission) -> Vec<Ingress> {
+    let ssh = permission.ip_protocol.as_deref() == Some("tcp")
+        && permission.from_port == Some(22)
+        && permission.to_port == Some(22);
+    let v4 = permission
+        .ip_ranges
+        .unwrap_or_default()
+        .into_iter()
+        .map(|range| range.cidr_ip);
+    let v6 = permission
+        .ipv6_ranges
+        .unwrap_or_default()
+        .into_iter()
+        .map(|range| range.cidr_ipv6);
+    let others = permission.user_id_group_pairs.unwrap_or_default().len()
+        + permission.prefix_list_ids.unwrap_or_default().len();
+    v4.chain(v6)
+        .map(|cidr| match cidr {
+            Some(cidr) if ssh => Ingress::Ssh(cidr),
+            _ => Ingress::Other,
+        })
+        .chain(std::iter::repeat_n(Ingress::Other, others))
+        .collect()
+}
+
+fn ssh_permission(cidr: &Cidr) -> IpPermission {
+    let rule = IpPermission::builder()
+        .ip_protocol("tcp")
+        .from_port(22)
+        .to_port(22);
+    if cidr.is_ipv6() {
+        let range = types::Ipv6Range::builder()
+            .cidr_ipv6(cidr.as_str())
+            .description("SSH")
+            .build();
+        rule.ipv6_ranges(range).build()
+    } else {
+        let range = types::IpRange::builder()
+            .cidr_ip(cidr.as_str())
+            .description("SSH")
+            .build();
+        rule.ip_ranges(range).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_source_of_an_inbound_rule_is_seen() {
+        let ssh: Cidr = "203.0.113.0/24".parse().expect("a block");
+        assert_eq!(
+            ingress(ssh_permission(&ssh)),
+            [Ingress::Ssh("203.0.113.0/24".into())]
+        );
+        let v6: Cidr = "2001:db8::/64".parse().expect("a block");
+        assert_eq!(
+            ingress(ssh_permission(&v6)),
+            [Ingress::Ssh("2001:db8::/64".into())]
+        );
+        let pair = types::UserIdGroupPair::builder().group_id("sg-1").build();
+        let from_group = IpPermission::builder()
+            .ip_protocol("-1")
+            .user_id_group_pairs(pair)
+            .build();
+        assert_eq!(ingress(from_group), [Ingress::Other]);
+        let list = types::PrefixListId::builder()
+            .prefix_list_id("pl-1")
+            .build();
+        let from_list = IpPermission::builder()
+            .ip_protocol("tcp")
+            .prefix_list_ids(list)
+            .build();
+        assert_eq!(ingress(from_list), [Ingress::Other]);
+    }
+}

@@ -1,0 +1,103 @@
+//! What a machine says on its console while it boots: user-data.sh writes a
+//! line for each phase, and one when it gives up. Pure.
+
+/// How far a machine has come, by its own account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It is in this phase.
+    Phase(String),
+    /// It gave up: `PHASE: reason`.
+    Failed(String),
+}
+
+/// What our lines have in common, wherever the system puts its time stamps.
+const MARK: &str = "inductiva-aws: ";
+
+/// Our part of a console line: `phase NAME`, `failed PHASE: reason`, or other news.
+pub fn ours(line: &str) -> Option<&str> {
+    line.find(MARK).map(|at| line[at + MARK.len()..].trim_end())
+}
+
+/// Where the machine stands by the last of its lines.
+pub fn standing(console: &str) -> Option<Standing> {
+    console.lines().rev().filter_map(ours).find_map(|news| {
+        if let Some(phase) = news.strip_prefix("phase ") {
+            Some(Standing::Phase(phase.to_owned()))
+        } else {
+            news.strip_prefix("failed ")
+                .map(|why| Standing::Failed(why.to_owned()))
+        }
+    })
+}
+
+/// A line without what a terminal would obey.
+pub fn printable(line: &str) -> String {
+    line.trim_end()
+        .chars()
+        .filter(|c| !c.is_control() || *c == '\t')
+        .collect()
+}
+
+/// The last `number` lines that have anything on them.
+pub fn tail(console: &str, number: usize) -> Vec<&str> {
+    let mut lines: Vec<&str> = console
+        .lines()
+        .rev()
+        .filter(|l| !l.trim().is_empty())
+        .take(number)
+        .collect();
+    lines.reverse();
+    lines
+}
+
+/// What `new` has beyond `old`. The console is a window on the last 64 KB: what
+/// has scrolled out at its top may be missing from `new`.
+pub fn beyond<'a>(old: &str, new: &'a str) -> &'a str {
+    if let Some(more) = new.strip_prefix(old) {
+        return more;
+    }
+    // The longest end of `old` that `new` begins with, in whole lines.
+    let starts = old.match_indices('\n').map(|(at, _)| at + 1);
+    for start in starts {
+        if let Some(more) = new.strip_prefix(&old[start..]) {
+            return more;
+        }
+    }
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_of_ours_counts_whatever_is_around_it() {
+        let console = "[    1.2] systemd[1]: hi\n\
+            [   20.1] cloud-init[512]: inductiva-aws: phase container-engine\n\
+            inductiva-aws: phase images\r\n\
+            inductiva-aws: again in 5 s: docker\n\
+            [   30.0] other\n";
+        assert_eq!(standing(console), Some(Standing::Phase("images".into())));
+        let failed = format!("{console}inductiva-aws: failed images: no such host\nPower down\n");
+        assert_eq!(
+            standing(&failed),
+            Some(Standing::Failed("images: no such host".into()))
+        );
+        assert_eq!(standing("Linux version 6.8\n"), None);
+    }
+
+    #[test]
+    fn tails_leave_out_empty_lines() {
+        assert_eq!(tail("a\n\nb\n  \nc\n", 2), ["b", "c"]);
+        assert_eq!(tail("", 2), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn news_are_what_is_beyond_the_old_even_when_its_top_has_scrolled_out() {
+        assert_eq!(beyond("", "a\n"), "a\n");
+        assert_eq!(beyond("a\nb\n", "a\nb\nc\n"), "c\n");
+        assert_eq!(beyond("a\nb\nc\n", "c\nd\n"), "d\n");
+        assert_eq!(beyond("a\nb\n", "a\nb\n"), "");
+        assert_eq!(beyond("a\n", "x\ny\n"), "x\ny\n");
+    }
+}
