@@ -1,44 +1,41 @@
 #!/bin/bash
 #
-# Turns this machine into an Inductiva task runner.
+# Turns this machine into an Inductiva task runner, and ends it when it is not.
 #
-# inductiva-aws puts a block of `export NAME='value'` lines right below the
-# first line of this file and gives the whole to the machine as user data;
-# cloud-init runs it once, as root, at the first boot. It can be run by hand as
-# well, on Ubuntu or Debian, with at least INDUCTIVA_API_KEY and
-# MACHINE_GROUP_NAME in the environment:
+# inductiva-aws puts `export NAME='value'` lines right below the first line and
+# gives the whole to the machine as user data; cloud-init runs it once, as root,
+# in its last stage. It also runs by hand (Ubuntu 22.04, 24.04, Debian 12, 13).
 #
-#   INDUCTIVA_API_KEY     the key; required
+#   INDUCTIVA_API_KEY     required
 #   INDUCTIVA_API_URL     https://api.inductiva.ai
-#   MACHINE_GROUP_ID      the group to join; wins over its name
-#   MACHINE_GROUP_NAME    the group to join or to make
+#   MACHINE_GROUP_NAME    required: the group to join or to make
+#   MACHINE_GROUP_ID      the group to join, when it is known
 #   TASK_RUNNER_IMAGE     inductiva/task-runner:main
 #   FILE_TRACKER_IMAGE    inductiva/file-tracker:main
+#   MAX_IDLE_MINUTES      30: power off after so long without a task; 0: never
 #   MAX_LIFETIME_SECONDS  power off at this age; empty: never
-#   BOOT_TIMEOUT_SECONDS  power off when not set up by then; 1800
+#   BOOT_TIMEOUT_SECONDS  1800: power off when not registered by then
 #   GPU                   true on a machine with NVIDIA GPUs
 #
-# A machine that cannot be set up powers itself off, and with the shutdown
-# behaviour that inductiva-aws gives it, it is terminated by that.
+# For tests: INDUCTIVA_AWS_ROOT, a prefix of every absolute path, and
+# INDUCTIVA_AWS_RESTART_PAUSES, the seconds before each restart of the runner.
+#
+# The machine is launched so that powering off terminates it. No path through
+# this file leaves it up and useless.
 
-set -euo pipefail
+set -Eeuo pipefail
+export -n INDUCTIVA_API_KEY # not in the environment of any command below
 
-# --- What to run ------------------------------------------------------------
+root=${INDUCTIVA_AWS_ROOT:-}
+state=$root/var/lib/inductiva-aws
+units=$root/etc/systemd/system
+phase=start
 
-api_url=${INDUCTIVA_API_URL:-https://api.inductiva.ai}
-api_url=${api_url%/}
-runner_image=${TASK_RUNNER_IMAGE:-inductiva/task-runner:main}
-tracker_image=${FILE_TRACKER_IMAGE:-inductiva/file-tracker:main}
-state_dir=/var/lib/inductiva-aws
-env_file=$state_dir/runner.env
-
-phase=starting
-
-# To the console, where `aws ec2 get-console-output` finds it, and to
-# cloud-init's log.
+# One line to the console, which EC2 shows, and to the log of whoever runs this.
 say() {
-  echo "inductiva-aws: $*"
-  { echo "inductiva-aws: $*" >/dev/console; } 2>/dev/null || true
+  local line="inductiva-aws: ${1%%$'\n'*}"
+  echo "$line"
+  { echo "$line" >>"$root/dev/console"; } 2>/dev/null || true
 }
 
 enter() {
@@ -46,121 +43,462 @@ enter() {
   say "phase $phase"
 }
 
+# Status 70: the reason has been said.
 fail() {
-  trap - ERR
-  say "failed $phase: $*"
-  systemctl poweroff
-  exit 1
+  say "failed $phase: $1"
+  exit 70
 }
-trap 'fail "line $LINENO ended with exit code $?"' ERR
 
-# Tries a command three times: mirrors and registries have bad moments.
+# A failing subshell is said by the shell around it.
+on_error() {
+  ((BASH_SUBSHELL)) || fail "$1"
+}
+
+# The supervisor is started again by systemd.
+on_exit() {
+  local status=$?
+  trap - ERR EXIT
+  [[ $phase != finished ]] || exit 0
+  ((status == 70)) || say "failed $phase: stopped at: $1"
+  [[ $0 == */supervisor ]] || end_machine
+  exit 70
+}
+
+end_machine() {
+  timeout 30 systemctl start --no-block inductiva-aws-end.service ||
+    timeout 30 systemctl poweroff || systemctl poweroff --force --force
+}
+
+set_traps() {
+  trap 'on_error "line $LINENO, exit status $?: $BASH_COMMAND"' ERR
+  trap 'on_exit "$BASH_COMMAND"' EXIT
+}
+set_traps
+
+# Mirrors and registries have bad moments.
 retry() {
-  local pause
-  for pause in 5 15 0; do
-    "$@" && return 0
-    if ((pause > 0)); then
-      say "again in $pause s: $1"
-      sleep "$pause"
+  local pause output
+  for pause in 5 15 30 60 ''; do
+    if output=$("$@" 2>&1); then
+      echo "$output"
+      return
     fi
+    output="$*: ${output##*$'\n'}"
+    [[ -n $pause ]] || fail "$output"
+    say "again in $pause s: $output"
+    sleep "$pause"
   done
-  return 1
 }
 
-# --- Deadlines, before anything that can hang -------------------------------
+# --- Deadlines, before anything that can hang ---
+
+# Powers off, by force when the orderly way takes five minutes. A shutdown would
+# stop it if it had the default dependencies.
+ending() {
+  cat >"$units/inductiva-aws-$1.service" <<EOF
+[Unit]
+Description=inductiva-aws: $1
+DefaultDependencies=no
+
+[Service]
+ExecStart=/bin/sh -c 'echo "inductiva-aws: $2" | tee -a $root/dev/console; timeout 60 systemctl poweroff -i; sleep 300; systemctl poweroff --force --force'
+EOF
+}
+
+# An absolute time survives a reboot, and counts when it passed during one; the
+# relative one is for a clock that is set back.
+deadline() {
+  ending "$1" "$3"
+  cat >"$units/inductiva-aws-$1.timer" <<EOF
+[Timer]
+OnCalendar=@$(($(date +%s) + $2))
+OnActiveSec=$2
+Persistent=true
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+EOF
+  timers+=("inductiva-aws-$1.timer")
+}
 
 enter deadlines
-systemd-run --quiet --unit=inductiva-aws-boot-deadline \
-  --on-active="${BOOT_TIMEOUT_SECONDS:-1800}" systemctl poweroff
-if [[ -n ${MAX_LIFETIME_SECONDS:-} ]]; then
-  systemd-run --quiet --unit=inductiva-aws-lifetime \
-    --on-active="$MAX_LIFETIME_SECONDS" systemctl poweroff
-fi
-[[ -n ${INDUCTIVA_API_KEY:-} ]] || fail "INDUCTIVA_API_KEY is not set"
-[[ -n ${MACHINE_GROUP_ID:-}${MACHINE_GROUP_NAME:-} ]] || fail "no machine group is named"
+mkdir -p "$units"
+timers=()
+boot_timeout=${BOOT_TIMEOUT_SECONDS:-1800}
+lifetime=${MAX_LIFETIME_SECONDS:-}
+ending end 'powering off'
+deadline boot-deadline "$boot_timeout" "failed boot-deadline: not registered within $boot_timeout s"
+[[ -z $lifetime ]] || deadline lifetime "$lifetime" "the maximum lifetime of $lifetime s is over"
+systemctl daemon-reload
+systemctl enable "${timers[@]}"
+systemctl restart "${timers[@]}"
 
-# --- Container engine -------------------------------------------------------
+phase=configuration
+[[ -n ${INDUCTIVA_API_KEY:+set} ]] || fail 'INDUCTIVA_API_KEY is not set'
+[[ -n ${MACHINE_GROUP_NAME:-} ]] || fail 'MACHINE_GROUP_NAME is not set'
+
+# --- Packages ---
+
+# Other jobs of a first boot hold apt's locks. It waits for dpkg's by itself, but
+# not for those of its lists and archives.
+apt_get() {
+  timeout 600 python3 -c 'import fcntl, sys
+for path in sys.argv[1:]:
+    with open(path, "a") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)' \
+    "$root"/var/{lib/apt/lists,cache/apt/archives}/lock || true
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq \
+    -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none \
+    -o Dpkg::Options::=--force-unsafe-io "$@"
+}
+
+install_packages() {
+  retry apt_get update
+  retry apt_get install -y --no-install-recommends "$@"
+}
+
+# --- Your own commands ---
+# In a copy for --user-data-path, your own lines go here. The deadlines hold, a
+# failing line powers the machine off, and `install_packages NAME...` is there.
+phase=own-commands
+
+# --- Container engine ---
+
+engine_works() {
+  command -v docker >/dev/null && systemctl enable --now docker &&
+    timeout 60 docker version
+}
 
 enter container-engine
-if ! command -v docker >/dev/null; then
-  export DEBIAN_FRONTEND=noninteractive
-  # Other first-boot jobs hold apt's lock for a while.
-  apt=(apt-get -o DPkg::Lock::Timeout=300 -qq)
-  retry "${apt[@]}" update
-  retry "${apt[@]}" install -y --no-install-recommends docker.io
+packages=()
+for tool in curl iptables; do
+  command -v "$tool" >/dev/null || packages+=("$tool")
+done
+engine_works >/dev/null 2>&1 || packages+=(docker.io apparmor ca-certificates pigz)
+if ((${#packages[@]})); then
+  install_packages "${packages[@]}"
+  # A package of its own in Debian 13.
+  command -v docker >/dev/null || retry apt_get install -y docker-cli
+  retry engine_works
 fi
-systemctl enable --now docker
-# Ubuntu 24.04 keeps unprivileged user namespaces, which the runner's apptainer
-# needs, behind this switch; other systems do not have it.
-sysctl -q -w kernel.apparmor_restrict_unprivileged_userns=0 2>/dev/null || true
 
-# --- Images, both at once ---------------------------------------------------
+# --- Images, both at once ---
 
 enter images
+runner_image=${TASK_RUNNER_IMAGE:-inductiva/task-runner:main}
+tracker_image=${FILE_TRACKER_IMAGE:-inductiva/file-tracker:main}
 retry docker pull --quiet "$tracker_image" &
 tracker_pull=$!
-retry docker pull --quiet "$runner_image"
-wait "$tracker_pull"
+retry docker pull --quiet "$runner_image" &
+wait "$!" || exit
+wait "$tracker_pull" || exit
 
-# --- The key, in a file for root alone --------------------------------------
+# --- Configuration ---
 
 enter configuration
-instance_id=$(cloud-init query instance_id)
-install -d -m 0700 "$state_dir"
-(
-  umask 077
-  {
-    echo "API_URL=$api_url"
-    echo "USER_API_KEY=$INDUCTIVA_API_KEY"
-    echo "WORKDIR=/workdir"
-  } >"$env_file"
-)
+install -d -m 0700 "$state"
+api_url=${INDUCTIVA_API_URL:-https://api.inductiva.ai}
+api_url=${api_url%/}
+
+# The key's one place outside the containers. `set -x` shows no here-document.
+install -m 0600 /dev/stdin "$state/containers.env" <<EOF
+API_URL=$api_url
+USER_API_KEY=$INDUCTIVA_API_KEY
+WORKDIR=/workdir
+EOF
 unset INDUCTIVA_API_KEY
 
+group_id=${MACHINE_GROUP_ID:-}
+group_name=$MACHINE_GROUP_NAME
+group_path=$(python3 -c 'import sys, urllib.parse
+print(urllib.parse.quote(sys.argv[1], safe=""))' "$group_name")
+gpu=${GPU:-false}
+max_idle_seconds=$((10#${MAX_IDLE_MINUTES:-30} * 60))
+read -ra pauses <<<"${INDUCTIVA_AWS_RESTART_PAUSES:-10 20 40 80 160}"
+{
+  declare -p root state api_url group_id group_name group_path gpu runner_image \
+    tracker_image boot_timeout max_idle_seconds pauses
+  declare -f say enter fail on_error on_exit end_machine set_traps
+} >"$state/settings"
+
+install -m 0700 /dev/stdin "$state/supervisor" <<'EOF'
+#!/bin/bash
+# Keeps the containers running, and ends the machine when it has nothing to do.
+set -Eeuo pipefail
+. "${0%/*}/settings"
+phase=start
+set_traps
+trap 'finish "stopped by systemd" stop' TERM
+runner=inductiva-task-runner
+tracker=inductiva-file-tracker
+
+# No call of the engine may hang.
+engine() {
+  timeout -k 5 "$1" docker "${@:2}"
+}
+
+# Seconds since the boot: a clock that nobody sets.
+now() {
+  local uptime
+  read -r uptime _ <"$root/proc/uptime"
+  echo "${uptime%.*}"
+}
+
+# A sleep that a signal ends.
+pause() {
+  sleep "$1" &
+  wait "$!" || true
+}
+
+imds() {
+  local token url=http://169.254.169.254/latest curl=(curl -sf --noproxy '*' --max-time 2)
+  token=$("${curl[@]}" -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $url/api/token) &&
+    "${curl[@]}" -H "X-aws-ec2-metadata-token: $token" "$url/meta-data/$1"
+}
+
+# The key goes from its file to curl's input, past every command line.
+api() {
+  sed -n 's/^USER_API_KEY=/X-API-Key: /p' "$state/containers.env" |
+    curl -sSf --path-as-is --max-time 15 -H @- -X "$1" "$api_url$2"
+}
+
+# This machine as the API shows it: absent, busy or idle; `last` if the group is
+# ours to delete and has no other machine; the group's id.
+group() {
+  api GET "/compute/group/$group_path" | python3 -c '
+import json, sys, urllib.parse
+me, group_id = sys.argv[1:]
+group = json.load(sys.stdin)
+assert type(group["machines"]) is list
+there = [m for m in group["machines"] if m.get("terminated_at") is None]
+mine = [m for m in there if m.get("host_name") == me]
+busy = any(m.get("current_task_id") is not None for m in mine)
+ours = group["id"] == (group_id or group["id"]) and group.get("status") != "terminated"
+print("busy" if busy else "idle" if mine else "absent",
+      "last" if ours and mine == there else "-", urllib.parse.quote(group["id"], safe=""))
+' "$instance_id" "$group_id" 2>/dev/null
+}
+
+# --- Ends ---
+
+# Two minutes for the runner to save its work. Bounded from here: it repeats its
+# last event until the API takes it.
+stop_containers() {
+  engine 130 stop -t 120 "$runner" || engine 15 kill "$runner"
+  engine 20 stop -t 10 "$tracker" || engine 15 kill "$tracker"
+} >/dev/null 2>&1
+
+# Not by a machine that never joined: others may be on their way.
+delete_group() {
+  local view last='' id
+  [[ -e $state/registered ]] || return
+  view=$(group) || say 'cannot ask whether the machine group is empty'
+  read -r _ last id <<<"$view"
+  [[ $last == last ]] || return
+  api DELETE "/compute/group?machine_group_id=$id" >/dev/null ||
+    say "cannot delete the machine group $group_name"
+}
+
+# With `stop` the machine may stay, as in a reboot.
+finish() {
+  trap '' TERM
+  trap - ERR
+  set +e
+  say "$1"
+  stop_containers
+  if [[ -z ${2:-} ]] || systemctl list-jobs --no-legend | grep -q poweroff.target; then
+    delete_group
+    end_machine
+  fi
+  phase=finished
+  exit 0
+}
+
+# --- Metadata for root alone, the tracker's port for this machine ---
+
+enter metadata
+for _ in 1 2 3; do
+  instance_id=$(imds instance-id) && break
+  pause 1
+done
+[[ -n $instance_id ]] || instance_id=$(cloud-init query instance_id)
+[[ $instance_id =~ ^[A-Za-z0-9._-]+$ ]] || fail 'the instance id is not known'
+
+rule() {
+  local tool=("$1" -w 60 -t "$2") chain=$3
+  shift 3
+  "${tool[@]}" -C "$chain" "$@" 2>/dev/null || "${tool[@]}" -I "$chain" "$@"
+}
+
+# PREROUTING is for containers on a bridge.
+close_off() {
+  rule "$1" filter OUTPUT -d "$2" -m owner ! --uid-owner 0 -j REJECT
+  rule "$1" raw PREROUTING -d "$2" -j DROP
+  rule "$1" filter INPUT -p tcp --dport 5000 ! -i lo -j DROP
+}
+close_off iptables 169.254.169.254
+[[ ! -e $root/proc/net/if_inet6 ]] || close_off ip6tables fd00:ec2::254
+
+# Ubuntu 24.04 keeps what the runner's apptainer needs behind this switch.
+userns=kernel.apparmor_restrict_unprivileged_userns
+[[ ! -e $root/proc/sys/${userns//.//} ]] || sysctl -q -w "$userns=0"
+
+# --- Containers ---
+
+running() {
+  [[ $(engine 60 inspect --format '{{.State.Running}}' "$1" 2>/dev/null) == true ]]
+}
+
+create() {
+  local name=$1
+  shift
+  engine 60 rm --force "$name" >/dev/null 2>&1 || true
+  engine 300 run --detach --name "$name" --restart no \
+    --env-file "$state/containers.env" \
+    --log-driver local --log-opt max-size=10m --log-opt max-file=3 \
+    --network host --volume workdir:/workdir "$@" 2>&1
+}
+
+enter file-tracker
+running "$tracker" ||
+  output=$(create "$tracker" --env ICE_URL=webrtc.inductiva.ai:3478 "$tracker_image") ||
+  fail "${output##*$'\n'}"
+
 runner_options=(
+  --privileged
+  --stop-timeout 120
+  --volume "$state/executer-images:/executer-images"
   --env EXECUTER_IMAGES_DIR=/executer-images
   --env HOST_ID="$instance_id"
   --env HOST_NAME="$instance_id"
   --env LOCAL_MODE=true
 )
-if [[ -n ${MACHINE_GROUP_ID:-} ]]; then
-  runner_options+=(--env MACHINE_GROUP_ID="$MACHINE_GROUP_ID")
+if [[ -n $group_id ]]; then
+  runner_options+=(--env MACHINE_GROUP_ID="$group_id")
 else
-  runner_options+=(--env MACHINE_GROUP_NAME="$MACHINE_GROUP_NAME")
+  runner_options+=(--env MACHINE_GROUP_NAME="$group_name")
 fi
-if [[ ${GPU:-false} == true ]]; then
-  runner_options+=(--gpus all --env ON_GPU=true)
-fi
+[[ $gpu != true ]] || runner_options+=(--gpus all --env ON_GPU=true)
 
-# --- Containers -------------------------------------------------------------
+failures=0
+start_runner() {
+  local output
+  until output=$(create "$runner" "${runner_options[@]}" "$runner_image"); do
+    runner_failed "${output##*$'\n'}"
+  done
+  started=$(now)
+}
 
-common_options=(
-  --detach
-  --env-file "$env_file"
-  --log-driver local
-  --network host
-  --restart no
-  --volume workdir:/workdir
-)
-install -d -m 0777 "$state_dir/executer-images"
+runner_failed() {
+  ((failures < ${#pauses[@]})) || finish "failed task-runner: $1"
+  say "task runner: $1; again in ${pauses[failures]} s"
+  pause "${pauses[failures]}"
+  ((++failures))
+}
 
-# A second run of this script replaces what the first one started.
-docker rm --force inductiva-task-runner inductiva-file-tracker >/dev/null 2>&1 || true
+# The runner's last line, without the key.
+last_words() {
+  engine 30 logs --tail 5 "$runner" 2>&1 | tr -cd '[:print:]\n' |
+    grep -vFf <(sed -n 's/^USER_API_KEY=//p' "$state/containers.env") |
+    tail -n 1 | cut -c -300 || true
+}
 
-enter file-tracker
-docker run "${common_options[@]}" --name inductiva-file-tracker \
-  --env ICE_URL=webrtc.inductiva.ai:3478 "$tracker_image" >/dev/null
-
+# A runner that outlived the supervisor may be at work: it is kept.
 enter task-runner
-docker run "${common_options[@]}" --name inductiva-task-runner \
-  --privileged --stop-timeout 120 \
-  --volume "$state_dir/executer-images:/executer-images" \
-  "${runner_options[@]}" "$runner_image" >/dev/null
+install -d -m 0777 "$state/executer-images"
+started=$(now)
+running "$runner" || start_runner
 
-# --- Gone when done ---------------------------------------------------------
+# --- Watching ---
 
-# Outside of this script, so that cloud-init's last stage can end.
-systemd-run --quiet --unit=inductiva-aws-end \
-  sh -c 'docker wait inductiva-task-runner; systemctl poweroff'
-systemctl stop inductiva-aws-boot-deadline.timer
-say "started"
+# Two witnesses: the API shows no task, and the container has as few processes as
+# it ever had: the runner itself. No answer: not idle.
+least=0
+idle() {
+  local view processes
+  view=$(group) && [[ $view == idle\ * ]] || return 1
+  processes=$(engine 30 top "$runner" -eo pid,stat |
+    awk 'NR > 1 && $2 !~ /^Z/ { n++ } END { print n; exit !n }') || return 1
+  ((least && least <= processes)) || least=$processes
+  ((processes == least))
+}
+
+begun=$(now)
+registered=
+idle_since=
+tick=0
+unseen=0
+while pause 5; do
+  ((++tick))
+  notice=$(imds spot/instance-action) && finish "spot interruption: $notice"
+
+  # An engine without an answer for minutes has no runner either.
+  if container=$(engine 60 inspect --format '{{.State.Status}} {{.State.ExitCode}}' \
+    "$runner" 2>/dev/null); then
+    unseen=0
+  else
+    ((++unseen >= 40)) || continue
+    container=gone
+  fi
+  case $container in
+    running*) (($(now) - started < 3600)) || failures=0 ;;
+    'exited 0') finish 'the task runner is done' ;;
+    *)
+      tick=0
+      unseen=0
+      runner_failed "$container: $(last_words)"
+      start_runner
+      continue
+      ;;
+  esac
+
+  if [[ -z $registered ]]; then
+    if view=$(group) && [[ $view != absent\ * ]]; then
+      systemctl disable --now inductiva-aws-boot-deadline.timer
+      touch "$state/registered"
+      registered=yes
+      enter registered
+    elif (($(now) - begun > boot_timeout)); then
+      finish "failed task-runner: not registered within $boot_timeout s"
+    fi
+  elif ((tick % 4 == 0)); then
+    engine 60 start "$tracker" >/dev/null 2>&1 || true
+    if ((max_idle_seconds == 0)) || ! idle; then
+      idle_since=
+      continue
+    fi
+    idle_since=${idle_since:-$(now)}
+    if (($(now) - idle_since >= max_idle_seconds)); then
+      finish "idle for $((max_idle_seconds / 60)) minutes"
+    fi
+  fi
+done
+EOF
+
+cat >"$units/inductiva-aws.service" <<EOF
+[Unit]
+Description=Inductiva task runner
+After=docker.service network-online.target
+Wants=docker.service network-online.target
+OnFailure=inductiva-aws-end.service
+StartLimitIntervalSec=3600
+StartLimitBurst=5
+
+[Service]
+ExecStart=/bin/bash $state/supervisor
+Restart=on-failure
+RestartSec=10
+KillMode=mixed
+TimeoutStopSec=240
+
+[Install]
+WantedBy=multi-user.target
+EOF
+
+# cloud-init's last stage does not wait for it.
+systemctl daemon-reload
+systemctl enable inductiva-aws.service
+systemctl reset-failed inductiva-aws.service 2>/dev/null || true
+systemctl restart --no-block inductiva-aws.service
+phase=finished

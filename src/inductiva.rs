@@ -3,25 +3,22 @@
 //! Its server's source is not public: what is relied on is what the released
 //! Python client and task runner rely on, and other answers are survived.
 
-use std::time::Duration;
-
-use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::json;
+use url::Url;
 
 use crate::{
     cli::ApiArgs,
-    error::{Failure, Kind, Result, causes},
+    error::{Failure, Kind, Result},
+    http::{Answer, Http},
     output::Output,
     plan::VmTypeFacts,
     settings::ApiSettings,
     values::{GroupName, VmType},
 };
 
-/// The longest that one call may take.
-const TIMEOUT: Duration = Duration::from_secs(15);
-/// The longest that connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What the API sees us as.
+const USER_AGENT: &str = concat!("inductiva-aws/", env!("CARGO_PKG_VERSION"));
 
 /// A machine group on Inductiva's side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -105,7 +102,7 @@ impl From<ApiError> for Failure {
 /// A client of the API, with a key.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Http,
     url: Url,
     key: String,
     out: Output,
@@ -121,14 +118,8 @@ impl Client {
                 Failure::usage(format!("{:?} is not the address of an API", settings.url))
                     .hint("--api-url and INDUCTIVA_API_URL look like https://api.inductiva.ai")
             })?;
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("inductiva-aws/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| Failure::failed(format!("cannot set up HTTPS: {}", causes(&error))))?;
         Ok(Self {
-            http,
+            http: Http::new(),
             url,
             key,
             out,
@@ -146,7 +137,7 @@ impl Client {
     pub async fn group(&self, name: &GroupName) -> Result<Option<Group>, ApiError> {
         let (status, body) = self
             .call(
-                Method::GET,
+                "GET",
                 self.address(&["compute", "group", name.as_str()]),
                 None,
             )
@@ -180,11 +171,7 @@ impl Client {
             group["gpu_name"] = gpu.name.clone().into();
         }
         let (mut status, mut body) = self
-            .call(
-                Method::POST,
-                self.address(&["compute", "group"]),
-                Some(&group),
-            )
+            .call("POST", self.address(&["compute", "group"]), Some(&group))
             .await?;
         if status == 422 {
             // Whether a LOCAL group may name a type is not documented.
@@ -192,11 +179,7 @@ impl Client {
                 fields.remove("machine_type");
             }
             (status, body) = self
-                .call(
-                    Method::POST,
-                    self.address(&["compute", "group"]),
-                    Some(&group),
-                )
+                .call("POST", self.address(&["compute", "group"]), Some(&group))
                 .await?;
         }
         match status {
@@ -212,7 +195,7 @@ impl Client {
         address
             .query_pairs_mut()
             .append_pair("machine_group_id", id);
-        let (status, body) = self.call(Method::DELETE, address, None).await?;
+        let (status, body) = self.call("DELETE", address, None).await?;
         match status {
             200..=299 | 404 => Ok(()),
             _ => Err(unexpected(status, &body)),
@@ -230,35 +213,30 @@ impl Client {
 
     async fn call(
         &self,
-        method: Method,
+        method: &str,
         address: Url,
         body: Option<&serde_json::Value>,
     ) -> Result<(u16, String), ApiError> {
         let started = std::time::Instant::now();
-        let mut request = self
-            .http
-            .request(method.clone(), address.clone())
-            .header("X-API-Key", &self.key);
-        if let Some(body) = body {
-            request = request.json(body);
+        let mut headers = vec![
+            ("x-api-key", self.key.clone()),
+            ("user-agent", USER_AGENT.to_owned()),
+        ];
+        if body.is_some() {
+            headers.push(("content-type", "application/json".to_owned()));
         }
-        let answer = async {
-            let response = request.send().await?;
-            let status = response.status().as_u16();
-            Ok((status, response.text().await?))
-        };
-        let answer: Result<(u16, String), reqwest::Error> = answer.await;
+        let body = body.map(serde_json::Value::to_string);
+        let answer = self.http.call(method, &address, &headers, body).await;
         let outcome = match &answer {
-            Ok((status, _)) => status.to_string(),
-            Err(error) => causes(error),
+            Ok(answer) => answer.status.to_string(),
+            Err(why) => why.clone(),
         };
         let millis = started.elapsed().as_millis();
         self.out.trace(&format!(
             "inductiva {method} {}: {outcome}, {millis} ms",
             address.path()
         ));
-        let (status, body) =
-            answer.map_err(|error| ApiError::OutOfReach(causes(&error.without_url())))?;
+        let Answer { status, body } = answer.map_err(ApiError::OutOfReach)?;
         match status {
             401 | 403 => Err(ApiError::KeyRefused(detail(status, &body))),
             500..=599 => Err(ApiError::OutOfReach(detail(status, &body))),

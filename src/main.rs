@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod error;
 mod facts;
+mod http;
 mod identity;
 mod inductiva;
 mod intent;

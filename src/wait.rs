@@ -126,8 +126,8 @@ impl Wait<'_> {
     /// sentence; nothing where none can be known.
     async fn phases(&self, live_consoles: &[String]) -> String {
         let mut reading = tokio::task::JoinSet::new();
-        for id in live_consoles.iter().cloned() {
-            let aws = self.aws.clone();
+        for id in live_consoles {
+            let (aws, id) = (self.aws.clone(), id.clone());
             reading.spawn(async move { console::standing(&aws.console(&id, true).await.ok()?) });
         }
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! `logs`: what machines say on their consoles while they boot.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -81,7 +81,10 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
         show(log, &log.console, many, out)?;
     }
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         for log in logs {
             shown.insert(log.instance_id, log.console);
         }
@@ -92,7 +95,6 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
             show(log, console::beyond(old, &log.console), many, out)?;
         }
     }
-    Ok(())
 }
 
 /// The machines in question.
@@ -169,7 +171,7 @@ fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<()> {
             text.push_str(&log.instance_id);
             text.push_str("  ");
         }
-        text.push_str(&format!("{style}{line}{style:#}\n"));
+        let _ = writeln!(text, "{style}{line}{style:#}");
     }
     out.data(&text)
 }

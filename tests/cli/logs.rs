@@ -42,10 +42,14 @@ fn the_console_of_a_nitro_machine_is_live() {
 fn the_console_of_an_older_machine_lags_and_that_is_said() {
     let account = Account::new();
     group_that_says(&account, "--vm-type t2.micro", BOOTING);
-    account.run("logs g").assert(0, BOOTING, str![[r#"
+    account.run("logs g").assert(
+        0,
+        BOOTING,
+        str![[r#"
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
@@ -90,28 +94,38 @@ fn json_has_the_whole_console() {
 fn a_console_with_nothing_on_it_is_said() {
     let account = Account::new();
     group_that_says(&account, "--vm-type t3.micro", "");
-    account.run("logs g").assert(0, str![], str![[r#"
+    account.run("logs g").assert(
+        0,
+        str![],
+        str![[r#"
 [ID] has nothing on its console yet
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]
 fn what_is_not_there_or_not_ours_has_no_logs() {
     let account = Account::new();
-    account.run("logs nothing").assert(1, str![], str![[r#"
+    account.run("logs nothing").assert(
+        1,
+        str![],
+        str![[r#"
 error: eu-west-2 has no machine group nothing
 hint: inductiva-aws list --all-regions shows what there is
 
-"#]]);
+"#]],
+    );
     let other = account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
     let other = text(&other["Instances"][0]["InstanceId"]).to_owned();
-    account
-        .run(&format!("logs --instance-id {other}"))
-        .assert(1, str![], str![[r#"
+    account.run(&format!("logs --instance-id {other}")).assert(
+        1,
+        str![],
+        str![[r#"
 error: not launched by inductiva-aws: [ID]
 
-"#]]);
+"#]],
+    );
     assert_eq!(account.run("logs").code, 2);
 }
 

@@ -1,6 +1,15 @@
 //! The program as its users run it, against the sandbox: exit code, stdout and
 //! stderr together, and what EC2 has afterwards, seen with boto3.
 
+#![expect(
+    clippy::needless_raw_string_hashes,
+    reason = "snapbox writes expected output like this"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!({…})` reads better than `&json!({…})`"
+)]
+
 mod sandbox;
 
 mod groups;

@@ -157,7 +157,7 @@ fn secrets_reach_no_stream() {
             .env("AWS_SECRET_ACCESS_KEY", secret)
             .env("AWS_SESSION_TOKEN", token);
         let run = finish(&mut command);
-        streams += &format!("$ {line}\n{}{}", run.stdout, run.stderr);
+        streams += &["$ ", line, "\n", &run.stdout, &run.stderr].concat();
     }
     let mut refused = account.command(["start", "-vv", "--output", "json"]);
     refused.env("INDUCTIVA_API_KEY", "MARKED-wrong-key");

@@ -50,6 +50,15 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     }
 });
 
+/// Speaks to the control endpoint, past any proxy; answers can be large.
+static CONTROL: LazyLock<ureq::Agent> = LazyLock::new(|| {
+    ureq::Agent::config_builder()
+        .proxy(None)
+        .http_status_as_error(false)
+        .build()
+        .into()
+});
+
 /// An AWS account, with a home folder on this machine that has nothing in it.
 pub struct Account {
     pub number: String,
@@ -152,7 +161,7 @@ impl Account {
     /// What a boto3 client answers.
     pub fn boto3(&self, service: &str, region: &str, method: &str, kwargs: Value) -> Value {
         self.control(
-            reqwest::Method::POST,
+            "POST",
             "boto3",
             Some(json!({"service": service, "region": region, "method": method, "kwargs": kwargs})),
         )
@@ -208,19 +217,19 @@ impl Account {
 
     /// Starts the record anew.
     pub fn forget_requests(&self) {
-        self.control(reqwest::Method::DELETE, "requests", None);
+        self.control("DELETE", "requests", None);
     }
 
     pub fn get(&self, what: &str) -> Value {
-        self.control(reqwest::Method::GET, what, None)
+        self.control("GET", what, None)
     }
 
     pub fn put(&self, what: &str, body: Value) -> Value {
-        self.control(reqwest::Method::PUT, what, Some(body))
+        self.control("PUT", what, Some(body))
     }
 
     pub fn post(&self, what: &str, body: Value) -> Value {
-        self.control(reqwest::Method::POST, what, Some(body))
+        self.control("POST", what, Some(body))
     }
 
     /// Orders a fault: see the sandbox's `faults.py`.
@@ -228,26 +237,24 @@ impl Account {
         self.post("faults", fault);
     }
 
-    fn control(&self, method: reqwest::Method, what: &str, body: Option<Value>) -> Value {
-        let url = format!("{}/_sandbox/{what}", self.aws_url());
-        let answer = async {
-            let mut request = reqwest::Client::builder()
-                .no_proxy()
-                .build()?
-                .request(method, url);
-            if let Some(body) = body {
-                request = request.json(&body);
-            }
-            let response = request.send().await?;
-            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
-        };
-        let (status, body) = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime")
-            .block_on(answer)
-            .expect("the sandbox answers");
-        assert!(status.is_success(), "{what}: {status} {body}");
+    fn control(&self, method: &str, what: &str, body: Option<Value>) -> Value {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/_sandbox/{what}", self.aws_url()))
+            .body(body.map_or(String::new(), |body| body.to_string()))
+            .expect("a request");
+        let mut response = CONTROL.run(request).expect("the sandbox answers");
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_string()
+            .expect("text");
+        assert!(
+            response.status().is_success(),
+            "{what}: {} {body}",
+            response.status()
+        );
         serde_json::from_str(&body).unwrap_or_default()
     }
 

@@ -1,0 +1,232 @@
+"""A machine: boots, is looked into, reboots, and is gone when it powers off."""
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from .host import Broken, wait_for
+from .namespaces import NetworkNamespace
+from .servers import Forward
+
+INIT = Path(__file__).with_name("init")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()].|\r")
+
+
+class Machine:
+    def __init__(self, world, name, number, docker):
+        self._world = world
+        self.name = name
+        self.address = f"172.31.1.{number}"
+        self.directory = world.run_directory / name
+        self.directory.mkdir()
+        layers = [world.settings, world.docker_layer if docker else None]
+        layers.append(world.base_tree)
+        self._lower = ":".join(str(layer) for layer in layers if layer)
+        self._link = f"m{number}"
+        self._console = []
+        self._console_lock = threading.Lock()
+        self._power = None
+        self._process = None
+        self._network = None
+        self._ended = threading.Event()
+        self.boots = 0
+        self.account = None
+        self.instance_id = None
+
+    def launch(self, *arguments, images=None, group_known=True, change_user_data=None):
+        """A real `start` in the sandbox, and what it launched is switched on."""
+        self.account = self._world.sandbox.account()
+        self.instance_id, user_data = self.account.start(
+            self._world.program,
+            arguments,
+            images or self._world.images,
+            group_known,
+        )
+        if change_user_data:
+            user_data = change_user_data(user_data)
+        self._world.metadata.tell(
+            self.address, self.instance_id, "eu-west-2", user_data
+        )
+        self._power = threading.Thread(target=self._keep_on, daemon=True)
+        self._power.start()
+
+    # --- Power ----------------------------------------------------------------
+
+    def _keep_on(self):
+        """Boots, and boots again after a reboot, as EC2 does."""
+        try:
+            while self._boot():
+                pass
+        finally:
+            self._ended.set()
+
+    def _boot(self):
+        """From power to its end; whether that was a reboot."""
+        self._network = self._make_network()
+        forward = Forward(
+            self._network.listen("127.0.0.1", self._world.sandbox.port),
+            ("127.0.0.1", self._world.sandbox.port),
+        )
+        master, slave = pty.openpty()
+        try:
+            uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
+            cgroup = self._world.cgroups.of(self.name)
+            self._process = subprocess.Popen(
+                [
+                    # With this process gone, so is the machine.
+                    *("setpriv", "--pdeathsig", "KILL"),
+                    *("nsenter", f"--net={self._network.path}"),
+                    *("unshare", "--mount", "--uts", "--ipc", "--pid", "--time"),
+                    # It has been up for no time at all.
+                    *("--boottime", f"-{int(uptime)}"),
+                    *("--monotonic", f"-{int(time.monotonic())}"),
+                    *("--fork", "--kill-child"),
+                    *(INIT, self.directory, self._lower, cgroup),
+                ],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                start_new_session=True,
+            )
+            self.boots += 1
+            os.close(slave)
+            self._read_console(master)
+            ended = self._process.wait()
+        finally:
+            os.close(master)
+            forward.close()
+            self._world.namespace.run("ip", "link", "delete", self._link)
+            self._network.close()
+            self._network = None
+        # How the kernel ends the first process of a pid namespace that asked
+        # for a reboot or to be switched off; unshare passes it on.
+        return ended == -signal.SIGHUP
+
+    def _make_network(self):
+        world = self._world.namespace
+        network = NetworkNamespace()
+        world.run(
+            *("ip", "link", "add", self._link, "type", "veth"),
+            *("peer", "name", "eth0", "netns", network.path),
+        )
+        world.run("ip", "link", "set", self._link, "master", "br0", "up")
+        for line in (
+            "link set lo up",
+            f"address add {self.address}/16 dev eth0",
+            "link set eth0 up",
+            "route add default via 172.31.0.1",
+        ):
+            network.run("ip", *line.split())
+        return network
+
+    def _read_console(self, master):
+        while True:
+            try:
+                some = os.read(master, 65536)
+            except OSError:
+                return
+            if not some:
+                return
+            with self._console_lock:
+                self._console.append((time.monotonic(), some))
+
+    @property
+    def on(self):
+        return not self._ended.is_set()
+
+    def wait_for_power_off(self, seconds):
+        if not self._ended.wait(seconds):
+            raise Broken(f"not powered off within {seconds} s")
+
+    def destroy(self):
+        """Whatever state it is in; its disk stays until the world ends."""
+        if self._power is None:
+            return
+        while not self._ended.is_set():
+            with contextlib.suppress(OSError):
+                (self._world.cgroups.of(self.name) / "cgroup.kill").write_text("1")
+            self._ended.wait(1)
+        self._power.join()
+
+    # --- Looking into it --------------------------------------------------------
+
+    @property
+    def console(self):
+        """All that it has said, of all its boots."""
+        with self._console_lock:
+            said = b"".join(some for _, some in self._console)
+        return _ESCAPES.sub("", said.decode("utf-8", "replace"))
+
+    def wait_for_console(self, text, seconds, times=1):
+        def said():
+            if self.console.count(text) >= times:
+                return True
+            if not self.on:
+                raise Broken(f"powered off before the console said: {text}")
+            return False
+
+        wait_for(said, seconds, f"the console says: {text}")
+
+    def run(self, *command, user=None, check=True):
+        """A command in the machine; its output."""
+        words = [str(word) for word in command]
+        if user is not None:
+            words = [
+                *("setpriv", "--reuid", str(user), "--regid", str(user)),
+                *("--clear-groups", "--", *words),
+            ]
+        done = subprocess.run(
+            ["nsenter", "--target", str(self._init()), "--all", "--", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=120,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"},
+        )
+        if check and done.returncode != 0:
+            raise Broken(
+                f"in {self.name}, `{' '.join(command)}` ended with "
+                f"{done.returncode}: {done.stdout}"
+            )
+        return done.stdout
+
+    def succeeds(self, *command, user=None):
+        try:
+            self.run(*command, user=user)
+        except Broken:
+            return False
+        return True
+
+    def connect(self, port):
+        """A connection from the network to the machine's own address."""
+        return self._world.namespace.connect(self.address, port)
+
+    def connect_inside(self, port):
+        return self._network.connect("127.0.0.1", port)
+
+    def _init(self):
+        """The machine's first process, as this one numbers it."""
+        if self._process is None or not self.on:
+            raise Broken(f"{self.name} is off")
+        # setpriv and nsenter have become unshare, whose child it is.
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+        return int(children.split()[0])
+
+    def seconds_of(self, text):
+        """When the console first had this text; from the monotonic clock."""
+        said = b""
+        with self._console_lock:
+            for when, some in self._console:
+                said += some
+                if text.encode() in said:
+                    return when
+        return None
