@@ -1,16 +1,23 @@
-//! HTTP for what is not an AWS call: the stack that the AWS SDK brings (hyper,
-//! rustls, the system's certificates, `HTTPS_PROXY` and its like), so that the
-//! program has one, and reads the certificates once.
+//! The program's one HTTP stack, for AWS and for Inductiva: the one that the
+//! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
+//! certificates read once.
 
-use std::time::Duration;
+use std::{
+    fs,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use aws_smithy_http_client::{
     Connector,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector as _, HttpConnectorSettings, SharedHttpConnector},
+    http::{
+        HttpConnector as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+        http_client_fn,
+    },
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
@@ -20,12 +27,13 @@ use crate::error::causes;
 
 /// The longest that connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that a whole call may take.
+/// The longest that a whole call may take, but for AWS's: they have their own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A client that keeps its connections.
-#[derive(Clone, Debug)]
-pub struct Http(SharedHttpConnector);
+/// A client that keeps its connections. Its clones share them; it is set up
+/// with the first use.
+#[derive(Clone, Debug, Default)]
+pub struct Http(Arc<OnceLock<SharedHttpConnector>>);
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug)]
@@ -37,17 +45,26 @@ pub struct Answer {
 }
 
 impl Http {
-    /// A client; it connects with the first call.
-    pub fn new() -> Self {
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build();
-        let connector = Connector::builder()
-            .connector_settings(settings)
-            .proxy_config(ProxyConfig::from_env())
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build();
-        Self(SharedHttpConnector::new(connector))
+    fn connector(&self) -> SharedHttpConnector {
+        let set_up = || {
+            let settings = HttpConnectorSettings::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .build();
+            let connector = Connector::builder()
+                .connector_settings(settings)
+                .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+                .proxy_config(ProxyConfig::from_env())
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .tls_context(tls_context());
+            SharedHttpConnector::new(connector.build())
+        };
+        self.0.get_or_init(set_up).clone()
+    }
+
+    /// The same for the clients of the AWS SDK.
+    pub fn sdk_client(&self) -> SharedHttpClient {
+        let http = self.clone();
+        http_client_fn(move |_, _| http.connector())
     }
 
     /// Makes one call, without a second try.
@@ -75,7 +92,11 @@ impl Http {
             });
         set_up.map_err(|_| "the call cannot be written as HTTP".to_owned())?;
         let answer = async {
-            let response = self.0.call(request).await.map_err(|error| causes(&error))?;
+            let response = self
+                .connector()
+                .call(request)
+                .await
+                .map_err(|error| causes(&error))?;
             let status = response.status().as_u16();
             let body = ByteStream::new(response.into_body());
             let body = body.collect().await.map_err(|error| causes(&error))?;
@@ -86,4 +107,18 @@ impl Http {
             .await
             .unwrap_or_else(|_| Err(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))
     }
+}
+
+/// The certificates to trust. On Linux the bundle, one file with all of them,
+/// where OpenSSL would find it (`SSL_CERT_FILE` first): reading the hundreds of
+/// files beside it takes longer than a call. Else wherever the platform keeps them.
+fn tls_context() -> TlsContext {
+    let bundle = cfg!(target_os = "linux")
+        .then(openssl_probe::probe)
+        .and_then(|found| fs::read(found.cert_file?).ok());
+    let bundled = bundle.filter(|pem| !pem.is_empty()).and_then(|pem| {
+        let store = TrustStore::empty().with_pem_certificate(pem);
+        TlsContext::builder().with_trust_store(store).build().ok()
+    });
+    bundled.unwrap_or_default()
 }

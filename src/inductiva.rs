@@ -110,7 +110,7 @@ pub struct Client {
 
 impl Client {
     /// A client for the API at `settings.url`; it connects with the first call.
-    pub fn new(settings: &ApiSettings, key: String, out: Output) -> Result<Self> {
+    pub fn new(settings: &ApiSettings, key: String, http: Http, out: Output) -> Result<Self> {
         let url = Url::parse(&settings.url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
@@ -119,7 +119,7 @@ impl Client {
                     .hint("--api-url and INDUCTIVA_API_URL look like https://api.inductiva.ai")
             })?;
         Ok(Self {
-            http: Http::new(),
+            http,
             url,
             key,
             out,
@@ -127,10 +127,11 @@ impl Client {
     }
 
     /// A client where there is a key to be found: what needs none goes on without.
-    pub fn with_key_if_any(args: &ApiArgs, out: Output) -> Result<Option<Self>> {
+    pub fn with_key_if_any(args: &ApiArgs, http: &Http, out: Output) -> Result<Option<Self>> {
         let settings = ApiSettings::of(args)?;
         let key = settings.key.clone();
-        key.map(|key| Self::new(&settings, key, out)).transpose()
+        key.map(|key| Self::new(&settings, key, http.clone(), out))
+            .transpose()
     }
 
     /// `GET /compute/group/{name}`: the group of that name, active or not.

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
+    http::Http,
     machines::Market,
     output::Output,
     plan::{Request, Runner, packed_user_data},
@@ -46,6 +47,8 @@ pub struct AwsSettings {
     pub profile: Option<String>,
     /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
+    /// The HTTP stack of all calls, those to Inductiva too.
+    pub http: Http,
     /// Whether the environment has keys, which a named profile goes before.
     pub keys_in_environment: bool,
 }
@@ -62,6 +65,7 @@ impl AwsSettings {
             region: global.region.clone(),
             profile,
             endpoint_url: global.endpoint_url.clone(),
+            http: Http::default(),
             keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
         }
     }

@@ -24,7 +24,7 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
             "--watch shows the list again and again, and --output json is one document",
         ));
     }
-    let api = inductiva::Client::with_key_if_any(&args.api, out)?;
+    let api = inductiva::Client::with_key_if_any(&args.api, &settings.http, out)?;
     let aws = Aws::connect(settings, out).await?;
     let Some(seconds) = args.watch else {
         return show(&aws, api.as_ref(), args, out).await;

@@ -29,7 +29,12 @@ pub async fn run(
 ) -> Result<()> {
     let request = settings::request(args, out)?;
     let api_settings = ApiSettings::of(&args.boot.api)?;
-    let api = inductiva::Client::new(&api_settings, request.runner.api_key.clone(), out)?;
+    let api = inductiva::Client::new(
+        &api_settings,
+        request.runner.api_key.clone(),
+        settings.http.clone(),
+        out,
+    )?;
     let key_pair = NewKeyPair::of(&args.network)?;
     out.say(&format!("machine group {}", request.group));
     let nothing_launched = "interrupted; nothing was launched";

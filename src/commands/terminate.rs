@@ -35,7 +35,7 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
         (None, true) => Which::All,
         (None, false) => Which::Ids(&args.instance_ids),
     };
-    let api = inductiva::Client::with_key_if_any(&args.api, out)?;
+    let api = inductiva::Client::with_key_if_any(&args.api, &settings.http, out)?;
     if api.is_none() {
         out.warn("there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them");
     }

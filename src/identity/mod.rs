@@ -3,8 +3,10 @@
 use std::{fmt, sync::Mutex};
 
 use aws_config::{
-    BehaviorVersion, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
-    profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    BehaviorVersion, Region, SdkConfig, ecs::EcsCredentialsProvider,
+    environment::EnvironmentVariableCredentialsProvider,
+    imds::credentials::ImdsCredentialsProvider, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, web_identity_token::WebIdentityTokenCredentialsProvider,
 };
 use aws_credential_types::{
     Credentials,
@@ -79,12 +81,13 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
                 .operation_attempt_timeout(std::time::Duration::from_mins(1))
                 .build(),
         )
+        .http_client(settings.http.sdk_client())
         .no_credentials();
     if let Some(profile) = &settings.profile {
         loader = loader.profile_name(profile);
     }
     if let Some(region) = &settings.region {
-        loader = loader.region(aws_config::Region::new(region.clone()));
+        loader = loader.region(Region::new(region.clone()));
     }
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
@@ -152,55 +155,18 @@ async fn known_profile(name: &str) -> Result<()> {
 /// The first place that has credentials: a named profile and nothing else, or
 /// the SDK's own order.
 async fn credentials(settings: &AwsSettings, region: &str) -> Result<(Source, Known)> {
-    let config =
-        ProviderConfig::default().with_region(Some(aws_config::Region::new(region.to_owned())));
-    let profile = |name: &str| {
-        ProfileFileCredentialsProvider::builder()
-            .configure(&config)
-            .profile_name(name)
-            .build()
-    };
-    let places: Vec<(Source, SharedCredentialsProvider)> = match &settings.profile {
-        Some(name) => vec![(
-            Source::Profile(name.clone()),
-            SharedCredentialsProvider::new(profile(name)),
-        )],
+    let places = match &settings.profile {
+        Some(name) => vec![Source::Profile(name.clone())],
         None => vec![
-            (
-                Source::Environment,
-                SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
-            ),
-            (
-                Source::Profile("default".into()),
-                SharedCredentialsProvider::new(profile("default")),
-            ),
-            (
-                Source::WebIdentity,
-                SharedCredentialsProvider::new(
-                    aws_config::web_identity_token::WebIdentityTokenCredentialsProvider::builder()
-                        .configure(&config)
-                        .build(),
-                ),
-            ),
-            (
-                Source::Container,
-                SharedCredentialsProvider::new(
-                    aws_config::ecs::EcsCredentialsProvider::builder()
-                        .configure(&config)
-                        .build(),
-                ),
-            ),
-            (
-                Source::InstanceMetadata,
-                SharedCredentialsProvider::new(
-                    aws_config::imds::credentials::ImdsCredentialsProvider::builder()
-                        .configure(&config)
-                        .build(),
-                ),
-            ),
+            Source::Environment,
+            Source::Profile("default".into()),
+            Source::WebIdentity,
+            Source::Container,
+            Source::InstanceMetadata,
         ],
     };
-    for (source, provider) in places {
+    for source in places {
+        let provider = provider(&source, settings, region);
         match provider.provide_credentials().await {
             Ok(first) => {
                 let known = Known {
@@ -218,6 +184,37 @@ async fn credentials(settings: &AwsSettings, region: &str) -> Result<(Source, Kn
         "not signed in to AWS: no credentials were found",
     )
     .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile"))
+}
+
+/// The SDK's provider for a place. The metadata services are on this machine:
+/// they keep the SDK's own HTTP client with its short time limits.
+fn provider(source: &Source, settings: &AwsSettings, region: &str) -> SharedCredentialsProvider {
+    let nearby = ProviderConfig::default().with_region(Some(Region::new(region.to_owned())));
+    let far = || nearby.clone().with_http_client(settings.http.sdk_client());
+    match source {
+        Source::Environment => {
+            SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
+        }
+        Source::Profile(name) => SharedCredentialsProvider::new(
+            ProfileFileCredentialsProvider::builder()
+                .configure(&far())
+                .profile_name(name)
+                .build(),
+        ),
+        Source::WebIdentity => SharedCredentialsProvider::new(
+            WebIdentityTokenCredentialsProvider::builder()
+                .configure(&far())
+                .build(),
+        ),
+        Source::Container => SharedCredentialsProvider::new(
+            EcsCredentialsProvider::builder().configure(&nearby).build(),
+        ),
+        Source::InstanceMetadata => SharedCredentialsProvider::new(
+            ImdsCredentialsProvider::builder()
+                .configure(&nearby)
+                .build(),
+        ),
+    }
 }
 
 /// A place that should have credentials and has none to give.

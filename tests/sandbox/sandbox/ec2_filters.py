@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+import functools
 import re
 
 from .aws_errors import AwsError
 
 
+@functools.lru_cache(maxsize=None)
 def pattern(value):
     """EC2's wildcards: * and ?, a backslash before one takes it as it is."""
     parts = re.findall(r"\\[*?\\]|.", value, re.DOTALL)

@@ -179,6 +179,35 @@ def _fix_images():
     amis.AmiBackend._load_amis = load_images
 
 
+def _fix_serializer():
+    """moto looks at every character of every element's name, and compares every
+    field's path with every transformer's, each time it writes one."""
+    import xmltodict
+    from moto.core import serialize
+
+    xmltodict._validate_name = functools.lru_cache(maxsize=None)(
+        xmltodict._validate_name
+    )
+    transforms = {}
+
+    def pick(self, context):
+        for possible_key in self.get_possible_keys(context):
+            value = serialize.get_value(context.obj, possible_key, serialize.MISSING)
+            if value is not serialize.MISSING:
+                break
+        else:
+            value = None
+        path = f"{context.key_path}.{context.key}"
+        known = transforms.setdefault(tuple(self.response_transformers), {})
+        if path not in known:
+            ends = (p for p in self.response_transformers if path.endswith(p))
+            known[path] = next(ends, None)
+        ending = known[path]
+        return value if ending is None else self.response_transformers[ending](value)
+
+    serialize.AttributePicker.__call__ = pick
+
+
 def _fix_method_lookup():
     """moto lists a class's methods by inspection with each request."""
     import moto.core.responses as responses
@@ -194,4 +223,5 @@ _fix_terminated_addresses()
 _fix_interface_groups()
 _fix_image_disks()
 _fix_images()
+_fix_serializer()
 _fix_method_lookup()

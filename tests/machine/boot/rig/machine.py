@@ -4,6 +4,7 @@ import contextlib
 import os
 import pty
 import re
+import secrets
 import signal
 import subprocess
 import threading
@@ -12,8 +13,10 @@ from pathlib import Path
 
 from .host import Broken, wait_for
 from .namespaces import NetworkNamespace
+from .sandbox import REGION
 from .servers import Forward
 
+GATEWAY = "172.31.0.1"
 INIT = Path(__file__).with_name("init")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()].|\r")
 
@@ -23,6 +26,7 @@ class Machine:
         self._world = world
         self.name = name
         self.address = f"172.31.1.{number}"
+        self._mac = f"02:00:ac:1f:01:{number:02x}"
         self.directory = world.run_directory / name
         self.directory.mkdir()
         layers = [world.settings, world.docker_layer if docker else None]
@@ -34,24 +38,31 @@ class Machine:
         self._power = None
         self._process = None
         self._network = None
+        self._cut_off = False
         self._ended = threading.Event()
         self.boots = 0
         self.account = None
         self.instance_id = None
+        self.key = None
 
-    def launch(self, *arguments, images=None, group_known=True, change_user_data=None):
-        """A real `start` in the sandbox, and what it launched is switched on."""
-        self.account = self._world.sandbox.account()
+    def launch(self, *arguments, images=None, group_known=True, preamble=""):
+        """A real `start` in the sandbox, and what it launched is switched on.
+        `preamble` is put where the program puts its own."""
+        # Nobody else's, so that it can be looked for.
+        self.key = f"key-{secrets.token_hex(12)}"
+        self.account = self._world.sandbox.account(self.key)
         self.instance_id, user_data = self.account.start(
             self._world.program,
-            arguments,
+            [*self._world.start_arguments, *arguments],
             images or self._world.images,
             group_known,
         )
-        if change_user_data:
-            user_data = change_user_data(user_data)
+        if not user_data.endswith(self._world.script.partition(b"\n")[2]):
+            raise Broken("the program was built with another user-data.sh than this")
+        first, _, rest = user_data.partition(b"\n")
+        user_data = b"\n".join([first, preamble.encode() + rest])
         self._world.metadata.tell(
-            self.address, self.instance_id, "eu-west-2", user_data
+            self.address, self._mac, self.instance_id, REGION, user_data
         )
         self._power = threading.Thread(target=self._keep_on, daemon=True)
         self._power.start()
@@ -71,7 +82,7 @@ class Machine:
         self._network = self._make_network()
         forward = Forward(
             self._network.listen("127.0.0.1", self._world.sandbox.port),
-            ("127.0.0.1", self._world.sandbox.port),
+            self._world.sandbox.connect,
         )
         master, slave = pty.openpty()
         try:
@@ -113,17 +124,26 @@ class Machine:
         network = NetworkNamespace()
         world.run(
             *("ip", "link", "add", self._link, "type", "veth"),
-            *("peer", "name", "eth0", "netns", network.path),
+            *("peer", "name", "eth0", "address", self._mac, "netns", network.path),
         )
         world.run("ip", "link", "set", self._link, "master", "br0", "up")
         for line in (
             "link set lo up",
             f"address add {self.address}/16 dev eth0",
             "link set eth0 up",
-            "route add default via 172.31.0.1",
+            f"route add default via {GATEWAY}",
         ):
             network.run("ip", *line.split())
+        if self._cut_off:
+            network.run("ip", "route", "add", "unreachable", GATEWAY)
         return network
+
+    def cut_off(self, yes):
+        """No way to the mirror and the registry; before the launch or later."""
+        self._cut_off = yes
+        if self._network:
+            action = "add" if yes else "delete"
+            self._network.run("ip", "route", action, "unreachable", GATEWAY)
 
     def _read_console(self, master):
         while True:
@@ -205,6 +225,33 @@ class Machine:
             return False
         return True
 
+    def uptime(self):
+        return float(self.run("cat", "/proc/uptime").split()[0])
+
+    def reboot(self):
+        self.run("systemctl", "reboot")
+
+    def command_lines(self):
+        """Of all its processes, of its containers' too, as they are now."""
+        for cgroup, _, _ in os.walk(self._world.cgroups.of(self.name)):
+            # Either may be gone by now.
+            with contextlib.suppress(OSError):
+                pids = Path(cgroup, "cgroup.procs").read_text(encoding="utf-8")
+                for pid in pids.split():
+                    with contextlib.suppress(OSError):
+                        yield Path(f"/proc/{pid}/cmdline").read_bytes()
+
+    def add_file(self, name, text):
+        """Into its root tree, before it is launched."""
+        path = self.directory / "upper" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def add_link(self, name, target):
+        path = self.directory / "upper" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
+
     def connect(self, port):
         """A connection from the network to the machine's own address."""
         return self._world.namespace.connect(self.address, port)
@@ -220,6 +267,21 @@ class Machine:
         pid = self._process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
         return int(children.split()[0])
+
+    def notes(self):
+        """What its services and its runner said, if it is still on."""
+        if self._power is None or not self.on:
+            return ""
+        said = "its supervisor's and its runner's last lines:\n"
+        for command in (
+            "journalctl --no-pager --lines 20 --unit inductiva-aws.service",
+            "docker logs --tail 20 inductiva-task-runner",
+            "systemctl --no-pager list-jobs",
+        ):
+            with contextlib.suppress(Broken, OSError, subprocess.TimeoutExpired):
+                output = self.run(*command.split(), check=False)
+                said += "".join(f"    {line}\n" for line in output.splitlines())
+        return said
 
     def seconds_of(self, text):
         """When the console first had this text; from the monotonic clock."""

@@ -19,13 +19,14 @@ IMAGES = Path(__file__).resolve().parents[1] / "images"
 
 
 class Registry:
-    """Serves https://registry.test at an address of a namespace."""
+    """Serves https://registry.test, and by other names too, at an address of a
+    namespace."""
 
-    def __init__(self, namespace, address):
+    def __init__(self, namespace, address, other_names):
         self._namespace = namespace
         self._address = address
         self._directory = WORK / "registry"
-        self.certificate = self._make_certificate()
+        self.certificate = self._make_certificate([NAME, *other_names])
         program = _program()
         configuration = self._directory / "config.json"
         configuration.write_text(
@@ -68,14 +69,14 @@ class Registry:
         """Puts an image there; the name to pull it by. Layers are .tar.gz files."""
         return self._namespace.call(self._push, repository, layers, configuration)
 
-    def _make_certificate(self):
+    def _make_certificate(self, names):
         self._directory.mkdir(parents=True, exist_ok=True)
-        certificate = self._directory / "certificate.pem"
+        certificate = self._directory / f"{'+'.join(names)}.pem"
         if not certificate.exists():
             run(
                 *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"),
                 *("-days", "3650", "-subj", f"/CN={NAME}"),
-                *("-addext", f"subjectAltName=DNS:{NAME}"),
+                *("-addext", f"subjectAltName={','.join(f'DNS:{n}' for n in names)}"),
                 *("-keyout", self._directory / "key.pem", "-out", certificate),
             )
         return certificate

@@ -3,14 +3,15 @@
 import base64
 import json
 import os
+import socket
 import subprocess
 import tempfile
+import threading
 
-from .host import REPOSITORY, Broken, wait_for
+from .host import REPOSITORY, Broken
 from .servers import request_json
 
 REGION = "eu-west-2"
-KEY = "sandbox-key"
 
 
 class Sandbox:
@@ -26,23 +27,32 @@ class Sandbox:
             raise Broken("the sandbox did not start; its messages are above")
         self.port = json.loads(line)["port"]
         self._accounts = 0
+        self._lock = threading.Lock()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), 5)
 
     def close(self):
         # It ends with its standard input.
         self._process.stdin.close()
         self._process.wait(10)
 
-    def account(self):
-        self._accounts += 1
-        return Account(self.port, f"{300_000_000_000 + self._accounts}")
+    def account(self, key):
+        """A new account, whose Inductiva API takes this key."""
+        with self._lock:
+            self._accounts += 1
+            number = 300_000_000_000 + self._accounts
+        return Account(self.port, str(number), key)
 
 
 class Account:
     """An AWS account of the sandbox, and the Inductiva API beside it."""
 
-    def __init__(self, port, number):
+    def __init__(self, port, number, key):
         self._url = f"http://127.0.0.1:{port}/{number}"
-        self._group = None
+        self._group = f"group-{number}"
+        self._key = key
+        self.change_inductiva(keys=[key])
 
     @property
     def api_url(self):
@@ -50,7 +60,6 @@ class Account:
 
     def start(self, program, arguments, images, group_known=True):
         """Runs `inductiva-aws start`; the machine's id and its user data."""
-        self._group = f"group-{self._url.rpartition('/')[2]}"
         environment = {
             "PATH": os.environ["PATH"],
             "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -58,7 +67,7 @@ class Account:
             "AWS_REGION": REGION,
             "AWS_ENDPOINT_URL": self._url,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "INDUCTIVA_API_KEY": KEY,
+            "INDUCTIVA_API_KEY": self._key,
             "INDUCTIVA_API_URL": self.api_url,
             "INDUCTIVA_TASK_RUNNER_IMAGE": images[0],
             "INDUCTIVA_FILE_TRACKER_IMAGE": images[1],
@@ -119,13 +128,6 @@ class Account:
         """All that ever registered in the group."""
         group = self.group()
         return group["machines"] if group else []
-
-    def wait_for_registration(self, instance_id, seconds, times=1):
-        def registered():
-            own = [m for m in self.machines() if m["host_name"] == instance_id]
-            return own[times - 1] if len(own) >= times else None
-
-        return wait_for(registered, seconds, f"{instance_id} is registered")
 
     def calls(self, operation):
         """The recorded calls of an operation of the Inductiva API."""

@@ -63,7 +63,8 @@ class InstanceMetadata:
 
         _Server(listener, Handler)
 
-    def tell(self, address, instance_id, region, user_data):
+    def tell(self, address, mac, instance_id, region, user_data):
+        name = f"ip-{address.replace('.', '-')}.{region}.internal"
         zone = f"{region}a"
         document = {
             "instanceId": instance_id,
@@ -79,8 +80,21 @@ class InstanceMetadata:
                 "ami-id": "ami-0123456789abcdef0",
                 "instance-type": "t2.micro",
                 "local-ipv4": address,
-                "local-hostname": f"ip-{address.replace('.', '-')}.{region}.internal",
-                "hostname": f"ip-{address.replace('.', '-')}.{region}.internal",
+                "local-hostname": name,
+                "hostname": name,
+                "mac": mac,
+                "network": {
+                    "interfaces": {
+                        "macs": {
+                            mac: {
+                                "device-number": "0",
+                                "local-ipv4s": address,
+                                "mac": mac,
+                                "subnet-ipv4-cidr-block": "172.31.0.0/16",
+                            }
+                        }
+                    }
+                },
                 "placement": {"availability-zone": zone, "region": region},
             },
             "dynamic": {
@@ -126,6 +140,27 @@ class InstanceMetadata:
             handler.answer(200, value if isinstance(value, bytes) else value.encode())
 
 
+class Failures:
+    """How many more of a machine's requests are to fail."""
+
+    def __init__(self):
+        self._left = {}
+        self._lock = threading.Lock()
+
+    def order(self, address, times):
+        self._left[address] = times
+
+    def left(self, address):
+        return self._left.get(address, 0)
+
+    def strike(self, address):
+        """Whether this request is to fail."""
+        with self._lock:
+            left = self.left(address)
+            self._left[address] = max(0, left - 1)
+            return left > 0
+
+
 class DebianMirror:
     """This machine's own repositories, at /0/, /1/ …, kept in a directory.
 
@@ -139,7 +174,7 @@ class DebianMirror:
         self._locks = {}
         self._fresh = set()
         self._lock = threading.Lock()
-        self._failures = {}
+        self._failures = Failures()
         outer = self
 
         class Handler(_Handler):
@@ -152,14 +187,13 @@ class DebianMirror:
 
     def fail(self, address, times):
         """The next so many requests of this machine are answered 503."""
-        self._failures[address] = times
+        self._failures.order(address, times)
+
+    def failures_left(self, address):
+        return self._failures.left(address)
 
     def _get(self, handler):
-        with self._lock:
-            failures = self._failures.get(handler.client_address[0], 0)
-            if failures:
-                self._failures[handler.client_address[0]] = failures - 1
-        if failures:
+        if self._failures.strike(handler.client_address[0]):
             handler.answer(503)
             return
         number, _, path = handler.path.lstrip("/").partition("/")
@@ -212,12 +246,20 @@ class DebianMirror:
 
 
 class Forward:
-    """Connections to a listener go on to an address of this machine."""
+    """Connections to a listener go on, by way of `connect()`."""
 
-    def __init__(self, listener, target):
-        self._target = target
+    def __init__(self, listener, connect):
+        self._connect = connect
         self._listener = listener
+        self._failures = Failures()
         threading.Thread(target=self._serve, daemon=True).start()
+
+    def fail(self, address, times):
+        """The next so many connections of this machine are closed at once."""
+        self._failures.order(address, times)
+
+    def failures_left(self, address):
+        return self._failures.left(address)
 
     def close(self):
         # Wakes the thread that is waiting in accept.
@@ -227,11 +269,14 @@ class Forward:
     def _serve(self):
         while True:
             try:
-                client, _ = self._listener.accept()
+                client, (address, _) = self._listener.accept()
             except OSError:
                 return
+            if self._failures.strike(address):
+                client.close()
+                continue
             try:
-                server = socket.create_connection(self._target, timeout=5)
+                server = self._connect()
             except OSError:
                 client.close()
                 continue

@@ -10,7 +10,7 @@ from .host import WORK, run
 # What Ubuntu's and Debian's own cloud images have and the script may count on.
 PACKAGES = (
     "systemd systemd-sysv dbus libpam-systemd cloud-init "
-    "ca-certificates curl iproute2 iptables kmod procps sudo"
+    "ca-certificates curl iproute2 iptables kmod openssh-server procps sudo"
 )
 # The host's kernel is not the machine's to look into, and the machine's console
 # is no terminal. The daily jobs of apt begin at random.
@@ -61,8 +61,10 @@ def base(sources):
         f"apt-get install -y -qq --no-install-recommends {PACKAGES}\n"
         "apt-get clean\nrm -rf /var/lib/apt/lists/*\n"
         f"systemctl mask --quiet {' '.join(MASKED)}\n"
+        # cloud-init would wait a minute for a DHCP server.
+        "rm -f /usr/sbin/dhclient\n"
         # The first boot of a machine that nobody has seen.
-        ": >/etc/machine-id\nrm -f /etc/hostname",
+        ": >/etc/machine-id\nrm -f /etc/hostname /etc/ssh/ssh_host_*",
     )
     making.rename(tree)
     return tree
@@ -89,8 +91,8 @@ def with_docker(lower):
 
 def settings(directory, sources, addresses, registry):
     """What is laid on top of all: where this network has its servers. `registry`
-    is its name and the certificate to know it by."""
-    registry_name, certificate = registry
+    is its names and the certificate to know it by."""
+    registry_names, certificate = registry
     files = {
         "etc/apt/sources.list": "".join(
             f"deb http://apt.test/{number}/ {suite} {component}\n"
@@ -99,10 +101,11 @@ def settings(directory, sources, addresses, registry):
         "etc/hosts": "127.0.0.1 localhost\n"
         + "".join(f"{address} {name}\n" for name, address in addresses.items()),
         "etc/resolv.conf": "",
-        f"etc/docker/certs.d/{registry_name}/ca.crt": certificate.read_text("utf-8"),
         "etc/cloud/cloud.cfg.d/99-rig.cfg": "datasource_list: [ Ec2 ]\n"
-        "network: {config: disabled}\n",
+        "network: {config: disabled}\nlocale: false\n",
     }
+    for name in registry_names:
+        files[f"etc/docker/certs.d/{name}/ca.crt"] = certificate.read_text("utf-8")
     for name, text in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)

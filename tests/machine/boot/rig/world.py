@@ -4,14 +4,13 @@ import shutil
 import threading
 
 from . import trees
-from .host import WORK, Cgroups, apt_sources, install
-from .machine import Machine
+from .host import REPOSITORY, WORK, Cgroups, apt_sources, install
+from .machine import GATEWAY, Machine
 from .namespaces import NetworkNamespace
 from .registry import NAME, Registry, push_stand_ins
 from .sandbox import Sandbox
-from .servers import BlackHole, DebianMirror, InstanceMetadata
+from .servers import BlackHole, DebianMirror, Forward, InstanceMetadata
 
-GATEWAY = "172.31.0.1"
 TOOLS = {
     "debootstrap": "debootstrap",
     "ip": "iproute2",
@@ -23,24 +22,32 @@ TOOLS = {
 class World:
     """A bridge in a namespace of its own, with a server for each need."""
 
-    def __init__(self, program, say):
+    def __init__(self, program, script, say):
+        """`script` is the path of a script instead of the program's own, or None."""
         self.program = program
+        self.script = (script or REPOSITORY / "user-data.sh").read_bytes()
+        self.start_arguments = []
         self._closing = []
         self._machines = []
         self._lock = threading.Lock()
         self.run_directory = WORK / "run"
         try:
-            self._make(say)
+            self._make(script, say)
         except BaseException:
             self.close()
             raise
 
-    def _make(self, say):
+    def _make(self, script, say):
         install(TOOLS)
         self.cgroups = Cgroups()
         self._closing.append(self.cgroups.close)
         shutil.rmtree(self.run_directory, ignore_errors=True)
         self.run_directory.mkdir(parents=True)
+        if script:
+            # As it is now, whoever goes on writing it.
+            copy = self.run_directory / "script"
+            copy.write_bytes(self.script)
+            self.start_arguments = ["--user-data-path", str(copy)]
         sources = apt_sources()
         say("root trees")
         self.base_tree = trees.base(sources)
@@ -53,6 +60,9 @@ class World:
             "link add br0 type bridge",
             f"address add {GATEWAY}/16 dev br0",
             "address add 169.254.169.254/32 dev br0",
+            # One that says nothing, and one that can fail.
+            "address add 172.31.0.2/32 dev br0",
+            "address add 172.31.0.3/32 dev br0",
             "link set br0 up",
         ):
             self.namespace.run("ip", *line.split())
@@ -62,17 +72,24 @@ class World:
             [uri for uri, _, _ in sources],
             WORK / "packages",
         )
-        # Below the registry's own address, so that its port can be the same.
-        self.namespace.run("ip", "address", "add", "172.31.0.2/32", "dev", "br0")
-        BlackHole(self.namespace.listen("172.31.0.2", 443))
-        self.registry = Registry(self.namespace, GATEWAY)
+        self.registry = Registry(self.namespace, GATEWAY, ["flaky.test"])
         self._closing.append(self.registry.close)
+        self.flaky_registry = Forward(
+            self.namespace.listen("172.31.0.3", 443),
+            lambda: self.namespace.connect(GATEWAY, 443),
+        )
+        BlackHole(self.namespace.listen("172.31.0.2", 443))
         self.images = push_stand_ins(self.registry, self.base_tree)
         self.settings = trees.settings(
             self.run_directory / "settings",
             sources,
-            {"apt.test": GATEWAY, NAME: GATEWAY, "hang.test": "172.31.0.2"},
-            (NAME, self.registry.certificate),
+            {
+                "apt.test": GATEWAY,
+                NAME: GATEWAY,
+                "hang.test": "172.31.0.2",
+                "flaky.test": "172.31.0.3",
+            },
+            ([NAME, "flaky.test"], self.registry.certificate),
         )
         self.sandbox = Sandbox()
         self._closing.append(self.sandbox.close)
@@ -84,6 +101,15 @@ class World:
             machine = Machine(self, name, number, docker)
             self._machines.append(machine)
             return machine
+
+    def machines_of(self, name):
+        with self._lock:
+            return [machine for machine in self._machines if machine.name == name]
+
+    def keep_console(self, machine):
+        directory = WORK / "consoles"
+        directory.mkdir(exist_ok=True)
+        (directory / machine.name).write_text(machine.console, encoding="utf-8")
 
     def close(self):
         for machine in self._machines:

@@ -1,0 +1,2 @@
+def figures(world, say):
+    return 0

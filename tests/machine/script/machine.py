@@ -1,0 +1,321 @@
+"""A machine for user-data.sh without a machine: a directory for its root, and
+stand-ins first and last in PATH for every command that would touch a real one.
+
+Time is a file, <root>/proc/uptime, which the stand-in for `sleep` moves on: an
+hour of the supervisor's takes as long as its calls. The API is a real HTTP
+server, asked by the real curl.
+"""
+
+import contextlib
+import http.server
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SCRIPT = HERE.parents[2] / "user-data.sh"
+KEY = "k3y.Of-Nobody_0123456789abcdef"
+ME = "i-0123456789abcdef0"
+GROUP_ID = "6a2e3a36-4ad2-4d77-9d5e-3b2f6a1c7f10"
+
+STAND_INS = (
+    "apt-cache apt-get cloud-init curl docker ip6tables iptables poweroff reboot shutdown"
+    " sleep sysctl systemctl systemd-run timeout"
+).split()
+# What the script may use of the system as it is; any other command is not found.
+TOOLS = (
+    "awk bash cat chmod cut date dirname grep install ln mkdir rm sed sh tail tee touch tr"
+).split()
+# No test waits for so long; it is for a script that hangs.
+PATIENCE_SECONDS = 40
+
+
+def entry(host_name=ME, task=None, terminated_at=None):
+    """A machine as the API shows it."""
+    return {
+        "host_name": host_name,
+        "started_at": "2025-01-01T00:00:00Z",
+        "terminated_at": terminated_at,
+        "last_seen_at": None,
+        "current_task_id": task,
+    }
+
+
+def group(*machines, id=GROUP_ID, status="started"):
+    return {"id": id, "name": "a group", "status": status, "machines": list(machines)}
+
+
+class Api:
+    """The Inductiva API: `answer(request)` gives a document, bytes, an HTTP
+    status, a pair of both, or None for no answer at all."""
+
+    def __init__(self, clock):
+        self.requests = []
+        self.answer = lambda request: group(entry())
+        self.closing = threading.Event()
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def handle_any(self):
+                request = (self.command, self.path)
+                api.requests.append((*request, dict(self.headers), clock()))
+                answer = api.answer(request)
+                if self.command == "DELETE" and isinstance(answer, dict):
+                    answer = 202
+                if answer is None:
+                    api.closing.wait(PATIENCE_SECONDS)
+                    return
+                status, body = (answer, b"{}") if isinstance(answer, int) else (200, answer)
+                if not isinstance(body, bytes):
+                    body = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_DELETE = do_POST = handle_any
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = "http://127.0.0.1:%d" % self.server.server_port
+
+    def asked(self, method):
+        return [path for m, path, _, _ in self.requests if m == method]
+
+    def close(self):
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Call:
+    """One call of a stand-in."""
+
+    def __init__(self, line):
+        clock, command = line.split(" ", 1)
+        self.clock = int(clock)
+        self.argv = shlex.split(command)
+        self.text = " ".join(self.argv)
+
+    def __repr__(self):
+        return f"{self.clock} {self.text}"
+
+
+class MachineTest(unittest.TestCase):
+    """A test with a fresh machine; afterwards the key is in no place but its own."""
+
+    def setUp(self):
+        self.case = Path(tempfile.mkdtemp(prefix="machine-"))
+        self.addCleanup(shutil.rmtree, self.case)
+        self.root = self.case / "root"
+        for directory in (
+            "bin tools replies timeline containers metadata root/dev root/proc/net"
+            " root/var/lib/apt/lists root/var/cache/apt/archives"
+        ).split():
+            (self.case / directory).mkdir(parents=True)
+        self.write("root/dev/console", "")
+        self.write("root/proc/uptime", "1000.00 1000.00\n")
+        self.write("root/proc/net/if_inet6", "")
+        self.write("metadata/instance-id", ME)
+        self.write("key", KEY)
+        self.write("calls", "")
+        for name in STAND_INS:
+            (self.case / "bin" / name).symlink_to(HERE / "stand-in")
+        for name in TOOLS:
+            (self.case / "tools" / name).symlink_to(self.real(name))
+        (self.case / "tools" / "python3").symlink_to(os.path.realpath(sys.executable))
+        self.api = Api(self.clock)
+        self.addCleanup(self.api.close)
+        self.output = ""
+        # What `start` puts into the preamble.
+        self.variables = {
+            "INDUCTIVA_API_KEY": KEY,
+            "INDUCTIVA_API_URL": self.api.url,
+            "MACHINE_GROUP_ID": GROUP_ID,
+            "MACHINE_GROUP_NAME": "a group",
+            "TASK_RUNNER_IMAGE": "registry.test/task-runner:main",
+            "FILE_TRACKER_IMAGE": "registry.test/file-tracker:main",
+            "MAX_IDLE_MINUTES": "1",
+            "MAX_LIFETIME_SECONDS": "",
+            "BOOT_TIMEOUT_SECONDS": "1800",
+            "GPU": "false",
+        }
+
+    def tearDown(self):
+        if (self.case / "console-of-the-test").exists():
+            self.fail(self.read("console-of-the-test") + self.output)
+        leaks = self.case / "key-in-environment"
+        self.assertFalse(leaks.exists(), "the key is in a command's environment")
+        self.assertNotIn(KEY, self.output)
+        allowed = {self.case / "key", self.case / "part-001", self.env_file}
+        for path in self.case.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path not in allowed:
+                self.assertNotIn(KEY.encode(), path.read_bytes(), f"the key is in {path}")
+
+    # --- The machine's parts ---
+
+    @staticmethod
+    def real(name):
+        path = shutil.which(name)
+        if path is None:
+            raise RuntimeError(f"{name} is not installed; these tests need it")
+        return os.path.realpath(path)
+
+    @property
+    def env_file(self):
+        return self.root / "var/lib/inductiva-aws/containers.env"
+
+    def write(self, name, text):
+        path = self.case / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def read(self, name):
+        path = self.case / name
+        return path.read_text() if path.exists() else ""
+
+    def clock(self):
+        uptime = ""
+        while not uptime.endswith("\n"):  # It is being written.
+            uptime = self.read("root/proc/uptime")
+        return int(float(uptime.split()[0]))
+
+    def reply(self, name, code):
+        """What the stand-in NAME or NAME-VERB does, before its own part."""
+        self.write(f"replies/{name}", code + "\n")
+
+    def at(self, seconds, code):
+        """What happens when the machine is so old; the supervisor starts at 1000."""
+        self.write(f"timeline/{1000 + seconds:06}", code + "\n")
+
+    def unit(self, name):
+        return self.read(f"root/etc/systemd/system/{name}")
+
+    # --- Running ---
+
+    def environment(self):
+        return {
+            "PATH": f"{self.case}/bin:{self.case}/tools",
+            "CASE": str(self.case),
+            "STAND_IN": str(HERE / "stand-in"),
+            "INDUCTIVA_AWS_ROOT": str(self.root),
+            "REAL_CURL": self.real("curl"),
+            "REAL_RM": self.real("rm"),
+            "REAL_SLEEP": self.real("sleep"),
+            "REAL_TIMEOUT": self.real("timeout"),
+        }
+
+    def run_bash(self, *argv):
+        process = subprocess.Popen(
+            [self.real("bash"), *map(str, argv)],
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd=self.case,
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            self.fail(f"it hangs; its output and calls:\n{output}\n{self.read('calls')[-3000:]}")
+        finally:
+            # A `sleep` that it left behind; on a machine systemd ends that.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        self.output += output
+        return process.returncode
+
+    def boot(self, edit=lambda script: script, trace=False, **variables):
+        """Runs user-data.sh below its preamble, as cloud-init does. A variable
+        that is None is not in the preamble."""
+        self.variables.update(variables)
+        shebang, rest = SCRIPT.read_text().split("\n", 1)
+        preamble = "".join(
+            f"export {name}={shlex.quote(value)}\n"
+            for name, value in self.variables.items()
+            if value is not None
+        )
+        script = edit(rest)
+        self.write("part-001", f"{shebang}\n{preamble}{'set -x' if trace else ':'}\n{script}")
+        return self.run_bash(self.case / "part-001")
+
+    def supervise(self, *bash_options):
+        """Runs the supervisor until it ends by itself."""
+        return self.run_bash(*bash_options, self.root / "var/lib/inductiva-aws/supervisor")
+
+    def boot_and_supervise(self, **variables):
+        self.assertEqual(self.boot(**variables), 0, self.output)
+        self.forget()
+        return self.supervise()
+
+    def forget(self):
+        """So that what comes is looked at alone."""
+        self.write("calls", "")
+        self.write("root/dev/console", "")
+
+    # --- What was seen ---
+
+    @property
+    def console(self):
+        return [
+            line.removeprefix("inductiva-aws: ")
+            for line in self.read("root/dev/console").splitlines()
+        ]
+
+    @property
+    def phases(self):
+        return [line.removeprefix("phase ") for line in self.console if line.startswith("phase ")]
+
+    @property
+    def failures(self):
+        return [line for line in self.console if line.startswith("failed ")]
+
+    def calls(self, beginning=""):
+        calls = [Call(line) for line in self.read("calls").splitlines()]
+        return [call for call in calls if call.text.startswith(beginning)]
+
+    def texts(self, beginning=""):
+        return [call.text for call in self.calls(beginning)]
+
+    @property
+    def ending(self):
+        """The calls that end the machine."""
+        return [
+            text
+            for text in self.texts("systemctl ")
+            if "inductiva-aws-end" in text or "poweroff" in text
+        ]
+
+    ENDED = ["systemctl start --no-block inductiva-aws-end.service"]
+
+    def assert_failed(self, reason):
+        """One line says why, and the machine is ended once."""
+        self.assertEqual(len(self.failures), 1, (self.failures, self.output))
+        self.assertRegex(self.failures[0], "^failed " + reason)
+        self.assertEqual(self.ending, self.ENDED)
+
+    def container_arguments(self, name):
+        """The arguments of the last `docker run` of that container."""
+        runs = [c.argv[2:] for c in self.calls("docker run") if name in c.argv]
+        self.assertTrue(runs, f"no docker run of {name}")
+        return runs[-1]
+
+    def pauses(self):
+        return [int(call.argv[1]) for call in self.calls("sleep ")]

@@ -1,0 +1,519 @@
+"""user-data.sh itself: from its first line to the start of the supervisor."""
+
+import fcntl
+import os
+import re
+import shlex
+import stat
+import subprocess
+import threading
+import time
+import unittest
+
+from machine import GROUP_ID, KEY, SCRIPT, MachineTest
+
+PHASES = ["deadlines", "container-engine", "images", "configuration"]
+
+
+def after_phase(phase, line):
+    """The script with a line more, right after it entered a phase."""
+
+    def edit(script):
+        assert script.count(f"\nenter {phase}\n") == 1, phase
+        return script.replace(f"\nenter {phase}\n", f"\nenter {phase}\n{line}\n")
+
+    return edit
+
+
+class Script(unittest.TestCase):
+    def test_it_fits_into_user_data_beside_its_preamble(self):
+        self.assertLess(SCRIPT.stat().st_size, 15_360)
+
+    def test_the_supervisor_passes_shellcheck_too(self):
+        text = SCRIPT.read_text()
+        supervisor = re.search(r"supervisor\" <<'EOF'\n(.*?)\nEOF\n", text, re.S)[1]
+        settings = "\n".join(
+            f"{name}=x" for name in re.search(r"declare -p ([^\n]*\\\n[^\n]*)", text)[1].split()
+            if name != "\\"
+        )
+        supervisor = supervisor.replace('. "${0%/*}/settings"', settings + "\npauses=(1 2)\nexport phase")
+        # SC2317: the functions that come with the settings call some of it.
+        run = subprocess.run(
+            ["shellcheck", "--shell=bash", "--exclude=SC2034,SC2317", "-"],
+            input=supervisor, text=True, capture_output=True,
+        )
+        self.assertEqual(run.stdout, "")
+
+
+class Boot(MachineTest):
+    def test_a_bare_machine_goes_through_all_phases_and_hands_over(self):
+        (self.case / "bin/docker").unlink()
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertEqual(self.console, [f"phase {phase}" for phase in PHASES])
+        self.assertEqual(self.ending, [])
+        self.assertEqual(self.texts("docker run"), [])
+
+    def test_what_is_said_on_the_console_is_in_the_log_too(self):
+        self.boot()
+        for line in self.console:
+            self.assertIn(f"inductiva-aws: {line}\n", self.output)
+
+    def test_a_machine_without_a_console_boots(self):
+        os.unlink(self.root / "dev/console")
+        os.rmdir(self.root / "dev")
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertIn("inductiva-aws: phase images\n", self.output)
+
+
+class Deadlines(MachineTest):
+    def test_they_are_armed_before_anything_else(self):
+        (self.case / "bin/docker").unlink()
+        self.boot(MAX_LIFETIME_SECONDS="28800")
+        timers = "inductiva-aws-boot-deadline.timer inductiva-aws-lifetime.timer"
+        self.assertEqual(
+            self.texts()[:3],
+            ["systemctl daemon-reload", f"systemctl enable {timers}", f"systemctl restart {timers}"],
+        )
+
+    def test_they_are_absolute_times_that_a_reboot_neither_moves_nor_loses(self):
+        before = int(time.time())
+        self.boot(BOOT_TIMEOUT_SECONDS="600", MAX_LIFETIME_SECONDS="28800")
+        for name, seconds in (("boot-deadline", 600), ("lifetime", 28800)):
+            timer = self.unit(f"inductiva-aws-{name}.timer")
+            at = int(re.search(r"^OnCalendar=@(\d+)$", timer, re.M)[1])
+            self.assertTrue(before + seconds <= at <= time.time() + seconds, timer)
+            self.assertIn(f"\nOnActiveSec={seconds}\n", timer)
+            self.assertIn("\nPersistent=true\n", timer)
+            self.assertIn("\nAccuracySec=1s\n", timer)
+            self.assertIn("\nWantedBy=timers.target\n", timer)
+
+    def test_without_a_lifetime_there_is_no_timer_for_it(self):
+        for lifetime in ("", None):
+            self.boot(MAX_LIFETIME_SECONDS=lifetime)
+            self.assertEqual(self.unit("inductiva-aws-lifetime.timer"), "")
+            self.assertNotIn("lifetime", self.read("calls"))
+
+    def test_the_boot_has_half_an_hour_unless_it_is_said(self):
+        self.boot(BOOT_TIMEOUT_SECONDS=None)
+        self.assertIn("OnActiveSec=1800\n", self.unit("inductiva-aws-boot-deadline.timer"))
+
+    def test_a_deadline_that_is_no_number_powers_off(self):
+        self.boot(BOOT_TIMEOUT_SECONDS="30m")
+        self.assert_failed("deadlines: ")
+
+    def test_a_lifetime_that_is_no_number_powers_off(self):
+        self.boot(MAX_LIFETIME_SECONDS="eight hours")
+        self.assert_failed("deadlines: ")
+
+    def end(self, name):
+        """Runs what an ending service runs."""
+        unit = self.unit(f"inductiva-aws-{name}.service")
+        command = shlex.split(re.search(r"^ExecStart=(.*)$", unit, re.M)[1])
+        self.assertEqual(command[:2], ["/bin/sh", "-c"])
+        self.assertIn("\nDefaultDependencies=no\n", unit)
+        self.forget()
+        self.run_bash("-c", command[2])
+
+    def test_a_deadline_says_so_and_powers_off(self):
+        self.boot(BOOT_TIMEOUT_SECONDS="600", MAX_LIFETIME_SECONDS="28800")
+        for name, line in (
+            ("boot-deadline", "failed boot-deadline: not registered within 600 s"),
+            ("lifetime", "the maximum lifetime of 28800 s is over"),
+            ("end", "powering off"),
+        ):
+            self.end(name)
+            self.assertEqual(self.console, [line])
+            self.assertIn(line, self.output)
+            self.assertEqual(self.ending[0], "systemctl poweroff -i")
+
+    def test_a_power_off_that_hangs_is_forced(self):
+        self.boot()
+        self.write("impatient", "")
+        self.reply("systemctl-poweroff", '[[ $* == *--force* ]] || hang')
+        self.end("end")
+        self.assertEqual(self.ending, ["systemctl poweroff -i", "systemctl poweroff --force --force"])
+        self.assertEqual(self.pauses(), [300])
+
+    def test_a_power_off_that_is_refused_is_forced(self):
+        self.boot()
+        self.reply("systemctl-poweroff", '[[ $* == *--force* ]] || exit 1')
+        self.end("end")
+        self.assertEqual(self.ending[-1], "systemctl poweroff --force --force")
+
+
+class Failures(MachineTest):
+    def test_a_command_that_fails_in_any_phase_is_said_with_its_line(self):
+        for phase in PHASES:
+            with self.subTest(phase):
+                self.forget()
+                self.assertNotEqual(self.boot(after_phase(phase, "false oh dear")), 0)
+                self.assert_failed(rf"{phase}: line \d+, exit status 1: false oh dear$")
+                self.assertEqual(self.phases[-1], phase)
+
+    def test_the_exit_status_that_is_said_is_the_commands(self):
+        self.boot(after_phase("images", "(exit 42)"))
+        self.assert_failed("images: line .*exit status 42")
+
+    def test_an_unset_variable_in_any_phase_powers_off(self):
+        for phase in PHASES:
+            with self.subTest(phase):
+                self.forget()
+                self.boot(after_phase(phase, 'echo "$NOT_THERE"'))
+                self.assert_failed(f'{phase}: stopped at: echo "\\$NOT_THERE"')
+
+    def test_a_syntax_error_powers_off(self):
+        self.boot(after_phase("images", "if then fi"))
+        self.assert_failed("images: ")
+
+    def test_a_command_that_is_not_there_powers_off(self):
+        self.boot(after_phase("images", "no-such-command"))
+        self.assert_failed("images: .*exit status 127: no-such-command")
+
+    def test_an_early_end_with_status_0_powers_off(self):
+        self.boot(after_phase("images", "exit 0"))
+        self.assert_failed("images: stopped at: exit 0")
+
+    def test_a_failing_function_powers_off(self):
+        self.boot(after_phase("images", "broken() { false; true; }; broken"))
+        self.assert_failed("images: .*false")
+
+    def test_a_failing_substitution_powers_off(self):
+        self.boot(after_phase("images", "broken=$(false)"))
+        self.assert_failed("images: .*false")
+
+    def test_a_script_that_is_killed_powers_off(self):
+        self.boot(after_phase("images", "kill -TERM $$"))
+        self.assert_failed("images: ")
+
+    def test_a_unit_that_cannot_be_enabled_powers_off(self):
+        self.reply("systemctl-enable", "[[ $* != *inductiva-aws.service* ]] || exit 1")
+        self.boot()
+        self.assert_failed("configuration: .*systemctl enable")
+
+    def test_without_the_ending_service_the_machine_is_powered_off_directly(self):
+        self.reply("systemctl-start", "exit 5")
+        self.boot(after_phase("images", "false"))
+        self.assertEqual(self.ending, self.ENDED + ["systemctl poweroff"])
+
+    def test_when_nothing_orderly_works_the_machine_is_powered_off_by_force(self):
+        self.reply("systemctl-start", "exit 5")
+        self.reply("systemctl-poweroff", "[[ $* == *--force* ]] || exit 1")
+        self.boot(after_phase("images", "false"))
+        self.assertEqual(self.ending[-1], "systemctl poweroff --force --force")
+
+    def test_a_hanging_systemd_does_not_hold_the_power_off(self):
+        self.write("impatient", "")
+        self.reply("systemctl-start", "hang")
+        self.reply("systemctl-poweroff", "[[ $* == *--force* ]] || hang")
+        self.boot(after_phase("images", "false"))
+        self.assertEqual(self.ending[-1], "systemctl poweroff --force --force")
+
+    def test_systemd_failing_from_the_start_powers_off(self):
+        self.reply("systemctl-daemon-reload", "exit 1")
+        self.boot()
+        self.assert_failed("deadlines: .*systemctl daemon-reload")
+
+    def test_no_key_is_said_after_the_deadlines_are_armed(self):
+        for key in ("", None):
+            with self.subTest(key=key):
+                self.forget()
+                self.boot(INDUCTIVA_API_KEY=key)
+                self.assert_failed("configuration: INDUCTIVA_API_KEY is not set")
+                self.assertEqual(len(self.calls("systemctl restart inductiva-aws-boot-deadline")), 1)
+
+    def test_no_group_is_said(self):
+        for name in ("", None):
+            with self.subTest(name=name):
+                self.forget()
+                self.boot(MACHINE_GROUP_NAME=name)
+                self.assert_failed("configuration: MACHINE_GROUP_NAME is not set")
+
+    def test_an_idle_time_that_is_no_number_powers_off(self):
+        self.boot(MAX_IDLE_MINUTES="long")
+        self.assert_failed("configuration: ")
+
+    def test_a_line_of_the_console_is_one_line(self):
+        self.boot(after_phase("images", "sh -c 'echo a >&2\nexit 3'"))
+        self.assert_failed("images: ")
+        self.assertTrue(all(re.match("inductiva-aws: ", line)
+                            for line in self.read("root/dev/console").splitlines()))
+
+
+class ContainerEngine(MachineTest):
+    INSTALL = "docker.io apparmor ca-certificates pigz"
+
+    def apt(self, verb):
+        return [text for text in self.texts("apt-get ") if f" {verb}" in text]
+
+    def test_docker_that_is_there_and_works_is_left_alone(self):
+        self.boot()
+        self.assertEqual(self.texts("apt-get"), [])
+        self.assertIn("systemctl enable --now docker", self.texts())
+
+    def test_docker_that_is_missing_is_installed_from_the_distribution(self):
+        (self.case / "bin/docker").unlink()
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertEqual(len(self.apt("update")), 1)
+        [install] = self.apt("install")
+        self.assertTrue(install.endswith(f"install -y --no-install-recommends {self.INSTALL}"), install)
+        self.assertIn("systemctl enable --now docker", self.texts())
+
+    def test_docker_that_is_there_and_dead_is_installed(self):
+        self.write("engine-dead", "")
+        self.reply("apt-get-install", '"$REAL_RM" "$CASE/engine-dead"')
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertEqual(len(self.apt("install")), 1)
+
+    def test_docker_that_does_not_come_up_fails(self):
+        (self.case / "bin/docker").unlink()
+        self.write("engine-dead", "")
+        self.boot()
+        self.assert_failed("container-engine: engine_works")
+
+    def test_the_client_in_a_package_of_its_own_is_installed(self):
+        (self.case / "bin/docker").unlink()
+        self.write("client-apart", "")
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertTrue(self.apt("install")[-1].endswith(" docker-cli"))
+
+    def test_curl_that_is_missing_is_installed_alone(self):
+        (self.case / "bin/curl").unlink()
+        self.assertEqual(self.boot(), 0, self.output)
+        [install] = self.apt("install")
+        self.assertTrue(install.endswith("--no-install-recommends curl"), install)
+
+    def test_iptables_that_is_missing_is_installed_alone(self):
+        (self.case / "bin/iptables").unlink()
+        self.assertEqual(self.boot(), 0, self.output)
+        [install] = self.apt("install")
+        self.assertTrue(install.endswith("--no-install-recommends iptables"), install)
+
+    def test_apt_waits_for_dpkgs_lock_and_asks_nobody(self):
+        (self.case / "bin/docker").unlink()
+        self.reply("apt-get", '[[ $DEBIAN_FRONTEND == noninteractive ]] || exit 99')
+        self.assertEqual(self.boot(), 0, self.output)
+        for text in self.texts("apt-get"):
+            self.assertIn("-o DPkg::Lock::Timeout=600", text)
+
+    def test_apt_waits_for_the_locks_of_its_lists_and_archives(self):
+        (self.case / "bin/docker").unlink()
+        held = self.case / "held"
+        self.reply("apt-get", '[[ ! -e $CASE/held ]] || touch "$CASE/called-too-early"')
+        for lock in ("lib/apt/lists", "cache/apt/archives"):
+            with self.subTest(lock), open(self.root / "var" / lock / "lock", "w") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX)
+                held.touch()
+
+                def let_go():
+                    while "phase container-engine" not in self.console:
+                        time.sleep(0.01)
+                    # Time to go wrong in; it is not needed to be right.
+                    time.sleep(0.3)
+                    held.unlink()
+                    fcntl.lockf(file, fcntl.LOCK_UN)
+
+                other = threading.Thread(target=let_go)
+                other.start()
+                self.forget()
+                self.assertEqual(self.boot(), 0, self.output)
+                other.join()
+                self.assertTrue(self.texts("apt-get"))
+                self.assertFalse((self.case / "called-too-early").exists())
+                (self.case / "bin/docker").unlink()
+
+    def test_apt_that_fails_twice_is_tried_again_after_pauses(self):
+        for verb in ("update", "install"):
+            with self.subTest(verb):
+                (self.case / "bin/docker").unlink()
+                self.forget()
+                self.reply(f"apt-get-{verb}", "fail_the_first 2 'no such mirror'")
+                self.assertEqual(self.boot(), 0, self.output)
+                self.assertEqual(len(self.apt(verb)), 3)
+                self.assertEqual(self.pauses(), [5, 15])
+                self.assertTrue(any("no such mirror" in line for line in self.console))
+                self.assertEqual(self.failures, [])
+
+    def test_apt_that_fails_for_good_is_said_and_powers_off(self):
+        for verb in ("update", "install"):
+            with self.subTest(verb):
+                (self.case / "bin/docker").unlink()
+                self.forget()
+                self.reply(f"apt-get-{verb}", "fail_the_first 99 'no such mirror'")
+                self.boot()
+                self.assert_failed(f"container-engine: apt_get {verb}.*: E: no such mirror$")
+                self.assertEqual(self.pauses(), [5, 15, 30, 60])
+                os.unlink(self.case / f"replies/apt-get-{verb}")
+                (self.case / "bin/docker").symlink_to(self.case / "bin/curl")
+
+
+class Images(MachineTest):
+    RUNNER = "docker pull --quiet registry.test/task-runner:main"
+    TRACKER = "docker pull --quiet registry.test/file-tracker:main"
+
+    def test_both_are_pulled_at_the_same_time(self):
+        # Each waits, in vain at last, for the other one to have begun.
+        self.reply("docker-pull", """
+            touch "$CASE/pulling-${args[-1]##*/}"
+            for _ in {1..500}; do
+              pulling=("$CASE"/pulling-*)
+              ((${#pulling[@]} < 2)) || exit 0
+              "$REAL_SLEEP" 0.01
+            done
+            exit 1""")
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertEqual(sorted(self.texts("docker pull")), [self.TRACKER, self.RUNNER])
+
+    def test_the_usual_images_are_pulled_when_none_are_named(self):
+        self.boot(TASK_RUNNER_IMAGE=None, FILE_TRACKER_IMAGE="")
+        self.assertEqual(
+            sorted(self.texts("docker pull")),
+            ["docker pull --quiet inductiva/file-tracker:main",
+             "docker pull --quiet inductiva/task-runner:main"],
+        )
+
+    def test_a_pull_that_fails_twice_is_tried_again_after_pauses(self):
+        for image, pull in (("task-runner", self.RUNNER), ("file-tracker", self.TRACKER)):
+            with self.subTest(image):
+                self.forget()
+                (self.case / "count-docker-pull").unlink(missing_ok=True)
+                self.reply("docker-pull", f"[[ $* != *{image}* ]] || fail_the_first 2 'toomanyrequests'")
+                self.assertEqual(self.boot(), 0, self.output)
+                self.assertEqual(self.texts("docker pull").count(pull), 3)
+                self.assertEqual(self.pauses(), [5, 15])
+                self.assertIn(f"again in 5 s: {pull}: E: toomanyrequests", self.console)
+
+    def test_a_pull_that_fails_for_good_is_said_and_powers_off(self):
+        for image, pull in (("task-runner", self.RUNNER), ("file-tracker", self.TRACKER)):
+            with self.subTest(image):
+                self.forget()
+                self.reply("docker-pull", f"[[ $* != *{image}* ]] || fail_the_first 99 'manifest unknown'")
+                self.boot()
+                self.assert_failed(f"images: {pull}: E: manifest unknown$")
+
+    def test_two_pulls_that_fail_end_the_machine_once(self):
+        self.reply("docker-pull", "fail_the_first 99")
+        self.boot()
+        self.assertEqual(self.ending, self.ENDED)
+
+
+class Configuration(MachineTest):
+    def settings(self):
+        text = self.read("root/var/lib/inductiva-aws/settings")
+        return dict(re.findall(r'^declare -\S+ (\w+)="(.*)"$', text, re.M))
+
+    def test_the_key_is_in_one_file_for_root_alone(self):
+        self.assertEqual(self.boot(), 0, self.output)
+        self.assertEqual(
+            self.env_file.read_text(),
+            f"API_URL={self.api.url}\nUSER_API_KEY={KEY}\nWORKDIR=/workdir\n",
+        )
+        self.assertEqual(stat.S_IMODE(self.env_file.stat().st_mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.env_file.parent.stat().st_mode), 0o700)
+
+    def test_a_file_that_was_open_to_others_is_closed_by_the_next_run(self):
+        self.boot()
+        self.env_file.chmod(0o644)
+        self.boot()
+        self.assertEqual(stat.S_IMODE(self.env_file.stat().st_mode), 0o600)
+
+    def test_a_trace_does_not_show_the_key(self):
+        (self.case / "bin/docker").unlink()
+        self.assertEqual(self.boot(trace=True), 0, self.output)
+        self.assertIn("+ unset INDUCTIVA_API_KEY", self.output)
+        # tearDown looks for the key.
+
+    def test_a_failure_at_the_key_does_not_show_it(self):
+        self.boot(lambda script: script.replace("install -m 0600", "install -m no-mode"))
+        self.assert_failed("configuration: .*install -m no-mode")
+
+    def test_the_address_has_no_slash_at_its_end(self):
+        for given, meant in (
+            ("https://api.test/", "https://api.test"),
+            ("https://api.test", "https://api.test"),
+            (None, "https://api.inductiva.ai"),
+            ("", "https://api.inductiva.ai"),
+        ):
+            with self.subTest(given):
+                self.boot(INDUCTIVA_API_URL=given)
+                self.assertIn(f"API_URL={meant}\n", self.env_file.read_text())
+                self.assertEqual(self.settings()["api_url"], meant)
+
+    def test_the_supervisor_is_given_what_was_asked_for(self):
+        self.boot(GPU="true", MAX_IDLE_MINUTES="08")
+        settings = self.settings()
+        self.assertEqual(settings["group_id"], GROUP_ID)
+        self.assertEqual(settings["group_name"], "a group")
+        self.assertEqual(settings["gpu"], "true")
+        self.assertEqual(settings["max_idle_seconds"], "480")
+
+    def test_a_machine_is_idle_for_half_an_hour_unless_it_is_said(self):
+        self.boot(MAX_IDLE_MINUTES=None)
+        self.assertEqual(self.settings()["max_idle_seconds"], "1800")
+
+    def test_the_service_is_started_at_every_boot_and_not_waited_for(self):
+        self.boot()
+        self.assertEqual(
+            self.texts("systemctl ")[-4:],
+            ["systemctl daemon-reload",
+             "systemctl enable inductiva-aws.service",
+             "systemctl reset-failed inductiva-aws.service",
+             "systemctl restart --no-block inductiva-aws.service"],
+        )
+        self.assertIn("WantedBy=multi-user.target\n", self.unit("inductiva-aws.service"))
+
+    def test_a_supervisor_that_fails_again_and_again_ends_the_machine(self):
+        self.boot()
+        unit = self.unit("inductiva-aws.service")
+        for line in ("Restart=on-failure", "StartLimitBurst=5", "StartLimitIntervalSec=3600",
+                     "OnFailure=inductiva-aws-end.service"):
+            self.assertIn(f"{line}\n", unit)
+
+    def test_a_stop_of_the_service_has_time_for_the_containers(self):
+        self.boot()
+        unit = self.unit("inductiva-aws.service")
+        # 130 + 5 + 15 + 5 s for the runner, 20 + 5 + 15 + 5 s for the tracker.
+        self.assertGreaterEqual(int(re.search(r"TimeoutStopSec=(\d+)", unit)[1]), 200)
+        self.assertIn("KillMode=mixed\n", unit)
+        self.assertRegex(unit, r"After=.*docker\.service")
+
+    def test_a_second_run_starts_the_service_anew(self):
+        self.assertEqual(self.boot(), 0)
+        self.forget()
+        self.assertEqual(self.boot(MACHINE_GROUP_NAME="another"), 0, self.output)
+        self.assertIn("systemctl restart --no-block inductiva-aws.service", self.texts())
+        self.assertEqual(self.settings()["group_name"], "another")
+
+
+class OwnCommands(MachineTest):
+    """A copy of the script with lines of the user's own in it."""
+
+    def own(self, lines):
+        marker = "\nphase=own-commands\n"
+
+        def edit(script):
+            assert script.count(marker) == 1
+            return script.replace(marker, f"{marker}{lines}\n")
+
+        return edit
+
+    def test_they_run_with_the_variables_after_the_deadlines_and_before_the_rest(self):
+        self.assertEqual(
+            self.boot(self.own('install_packages ffmpeg\necho "for $MACHINE_GROUP_NAME"')), 0, self.output)
+        texts = self.texts()
+        install = next(i for i, text in enumerate(texts) if text.endswith(" ffmpeg"))
+        self.assertLess(texts.index("systemctl restart inductiva-aws-boot-deadline.timer"), install)
+        self.assertLess(install, texts.index("docker version"))
+        self.assertIn("for a group", self.output)
+
+    def test_one_that_fails_is_said_and_powers_off(self):
+        self.boot(self.own("false my line"))
+        self.assert_failed("own-commands: .*false my line")
+
+    def test_a_package_that_cannot_be_installed_is_said_and_powers_off(self):
+        self.reply("apt-get-install", "fail_the_first 99 'Unable to locate package'")
+        self.boot(self.own("install_packages nonsense"))
+        self.assert_failed("own-commands: apt_get install .*nonsense: E: Unable to locate package")
+
+
+if __name__ == "__main__":
+    unittest.main()

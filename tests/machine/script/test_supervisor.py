@@ -1,0 +1,735 @@
+"""The supervisor: from the metadata to the end of the machine.
+
+A tick of its loop is 5 s of the machine's clock, a look at idleness every 20 s.
+The supervisor starts when the clock is at 1000.
+"""
+
+import json
+import unittest
+
+from machine import GROUP_ID, KEY, ME, MachineTest, entry, group
+
+RUNNER = "inductiva-task-runner"
+TRACKER = "inductiva-file-tracker"
+DELETE = f"/compute/group?machine_group_id={GROUP_ID}"
+# By systemd, so that a test of what does not happen comes to its end.
+STOP = "kill -TERM $PPID"
+
+
+class Supervisor(MachineTest):
+    def idle_after(self, seconds):
+        """That it ended the machine for idleness, and when."""
+        idle = [line for line in self.console if line.startswith("idle for")]
+        self.assertEqual(len(idle), 1, (self.console, self.output[-2000:]))
+        self.assertEqual(self.ending, self.ENDED)
+        self.assertTrue(seconds <= self.clock() - 1000 <= seconds + 25, self.clock())
+
+    def assert_never_idle(self):
+        self.assertEqual([line for line in self.console if "idle" in line], [])
+        self.assertEqual(self.ending, [])
+
+    def runs(self, name):
+        return [call for call in self.calls("docker run") if name in call.argv]
+
+    def running(self, name):
+        return self.read(f"containers/{name}").startswith("running")
+
+
+class Contract(Supervisor):
+    """Fields of `docker run`, as facts of the two images."""
+
+    def start(self, **variables):
+        self.at(20, STOP)
+        self.assertEqual(self.boot_and_supervise(**variables), 0, self.output)
+
+    COMMON = [
+        "--env-file", "{state}/containers.env",
+        "--log-driver", "local", "--log-opt", "max-size=10m", "--log-opt", "max-file=3",
+        "--network", "host", "--volume", "workdir:/workdir",
+    ]
+
+    def expected(self, name, *more):
+        words = ["--detach", "--name", name, "--restart", "no", *self.COMMON, *more]
+        return [word.format(state=self.env_file.parent) for word in words]
+
+    def runner(self, *more, group_variable=f"MACHINE_GROUP_ID={GROUP_ID}"):
+        return self.expected(
+            RUNNER, "--privileged", "--stop-timeout", "120",
+            "--volume", "{state}/executer-images:/executer-images",
+            "--env", "EXECUTER_IMAGES_DIR=/executer-images",
+            "--env", f"HOST_ID={ME}", "--env", f"HOST_NAME={ME}", "--env", "LOCAL_MODE=true",
+            "--env", group_variable, *more, "registry.test/task-runner:main")
+
+    def test_the_task_runner_is_run_with_its_contract(self):
+        self.start()
+        self.assertEqual(self.container_arguments(RUNNER), self.runner())
+
+    def test_the_file_tracker_is_run_with_its_contract(self):
+        self.start()
+        self.assertEqual(
+            self.container_arguments(TRACKER),
+            self.expected(TRACKER, "--env", "ICE_URL=webrtc.inductiva.ai:3478",
+                          "registry.test/file-tracker:main"))
+
+    def test_a_group_without_an_id_is_joined_by_its_name(self):
+        for group_id in ("", None):
+            self.start(MACHINE_GROUP_ID=group_id)
+            self.assertEqual(
+                self.container_arguments(RUNNER), self.runner(group_variable="MACHINE_GROUP_NAME=a group"))
+
+    def test_a_machine_with_gpus_gives_them_to_the_runner(self):
+        self.start(GPU="true")
+        self.assertEqual(
+            self.container_arguments(RUNNER), self.runner("--gpus", "all", "--env", "ON_GPU=true"))
+        self.assertNotIn("--gpus", self.container_arguments(TRACKER))
+
+    def test_the_runners_own_idle_timeout_is_not_set(self):
+        self.start()
+        self.assertNotIn("MAX_IDLE_TIMEOUT", self.read("calls") + self.env_file.read_text())
+
+    def test_the_directory_of_images_is_open_to_the_runner(self):
+        self.start()
+        directory = self.env_file.parent / "executer-images"
+        self.assertEqual(directory.stat().st_mode & 0o7777, 0o777)
+
+    def test_the_file_tracker_is_there_before_the_runner(self):
+        self.start()
+        self.assertEqual([call.argv[4] for call in self.calls("docker run")], [TRACKER, RUNNER])
+
+    def test_the_phases_are_said_in_their_order(self):
+        self.start()
+        self.assertEqual(self.phases, ["metadata", "file-tracker", "task-runner", "registered"])
+
+    def test_a_file_tracker_that_does_not_start_is_said_and_left_to_systemd(self):
+        self.reply("docker-run", "echo 'docker: no space left on device' >&2; exit 125")
+        self.assertNotEqual(self.boot_and_supervise(), 0)
+        self.assertEqual(self.failures, ["failed file-tracker: docker: no space left on device"])
+        self.assertEqual(self.ending, [])
+
+    def test_a_file_tracker_that_dies_is_started_again(self):
+        self.at(30, f'echo "exited 1" >"$CASE/containers/{TRACKER}"')
+        self.at(60, STOP)
+        self.reply("docker-stop", f'[[ $* != *{TRACKER}* ]] || echo "$(<"$CASE/containers/{TRACKER}")" >"$CASE/seen"')
+        self.boot_and_supervise()
+        self.assertEqual(self.read("seen"), "running 0\n")
+        self.assertEqual(len(self.runs(RUNNER)), 1)
+
+    def test_namespaces_are_opened_where_there_is_a_switch(self):
+        self.start()
+        self.assertEqual(self.texts("sysctl"), [])
+        self.write("root/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1")
+        self.at(40, STOP)
+        self.supervise()
+        self.assertEqual(
+            self.texts("sysctl"), ["sysctl -q -w kernel.apparmor_restrict_unprivileged_userns=0"])
+
+
+class Metadata(Supervisor):
+    RULES = [
+        "iptables -w 60 -t filter -I OUTPUT -d 169.254.169.254 -m owner ! --uid-owner 0 -j REJECT",
+        "iptables -w 60 -t raw -I PREROUTING -d 169.254.169.254 -j DROP",
+        "iptables -w 60 -t filter -I INPUT -p tcp --dport 5000 ! -i lo -j DROP",
+        "ip6tables -w 60 -t filter -I OUTPUT -d fd00:ec2::254 -m owner ! --uid-owner 0 -j REJECT",
+        "ip6tables -w 60 -t raw -I PREROUTING -d fd00:ec2::254 -j DROP",
+        "ip6tables -w 60 -t filter -I INPUT -p tcp --dport 5000 ! -i lo -j DROP",
+    ]
+
+    def inserted(self):
+        return [call.text for call in self.calls() if "-I" in call.argv]
+
+    def test_it_is_closed_and_so_is_port_5000_before_a_container_runs(self):
+        self.at(5, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(self.inserted(), self.RULES)
+        order = self.texts()
+        self.assertLess(order.index(self.RULES[-1]),
+                        next(i for i, text in enumerate(order) if text.startswith("docker run")))
+
+    def test_each_rule_is_there_once_however_often_the_supervisor_starts(self):
+        self.at(5, STOP)
+        self.boot_and_supervise()
+        self.forget()
+        self.at(15, STOP)
+        self.supervise()
+        self.assertEqual(self.inserted(), [])
+
+    def test_the_rules_are_back_after_a_reboot(self):
+        self.at(5, STOP)
+        self.boot_and_supervise()
+        self.forget()
+        (self.case / "rules").unlink()
+        self.at(15, STOP)
+        self.supervise()
+        self.assertEqual(self.inserted(), self.RULES)
+
+    def test_a_machine_without_ipv6_has_no_rules_for_it(self):
+        (self.root / "proc/net/if_inet6").unlink()
+        self.at(5, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(self.inserted(), self.RULES[:3])
+
+    def test_no_container_runs_when_it_cannot_be_closed(self):
+        self.reply("iptables", "exit 4")
+        self.assertNotEqual(self.boot_and_supervise(), 0)
+        self.assertRegex(self.failures[0], "^failed metadata: ")
+        self.assertEqual(self.texts("docker run"), [])
+
+    def test_the_instance_id_is_asked_with_a_token_only(self):
+        self.at(5, STOP)
+        self.boot_and_supervise()
+        token, instance_id = self.texts("curl")[:2]
+        self.assertIn("-X PUT", token)
+        self.assertIn("X-aws-ec2-metadata-token: the-token", instance_id)
+        self.assertTrue(all("--max-time" in text for text in self.texts("curl")))
+
+    def test_the_instance_id_comes_from_cloud_init_when_the_metadata_do_not_answer(self):
+        self.write("no-metadata", "")
+        self.write("cloud-id", "i-fromcloudinit")
+        self.at(5, STOP)
+        self.boot_and_supervise()
+        self.assertIn("HOST_NAME=i-fromcloudinit", self.container_arguments(RUNNER))
+        self.assertEqual(len(self.calls("cloud-init query instance_id")), 1)
+        self.assertEqual([c.text for c in self.calls("sleep 1")], ["sleep 1"] * 3)
+
+    def test_metadata_that_answer_late_are_waited_for(self):
+        self.write("no-metadata", "")
+        self.at(2, '"$REAL_RM" "$CASE/no-metadata"')
+        self.at(10, STOP)
+        self.boot_and_supervise()
+        self.assertIn(f"HOST_NAME={ME}", self.container_arguments(RUNNER))
+        self.assertEqual(self.texts("cloud-init"), [])
+
+    def test_a_machine_that_does_not_know_its_id_fails(self):
+        for answer in (None, "not an id"):
+            with self.subTest(answer):
+                self.write("no-metadata", "")
+                if answer:
+                    self.write("cloud-id", answer)
+                self.assertNotEqual(self.boot_and_supervise(), 0)
+                self.assertRegex(self.failures[0], "^failed metadata: ")
+                self.assertEqual(self.texts("docker run"), [])
+
+
+class Registration(Supervisor):
+    DISARM = "systemctl disable --now inductiva-aws-boot-deadline.timer"
+
+    def test_the_boot_deadline_holds_until_the_api_shows_this_machine(self):
+        answers = [
+            group(),
+            group(entry("i-another")),
+            group(entry(terminated_at="2025-01-01T00:00:00Z")),
+            {"id": GROUP_ID},
+            {"id": GROUP_ID, "machines": {}},
+            {"id": GROUP_ID, "machines": [ME]},
+            {"id": 5, "machines": [entry()]},
+            [],
+            b"<html>",
+            b"",
+            401,
+            404,
+            500,
+        ]
+        self.api.answer = lambda request: answers.pop(0) if answers else 500
+        self.at(5 * len(answers) + 2, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(answers, [])
+        self.assertNotIn("registered", self.phases)
+        self.assertEqual(self.calls(self.DISARM), [])
+
+    def test_any_entry_of_this_machine_that_is_not_over_is_a_registration(self):
+        for answer in (
+            group(entry("i-another"), entry()),
+            group(entry(terminated_at="2025-01-01T00:00:00Z"), entry()),
+            group(entry(task="t1")),
+            group({"host_name": ME}),
+        ):
+            with self.subTest(answer=answer):
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.api.answer = lambda request, a=answer: a
+                self.at(10, STOP)
+                self.boot_and_supervise()
+                self.assertIn("registered", self.phases)
+                self.assertEqual(len(self.calls(self.DISARM)), 1)
+
+    def test_it_is_asked_every_five_seconds(self):
+        self.api.answer = lambda request: group(entry()) if self.clock() >= 1030 else group()
+        self.at(33, STOP)
+        self.boot_and_supervise()
+        [disarmed] = self.calls(self.DISARM)
+        self.assertEqual(disarmed.clock, 1030)
+
+    def test_the_group_is_asked_by_its_name_with_the_key_in_a_header(self):
+        for name, path in (
+            ("a group", "a%20group"), ("v1.2_x-y", "v1.2_x-y"), ("..", ".."), ("a/b?c#d%é", "a%2Fb%3Fc%23d%25%C3%A9"),
+        ):
+            with self.subTest(name):
+                self.api.requests.clear()
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.at(10, STOP)
+                self.boot_and_supervise(MACHINE_GROUP_NAME=name)
+                method, asked, headers, _ = self.api.requests[0]
+                self.assertEqual((method, asked), ("GET", f"/compute/group/{path}"))
+                self.assertEqual(headers["X-API-Key"], KEY)
+
+    def test_a_supervisor_that_is_never_shown_ends_the_machine_by_itself(self):
+        # After a reboot, when the boot deadline may be disarmed already.
+        self.api.answer = lambda request: group()
+        self.boot_and_supervise(BOOT_TIMEOUT_SECONDS="60")
+        self.assert_failed("task-runner: not registered within 60 s")
+        self.assertEqual(self.api.asked("DELETE"), [])
+
+
+class Restarts(Supervisor):
+    def runner_dies(self, state="exited 1"):
+        """Every runner that is started dies at once."""
+        self.reply("docker-run.after", f"[[ $* != *{RUNNER}* ]] || set_runner {state}")
+
+    def test_a_runner_that_dies_is_restarted_five_times_with_growing_pauses(self):
+        self.runner_dies()
+        self.write("log", "Traceback\nthe key was refused\n")
+        self.boot_and_supervise()
+        self.assert_failed("task-runner: exited 1: the key was refused$")
+        self.assertEqual(len(self.runs(RUNNER)), 6)
+        self.assertEqual([pause for pause in self.pauses() if pause != 5], [10, 20, 40, 80, 160])
+        self.assertEqual(len([line for line in self.console if "again in" in line]), 5)
+        self.assertEqual(len(self.runs(TRACKER)), 1)
+
+    def test_a_runner_that_cannot_be_started_is_tried_as_often(self):
+        self.reply("docker-run", f"[[ $* != *{RUNNER}* ]] || {{ echo 'docker: no such runtime' >&2; exit 125; }}")
+        self.boot_and_supervise()
+        self.assert_failed("task-runner: docker: no such runtime$")
+        self.assertEqual(self.pauses(), [10, 20, 40, 80, 160])
+
+    def test_the_pauses_can_be_set_for_tests(self):
+        self.runner_dies()
+        original = self.environment
+        self.environment = lambda: {**original(), "INDUCTIVA_AWS_RESTART_PAUSES": "1 2"}
+        self.boot_and_supervise()
+        self.assertEqual(len(self.runs(RUNNER)), 3)
+        self.assertEqual([pause for pause in self.pauses() if pause != 5], [1, 2])
+
+    def test_any_end_but_exit_0_is_a_failure(self):
+        for state in ("exited 137", "dead 0", "created 128", "exited 2"):
+            with self.subTest(state):
+                self.forget()
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.at(7, f"set_runner {state}")
+                self.at(40, STOP)
+                self.boot_and_supervise()
+                self.assertEqual(len(self.runs(RUNNER)), 2)
+
+    def test_a_runner_that_recovers_stays(self):
+        self.at(7, "set_runner exited 1")
+        self.boot_and_supervise()
+        self.assertEqual(len(self.runs(RUNNER)), 2)
+        self.idle_after(80)
+
+    def test_an_old_container_makes_way_for_the_new_one(self):
+        self.at(7, "set_runner exited 1")
+        self.at(30, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(len(self.calls(f"docker rm --force {RUNNER}")), 2)
+
+    def test_an_hour_without_a_failure_resets_the_count(self):
+        for seconds in (10, 3700, 7400):
+            self.at(seconds, "set_runner exited 1")
+        self.reply("sleep", '((clock < 1100 || clock > 4500)) || { set_clock 4690; clock=4690; }\n'
+                            '((clock < 4800 || clock > 8200)) || { set_clock 8390; clock=8390; }')
+        self.at(7500, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assertEqual([pause for pause in self.pauses() if pause != 5], [10, 10, 10])
+
+    def test_less_than_an_hour_does_not_reset_the_count(self):
+        for seconds in (10, 3500):
+            self.at(seconds, "set_runner exited 1")
+        self.reply("sleep", "((clock < 1100 || clock > 4300)) || { set_clock 4490; clock=4490; }")
+        self.at(3600, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assertEqual([pause for pause in self.pauses() if pause != 5], [10, 20])
+
+    def test_exit_0_is_the_end(self):
+        self.at(30, "set_runner exited 0")
+        self.assertEqual(self.boot_and_supervise(), 0)
+        self.assertIn("the task runner is done", self.console)
+        self.assertEqual(self.ending, self.ENDED)
+        self.assertEqual(self.failures, [])
+        self.assertEqual(len(self.runs(RUNNER)), 1)
+
+    def test_the_key_in_the_runners_last_words_is_not_repeated(self):
+        self.runner_dies()
+        self.reply("docker-logs", 'echo before; echo "key $(<"$CASE/key") is bad"; exit 0')
+        self.boot_and_supervise()
+        self.assert_failed("task-runner: exited 1: before$")
+
+    def test_last_words_cannot_write_on_the_console_what_they_like(self):
+        self.runner_dies()
+        self.reply("docker-logs", r"printf 'a\033[2Jb\r\n'; exit 0")
+        self.boot_and_supervise()
+        self.assertRegex(self.failures[0], r"exited 1: a\[2Jb$")
+
+    def test_an_engine_that_is_away_for_a_while_is_waited_for(self):
+        self.reply("docker-inspect", "((clock < 1050 || clock > 1150)) || exit 1")
+        self.at(200, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assertEqual(len(self.runs(RUNNER)), 1)
+        self.assertEqual(self.failures, [])
+
+    def test_a_container_that_is_gone_is_made_again(self):
+        self.at(10, f'"$REAL_RM" "$CASE/containers/{RUNNER}"')
+        self.at(300, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assertEqual(len(self.runs(RUNNER)), 2)
+
+
+class Idleness(Supervisor):
+    def test_a_machine_that_is_idle_for_so_long_is_ended(self):
+        self.boot_and_supervise(MAX_IDLE_MINUTES="2")
+        self.idle_after(120)
+        self.assertIn("idle for 2 minutes", self.console)
+
+    def test_0_is_never(self):
+        self.at(3600, STOP)
+        self.reply("sleep", "((clock < 1100 || clock > 4000)) || { set_clock 4000; clock=4000; }")
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assert_never_idle()
+
+    def test_a_task_in_the_api_makes_it_busy(self):
+        self.api.answer = lambda request: group(entry(task="t1" if self.clock() < 1300 else None))
+        self.boot_and_supervise()
+        self.idle_after(360)
+
+    def test_a_short_task_starts_the_count_again(self):
+        self.api.answer = lambda request: group(entry(task="t1" if 1040 <= self.clock() < 1070 else None))
+        self.boot_and_supervise()
+        self.idle_after(140)
+
+    def test_the_task_of_another_machine_does_not_count(self):
+        self.api.answer = lambda request: group(entry("i-another", task="t1"), entry())
+        self.boot_and_supervise()
+        self.idle_after(60)
+
+    def test_a_task_of_an_entry_that_is_over_does_not_count(self):
+        self.api.answer = lambda request: group(entry(task="t0", terminated_at="2025-01-01"), entry())
+        self.boot_and_supervise()
+        self.idle_after(60)
+
+    def test_a_process_beside_the_runners_own_makes_it_busy(self):
+        self.write("processes", "1 Ssl\n7 S\n")
+        self.at(50, 'printf "1 Ssl\n7 S\n9 R\n" >"$CASE/processes"')
+        self.at(300, 'printf "1 Ssl\n7 S\n" >"$CASE/processes"')
+        self.boot_and_supervise()
+        self.idle_after(360)
+
+    def test_the_runners_own_processes_are_the_fewest_ever_seen(self):
+        # The first look fell into a task that the API did not show yet.
+        self.write("processes", "1 Ssl\n7 S\n9 R\n")
+        self.at(35, 'echo "1 Ssl" >"$CASE/processes"')
+        self.at(75, 'printf "1 Ssl\n7 S\n" >"$CASE/processes"')
+        self.at(200, 'echo "1 Ssl" >"$CASE/processes"')
+        self.boot_and_supervise()
+        self.idle_after(260)
+
+    def test_a_zombie_is_no_work(self):
+        self.at(30, 'printf "1 Ssl\n7 Z\n8 Zs\n" >"$CASE/processes"')
+        self.boot_and_supervise()
+        self.idle_after(60)
+
+    def test_processes_that_cannot_be_listed_make_it_busy(self):
+        self.reply("docker-top", "((clock > 1300)) || exit 1")
+        self.boot_and_supervise()
+        self.idle_after(360)
+
+    def test_no_processes_at_all_are_no_answer(self):
+        self.write("processes", "")
+        self.at(300, STOP)
+        self.boot_and_supervise()
+        self.assert_never_idle()
+
+    def test_an_answer_that_is_no_answer_makes_it_busy(self):
+        answers = [
+            401, 403, 404, 429, 500, 503,
+            b"", b"rubbish", b"null", b"[]", b"{}", b'{"id": "x"}',
+            {"id": GROUP_ID, "machines": None},
+            {"id": GROUP_ID, "machines": ["x", entry()]},
+            {"machines": [entry()]},
+            json.dumps(group(entry())).encode()[:-1],
+            group(),
+            group(entry("i-another")),
+            group(entry(terminated_at="2025-01-01T00:00:00Z")),
+            group(entry(task="")),
+        ]  # fmt: skip
+        asked = []
+
+        # It shows as idle and with one of these in turn, every 20 s: with one
+        # that is taken for idle it would be so for the 40 s that end it.
+        def answer(request):
+            asked.append(request)
+            return answers.pop(0) if answers and len(asked) % 2 else group(entry())
+
+        self.boot()
+        settings = self.env_file.parent / "settings"
+        text = settings.read_text().replace('max_idle_seconds="60"', 'max_idle_seconds="40"')
+        settings.write_text(text)
+        self.api.answer = lambda request: group(entry()) if self.clock() < 1010 else answer(request)
+        self.supervise()
+        self.assertEqual(answers, [])
+        self.assertEqual(len([line for line in self.console if line.startswith("idle")]), 1)
+        self.assertEqual(self.ending, self.ENDED)
+
+    def test_an_api_that_is_slow_makes_it_busy(self):
+        self.write("impatient", "")
+        self.api.answer = lambda request: group(entry()) if self.clock() < 1030 else None
+        self.at(85, STOP)
+        self.boot_and_supervise()
+        self.assert_never_idle()
+        for text in self.texts("curl -sSf"):
+            self.assertIn("--max-time 15", text)
+
+    def test_an_api_that_is_down_makes_it_busy(self):
+        # Nobody listens any more from the first request after 1030 on.
+        def answer(request):
+            if self.clock() < 1030:
+                return group(entry())
+            self.api.server.socket.close()
+            return 500
+
+        self.api.answer = answer
+        self.at(130, STOP)
+        self.boot_and_supervise()
+        self.assertIn("registered", self.phases)
+        self.assertIn("Failed to connect", self.output)
+        self.assert_never_idle()
+
+    def test_wall_clock_changes_do_not_matter(self):
+        self.boot()
+        for name in ("supervisor", "settings"):
+            text = self.read(f"root/var/lib/inductiva-aws/{name}")
+            self.assertNotRegex(text, r"\bdate\b|SECONDS\b|EPOCH")
+
+
+class Spot(Supervisor):
+    NOTICE = '{"action": "terminate", "time": "2025-01-01T00:02:00Z"}'
+
+    def test_a_notice_stops_the_runner_with_its_two_minutes_and_ends_the_machine(self):
+        self.at(50, f"echo '{self.NOTICE}' >\"$CASE/metadata/instance-action\"")
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assertIn(f"spot interruption: {self.NOTICE}", self.console)
+        [stop] = self.calls(f"docker stop -t 120 {RUNNER}")
+        self.assertLessEqual(stop.clock, 1055)
+        self.assertEqual(self.ending, self.ENDED)
+
+    def test_a_notice_is_noticed_before_the_machine_is_registered(self):
+        self.api.answer = lambda request: group()
+        self.write("metadata/instance-action", self.NOTICE)
+        self.boot_and_supervise()
+        self.assertEqual(self.clock(), 1005)
+        self.assertEqual(self.ending, self.ENDED)
+
+
+class Ends(Supervisor):
+    def end(self, answer=None, **variables):
+        """Registered, then done."""
+        self.api.answer = lambda request: group(entry()) if self.clock() < 1030 or answer is None else answer
+        self.at(30, "set_runner exited 0")
+        self.boot_and_supervise(**variables)
+        self.assertEqual(self.ending, self.ENDED)
+        return self.api.asked("DELETE")
+
+    def test_the_last_machine_deletes_the_group(self):
+        self.assertEqual(self.end(), [DELETE])
+        headers = self.api.requests[-1][2]
+        self.assertEqual(headers["X-API-Key"], KEY)
+
+    def test_entries_that_are_over_do_not_keep_the_group(self):
+        over = "2025-01-01T00:00:00Z"
+        self.assertEqual(self.end(group(entry("i-another", terminated_at=over), entry(terminated_at=over))), [DELETE])
+
+    def test_a_machine_that_is_not_the_last_one_leaves_the_group(self):
+        self.assertEqual(self.end(group(entry(), entry("i-another"))), [])
+
+    def test_a_machine_without_a_name_is_another_machine(self):
+        self.assertEqual(self.end(group(entry(), {"terminated_at": None})), [])
+
+    def test_a_group_of_the_same_name_with_another_id_is_left_alone(self):
+        self.assertEqual(self.end(group(entry(), id="another-id")), [])
+
+    def test_a_group_that_was_joined_by_name_is_deleted_by_its_id(self):
+        self.assertEqual(
+            self.end(group(entry(), id="the/id"), MACHINE_GROUP_ID=""),
+            ["/compute/group?machine_group_id=the%2Fid"])
+
+    def test_a_group_that_is_terminated_already_is_left_alone(self):
+        self.assertEqual(self.end(group(entry(), status="terminated")), [])
+
+    def test_an_answer_that_is_none_leaves_the_group_and_does_not_keep_the_machine(self):
+        for answer in (500, b"rubbish", {"id": GROUP_ID}):
+            with self.subTest(answer=answer):
+                self.forget()
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.assertEqual(self.end(answer), [])
+                self.assertIn("cannot ask whether the machine group is empty", self.console)
+
+    def test_a_deletion_that_fails_is_said_and_does_not_keep_the_machine(self):
+        self.api.answer = lambda request: 500 if request[0] == "DELETE" else group(entry())
+        self.at(30, "set_runner exited 0")
+        self.boot_and_supervise()
+        self.assertIn("cannot delete the machine group a group", self.console)
+        self.assertEqual(self.ending, self.ENDED)
+
+    def test_a_deletion_that_hangs_does_not_keep_the_machine(self):
+        self.write("impatient", "")
+        self.api.answer = lambda request: None if request[0] == "DELETE" else group(entry())
+        self.at(30, "set_runner exited 0")
+        self.boot_and_supervise()
+        self.assertIn("cannot delete the machine group a group", self.console)
+        self.assertEqual(self.ending, self.ENDED)
+
+    def test_a_machine_that_never_joined_does_not_delete_the_group(self):
+        self.api.answer = lambda request: group()
+        self.at(30, "set_runner exited 0")
+        self.boot_and_supervise()
+        self.assertEqual(self.api.asked("DELETE"), [])
+
+    def test_the_containers_are_stopped_before_the_group_is_deleted(self):
+        self.boot_and_supervise()
+        self.idle_after(60)
+        order = self.texts()
+        stops = [f"docker stop -t 120 {RUNNER}", f"docker stop -t 10 {TRACKER}"]
+        delete = next(i for i, text in enumerate(order) if "-X DELETE" in text)
+        self.assertLess(order.index(stops[0]), order.index(stops[1]))
+        self.assertLess(order.index(stops[1]), delete)
+        self.assertLess(delete, order.index(self.ENDED[0]))
+
+    def test_every_stop_is_bounded_and_then_a_kill(self):
+        self.write("impatient", "")
+        self.reply("docker-stop", "hang")
+        self.at(30, "set_runner running 0")
+        self.boot_and_supervise()
+        self.assertEqual(self.ending, self.ENDED)
+        calls = self.texts()
+        for words in (
+            f"timeout -k 5 130 docker stop -t 120 {RUNNER}", f"timeout -k 5 15 docker kill {RUNNER}",
+            f"timeout -k 5 20 docker stop -t 10 {TRACKER}", f"timeout -k 5 15 docker kill {TRACKER}",
+        ):
+            self.assertIn(words, calls)
+
+    def test_a_dead_engine_does_not_keep_the_machine(self):
+        self.write("impatient", "")
+        self.reply("docker-stop", "hang")
+        self.reply("docker-kill", "hang")
+        self.boot_and_supervise()
+        self.assertEqual(self.ending, self.ENDED)
+
+    def test_without_the_ending_service_the_machine_is_powered_off_directly(self):
+        self.boot()
+        self.forget()
+        self.reply("systemctl-start", "exit 5")
+        self.reply("systemctl-poweroff", "[[ $* == *--force* ]] || exit 1")
+        self.at(30, "set_runner exited 0")
+        self.supervise()
+        self.assertEqual(self.ending[-1], "systemctl poweroff --force --force")
+
+
+class Systemd(Supervisor):
+    def test_a_stop_by_systemd_stops_the_containers_and_nothing_else(self):
+        self.at(30, STOP)
+        self.assertEqual(self.boot_and_supervise(), 0)
+        self.assertEqual(len(self.calls(f"docker stop -t 120 {RUNNER}")), 1)
+        self.assertFalse(self.running(RUNNER) or self.running(TRACKER))
+        self.assertEqual(self.api.asked("DELETE"), [])
+        self.assertEqual(self.ending, [])
+
+    def test_a_reboot_keeps_the_group(self):
+        self.write("jobs", "12 reboot.target start waiting\n")
+        self.at(30, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(self.api.asked("DELETE"), [])
+
+    def test_a_power_off_from_outside_deletes_the_group_of_the_last_machine(self):
+        self.write("jobs", "12 poweroff.target start waiting\n")
+        self.at(30, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(self.api.asked("DELETE"), [DELETE])
+        self.assertEqual(self.ending, self.ENDED)
+
+    def test_a_stop_during_a_long_pause_is_not_held_by_it(self):
+        # The pause itself does not end; the signal comes into it.
+        self.reply("docker-run.after", f"[[ $* != *{RUNNER}* ]] || set_runner exited 1")
+        self.reply("sleep", "[[ $1 != 10 ]] || { kill -TERM $PPID; hang; }")
+        self.assertEqual(self.boot_and_supervise(), 0)
+        self.assertEqual(self.ending, [])
+
+    def test_a_second_stop_does_not_break_into_the_first(self):
+        self.reply("docker-stop", "[[ $* != *task-runner* ]] || kill -TERM $(ps_of_supervisor)")
+        self.reply("docker", 'ps_of_supervisor() { echo "$(<"$CASE/supervisor")"; }')
+        self.reply("sleep", 'echo $PPID >"$CASE/supervisor"')
+        self.at(30, "set_runner exited 0")
+        self.assertEqual(self.boot_and_supervise(), 0, self.output)
+        self.assertEqual(self.ending, self.ENDED)
+        self.assertEqual(self.api.asked("DELETE"), [DELETE])
+
+    def test_after_a_reboot_both_containers_are_made_anew_and_registered_again(self):
+        self.at(30, STOP)
+        self.boot_and_supervise()
+        self.forget()
+        self.at(60, STOP)
+        self.assertEqual(self.supervise(), 0)
+        self.assertEqual((len(self.runs(TRACKER)), len(self.runs(RUNNER))), (1, 1))
+        self.assertEqual(self.phases, ["metadata", "file-tracker", "task-runner", "registered"])
+
+    def test_a_supervisor_that_is_started_again_keeps_a_runner_at_work(self):
+        self.at(30, "kill -KILL $PPID")
+        self.boot_and_supervise()
+        self.forget()
+        self.at(60, STOP)
+        self.assertEqual(self.supervise(), 0)
+        self.assertEqual(self.texts("docker run"), [])
+        self.assertEqual(self.texts("docker rm"), [])
+
+    def test_a_second_run_of_the_script_ends_in_one_runner_with_the_new_settings(self):
+        self.at(30, STOP)  # The restart of the service.
+        self.boot_and_supervise()
+        self.at(60, STOP)
+        self.boot_and_supervise(TASK_RUNNER_IMAGE="registry.test/task-runner:dev")
+        [run] = self.runs(RUNNER)
+        self.assertEqual(run.argv[-1], "registry.test/task-runner:dev")
+
+    def test_a_bug_in_the_supervisor_is_said_and_left_to_systemd(self):
+        self.boot()
+        path = self.env_file.parent / "supervisor"
+        text = path.read_text()
+        for where, bug, line in (
+            ("\nenter task-runner\n", "false oh dear", r"task-runner: line \d+, exit status 1: false oh dear"),
+            ("\nenter task-runner\n", 'echo "$NOT_THERE"', r'task-runner: stopped at: echo "\$NOT_THERE"'),
+            ("\n  ((++tick))\n", "exit 0", "task-runner: stopped at: exit 0"),
+            ("\n  ((++tick))\n", "if then fi", "task-runner: "),
+        ):
+            with self.subTest(bug):
+                self.forget()
+                path.write_text(text.replace(where, f"{where}{bug}\n"))
+                self.assertNotEqual(self.supervise(), 0)
+                self.assertEqual(len(self.failures), 1, self.failures)
+                self.assertRegex(self.failures[0], "^failed " + line)
+                # Five times, and the unit's OnFailure does it.
+                self.assertEqual(self.ending, [])
+
+
+class Secrets(Supervisor):
+    def test_a_trace_of_the_supervisor_does_not_show_the_key(self):
+        self.boot()
+        self.at(30, "set_runner exited 1")
+        self.reply("docker-logs", 'echo "$(<"$CASE/key")"; exit 0')
+        self.supervise("-x")
+        self.assertIn("docker run", self.output)
+        self.assertEqual(self.api.asked("DELETE"), [DELETE])
+        # tearDown looks for the key: in the output, argv, environments, files.
+
+    def test_a_key_that_the_api_refuses_is_not_repeated(self):
+        self.api.answer = lambda request: 401
+        self.at(30, STOP)
+        self.boot_and_supervise()
+        self.assertIn("401", self.output)
+
+
+if __name__ == "__main__":
+    unittest.main()
