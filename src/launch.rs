@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::{
     aws::{
         Aws,
@@ -192,10 +194,7 @@ impl Launcher<'_> {
             }
         }
         if self.interrupt.fired() {
-            let interrupted = Failure::new(
-                Kind::Interrupted,
-                "interrupted while launching; what was launched has been terminated",
-            );
+            let interrupted = Failure::new(Kind::Interrupted, "interrupted while launching");
             return Err(self.undo(&launched, interrupted).await);
         }
         self.out
@@ -211,13 +210,8 @@ impl Launcher<'_> {
         call: usize,
     ) -> Result<Option<Vec<Machine>>> {
         let mut generation = 0;
+        let mut patience = Patience::new();
         loop {
-            if self.interrupt.fired() {
-                return Err(Failure::new(
-                    Kind::Interrupted,
-                    "interrupted; nothing of this run is left",
-                ));
-            }
             let token = plan.intent.client_token(call, generation);
             match self.aws.run_instances(launch, &token).await {
                 // A launch of long ago, whose token outlived its machines.
@@ -231,20 +225,51 @@ impl Launcher<'_> {
                     generation += 1;
                 }
                 Err(LaunchError::Refused(failure)) => return Err(failure),
-                Err(LaunchError::Unknown(mut failure)) => {
-                    failure.kind = Kind::MachinesMayBeRunning;
-                    failure.message = format!(
-                        "{}; machines of the group {} may be running",
-                        failure.message, self.request.group
-                    );
-                    return Err(failure.hint(format!(
-                        "run the same line again with --machine-group-name '{}' (nothing is launched twice), or end them: {}",
-                        self.request.group,
-                        terminate_command(&self.request.group)
-                    )));
+                // The same token: what was launched already is not launched again.
+                Err(LaunchError::Throttled(failure)) => {
+                    if !self.try_again(&mut patience, &failure).await {
+                        return Err(failure);
+                    }
+                }
+                Err(LaunchError::Unknown(failure)) => {
+                    if !self.try_again(&mut patience, &failure).await {
+                        return Err(self.nobody_knows(failure));
+                    }
                 }
             }
+            if self.interrupt.fired() {
+                return Err(Failure::new(
+                    Kind::Interrupted,
+                    "interrupted while launching",
+                ));
+            }
         }
+    }
+
+    /// Waits for the next try; no when there is to be none.
+    async fn try_again(&self, patience: &mut Patience, failure: &Failure) -> bool {
+        let Some(pause) = patience.next() else {
+            return false;
+        };
+        self.out.say(&format!("{}; trying again", failure.message));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => true,
+            () = self.interrupt.until(1) => false,
+        }
+    }
+
+    /// No answer says whether the launch took place.
+    fn nobody_knows(&self, failure: Failure) -> Failure {
+        let group = &self.request.group;
+        Failure {
+            kind: Kind::MachinesMayBeRunning,
+            message: format!("{}; machines of the group {group} may be running", failure.message),
+            ..failure
+        }
+        .hint(format!(
+            "run the same line again with --machine-group-name '{group}' (nothing is launched twice), or end them: {}",
+            terminate_command(group)
+        ))
     }
 
     /// A start with this intent was accepted with other bytes: whether its
@@ -252,13 +277,13 @@ impl Launcher<'_> {
     async fn another_start_shows(&self, plan: &LaunchPlan) -> Result<bool> {
         self.out
             .say("another start of this group is under way: waiting for its machines to show");
-        let deadline = tokio::time::Instant::now() + VISIBLE_WITHIN;
+        let deadline = Instant::now() + VISIBLE_WITHIN;
         loop {
             let machines = self.aws.group_machines(&self.request.group).await?;
             if machines.iter().any(|m| !plan.intent.knows(&m.instance_id)) {
                 return Ok(true);
             }
-            if tokio::time::Instant::now() + LOOK_EVERY > deadline || self.interrupt.fired() {
+            if Instant::now() + LOOK_EVERY > deadline || self.interrupt.fired() {
                 return Ok(false);
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -267,32 +292,68 @@ impl Launcher<'_> {
 
     /// Terminates what this run launched, and says so if it cannot.
     async fn undo(&self, launched: &[Machine], mut failure: Failure) -> Failure {
-        let ids = machines::ids(launched);
-        if ids.is_empty() {
+        let mut left = machines::ids(launched);
+        if left.is_empty() {
             return failure;
         }
-        let left = if self.keep_on_failure {
-            ids
-        } else {
+        if !self.keep_on_failure {
             self.out.say(&format!(
                 "undoing: terminating {}",
-                machines::count(ids.len())
+                machines::count(left.len())
             ));
-            let terminated = self.aws.terminate(&ids).await;
-            if let Some(why) = &terminated.failure {
+            let mut patience = Patience::new();
+            loop {
+                let terminated = self.aws.terminate(&left).await;
+                left = terminated.left(&left);
+                let Some(why) = terminated.failure.filter(|_| !left.is_empty()) else {
+                    break;
+                };
                 self.out.warn(&why.message);
+                // An id that is not visible yet is not found, for some seconds.
+                match patience.next() {
+                    Some(pause) if why.kind == Kind::Failed => tokio::time::sleep(pause).await,
+                    _ => break,
+                }
             }
-            terminated.left(&ids)
-        };
-        if !left.is_empty() {
-            failure.kind = Kind::MachinesMayBeRunning;
-            failure = failure
-                .hint(format!(
-                    "end them: {}",
-                    terminate_command(&self.request.group)
-                ))
-                .machines(left);
         }
+        if left.is_empty() {
+            failure.message = format!("{}; what had been launched was terminated", failure.message);
+            return failure;
+        }
+        failure.kind = Kind::MachinesMayBeRunning;
         failure
+            .hint(format!(
+                "end them: {}",
+                terminate_command(&self.request.group)
+            ))
+            .machines(left)
+    }
+}
+
+/// Pauses that grow, for as long as trying again makes sense.
+struct Patience {
+    until: Instant,
+    next: Duration,
+}
+
+impl Patience {
+    /// Throttling lasts for seconds, EC2's bad moments for tens of them.
+    const LIMIT: Duration = Duration::from_secs(30);
+    /// `RunInstances` has two calls a second to refill its bucket with.
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    fn new() -> Self {
+        Self {
+            until: Instant::now() + Self::LIMIT,
+            next: Self::FIRST,
+        }
+    }
+
+    /// The pause before the next try; none when the time is up.
+    fn next(&mut self) -> Option<Duration> {
+        let pause = self.next;
+        self.next = (pause * 2).min(Self::LONGEST);
+        (Instant::now() + pause < self.until).then_some(pause)
     }
 }

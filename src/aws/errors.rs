@@ -55,6 +55,19 @@ const UNKNOWN_OUTCOME: &[&str] = &[
     "Unavailable",
 ];
 
+/// Codes of a request bucket that is empty (EC2 developer guide, request throttling).
+const THROTTLED: &[&str] = &[
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "EC2ThrottledException",
+];
+
+/// Whether AWS asks to come again later, having done nothing.
+pub fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    code(error).is_some_and(|code| THROTTLED.contains(&code))
+}
+
 /// The code that AWS gave, where there was an answer.
 pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error

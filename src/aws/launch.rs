@@ -1,6 +1,7 @@
 //! Launching: `RunInstances`, and the key pair made for it.
 
 use aws_sdk_ec2::{
+    config::retry::RetryConfig,
     operation::run_instances::builders::RunInstancesFluentBuilder,
     types::{
         self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
@@ -12,7 +13,7 @@ use base64::Engine as _;
 
 use super::{
     Aws, dry_run_verdict,
-    errors::{code, failure, may_have_happened},
+    errors::{code, failure, is_throttled, may_have_happened},
     tag_specification,
 };
 use crate::{
@@ -45,6 +46,8 @@ pub enum LaunchError {
     TokenMismatch,
     /// No answer, or one that leaves it open: machines may be running.
     Unknown(Failure),
+    /// EC2 asks for patience: nothing was launched.
+    Throttled(Failure),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
 }
@@ -59,6 +62,11 @@ impl Aws {
         let answer = self
             .run_instances_call(launch)
             .client_token(client_token)
+            .customize()
+            // The launcher tries again itself: it knows which failures are worth it.
+            .config_override(
+                aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+            )
             .send()
             .await;
         match answer {
@@ -76,6 +84,8 @@ impl Aws {
                 );
                 Err(if code(&error) == Some("IdempotentParameterMismatch") {
                     LaunchError::TokenMismatch
+                } else if is_throttled(&error) {
+                    LaunchError::Throttled(failure)
                 } else if may_have_happened(&error) {
                     LaunchError::Unknown(failure)
                 } else {

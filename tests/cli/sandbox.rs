@@ -237,6 +237,11 @@ impl Account {
         self.post("faults", fault);
     }
 
+    /// Ends all faults.
+    pub fn forget_faults(&self) {
+        self.control("DELETE", "faults", None);
+    }
+
     fn control(&self, method: &str, what: &str, body: Option<Value>) -> Value {
         let request = ureq::http::Request::builder()
             .method(method)

@@ -515,6 +515,38 @@ fn a_launch_that_fails_part_way_is_undone() {
 }
 
 #[test]
+fn undoing_goes_on_when_ids_are_not_visible_yet() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "InvalidInstanceID.NotFound", "message": "not yet", "status": 400, "count": 2}));
+    let run = account.run("start --num-machines 101 --machine-group-name g -q");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("; what had been launched was terminated\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn a_launch_that_cannot_be_undone_names_its_machines() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "UnauthorizedOperation", "message": "no", "status": 403, "count": null}));
+    let run = account.run("start --num-machines 101 --machine-group-name g --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(list(&error["machines"]).len(), 100);
+    assert_eq!(
+        error["hint"],
+        "end them: inductiva-aws terminate --machine-group-name g"
+    );
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
 fn a_launch_that_fails_part_way_is_kept_on_request_and_named() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));

@@ -207,7 +207,9 @@ fn an_interruption_while_launching_is_undone() {
         );
         assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
         assert!(
-            run.stderr.contains("what was launched has been terminated"),
+            run.stderr.contains(
+                "error: interrupted while launching; what had been launched was terminated"
+            ),
             "{}",
             run.stderr
         );

@@ -163,15 +163,68 @@ fn two_starts_at_once_make_one_group_of_n() {
 }
 
 #[test]
-fn a_lost_answer_and_another_run_make_no_machine_twice() {
+fn lost_answers_are_asked_for_again_and_nothing_is_launched_twice() {
     let account = Account::new();
-    // The SDK tries three times by itself; all three answers are lost.
     account.fault(
         json!({"service": "ec2", "operation": "RunInstances", "kind": "lost_answer", "count": 3}),
     );
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(list_len(&document["machines"]), 2);
+    assert_eq!(account.launched(), 2);
+    let seen = tokens(&account);
+    assert_eq!(seen.len(), 4);
+    assert!(
+        seen.iter().all(|(token, _)| *token == seen[0].0),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn throttling_and_bad_moments_are_waited_out_with_the_same_token() {
+    let account = Account::new();
+    for (code, status) in [
+        ("RequestLimitExceeded", 503),
+        ("InternalError", 500),
+        ("Unavailable", 503),
+    ] {
+        account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": code, "status": status, "count": 1}));
+    }
+    account
+        .fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "reset", "count": 1}));
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(list_len(&document["machines"]), 2);
+    assert_eq!(account.launched(), 2);
+    let seen = tokens(&account);
+    assert_eq!(seen.len(), 5);
+    assert!(
+        seen.iter().all(|(token, _)| *token == seen[0].0),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn answers_that_stay_lost_are_told_and_another_run_makes_it_good() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "lost_answer", "count": null}));
     let lost = account.run("start --machine-group-name g --num-machines 2 --output json");
-    assert_eq!(lost.code, 3, "{}", lost.stderr);
-    assert_eq!(lost.error()["kind"], "machines_may_be_running");
+    assert_eq!(
+        (lost.code, lost.stdout.as_str()),
+        (3, ""),
+        "{}",
+        lost.stderr
+    );
+    let error = lost.error();
+    assert_eq!(error["kind"], "machines_may_be_running");
+    assert!(
+        text(&error["message"]).contains("machines of the group g may be running"),
+        "{error}"
+    );
+    assert_eq!(
+        account.groups().len(),
+        1,
+        "the machines may need their group"
+    );
+    account.forget_faults();
     let again = account.json("start --machine-group-name g --num-machines 2");
     assert_eq!(list_len(&again["machines"]), 2);
     assert_eq!(account.launched(), 2);
