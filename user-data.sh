@@ -75,7 +75,6 @@ set_traps() {
 }
 set_traps
 
-# Mirrors and registries have bad moments.
 retry() {
   local pause output
   for pause in 5 15 30 60 ''; do
@@ -145,8 +144,7 @@ phase=configuration
 apt_get() {
   timeout 600 python3 -c 'import fcntl, sys
 for path in sys.argv[1:]:
-    with open(path, "a") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)' \
+    fcntl.lockf(open(path, "a"), fcntl.LOCK_EX)' \
     "$root"/var/{lib/apt/lists,cache/apt/archives}/lock || true
   DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq \
     -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none \
@@ -446,7 +444,6 @@ while pause 5; do
     'exited 0') finish 'the task runner is done' ;;
     *)
       tick=0
-      unseen=0
       runner_failed "$container: $(last_words)"
       start_runner
       continue

@@ -32,7 +32,7 @@ STAND_INS = (
 ).split()
 # What the script may use of the system as it is; any other command is not found.
 TOOLS = (
-    "awk bash cat chmod cut date dirname grep install ln mkdir rm sed sh tail tee touch tr"
+    "awk bash cat chmod cut date grep install ln mkdir rm sed sh tail tee touch tr"
 ).split()
 # No test waits for so long; it is for a script that hangs.
 PATIENCE_SECONDS = 40

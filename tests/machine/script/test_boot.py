@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import stat
-import subprocess
 import threading
 import time
 import unittest
@@ -27,22 +26,7 @@ def after_phase(phase, line):
 
 class Script(unittest.TestCase):
     def test_it_fits_into_user_data_beside_its_preamble(self):
-        self.assertLess(SCRIPT.stat().st_size, 15_360)
-
-    def test_the_supervisor_passes_shellcheck_too(self):
-        text = SCRIPT.read_text()
-        supervisor = re.search(r"supervisor\" <<'EOF'\n(.*?)\nEOF\n", text, re.S)[1]
-        settings = "\n".join(
-            f"{name}=x" for name in re.search(r"declare -p ([^\n]*\\\n[^\n]*)", text)[1].split()
-            if name != "\\"
-        )
-        supervisor = supervisor.replace('. "${0%/*}/settings"', settings + "\npauses=(1 2)\nexport phase")
-        # SC2317: the functions that come with the settings call some of it.
-        run = subprocess.run(
-            ["shellcheck", "--shell=bash", "--exclude=SC2034,SC2317", "-"],
-            input=supervisor, text=True, capture_output=True,
-        )
-        self.assertEqual(run.stdout, "")
+        self.assertLess(SCRIPT.stat().st_size, 15_000)
 
 
 class Boot(MachineTest):
@@ -175,7 +159,7 @@ class Failures(MachineTest):
 
     def test_a_failing_function_powers_off(self):
         self.boot(after_phase("images", "broken() { false; true; }; broken"))
-        self.assert_failed("images: .*false")
+        self.assert_failed(r"images: line \d+, exit status 1: false")
 
     def test_a_failing_substitution_powers_off(self):
         self.boot(after_phase("images", "broken=$(false)"))

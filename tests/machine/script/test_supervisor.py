@@ -429,6 +429,14 @@ class Idleness(Supervisor):
         self.boot_and_supervise()
         self.idle_after(260)
 
+    def test_a_runner_that_just_starts_is_not_counted(self):
+        self.write("processes", "1 Ssl\n7 S\n")
+        self.at(47, 'set_runner exited 1; echo "1 Ssl" >"$CASE/processes"')
+        self.at(75, 'printf "1 Ssl\n7 S\n" >"$CASE/processes"')
+        self.at(400, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="2")
+        self.idle_after(140)
+
     def test_a_zombie_is_no_work(self):
         self.at(30, 'printf "1 Ssl\n7 Z\n8 Zs\n" >"$CASE/processes"')
         self.boot_and_supervise()
@@ -562,7 +570,7 @@ class Ends(Supervisor):
         self.assertEqual(self.end(group(entry(), status="terminated")), [])
 
     def test_an_answer_that_is_none_leaves_the_group_and_does_not_keep_the_machine(self):
-        for answer in (500, b"rubbish", {"id": GROUP_ID}):
+        for answer in (500, b"rubbish", {"id": GROUP_ID}, {"id": GROUP_ID, "machines": {}}):
             with self.subTest(answer=answer):
                 self.forget()
                 self.write("root/proc/uptime", "1000.00 1.00\n")
@@ -701,6 +709,8 @@ class Systemd(Supervisor):
         for where, bug, line in (
             ("\nenter task-runner\n", "false oh dear", r"task-runner: line \d+, exit status 1: false oh dear"),
             ("\nenter task-runner\n", 'echo "$NOT_THERE"', r'task-runner: stopped at: echo "\$NOT_THERE"'),
+            ("\nenter task-runner\n", "broken() { false; true; }; broken",
+             r"task-runner: line \d+, exit status 1: false"),
             ("\n  ((++tick))\n", "exit 0", "task-runner: stopped at: exit 0"),
             ("\n  ((++tick))\n", "if then fi", "task-runner: "),
         ):

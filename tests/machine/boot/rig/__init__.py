@@ -1,1 +1,0 @@
-"""A machine of EC2's kind on this one: see ../run."""
