@@ -25,7 +25,12 @@ class Application:
             account, path = prefix.group(1), path[prefix.end() :]
         tenant = self.tenants[account]
         inner = Request(
-            request.method, path or "/", request.query, request.headers, request.body
+            request.method,
+            path or "/",
+            request.query,
+            request.headers,
+            request.body,
+            whole_path=request.path,
         )
         if path.startswith("/_sandbox/"):
             inner.path = path[len("/_sandbox") :]

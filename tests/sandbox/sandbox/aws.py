@@ -1,26 +1,33 @@
-"""The AWS side: which service and operation, who asks, and what is answered."""
+"""The AWS side: which service and operation, who asks, and what is answered.
+
+The path decides whose record, faults and delay a call is subject to; the keys
+decide whose machines, roles and policy, as one endpoint serves all accounts.
+"""
 
 import io
-import re
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any, Optional
 from urllib.parse import parse_qsl
 
 from moto.core.request import Request as MotoRequest
 
 from .aws_errors import AwsError, error_response
+from .credentials import user_caller
 from .ec2_api import Ec2Api
 from .exchange import after_effect, before_effect, recorded
 from .http import Response
+from .iam_api import IamApi
 from .observer import OBSERVER_USER_AGENT
-from .other_apis import IamApi, StsApi
-
-SANDBOX_ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
-SANDBOX_SECRET_ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-INVALID_ACCESS_KEY_ID = "AKIAINVALIDKEYEXAMPLE"
+from .signing import CREDENTIAL, authenticate
+from .sts_api import StsApi
 
 API_CLASSES = {"ec2": Ec2Api, "sts": StsApi, "iam": IamApi}
 
-# Credential=KEY/20250101/REGION/SERVICE/aws4_request
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/")
+# The one operation of the query protocol that comes without a signature.
+_UNSIGNED = "AssumeRoleWithWebIdentity"
+# moto takes the region from the signature; there must be one.
+_SOMEONE = "Credential=NOBODY/20250101/us-east-1/sts/aws4_request"
 
 
 class Aws:
@@ -28,99 +35,150 @@ class Aws:
         self._tenant = tenant
 
     def answer(self, request):
-        credential = _CREDENTIAL.search(request.headers.get("Authorization", ""))
-        key_id, region, service = credential.groups() if credential else (None,) * 3
-        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        form = form or dict(parse_qsl(request.query, keep_blank_values=True))
-        call = _Call(self._tenant, request, key_id, region, service or "ec2", form)
+        call = _Call(self._tenant, request, _asked(request))
         # botocore adds to it what retries and waiters there are.
         if request.headers.get("User-Agent", "").startswith(OBSERVER_USER_AGENT):
-            return call.observed()
-        return call.recorded()
+            response = call.observed()
+        else:
+            response = call.recorded()
+        response.headers["Date"] = formatdate(self._tenant.now(), usegmt=True)
+        return response
+
+
+@dataclass(frozen=True)
+class _Asked:
+    service: str
+    operation: str
+    region: Optional[str]
+    access_key_id: Optional[str]
+    params: dict
+    handler: Any = None  # of the services that are reached by path
+
+
+def _asked(request):
+    if request.path != "/":
+        from .rest import asked_by_path
+
+        by_path = asked_by_path(request)
+        if by_path is not None:
+            service, operation, params, handler = by_path
+            return _Asked(service, operation, None, None, params, handler)
+    credential = CREDENTIAL.search(request.headers.get("Authorization", ""))
+    key_id, _, region, service = credential.groups() if credential else (None,) * 4
+    target = request.headers.get("X-Amz-Target")
+    if target is not None:
+        operation = target.rpartition(".")[2]
+        return _Asked(service or "", operation, region, key_id, _json_object(request))
+    form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    form = form or dict(parse_qsl(request.query, keep_blank_values=True))
+    operation = form.get("Action", "")
+    service = service or ("sts" if operation == _UNSIGNED else "ec2")
+    return _Asked(service, operation, region, key_id, form)
+
+
+def _json_object(request):
+    try:
+        params = request.json()
+    except ValueError:
+        return {}
+    return params if isinstance(params, dict) else {}
 
 
 class _Call:
-    def __init__(self, tenant, request, key_id, region, service, form):
+    def __init__(self, tenant, request, asked):
         self._tenant = tenant
         self._request = request
-        self._key_id = key_id
-        self._region = region
-        self._service = service
-        self._form = form
-        self._operation = form.get("Action", "")
+        self._asked = asked
 
     def observed(self):
         try:
-            return self._effect()
+            observer = user_caller(self._tenant.account, "observer")
+            return self._effect(self._tenant, observer)
         except AwsError as error:
-            return error_response(self._service, error)
+            return error_response(self._asked.service, error)
 
     def recorded(self):
+        asked = self._asked
         with recorded(
             self._tenant,
-            service=self._service,
-            operation=self._operation,
-            region=self._region,
-            params=self._form,
+            service=asked.service,
+            operation=asked.operation,
+            region=asked.region,
+            params=asked.params,
             user_agent=self._request.headers.get("User-Agent"),
-            access_key_id=self._key_id,
+            access_key_id=asked.access_key_id,
         ) as answered:
             try:
                 fault = before_effect(
-                    self._tenant, self._service, self._operation, self._form
+                    self._tenant, asked.service, asked.operation, asked.params
                 )
                 if fault is not None and fault.kind == "error":
                     raise AwsError(fault.code, fault.message, fault.status)
-                if (self._service, self._operation) == ("ec2", "RunInstances"):
+                if (asked.service, asked.operation) == ("ec2", "RunInstances"):
                     with self._tenant.lock:
                         self._tenant.launches.run_instances_calls += 1
-                response = self._effect()
+                response = self._allowed_effect()
                 after_effect(fault)
             except AwsError as error:
                 answered(error.status, error.code)
-                return error_response(self._service, error)
+                return error_response(asked.service, error)
             answered(response.status)
             return response
 
-    def _effect(self):
-        self._authenticate()
-        api_class = API_CLASSES.get(self._service)
+    def _allowed_effect(self):
+        """The effect, if the keys are good and the policy of their account lets it."""
+        asked = self._asked
+        if asked.handler is not None:
+            with self._tenant.lock:
+                return asked.handler(self._tenant, self._request, asked.params)
+        if asked.operation == _UNSIGNED:
+            return self._effect(self._tenant, None)
+        caller = authenticate(
+            self._tenant, self._request, asked.service, asked.access_key_id
+        )
+        owner = self._tenant.tenants[caller.account]
+        if asked.service == "iam" and caller.kind == "session" and not caller.mfa:
+            raise AwsError(
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid",
+                403,
+            )
+        if owner.identity.policy is not None:
+            from .permissions import authorize_call
+
+            with owner.lock:
+                authorize_call(
+                    owner,
+                    caller,
+                    asked.service,
+                    asked.operation,
+                    asked.region,
+                    asked.params,
+                )
+        return self._effect(owner, caller)
+
+    def _effect(self, owner, caller):
+        asked = self._asked
+        if asked.service == "servicequotas":
+            from .service_quotas import answer
+
+            return answer(owner, asked.operation, asked.region, asked.params)
+        api_class = API_CLASSES.get(asked.service)
         if api_class is None:
             raise AwsError(
-                "NotImplemented", f"the sandbox has no {self._service}", status=501
+                "NotImplemented", f"the sandbox has no {asked.service}", status=501
             )
-        with self._tenant.lock:
-            self._tenant.lifecycle.advance()
+        with owner.lock:
+            owner.lifecycle.advance()
             api = api_class()
-            api.setup_class(self._as_moto_request())
-            return Response(*api.perform(self._tenant, self._form))
+            api.setup_class(self._as_moto_request(owner))
+            return Response(*api.perform(owner, asked.params, caller))
 
-    def _authenticate(self):
-        if self._key_id is None:
-            raise AwsError(
-                "MissingAuthenticationToken",
-                "Request is missing Authentication Token",
-                status=403,
-            )
-        if self._key_id != INVALID_ACCESS_KEY_ID:
-            return
-        if self._service == "ec2":
-            raise AwsError(
-                "AuthFailure",
-                "AWS was not able to validate the provided access credentials",
-                status=401,
-            )
-        raise AwsError(
-            "InvalidClientTokenId",
-            "The security token included in the request is invalid.",
-            status=403,
-        )
-
-    def _as_moto_request(self):
+    def _as_moto_request(self, owner):
         """The request as moto's server would see it.
 
         moto reads account and region from headers: the account is the
-        tenant's, and a region in the User-Agent must not win over the signature.
+        owner's, and a region in the User-Agent must not win over the signature.
         """
         request = self._request
         environ = {
@@ -131,8 +189,8 @@ class _Call:
             "SERVER_PORT": "80",
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": "127.0.0.1",
-            "HTTP_AUTHORIZATION": request.headers.get("Authorization"),
-            "HTTP_X_MOTO_ACCOUNT_ID": self._tenant.account,
+            "HTTP_AUTHORIZATION": request.headers.get("Authorization") or _SOMEONE,
+            "HTTP_X_MOTO_ACCOUNT_ID": owner.account,
             "CONTENT_TYPE": request.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(request.body)),
             "wsgi.url_scheme": "http",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from .aws import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
+from .credentials import SANDBOX_ACCESS_KEY_ID, SANDBOX_SECRET_ACCESS_KEY
 from .inductiva import DEFAULT_API_KEY
 from .server import bind
 from .tenant import DEFAULT_ACCOUNT, DEFAULT_REGION

@@ -5,6 +5,7 @@ import json
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from . import identity_control
 from .http import Response
 from .moto_library import backend
 from .networks import delete_default_vpc
@@ -152,4 +153,5 @@ _ROUTES = {
     ("PUT", "/consoles"): _put_consoles,
     ("GET", "/inductiva"): _get_inductiva,
     ("PUT", "/inductiva"): _put_inductiva,
+    **identity_control.ROUTES,
 }

@@ -21,6 +21,7 @@ class Request:
     query: str
     headers: object  # case-insensitive, with .get()
     body: bytes
+    whole_path: str = "/"  # the path with the account's prefix, as it was signed
 
     def json(self):
         """The body as JSON, None when empty; ValueError when it is not JSON."""

@@ -19,10 +19,14 @@ class MotoApi:
     Operations may raise AwsError beside moto's own exceptions.
     """
 
-    def perform(self, tenant, form):
-        """Answers the call: status, body, headers. Raises AwsError."""
+    def perform(self, tenant, form, caller=None):
+        """Answers the call: status, body, headers. Raises AwsError.
+
+        `caller` is None for a call without a signature.
+        """
         self.tenant = tenant
         self.form = form
+        self.caller = caller
         action = form.get("Action", "")
         operation = getattr(self, camelcase_to_underscores(action), None)
         if not action or operation is None:

@@ -29,6 +29,9 @@ class Observer:
         answer.pop("ResponseMetadata", None)
         return answer
 
+    def endpoint_url(self, account):
+        return f"http://127.0.0.1:{self._application.port}/{account}"
+
     def _client(self, account, service, region):
         key = (account, service, region)
         # boto3 sessions are not made for threads; clients are.
@@ -44,7 +47,7 @@ class Observer:
         return boto3.session.Session().client(
             service,
             region_name=region,
-            endpoint_url=f"http://127.0.0.1:{self._application.port}/{account}",
+            endpoint_url=self.endpoint_url(account),
             aws_access_key_id="AKIAOBSERVEREXAMPLE0",
             aws_secret_access_key="observer",
             config=Config(

@@ -1,9 +1,13 @@
 """All that the sandbox keeps for one AWS account."""
 
 import threading
+import time
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 
+from .credentials import KeyRegistry
 from .faults import Faults
+from .identity import Identity
 from .inductiva_groups import Groups
 from .launches import Launches
 from .lifecycle import Lifecycle
@@ -18,16 +22,20 @@ class Settings:
     delay_ms: float = 0  # before each answer, slept while others are served
     pending_seconds: float = 0.5
     shutting_down_seconds: float = 0.3
+    # How far the clock of AWS is ahead of the caller's. While it is not 0, the
+    # times of signatures are checked.
+    clock_offset_seconds: float = 0
 
     def merge(self, changes):
-        """Raises ValueError at an unknown setting or a value that is no number ≥ 0."""
+        """Raises ValueError at an unknown setting or a value that is no number ≥ 0;
+        only the clock may be behind."""
         known = {field.name for field in fields(self)}
         for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"unknown setting {name!r}; known: {sorted(known)}")
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise ValueError(f"{name} must be a number, not {value!r}")
-            if value < 0:
+            if value < 0 and name != "clock_offset_seconds":
                 raise ValueError(f"{name} must not be negative")
         for name, value in changes.items():
             setattr(self, name, value)
@@ -37,8 +45,10 @@ class Settings:
 
 
 class Tenant:
-    def __init__(self, account):
+    def __init__(self, account, tenants):
         self.account = account
+        self.tenants = tenants
+        self.keys = tenants.keys
         # moto is not made for threads: one request of an account at a time is
         # inside it. Delays and stalls are slept outside.
         self.lock = threading.RLock()
@@ -50,15 +60,35 @@ class Tenant:
         self.inductiva = Groups()
         # What machines said on their consoles, by instance id: text.
         self.consoles = {}
+        self.identity = Identity(account, self.keys, self.now)
+
+    def now(self):
+        """Seconds since 1970 by this account's clock."""
+        return time.time() + self.settings.clock_offset_seconds
+
+    # Made at first use, as most accounts need neither.
+    @cached_property
+    def sso(self):
+        from .sso import Sso
+
+        return Sso(self.account, self.tenants, self.now)
+
+    @cached_property
+    def quotas(self):
+        """Values of EC2's quotas by code."""
+        from .service_quotas import DEFAULT_VALUES
+
+        return dict(DEFAULT_VALUES)
 
 
 class Tenants:
     def __init__(self):
+        self.keys = KeyRegistry()
         self._by_account = {}
         self._lock = threading.Lock()
 
     def __getitem__(self, account):
         with self._lock:
             if account not in self._by_account:
-                self._by_account[account] = Tenant(account)
+                self._by_account[account] = Tenant(account, self)
             return self._by_account[account]

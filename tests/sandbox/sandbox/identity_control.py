@@ -1,0 +1,100 @@
+"""The part of the control endpoint that is about who may do what.
+
+GET, PUT /identity   users, session_keys, mfa_devices, roles and switches: the
+                     dataclasses of identity.py; also, to read, the keys `issued`
+GET, PUT /policy     what callers may do: Policy in policy.py
+GET, PUT /sso        Identity Center: Settings in sso.py; also, to read, all
+                     clients, sign-ins and tokens, with their secrets
+POST /expire         {"what": ["session_keys", "clients", "device_codes",
+                     "access_tokens", "refresh_tokens"]}, any of them
+GET, PUT /quotas     {"L-1216C47A": 5, …}
+GET /aws_models      files that lead an old AWS CLI here: aws_models.py
+"""
+
+from .http import Response
+
+_SSO_THINGS = ("clients", "device_codes", "access_tokens", "refresh_tokens")
+
+
+def _get_identity(tenant, _given, _observer):
+    with tenant.lock:
+        return Response.of_json(tenant.identity.as_json())
+
+
+def _put_identity(tenant, given, _observer):
+    with tenant.lock:
+        tenant.identity.change(given)
+        return Response.of_json(tenant.identity.as_json())
+
+
+def _get_policy(tenant, _given, _observer):
+    policy = tenant.identity.policy
+    return Response.of_json(policy.as_json() if policy else {})
+
+
+def _put_policy(tenant, given, _observer):
+    """The whole policy; {} lets everyone do everything again."""
+    from .policy import Policy
+
+    tenant.identity.policy = Policy(given) if given else None
+    return Response.of_json(given)
+
+
+def _get_sso(tenant, _given, _observer):
+    with tenant.lock:
+        return Response.of_json(tenant.sso.as_json())
+
+
+def _put_sso(tenant, given, _observer):
+    with tenant.lock:
+        tenant.sso.change(given)
+        return Response.of_json(tenant.sso.as_json())
+
+
+def _expire(tenant, given, _observer):
+    """{"what": [name, …]}: these have no validity left from now on."""
+    with tenant.lock:
+        for what in given["what"]:
+            if what == "session_keys":
+                tenant.identity.expire_session_keys()
+            elif what in _SSO_THINGS:
+                tenant.sso.expire(what)
+            else:
+                known = ["session_keys", *_SSO_THINGS]
+                raise ValueError(f"nothing called {what!r} expires; known: {known}")
+    return Response(204)
+
+
+def _get_quotas(tenant, _given, _observer):
+    return Response.of_json(tenant.quotas)
+
+
+def _put_quotas(tenant, given, _observer):
+    """{quota code: value}, null for a quota that there is not."""
+    with tenant.lock:
+        for code, value in given.items():
+            if value is None:
+                tenant.quotas.pop(code, None)
+            else:
+                tenant.quotas[code] = float(value)
+        return Response.of_json(tenant.quotas)
+
+
+def _get_aws_models(tenant, _given, observer):
+    from .aws_models import endpoint_rules
+
+    return Response.of_json(endpoint_rules(observer.endpoint_url(tenant.account)))
+
+
+ROUTES = {
+    ("GET", "/identity"): _get_identity,
+    ("PUT", "/identity"): _put_identity,
+    ("GET", "/policy"): _get_policy,
+    ("PUT", "/policy"): _put_policy,
+    ("GET", "/sso"): _get_sso,
+    ("PUT", "/sso"): _put_sso,
+    ("POST", "/expire"): _expire,
+    ("GET", "/quotas"): _get_quotas,
+    ("PUT", "/quotas"): _put_quotas,
+    ("GET", "/aws_models"): _get_aws_models,
+}

@@ -1,0 +1,39 @@
+//! The tests that are written in Python, as part of `cargo test`: what they
+//! test is not Rust.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+/// Runs a command in the repository; shows what it says only when it fails.
+fn passes(program: &str, argument: &str) {
+    let output = Command::new(program)
+        .arg(argument)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {argument}\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn user_data_sh_does_what_it_says() {
+    passes("python3", "tests/machine/script");
+}
+
+#[test]
+fn the_sandbox_is_what_it_says() {
+    // Without an end of its stdin the server would stay.
+    passes("tests/sandbox/run", "--serve");
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sandbox/venv/bin/python");
+    let python = python.display().to_string();
+    passes(&python, "tests/sandbox/selftest.py");
+    // Without an AWS CLI of version 2 its three checks with that say so; CI has one.
+    passes(&python, "tests/sandbox/identity_selftest.py");
+}
