@@ -1,11 +1,11 @@
 //! `logs`, and what `list` and `start --wait` show of the machines themselves.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 use snapbox::str;
 
-use crate::sandbox::{Account, list, text};
+#[cfg(unix)]
+use crate::sandbox::signal;
+use crate::sandbox::{Account, Run, ended, list, text};
 
 const BOOTING: &str = "[    0.0] Linux version 6.8\n[   12.0] cloud-init[500]: inductiva-aws: phase deadlines\ninductiva-aws: phase images\n";
 
@@ -134,12 +134,7 @@ error: not launched by inductiva-aws: [ID]
 fn follow_goes_on_with_what_is_new_until_interrupted() {
     let account = Account::new();
     let ids = group_that_says(&account, "--vm-type t3.micro", "one\n");
-    let child = account
-        .command(["logs", "g", "--follow"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let child = account.start("logs g --follow");
     let looks = |a: &Account| {
         a.operations()
             .iter()
@@ -149,13 +144,9 @@ fn follow_goes_on_with_what_is_new_until_interrupted() {
     account.until("a first look", |a| looks(a) == 1);
     account.put("consoles", json!({&ids[0]: "one\ntwo\n"}));
     account.until("two more looks", |a| looks(a) == 3);
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.expect("kill runs").success());
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!(output.status.code(), Some(130));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "one\ntwo\n");
+    signal(&child, "-INT");
+    let run = ended(child);
+    assert_eq!((run.code, run.stdout.as_str()), (130, "one\ntwo\n"));
 }
 
 #[test]
@@ -183,20 +174,14 @@ fn a_machine_that_fails_to_boot_is_named_with_its_last_lines() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 30}));
     let line = "start --num-machines 2 --machine-group-name g --wait";
-    let child = account
-        .command(line.split(' '))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let child = account.start(line);
     account.until("two machines are there", |a| a.live().len() == 2);
     let ids = account.live();
     let said = format!("{BOOTING}inductiva-aws: failed images: no such host\n");
     account.put("consoles", json!({&ids[0]: said}));
     account.ec2("terminate_instances", json!({"InstanceIds": [ids[0]]}));
-    let output = child.wait_with_output().expect("it ends");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let Run { code, stderr, .. } = ended(child);
+    assert_eq!(code, 3, "{stderr}");
     let last_words = format!("{}  inductiva-aws: failed images: no such host\n", ids[0]);
     assert!(stderr.contains(&last_words), "{stderr}");
     assert!(

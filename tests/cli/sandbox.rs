@@ -124,8 +124,14 @@ impl Account {
             .env_clear()
             .envs(self.environment())
             .current_dir(self.home.path())
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
         command
+    }
+
+    /// Starts the program with the words of `line`, to be looked at meanwhile.
+    pub fn start(&self, line: &str) -> Child {
+        spawn(&mut self.command(line.split_whitespace()))
     }
 
     /// Runs the program with the words of `line` as its arguments.
@@ -309,7 +315,30 @@ impl Run {
 
 /// Runs a command to its end.
 pub fn finish(command: &mut Command) -> Run {
-    let output = command.output().expect("the program runs");
+    ended(spawn(command))
+}
+
+/// Runs a command to its end with something on its stdin.
+pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
+    let mut child = spawn(command.stdin(Stdio::piped()));
+    let mut pipe = child.stdin.take().expect("stdin is a pipe");
+    // The program may have ended without reading it.
+    let _ = pipe.write_all(stdin.as_bytes());
+    drop(pipe);
+    ended(child)
+}
+
+/// Starts a command whose output is kept, unless it goes elsewhere already.
+pub fn spawn(command: &mut Command) -> Child {
+    command
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+/// Waits for the end of a command that `spawn` started.
+pub fn ended(child: Child) -> Run {
+    let output = child.wait_with_output().expect("the program ends");
     Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
@@ -317,24 +346,13 @@ pub fn finish(command: &mut Command) -> Run {
     }
 }
 
-/// Runs a command to its end with something on its stdin.
-pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut pipe = child.stdin.take().expect("stdin is a pipe");
-    // The program may have ended without reading it.
-    let _ = pipe.write_all(stdin.as_bytes());
-    drop(pipe);
-    let output = child.wait_with_output().expect("the program ends");
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-    }
+/// Sends a signal, such as `-INT`.
+#[cfg(unix)]
+pub fn signal(child: &Child, name: &str) {
+    let kill = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status();
+    assert!(kill.expect("kill runs").success());
 }
 
 fn placeholders() -> Redactions {

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, Run, finish, text};
+use crate::sandbox::{Account, Run, ended, finish, signal, text};
 
 /// Runs the program on a terminal, with `see:` and `type:` steps.
 fn on_a_terminal(
@@ -27,7 +27,9 @@ fn on_a_terminal(
         .envs(account.environment())
         .env("TERM", "xterm-256color")
         .envs(environment.iter().copied())
-        .current_dir(account.home.path());
+        .current_dir(account.home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     finish(&mut command)
 }
 
@@ -147,29 +149,11 @@ fn colours_are_for_terminals_without_no_color() {
 }
 
 /// Starts the program, interrupts it when the condition holds, and waits.
-fn interrupted(
-    account: &Account,
-    line: &str,
-    signal: &str,
-    when: impl Fn(&Account) -> bool,
-) -> Run {
-    let child = account
-        .command(line.split(' '))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
+fn interrupted(account: &Account, line: &str, name: &str, when: impl Fn(&Account) -> bool) -> Run {
+    let child = account.start(line);
     account.until("the moment to interrupt", when);
-    let kill = Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status();
-    assert!(kill.expect("kill runs").success());
-    let output = child.wait_with_output().expect("it ends");
-    Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into(),
-        stderr: String::from_utf8_lossy(&output.stderr).into(),
-    }
+    signal(&child, name);
+    ended(child)
 }
 
 #[test]

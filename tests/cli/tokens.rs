@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, text};
+use crate::sandbox::{Account, ended, text};
 
 /// The client tokens of the launches on record, and how they ended.
 fn tokens(account: &Account) -> Vec<(String, Value)> {
@@ -137,27 +137,10 @@ fn a_token_that_outlived_its_machines_is_not_taken_for_a_launch() {
 fn two_starts_at_once_make_one_group_of_n() {
     let account = Account::new();
     let line = "start --machine-group-name g --num-machines 3 --output json";
-    let start = || {
-        account
-            .command(line.split(' '))
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-    };
-    let runs = [start(), start()].map(|child| {
-        child
-            .expect("it starts")
-            .wait_with_output()
-            .expect("it ends")
-    });
+    let runs = [account.start(line), account.start(line)].map(ended);
     for run in &runs {
-        assert!(
-            run.status.success(),
-            "{}",
-            String::from_utf8_lossy(&run.stderr)
-        );
-        let document: Value = serde_json::from_slice(&run.stdout).expect("JSON");
-        assert_eq!(document["machines"].as_array().map(Vec::len), Some(3));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_eq!(list_len(&run.document()["machines"]), 3);
     }
     assert_eq!(account.launched(), 3);
 }

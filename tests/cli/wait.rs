@@ -3,7 +3,7 @@
 use serde_json::json;
 use snapbox::str;
 
-use crate::sandbox::{Account, list, text};
+use crate::sandbox::{Account, ended, list, text};
 
 #[test]
 fn wait_running_ends_when_ec2_says_so() {
@@ -74,25 +74,15 @@ fn a_machine_that_ends_while_booting_ends_the_wait_and_the_others_are_named() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 30}));
     let line = "start --num-machines 2 --machine-group-name g --wait --output json";
-    let child = account
-        .command(line.split(' '))
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("it starts");
+    let child = account.start(line);
     account.until("two machines are there", |a| a.live().len() == 2);
     let ids = account.live();
     account.ec2("terminate_instances", json!({"InstanceIds": [ids[0]]}));
-    let output = child.wait_with_output().expect("it ends");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{stderr}");
-    let error: serde_json::Value =
-        serde_json::from_str(stderr.lines().last().expect("a line")).expect("JSON");
-    assert_eq!(error["error"]["machines"], json!([ids[1]]));
-    assert!(
-        text(&error["error"]["message"]).contains(&ids[0]),
-        "{stderr}"
-    );
+    let run = ended(child);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["machines"], json!([ids[1]]));
+    assert!(text(&error["message"]).contains(&ids[0]), "{error}");
 }
 
 #[test]
