@@ -132,7 +132,7 @@ pub struct StartArgs {
     /// Image to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
     #[arg(long, value_name = "AMI", alias = "image_id", value_parser = resource_id("ami-"))]
     pub image_id: Option<String>,
-    /// What the group is paid with: spot machines, which AWS may take back
+    /// Spot machines: cheaper, and AWS may take them back
     #[arg(long)]
     pub spot: bool,
     /// Most to pay for a spot machine, in USD an hour [default: the on-demand price]

@@ -31,12 +31,15 @@ use crate::{
     cli::{Cli, Command},
     error::{Failure, Kind, Result},
     interrupt::Interrupt,
-    output::Output,
+    output::{Format, Output},
     settings::AwsSettings,
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     let out = settings::output(&cli.global);
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -56,6 +59,33 @@ fn main() -> ExitCode {
             ExitCode::from(failure.kind.exit_code())
         }
     }
+}
+
+/// Shows a command line's error, or the help or version that was asked for; as
+/// JSON where the rest of the line asks for that.
+fn refused(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let json = arguments
+        .windows(2)
+        .any(|pair| pair == ["--output", "json"])
+        || arguments.iter().any(|argument| argument == "--output=json");
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let failure = Failure::usage(message.trim_start_matches("error: ").trim())
+            .hint(hint.trim().replace("\n\n", "; "));
+        let out = Output {
+            format: Format::Json,
+            quiet: false,
+            verbose: 0,
+            interactive: false,
+        };
+        out.failure(&failure);
+    } else {
+        // A reader that went away is no failure of ours.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 async fn run(cli: &Cli, out: Output) -> Result<()> {

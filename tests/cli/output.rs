@@ -91,6 +91,23 @@ fn a_failure_in_json_is_one_document_on_stderr_and_nothing_on_stdout() {
 }
 
 #[test]
+fn a_command_line_that_is_wrong_is_told_in_json_too() {
+    let account = Account::new();
+    for line in [
+        "start --num-machines 0 --output json",
+        "start --output=json --num-machines 0",
+        "terminate --output json",
+    ] {
+        let run = account.run(line);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{line}");
+        assert_eq!(run.stderr.lines().count(), 1, "{line}: {}", run.stderr);
+        assert_eq!(run.error()["kind"], "usage", "{line}");
+    }
+    let help = account.run("start --help --output json");
+    assert_eq!((help.code, help.stderr.as_str()), (0, ""));
+}
+
+#[test]
 fn a_reader_that_went_away_is_no_panic() {
     let account = Account::new();
     account.json("start --machine-group-name g --num-machines 50");
