@@ -1,0 +1,480 @@
+"""What machines must do. Each scenario has machines of its own and ends by
+returning; a Broken that it raises is its failure."""
+
+import json
+import re
+import threading
+from datetime import datetime, timedelta, timezone
+
+from .host import Broken, wait_for
+
+RUNNER = "inductiva-task-runner"
+TRACKER = "inductiva-file-tracker"
+PHASES = [
+    "deadlines",
+    "container-engine",
+    "images",
+    "configuration",
+    "metadata",
+    "file-tracker",
+    "task-runner",
+    "registered",
+]
+# A busy machine of two cores, several machines at once.
+BOOT_SECONDS = 240
+QUICK_RESTARTS = "export INDUCTIVA_AWS_RESTART_PAUSES='1 1 1 1 1'\n"
+
+
+def require(condition, otherwise):
+    if not condition:
+        raise Broken(otherwise)
+
+
+def require_equal(what, found, expected):
+    require(found == expected, f"{what}: {found!r}, not {expected!r}")
+
+
+def phases_of(console):
+    """In order, each once: a line may also come by way of cloud-init's output."""
+    return list(dict.fromkeys(re.findall(r"inductiva-aws: phase (\S+)", console)))
+
+
+def wait_until_registered(machine, times=1):
+    def registered():
+        require(machine.on, "powered off before it was registered")
+        own = [
+            m
+            for m in machine.account.machines()
+            if m["host_name"] == machine.instance_id
+        ]
+        return len(own) >= times
+
+    wait_for(registered, BOOT_SECONDS, "the machine is registered")
+    machine.wait_for_console("inductiva-aws: phase registered", 60, times)
+
+
+def inspect(machine, container):
+    return json.loads(machine.run("docker", "inspect", container))[0]
+
+
+def require_group_deleted(machine):
+    group = machine.account.group()
+    require_equal("the group's status", group["status"], "terminated")
+
+
+def require_said_failure(machine, phase):
+    require(
+        re.search(rf"inductiva-aws: failed {phase}: \S", machine.console),
+        f"the console has no `inductiva-aws: failed {phase}: …`",
+    )
+
+
+# --- registered ---------------------------------------------------------------
+
+
+def registered(world):
+    """A bare machine comes up, keeps the contract, and tells nobody the key."""
+    machine = world.machine("registered")
+    machine.launch()
+    in_arguments = ArgumentsWatch(machine)
+    wait_until_registered(machine)
+    require_equal("the phases", phases_of(machine.console), PHASES)
+    machine.run("cloud-init", "status", "--wait")
+    status = machine.run("cloud-init", "status")
+    require_equal("cloud-init's status", status.strip(), "status: done")
+    _require_contract(machine)
+    _require_closed_metadata(machine)
+    _require_closed_port(machine)
+    in_arguments.end()
+    _require_secret_key(machine)
+    in_arguments.require_none()
+    group = machine.account.group()
+    names = [m["host_name"] for m in group["machines"]]
+    require_equal("the group's machines", names, [machine.instance_id])
+
+
+def _require_contract(machine):
+    common = {
+        "API_URL": machine.account.api_url,
+        "USER_API_KEY": machine.key,
+        "WORKDIR": "/workdir",
+    }
+    workdir = ("volume", "workdir", "/workdir")
+    state = "/var/lib/inductiva-aws/executer-images"
+    for name, variables, mounts, privileged in (
+        (TRACKER, {"ICE_URL": "webrtc.inductiva.ai:3478"}, {workdir}, False),
+        (
+            RUNNER,
+            {
+                "EXECUTER_IMAGES_DIR": "/executer-images",
+                "HOST_ID": machine.instance_id,
+                "HOST_NAME": machine.instance_id,
+                "LOCAL_MODE": "true",
+                "MACHINE_GROUP_ID": machine.account.group()["id"],
+            },
+            {workdir, ("bind", state, "/executer-images")},
+            True,
+        ),
+    ):
+        container = inspect(machine, name)
+        given = dict(pair.split("=", 1) for pair in container["Config"]["Env"])
+        given.pop("PATH")
+        require_equal(f"{name}'s environment", given, {**common, **variables})
+        found = {
+            (m["Type"], m.get("Name") or m["Source"], m["Destination"])
+            for m in container["Mounts"]
+        }
+        require_equal(f"{name}'s volumes", found, mounts)
+        host = container["HostConfig"]
+        require_equal(f"{name}'s network", host["NetworkMode"], "host")
+        require_equal(f"{name}'s privilege", host["Privileged"], privileged)
+        require_equal(f"{name}'s ports", host["PortBindings"] or {}, {})
+        require_equal(f"{name}'s restarts", host["RestartPolicy"]["Name"], "no")
+        require_equal(f"{name}'s removal", host["AutoRemove"], False)
+        log = host["LogConfig"]
+        require_equal(f"{name}'s log driver", log["Type"], "local")
+        require(
+            {"max-size", "max-file"} <= set(log["Config"]),
+            f"{name}'s log has no limits: {log}",
+        )
+        if name == RUNNER:
+            require_equal(
+                f"{name}'s stop timeout", container["Config"].get("StopTimeout"), 120
+            )
+    mode = machine.run("stat", "--format", "%a", state).strip()
+    require_equal("the mode of executer-images", mode, "777")
+
+
+def _require_closed_metadata(machine):
+    """Root is answered and the runner's user is not, on the host's network."""
+    ask = (
+        "t=$(curl -sf -m 5 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
+        "http://169.254.169.254/latest/api/token) && "
+        "curl -sf -m 5 -H \"X-aws-ec2-metadata-token: $t\" "
+        "http://169.254.169.254/latest/meta-data/instance-id"
+    )
+    require_equal(
+        "metadata for root", machine.run("sh", "-c", ask), machine.instance_id
+    )
+    require(
+        not machine.succeeds("sh", "-c", ask, user=1000),
+        "user 1000 is answered by the instance metadata",
+    )
+    # From within the runner's own container, as its user.
+    connect = (
+        "import socket, sys\n"
+        "try: socket.create_connection(('169.254.169.254', 80), 5)\n"
+        "except OSError: sys.exit(7)\n"
+    )
+    done = machine.run(
+        "sh",
+        "-c",
+        'docker exec "$0" python3 -c "$1"; echo $?',
+        RUNNER,
+        connect,
+    )
+    require_equal("metadata in the runner's container", done.strip(), "7")
+
+
+def _require_closed_port(machine):
+    with machine.connect_inside(5000):
+        pass
+    try:
+        with machine.connect(5000):
+            raise Broken("port 5000 answers the network")
+    except OSError:
+        pass
+    # The network does reach the machine: its SSH server answers.
+    with machine.connect(22):
+        pass
+
+
+def _require_secret_key(machine):
+    key = machine.key
+    require(key not in machine.console, "the key is on the console")
+    machine.run("journalctl", "--sync")
+    require(key not in machine.run("journalctl", "--all"), "the key is in the journal")
+    require(key not in machine.run("ps", "-eww", "-o", "args"), "the key is in ps")
+    # cloud-init keeps the user data, the engine its containers' variables: each
+    # where root alone can look.
+    search = "grep --recursive --files-with-matches --no-messages --devices=skip -F"
+    places = "/boot /etc /home /opt /root /run /srv /tmp /usr /var"
+    for user, where, expected in (
+        (None, "/var/log", ""),
+        (None, "/var/lib/inductiva-aws", "/var/lib/inductiva-aws/containers.env"),
+        (1000, places, ""),
+    ):
+        found = machine.run("sh", "-c", f"{search} {key} {where} || true", user=user)
+        require_equal(f"files with the key in {where}", found.strip(), expected)
+
+
+class ArgumentsWatch:
+    """Looks through the command lines of all the machine's processes, again and
+    again."""
+
+    def __init__(self, machine):
+        self._machine = machine
+        self._found = []
+        self._looks = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def end(self):
+        self._ended.set()
+        self._thread.join()
+
+    def require_none(self):
+        require(self._looks > 50, f"only {self._looks} looks at the processes")
+        require(not self._found, f"the key was an argument: {self._found[:1]}")
+
+    def _watch(self):
+        key = self._machine.key.encode()
+        while not self._ended.wait(0.05):
+            for line in self._machine.command_lines():
+                if key in line:
+                    self._found.append(line)
+            self._looks += 1
+
+
+# --- Ends ---------------------------------------------------------------------
+
+
+def idle(world):
+    """Not while it has a task; then after the minutes, and the group with it."""
+    machine = world.machine("idle", docker=True)
+    machine.launch("--max-idle-time", "1")
+    wait_until_registered(machine)
+    task = {"host_name": machine.instance_id, "current_task_id": "task-1"}
+    machine.account.change_inductiva(machines=[task])
+    asked = f"GET /compute/group/{machine.account.group()['name']}"
+    busy_since = machine.uptime()
+    wait_for(lambda: machine.uptime() > busy_since + 80, 120, "80 s of work", 1)
+    require(machine.on, "a machine with a task was switched off")
+    require(len(machine.account.calls(asked)) > 2, "the supervisor did not ask")
+    machine.account.change_inductiva(machines=[{**task, "current_task_id": None}])
+    machine.wait_for_power_off(150)
+    require("inductiva-aws: idle for 1 minutes" in machine.console, "no reason was said")
+    require_group_deleted(machine)
+
+
+def done(world):
+    """The group is ended from elsewhere: the runner goes, and the machine too."""
+    machine = world.machine("done", docker=True)
+    machine.launch()
+    wait_until_registered(machine)
+    group = machine.account.group()
+    machine.account.change_inductiva(
+        machines=[
+            {
+                "host_name": machine.instance_id,
+                "terminated_at": datetime.now(timezone.utc).isoformat(),
+            }
+        ],
+        groups=[{"name": group["name"], "status": "terminated", "deleted": True}],
+    )
+    machine.wait_for_power_off(120)
+    require("inductiva-aws: the task runner is done" in machine.console, "no reason")
+
+
+def spot_notice(world):
+    """The runner is told, sends its last event, and the machine goes."""
+    machine = world.machine("spot-notice", docker=True)
+    machine.launch()
+    wait_until_registered(machine)
+    (runner,) = machine.account.machines()
+    at = datetime.now(timezone.utc) + timedelta(minutes=2)
+    world.metadata.spot_notice(machine.address, at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    machine.wait_for_power_off(110)
+    require("inductiva-aws: spot interruption" in machine.console, "no reason was said")
+    events = machine.account.calls(f"POST /task-runner/{runner['id']}/event")
+    reasons = [json.loads(e["params"]["body"]["json"])["reason"] for e in events]
+    require_equal("the runner's last events", reasons, ["interrupted"])
+    require_group_deleted(machine)
+
+
+# --- Failures -----------------------------------------------------------------
+
+
+def restarted(world):
+    """The runner ends with 1 twice. Its group is known by name alone."""
+    machine = world.machine("restarted", docker=True)
+    machine.launch(group_known=False)
+    machine.account.fault("POST /task-runner/register", count=2, status=500)
+    wait_until_registered(machine)
+    tries = machine.account.calls("POST /task-runner/register")
+    require_equal("registrations", [t["status"] for t in tries], [500, 500, 202])
+    restarts = re.findall(r"inductiva-aws: task runner: .*; again in", machine.console)
+    require_equal("restarts said", len(restarts), 2)
+    given = inspect(machine, RUNNER)["Config"]["Env"]
+    name = machine.account.group()["name"]
+    require(f"MACHINE_GROUP_NAME={name}" in given, f"not the group's name: {given}")
+    require(machine.on, "powered off")
+
+
+def wrong_key(world):
+    """A key that is refused on the machine: it says so and goes."""
+    machine = world.machine("wrong-key", docker=True)
+    machine.launch(preamble=QUICK_RESTARTS)
+    machine.account.change_inductiva(keys=["another"])
+    machine.wait_for_power_off(BOOT_SECONDS)
+    require_said_failure(machine, "task-runner")
+    tries = machine.account.calls("POST /task-runner/register")
+    require_equal("registrations", [t["status"] for t in tries], [401] * 6)
+    require(machine.key not in machine.console, "the key is on the console")
+
+
+def registry_hangs(world):
+    """A pull that never ends."""
+    machine = world.machine("registry-hangs", docker=True)
+    hanging = f"hang.test/{world.images[0].partition('/')[2]}"
+    machine.launch("--boot-timeout", "30s", images=(hanging, world.images[1]))
+    machine.wait_for_power_off(120)
+    require_equal("the phases", phases_of(machine.console), PHASES[:3])
+    require_said_failure(machine, "boot-deadline")
+
+
+def api_hangs(world):
+    """A registration that never ends, with a runner that ignores SIGTERM so
+    early: it is killed in the end."""
+    machine = world.machine("api-hangs", docker=True)
+    machine.launch("--boot-timeout", "30s")
+    machine.account.fault(
+        "POST /task-runner/register", kind="stall", seconds=900, count=None
+    )
+    machine.wait_for_power_off(300)
+    require_equal("the phases", phases_of(machine.console), PHASES[:-1])
+    require_said_failure(machine, "boot-deadline")
+
+
+# --- Bad luck -----------------------------------------------------------------
+
+# Takes apt's locks, says so to systemd, and lets go when it is told.
+_HOLDER = """
+import fcntl, os, socket, time
+held = []
+for path in ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock",
+             "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock"):
+    held.append(open(path, "w"))
+    fcntl.lockf(held[-1], fcntl.LOCK_EX)
+notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+notify.connect(os.environ["NOTIFY_SOCKET"])
+notify.send(b"READY=1")
+while not os.path.exists("/run/let-go"):
+    time.sleep(0.1)
+"""
+_HOLDER_UNIT = """
+[Unit]
+Before=cloud-final.service
+
+[Service]
+Type=notify
+ExecStart=/usr/bin/python3 /opt/holder.py
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def apt_locked(world):
+    """Another job of the first boot has apt's locks for a while."""
+    machine = world.machine("apt-locked")
+    machine.add_file("opt/holder.py", _HOLDER)
+    machine.add_file("etc/systemd/system/holder.service", _HOLDER_UNIT)
+    machine.add_link(
+        "etc/systemd/system/multi-user.target.wants/holder.service",
+        "/etc/systemd/system/holder.service",
+    )
+    machine.launch()
+    machine.wait_for_console("inductiva-aws: phase container-engine", 60)
+    held_since = machine.uptime()
+    wait_for(lambda: machine.uptime() > held_since + 30, 60, "30 s of waiting", 1)
+    require("phase images" not in machine.console, "the locks were not held")
+    machine.run("touch", "/run/let-go")
+    wait_until_registered(machine)
+
+
+def network_late(world):
+    """Nothing can be reached until the script has met that once."""
+    machine = world.machine("network-late")
+    machine.cut_off(True)
+    machine.launch()
+    machine.wait_for_console("inductiva-aws: again in", BOOT_SECONDS)
+    machine.cut_off(False)
+    wait_until_registered(machine)
+
+
+def mirror_and_registry_fail(world):
+    """Each is out of order twice."""
+    machine = world.machine("mirror-and-registry-fail")
+    # Three repositories for one `apt-get update`, two images.
+    world.mirror.fail(machine.address, 6)
+    world.flaky_registry.fail(machine.address, 4)
+    images = [name.replace("registry.test/", "flaky.test/") for name in world.images]
+    machine.launch(images=images)
+    wait_until_registered(machine)
+    require_equal("failures left", world.mirror.failures_left(machine.address), 0)
+    left = world.flaky_registry.failures_left(machine.address)
+    require_equal("failures left", left, 0)
+
+
+# --- Again --------------------------------------------------------------------
+
+
+def rebooted(world):
+    """A reboot: the containers come up without cloud-init, and register."""
+    machine = world.machine("rebooted", docker=True)
+    machine.launch("--max-lifetime", "8h")
+    wait_until_registered(machine)
+    machine.reboot()
+    wait_for(lambda: machine.boots == 2, 120, "the machine boots again")
+    wait_until_registered(machine, times=2)
+    require_equal("runs of the script", phases_of(machine.console), PHASES)
+    times = machine.console.count("\ninductiva-aws: phase images")
+    require_equal("runs of the script", times, 1)
+    timers = machine.run("systemctl", "list-timers", "--all", "--no-legend")
+    require("inductiva-aws-lifetime.timer" in timers, "the lifetime is forgotten")
+    require(
+        "inductiva-aws-boot-deadline.timer" not in timers,
+        f"the boot deadline is armed although it is registered:\n{timers}",
+    )
+    _require_closed_metadata(machine)
+    _require_closed_port(machine)
+    group = machine.account.group()
+    require_equal("the group's status", group["status"], "started")
+
+
+def second_run(world):
+    """The script once more on the same machine: still one runner."""
+    machine = world.machine("second-run", docker=True)
+    machine.launch()
+    wait_until_registered(machine)
+    machine.run("cloud-init", "status", "--wait")
+    machine.run("bash", "/var/lib/cloud/instance/scripts/part-001")
+    machine.wait_for_console("inductiva-aws: phase registered", 120, times=2)
+    names = machine.run("docker", "ps", "--all", "--format", "{{.Names}}").split()
+    require_equal("containers", sorted(names), [TRACKER, RUNNER])
+    here = [m for m in machine.account.machines() if not m["terminated_at"]]
+    require_equal("runners that the API shows", len(here), 1)
+    state = machine.run("systemctl", "is-active", "inductiva-aws.service").strip()
+    require_equal("the supervisor", state, "active")
+
+
+SCENARIOS = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        api_hangs,
+        idle,
+        registered,
+        apt_locked,
+        network_late,
+        mirror_and_registry_fail,
+        restarted,
+        wrong_key,
+        registry_hangs,
+        spot_notice,
+        done,
+        rebooted,
+        second_run,
+    )
+}
