@@ -9,7 +9,7 @@ from .host import WORK, run
 
 # What Ubuntu's and Debian's own cloud images have and the script may count on.
 PACKAGES = (
-    "systemd systemd-sysv dbus libpam-systemd cloud-init "
+    "systemd systemd-sysv dbus libpam-systemd cloud-init apparmor "
     "ca-certificates curl iproute2 iptables kmod openssh-server procps sudo"
 )
 # The host's kernel is not the machine's to look into, and the machine's console
@@ -118,10 +118,12 @@ def _key(*parts):
 
 
 def _new(tree):
-    """A directory to make it in; what an interrupted run left goes."""
+    """A directory to make it in. Trees made otherwise go, and what an interrupted
+    run left."""
     making = tree.with_name(f"{tree.name}.making")
-    for old in (making, Path(f"{making}.work"), Path(f"{making}.mounted")):
-        shutil.rmtree(old, ignore_errors=True)
+    kind = tree.name.partition("-")[0]
+    for old in tree.parent.glob(f"{kind}-*"):
+        shutil.rmtree(old)
     making.mkdir(parents=True)
     return making
 
