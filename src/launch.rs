@@ -212,6 +212,13 @@ impl Launcher<'_> {
         let mut generation = 0;
         let mut patience = Patience::new();
         loop {
+            // Nothing more is launched once somebody has said stop.
+            if self.interrupt.fired() {
+                return Err(Failure::new(
+                    Kind::Interrupted,
+                    "interrupted while launching",
+                ));
+            }
             let token = plan.intent.client_token(call, generation);
             match self.aws.run_instances(launch, &token).await {
                 // A launch of long ago, whose token outlived its machines.
@@ -236,12 +243,6 @@ impl Launcher<'_> {
                         return Err(self.nobody_knows(failure));
                     }
                 }
-            }
-            if self.interrupt.fired() {
-                return Err(Failure::new(
-                    Kind::Interrupted,
-                    "interrupted while launching",
-                ));
             }
         }
     }

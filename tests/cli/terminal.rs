@@ -204,6 +204,21 @@ fn an_interruption_while_launching_is_undone() {
 }
 
 #[test]
+fn nothing_more_is_launched_after_an_interruption() {
+    let account = Account::new();
+    account.fault(
+        json!({"service": "ec2", "operation": "RunInstances", "kind": "stall", "seconds": 1}),
+    );
+    let line = "start --machine-group-name g --num-machines 150";
+    let run = interrupted(&account, line, "-INT", |a| {
+        a.operations().contains(&"RunInstances".to_owned())
+    });
+    assert_eq!(run.code, 130, "{}", run.stderr);
+    assert_eq!(account.launched(), 100, "the second call was made");
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
 fn an_interruption_while_waiting_names_the_machines_that_go_on() {
     let account = Account::new();
     let run = interrupted(
