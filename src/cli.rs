@@ -53,6 +53,14 @@ pub struct Global {
     /// Address to send AWS calls to instead of AWS's own
     #[arg(long, global = true, value_name = "URL", alias = "endpoint_url")]
     pub endpoint_url: Option<String>,
+    /// MFA device to sign in with, such as arn:aws:iam::123456789012:mfa/NAME
+    ///
+    /// Else mfa_serial of the profile.
+    #[arg(long, global = true, value_name = "ARN", alias = "mfa_serial")]
+    pub mfa_serial: Option<String>,
+    /// Six digits that the MFA device shows now; else they are asked for
+    #[arg(long, global = true, value_name = "CODE", visible_alias = "token-code", aliases = ["mfa_code", "token_code"])]
+    pub mfa_code: Option<String>,
     /// Form of the results on stdout
     #[arg(
         long,
@@ -104,8 +112,22 @@ pub enum Command {
     Logs(LogsArgs),
     /// End machines: a group, single ones, or all
     Terminate(TerminateArgs),
+    /// Try everything that start would need, without launching
+    Check(Box<CheckArgs>),
     /// Show the AWS identity in use and where it comes from
     Whoami,
+    /// Sign in with IAM Identity Center (SSO)
+    Login(LoginArgs),
+    /// End an IAM Identity Center (SSO) session
+    Logout(LogoutArgs),
+    /// Write what later commands sign in with to ~/.aws/config
+    Configure {
+        /// What to write
+        #[command(subcommand)]
+        what: Configure,
+    },
+    /// Print session credentials for other programs
+    Credentials(CredentialsArgs),
     /// Print what a machine would be given at its first boot, secrets hidden
     UserData(UserDataArgs),
     /// Print a shell's completion script
@@ -380,6 +402,69 @@ pub struct ApiArgs {
         alias = "api_url"
     )]
     pub api_url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub start: StartArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// The sso-session of ~/.aws/config to sign in to [default: the profile's]
+    #[arg(long, value_name = "NAME", alias = "sso_session")]
+    pub sso_session: Option<String>,
+    /// Sign in with a code on any device, instead of the browser of this one
+    #[arg(long, alias = "use_device_code")]
+    pub use_device_code: bool,
+    /// Open no browser: show the address
+    #[arg(long, alias = "no_browser")]
+    pub no_browser: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// The sso-session of ~/.aws/config to end [default: the profile's]
+    #[arg(long, value_name = "NAME", alias = "sso_session")]
+    pub sso_session: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Configure {
+    /// A profile that signs in with IAM Identity Center
+    Sso(ConfigureSsoArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigureSsoArgs {
+    #[command(flatten)]
+    pub login: LoginArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CredentialsArgs {
+    /// Form of the credentials
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub format: CredentialsFormat,
+    /// Print them to a terminal too
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CredentialsFormat {
+    /// JSON for credential_process
+    #[default]
+    Process,
+    /// export lines for a POSIX shell
+    Env,
+    /// set lines for fish
+    Fish,
+    /// Lines for PowerShell
+    Powershell,
+    /// JSON with account and ARN too
+    Json,
 }
 
 #[derive(Debug, Args)]

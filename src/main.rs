@@ -28,7 +28,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, Configure},
     error::{Failure, Kind, Result},
     interrupt::Interrupt,
     output::{Format, Output},
@@ -115,6 +115,13 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
         Command::List(args) => commands::list::run(args, &aws, out).await,
         Command::Terminate(args) => commands::terminate::run(args, &aws, out).await,
         Command::Logs(args) => commands::logs::run(args, &aws, out).await,
+        Command::Check(args) => commands::check::run(args, &aws, out).await,
+        Command::Login(args) => commands::login::run(args, &aws, out).await,
+        Command::Logout(args) => commands::logout::run(args, &aws, out).await,
+        Command::Configure {
+            what: Configure::Sso(args),
+        } => commands::configure_sso::run(args, &aws, out).await,
+        Command::Credentials(args) => commands::credentials::run(args, &aws, out).await,
         Command::Whoami => commands::whoami::run(&aws, out).await,
         Command::UserData(args) => commands::user_data::run(args, out),
         Command::Completions { shell } => commands::packaging::completions(*shell, out),

@@ -47,6 +47,12 @@ pub struct AwsSettings {
     pub profile: Option<String>,
     /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
+    #[allow(dead_code, reason = "being built")]
+    /// `--mfa-serial`; else the profile may name a device.
+    pub mfa_serial: Option<String>,
+    #[allow(dead_code, reason = "being built")]
+    /// `--mfa-code`.
+    pub mfa_code: Option<String>,
     /// The HTTP stack of all calls, those to Inductiva too.
     pub http: Http,
     /// Whether the environment has keys, which a named profile goes before.
@@ -65,6 +71,8 @@ impl AwsSettings {
             region: global.region.clone(),
             profile,
             endpoint_url: global.endpoint_url.clone(),
+            mfa_serial: global.mfa_serial.clone(),
+            mfa_code: global.mfa_code.clone(),
             http: Http::default(),
             keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
         }

@@ -1,6 +1,7 @@
 //! AWS as this program uses it: clients, one function an API call, and errors
 //! in words. SDK types stay in here.
 
+mod clock;
 mod errors;
 pub mod instances;
 pub mod launch;
@@ -12,6 +13,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+pub use self::clock::Clock;
 use crate::{
     error::{Failure, Result},
     identity::{self, Source},
@@ -37,6 +39,8 @@ pub struct Aws {
     pub region: String,
     /// Where the credentials came from.
     pub source: Source,
+    /// AWS's clock, in whatever region.
+    pub clock: Clock,
     config: aws_config::SdkConfig,
     out: Output,
 }
@@ -49,6 +53,7 @@ impl Aws {
             sign_in.config,
             sign_in.region,
             sign_in.source,
+            Clock::default(),
             out,
         ))
     }
@@ -60,21 +65,36 @@ impl Aws {
             .to_builder()
             .region(aws_config::Region::new(region.to_owned()))
             .build();
-        Self::new(config, region.to_owned(), self.source.clone(), self.out)
+        Self::new(
+            config,
+            region.to_owned(),
+            self.source.clone(),
+            self.clock.clone(),
+            self.out,
+        )
     }
 
-    fn new(config: aws_config::SdkConfig, region: String, source: Source, out: Output) -> Self {
+    fn new(
+        config: aws_config::SdkConfig,
+        region: String,
+        source: Source,
+        clock: Clock,
+        out: Output,
+    ) -> Self {
         let ec2 = aws_sdk_ec2::config::Builder::from(&config)
             .interceptor(trace::Trace(out))
+            .interceptor(clock.clone())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(&config)
             .interceptor(trace::Trace(out))
+            .interceptor(clock.clone())
             .build();
         Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             sts: aws_sdk_sts::Client::from_conf(sts),
             region,
             source,
+            clock,
             config,
             out,
         }

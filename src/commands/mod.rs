@@ -1,6 +1,11 @@
 //! One file a command.
 
+pub mod check;
+pub mod configure_sso;
+pub mod credentials;
 pub mod list;
+pub mod login;
+pub mod logout;
 pub mod logs;
 pub mod packaging;
 pub mod start;

@@ -1,0 +1,75 @@
+//! AWS's clock, as its answers show it (the `Date` header).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept, context::BeforeDeserializationInterceptorContextRef, dyn_dispatch_hint,
+        },
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{
+    config_bag::ConfigBag,
+    date_time::{DateTime, Format},
+};
+
+/// How far AWS's clock is ahead of this machine's. Clones share what was seen.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    ahead_seconds: Arc<AtomicI64>,
+}
+
+#[allow(dead_code, reason = "check, ages and messages are being built on it")]
+impl Clock {
+    /// Whole seconds that AWS's clock is ahead of this machine's, by its last
+    /// answer; negative when it is behind, 0 before any answer.
+    pub fn ahead_seconds(&self) -> i64 {
+        self.ahead_seconds.load(Ordering::Relaxed)
+    }
+
+    /// The time by AWS's clock: what the ages of machines are measured with.
+    pub fn now(&self) -> SystemTime {
+        let ahead = self.ahead_seconds();
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 {
+            SystemTime::now().checked_sub(by).unwrap_or(UNIX_EPOCH)
+        } else {
+            SystemTime::now() + by
+        }
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Clock {
+    fn name(&self) -> &'static str {
+        "Clock"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context
+            .response()
+            .headers()
+            .get("date")
+            .and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(date) = date {
+            let here = DateTime::from(SystemTime::now());
+            self.ahead_seconds
+                .store(date.secs() - here.secs(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}

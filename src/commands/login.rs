@@ -1,0 +1,15 @@
+//! `login`: signs in with IAM Identity Center.
+
+use crate::{
+    aws::Aws,
+    cli::LoginArgs,
+    error::{Failure, Result},
+    output::Output,
+    settings::AwsSettings,
+};
+
+/// To be built.
+pub async fn run(_args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    Aws::connect(settings, out).await?;
+    Err(Failure::failed("not built yet"))
+}
