@@ -163,6 +163,10 @@ class _Call:
             from .service_quotas import answer
 
             return answer(owner, asked.operation, asked.region, asked.params)
+        if asked.service == "pricing":
+            from .pricing import answer
+
+            return answer(owner, asked.operation, asked.region, asked.params)
         api_class = API_CLASSES.get(asked.service)
         if api_class is None:
             raise AwsError(

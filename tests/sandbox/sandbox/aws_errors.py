@@ -40,7 +40,7 @@ def denied(caller, service, action, resource, ending):
     if resource != "*":
         message += f" on resource: {resource}"
     message += f" {ending}" if ending else ""
-    if service == "servicequotas":
+    if service in ("pricing", "servicequotas"):
         return AwsError("AccessDeniedException", message, 400)
     return AwsError("AccessDenied", message, 403)
 
@@ -52,7 +52,7 @@ _PORTAL = "com.amazonaws.switchboard.portal"
 
 
 def error_response(service, error):
-    if service in ("servicequotas", "sso", "sso-oidc"):
+    if service in ("pricing", "servicequotas", "sso", "sso-oidc"):
         return _json_response(service, error)
     return _xml_response(service, error)
 

@@ -11,6 +11,7 @@ installed, talk to the sandbox.
 _VERSIONS = {
     "ec2": "2016-11-15",
     "iam": "2010-05-08",
+    "pricing": "2017-10-15",
     "service-quotas": "2019-06-24",
     "sso": "2019-06-10",
     "sso-oidc": "2019-06-10",

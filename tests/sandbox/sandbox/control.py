@@ -119,6 +119,16 @@ def _get_launched(tenant, _given, _observer):
         return Response.of_json(tenant.launches.as_json())
 
 
+def _get_prices(tenant, _given, _observer):
+    return Response.of_json(tenant.prices.as_json())
+
+
+def _put_prices(tenant, given, _observer):
+    with tenant.lock:
+        tenant.prices.change(given)
+        return Response.of_json(tenant.prices.as_json())
+
+
 def _put_consoles(tenant, given, _observer):
     """{instance id: all that the machine has said on its console}"""
     tenant.consoles.update({str(k): str(v) for k, v in given.items()})
@@ -150,6 +160,8 @@ _ROUTES = {
     ("POST", "/delete_default_vpc"): _delete_default_vpc,
     ("POST", "/forget_terminated"): _forget_terminated,
     ("GET", "/launched"): _get_launched,
+    ("GET", "/prices"): _get_prices,
+    ("PUT", "/prices"): _put_prices,
     ("PUT", "/consoles"): _put_consoles,
     ("GET", "/inductiva"): _get_inductiva,
     ("PUT", "/inductiva"): _put_inductiva,

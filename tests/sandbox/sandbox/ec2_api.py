@@ -18,6 +18,7 @@ from .ec2_launch import (
 )
 from .moto_api import MotoApi
 from .networks import no_default_vpc, offered_zones
+from .spot_history import spot_price_history
 
 # EC2 keeps the end of a console (GetConsoleOutput, API reference).
 CONSOLE_BYTES = 64 * 1024
@@ -230,6 +231,34 @@ class Ec2Api(MotoApi, EC2Response):
         return ActionResult(
             {"InstanceTypeOfferings": offerings, "NextToken": following}
         )
+
+    def describe_spot_price_history(self):
+        self.error_on_dryrun()
+        since = self._get_param("StartTime")
+        entries, following = self._page(
+            spot_price_history(
+                self.region,
+                self.tenant.prices,
+                self._get_param("InstanceTypes", []),
+                self._get_param("ProductDescriptions", []),
+                self._get_param("AvailabilityZone"),
+                since,
+                self._filters_from_querystring(),
+            ),
+            most=1000,
+        )
+        return ActionResult({"SpotPriceHistory": entries, "NextToken": following})
+
+    def delete_security_group(self):
+        """One that an interface has is in use ("DeleteSecurityGroup", API reference)."""
+        group_id = self._get_param("GroupId")
+        for interface in self.ec2_backend.get_all_network_interfaces():
+            if group_id in {group.id for group in interface.group_set}:
+                raise AwsError(
+                    "DependencyViolation",
+                    f"resource {group_id} has a dependent object",
+                )
+        return super().delete_security_group()
 
     def describe_tags(self):
         self.error_on_dryrun()

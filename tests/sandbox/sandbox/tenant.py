@@ -66,12 +66,18 @@ class Tenant:
         """Seconds since 1970 by this account's clock."""
         return time.time() + self.settings.clock_offset_seconds
 
-    # Made at first use, as most accounts need neither.
+    # Made at first use, as most accounts need none.
     @cached_property
     def sso(self):
         from .sso import Sso
 
         return Sso(self.account, self.tenants, self.now)
+
+    @cached_property
+    def prices(self):
+        from .prices import Prices
+
+        return Prices()
 
     @cached_property
     def quotas(self):

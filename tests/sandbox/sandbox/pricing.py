@@ -1,0 +1,194 @@
+"""The Price List (GetProducts) of EC2's machines and disks.
+
+Its shape is that of "AWS Price List Service", API reference, GetProducts, and of
+the Amazon EC2 offer file: each product is a JSON document in a string.
+"""
+
+import base64
+import hashlib
+import json
+import uuid
+
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+
+from .aws_errors import AwsError
+from .http import Response
+
+# Where the service is ("AWS Price List Service", endpoints). China has its own.
+ENDPOINT_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
+MOST_RESULTS = 100
+_LOCATIONS = {
+    "eu-west-2": ("EU (London)", "EUW2"),
+    "eu-west-1": ("EU (Ireland)", "EU"),
+    "eu-central-1": ("EU (Frankfurt)", "EUC1"),
+    "us-east-1": ("US East (N. Virginia)", "USE1"),
+    "us-west-2": ("US West (Oregon)", "USW2"),
+}
+_IO2_TIERS = ("", ".tier2", ".tier3")
+_USAGE = {"gp3": "gp3", "gp2": "gp2", "io1": "piops", "io2": "io2"}
+
+
+def answer(tenant, operation, region, asked):
+    """Raises AwsError."""
+    if region not in ENDPOINT_REGIONS:
+        raise AwsError("NotImplemented", f"{region} has no Price List", status=501)
+    if operation != "GetProducts":
+        raise AwsError("NotImplemented", f"the sandbox has no {operation}", status=501)
+    if asked.get("ServiceCode") != "AmazonEC2":
+        raise AwsError("NotFoundException", "Service not found")
+    wanted = [_filter(f) for f in asked.get("Filters") or []]
+    with tenant.lock:
+        found = [p for p in _products(tenant.prices, wanted) if _matches(p, wanted)]
+    size = asked.get("MaxResults", MOST_RESULTS)
+    if not isinstance(size, int) or not 1 <= size <= MOST_RESULTS:
+        raise AwsError(
+            "InvalidParameterException", f"MaxResults must be 1 to {MOST_RESULTS}"
+        )
+    start = _position(asked.get("NextToken"))
+    body = {
+        "FormatVersion": "aws_v1",
+        "PriceList": [json.dumps(p) for p in found[start : start + size]],
+    }
+    if start + size < len(found):
+        body["NextToken"] = base64.b64encode(str(start + size).encode()).decode()
+    return Response(
+        200,
+        json.dumps(body).encode(),
+        {
+            "Content-Type": "application/x-amz-json-1.1",
+            "x-amzn-RequestId": str(uuid.uuid4()),
+        },
+    )
+
+
+def _filter(given):
+    if given.get("Type") != "TERM_MATCH":
+        raise AwsError(
+            "InvalidParameterException", f"Filter type {given.get('Type')} not valid"
+        )
+    return given["Field"], given["Value"]
+
+
+def _position(token):
+    try:
+        return int(base64.b64decode(token or "MA=="))
+    except ValueError:
+        raise AwsError("InvalidNextTokenException", "Invalid NextToken") from None
+
+
+def _matches(product, wanted):
+    """A field is an attribute, or the family; an unknown one matches nothing."""
+    told = {
+        **product["product"]["attributes"],
+        "productFamily": product["product"]["productFamily"],
+        "ServiceCode": product["serviceCode"],
+    }
+    return all(told.get(field) == value for field, value in wanted)
+
+
+def _products(prices, wanted):
+    named = dict(wanted)
+    for region, (location, prefix) in _LOCATIONS.items():
+        if named.get("regionCode", region) != region:
+            continue
+        where = {
+            "regionCode": region,
+            "location": location,
+            "locationType": "AWS Region",
+            "servicecode": "AmazonEC2",
+            "servicename": "Amazon Elastic Compute Cloud",
+        }
+        if "volumeApiName" not in named:
+            for vm_type in _vm_types(region, named.get("instanceType")):
+                yield from _machine_products(prices, where, prefix, vm_type)
+        for kind in prices.volume_kinds:
+            yield from _volume_products(prices, where, prefix, kind)
+
+
+def _vm_types(region, named):
+    offered = {o["InstanceType"] for o in INSTANCE_TYPE_OFFERINGS["region"][region]}
+    return sorted(offered) if named is None else sorted(offered & {named})
+
+
+def _machine_products(prices, where, prefix, vm_type):
+    """What one filter too few would find is here as well, at other prices."""
+    usd = prices.on_demand(vm_type)
+    if usd is None:
+        return
+    usual = {
+        **where,
+        "instanceType": vm_type,
+        "operatingSystem": "Linux",
+        "preInstalledSw": "NA",
+        "tenancy": "Shared",
+        "capacitystatus": "Used",
+        "licenseModel": "No License required",
+        "marketoption": "OnDemand",
+        "operation": "RunInstances",
+        "usagetype": f"{prefix}-BoxUsage:{vm_type}",
+    }
+    others = (
+        ({}, usd),
+        ({"operatingSystem": "Windows"}, usd * 1.5),
+        ({"preInstalledSw": "SQL Std"}, usd * 3),
+        ({"tenancy": "Dedicated"}, usd * 1.1),
+        ({"capacitystatus": "UnusedCapacityReservation"}, usd * 1.2),
+        ({"capacitystatus": "AllocatedCapacityReservation"}, 0),
+        ({"marketoption": "CapacityBlock"}, 0),
+    )
+    for other, price in others:
+        yield _product("Compute Instance", {**usual, **other}, "Hrs", price)
+
+
+def _volume_products(prices, where, prefix, kind):
+    monthly = prices.volume(kind)
+    if monthly is None:
+        return
+    usage = f".{_USAGE[kind]}" if kind in _USAGE else ""
+    usual = {**where, "volumeApiName": kind}
+
+    def product(family, usagetype, unit, usd):
+        attributes = {**usual, "usagetype": f"{prefix}-EBS:{usagetype}"}
+        return _product(family, attributes, unit, usd)
+
+    yield product("Storage", f"VolumeUsage{usage}", "GB-Mo", monthly["gb"])
+    for tier, usd in zip(_IO2_TIERS, monthly.get("iops", [])):
+        usagetype = f"VolumeP-IOPS{usage}{tier}"
+        yield product("System Operation", usagetype, "IOPS-Mo", usd)
+    if "gibps" in monthly:
+        usagetype = f"VolumeP-Throughput{usage}"
+        yield product("Provisioned Throughput", usagetype, "GiBps-mo", monthly["gibps"])
+    if kind == "standard":
+        yield product("System Operation", "VolumeIOUsage", "IOs", 0.000000058)
+
+
+def _product(family, attributes, unit, usd):
+    named = json.dumps(attributes, sort_keys=True).encode()
+    sku = hashlib.sha256(named).hexdigest()[:16].upper()
+    term, rate = f"{sku}.JRTCKXETXF", f"{sku}.JRTCKXETXF.6YS6EN2CT7"
+    dimension = {
+        "unit": unit,
+        "beginRange": "0",
+        "endRange": "Inf",
+        "description": f"${usd:.10f} per {unit}",
+        "appliesTo": [],
+        "rateCode": rate,
+        "pricePerUnit": {"USD": f"{usd:.10f}"},
+    }
+    return {
+        "product": {"productFamily": family, "attributes": attributes, "sku": sku},
+        "serviceCode": "AmazonEC2",
+        "terms": {
+            "OnDemand": {
+                term: {
+                    "priceDimensions": {rate: dimension},
+                    "sku": sku,
+                    "effectiveDate": "2026-01-01T00:00:00Z",
+                    "offerTermCode": "JRTCKXETXF",
+                    "termAttributes": {},
+                }
+            }
+        },
+        "version": "20260101000000",
+        "publicationDate": "2026-01-01T00:00:00Z",
+    }
