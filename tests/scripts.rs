@@ -34,6 +34,7 @@ fn the_sandbox_is_what_it_says() {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sandbox/venv/bin/python");
     let python = python.display().to_string();
     passes(&python, "tests/sandbox/selftest.py");
+    passes(&python, "tests/sandbox/faults_selftest.py");
     passes(&python, "tests/sandbox/prices_selftest.py");
     // Without an AWS CLI of version 2 its three checks with that say so; CI has one.
     passes(&python, "tests/sandbox/identity_selftest.py");

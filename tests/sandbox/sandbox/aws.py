@@ -18,7 +18,7 @@ from .ec2_api import Ec2Api
 from .exchange import after_effect, before_effect, recorded
 from .http import Response
 from .iam_api import IamApi
-from .observer import OBSERVER_USER_AGENT
+from .observer import OBSERVER, OBSERVER_USER_AGENT
 from .signing import CREDENTIAL, authenticate
 from .sts_api import StsApi
 
@@ -92,7 +92,7 @@ class _Call:
 
     def observed(self):
         try:
-            observer = user_caller(self._tenant.account, "observer")
+            observer = user_caller(self._tenant.account, OBSERVER)
             return self._effect(self._tenant, observer)
         except AwsError as error:
             return error_response(self._asked.service, error)

@@ -18,6 +18,7 @@ from .ec2_launch import (
 )
 from .moto_api import MotoApi
 from .networks import no_default_vpc, offered_zones
+from .observer import OBSERVER
 from .spot_history import spot_price_history
 
 # EC2 keeps the end of a console (GetConsoleOutput, API reference).
@@ -100,8 +101,7 @@ class Ec2Api(MotoApi, EC2Response):
         filters = self._filters_from_querystring()
         found = [
             (reservation, instance)
-            for reservation in self.ec2_backend.reservations.values()
-            for instance in reservation.instances
+            for reservation, instance in self._shown()
             if (wanted is None or instance.id in wanted)
             and _instance_matches(filters, reservation, instance)
         ]
@@ -116,7 +116,12 @@ class Ec2Api(MotoApi, EC2Response):
         ids = self._get_param("InstanceIds", [])
         if ids:
             self._instances_by_id(ids)
-        return super().describe_instance_status()
+        result = super().describe_instance_status().result
+        shown = {instance.id for _, instance in self._shown()}
+        result["InstanceStatuses"] = [
+            status for status in result["InstanceStatuses"] if status.id in shown
+        ]
+        return ActionResult(result)
 
     def describe_instance_attribute(self):
         self._instances_by_id([self._get_param("InstanceId")])
@@ -282,6 +287,9 @@ class Ec2Api(MotoApi, EC2Response):
 
     def create_tags(self):
         checked_tags(self._get_param("Tags", []))
+        self._instances_by_id(
+            [one for one in self._get_param("Resources", []) if one.startswith("i-")]
+        )
         return super().create_tags()
 
     def create_security_group(self):
@@ -317,6 +325,15 @@ class Ec2Api(MotoApi, EC2Response):
             )
         return value
 
+    def _shown(self):
+        """All instances that show to the caller, each with its reservation."""
+        sees_all = self.caller is not None and self.caller.user == OBSERVER
+        shows = self.tenant.visibility.shows
+        for reservation in self.ec2_backend.reservations.values():
+            for instance in reservation.instances:
+                if sees_all or shows(instance):
+                    yield reservation, instance
+
     def _instances_by_id(self, ids):
         """The instances, in the order asked for; all or an error."""
         for instance_id in ids:
@@ -325,11 +342,7 @@ class Ec2Api(MotoApi, EC2Response):
                     "InvalidInstanceID.Malformed",
                     f'Invalid id: "{instance_id}"',
                 )
-        known = {
-            instance.id: instance
-            for reservation in self.ec2_backend.reservations.values()
-            for instance in reservation.instances
-        }
+        known = {instance.id: instance for _, instance in self._shown()}
         missing = [instance_id for instance_id in ids if instance_id not in known]
         if missing:
             some = len(missing) > 1

@@ -84,6 +84,7 @@ def run_instances(backend, tenant, parameters, form):
     reservation = _launch(backend, launch, token)
     for instance in reservation.instances:
         tenant.lifecycle.launched(instance)
+    tenant.visibility.launched(reservation.instances)
     tenant.launches.record(region, zone, token, form, reservation)
     return reservation
 

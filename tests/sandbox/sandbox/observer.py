@@ -1,11 +1,12 @@
 """The observer: a boto3 client against this server, for what tests assert.
 
 Its requests are known by their User-Agent, and are neither recorded nor delayed
-nor struck by faults.
+nor struck by faults, and all instances show in its answers.
 """
 
 import threading
 
+OBSERVER = "observer"  # the name of its IAM user
 OBSERVER_USER_AGENT = "inductiva-aws-sandbox-observer"
 
 

@@ -12,6 +12,7 @@ from .inductiva_groups import Groups
 from .launches import Launches
 from .lifecycle import Lifecycle
 from .recorder import Recorder
+from .visibility import Visibility
 
 DEFAULT_ACCOUNT = "123456789012"
 DEFAULT_REGION = "eu-west-2"
@@ -22,6 +23,9 @@ class Settings:
     delay_ms: float = 0  # before each answer, slept while others are served
     pending_seconds: float = 0.5
     shutting_down_seconds: float = 0.3
+    # How long new instances do not show, but for the first so many of a launch.
+    visible_after_seconds: float = 0
+    visible_at_once: int = 0
     # How far the clock of AWS is ahead of the caller's. While it is not 0, the
     # times of signatures are checked.
     clock_offset_seconds: float = 0
@@ -57,6 +61,7 @@ class Tenant:
         self.faults = Faults()
         self.launches = Launches()
         self.lifecycle = Lifecycle(self.settings)
+        self.visibility = Visibility(self.settings)
         self.inductiva = Groups()
         # What machines said on their consoles, by instance id: text.
         self.consoles = {}
