@@ -4,8 +4,11 @@ throttling, faults.
 target/sandbox/venv/bin/python tests/sandbox/faults_selftest.py
 """
 
+import threading
+import time
 import unittest
 
+from botocore.exceptions import ClientError, ConnectionClosedError
 from selftest import SandboxTest
 
 
@@ -61,6 +64,258 @@ class Visibility(FaultsTest):
         )
         self.assertNotIn("shutting-down", self.observed().values())
         self.wait_for_states(["running"] * 3)
+
+
+class Capacity(FaultsTest):
+    def capacity(self, *rules):
+        self.control("PUT", "capacity", {"rules": list(rules)})
+
+    def left(self):
+        rules = self.control("GET", "capacity")["rules"]
+        return [rule["available"] for rule in rules]
+
+    def short(self, **changes):
+        code = "InsufficientInstanceCapacity"
+        return self.refused(code, self.launch, status=500, **changes)
+
+    def test_a_pool_goes_down_with_launches_and_up_with_terminations(self):
+        self.capacity({"vm_type": "t2.*", "zone": "eu-west-2a", "available": 2})
+        zone = {"AvailabilityZone": "eu-west-2a"}
+        first = self.launch_ids(Placement=zone)
+        message = self.short(Placement=zone, MinCount=2, MaxCount=2)
+        self.assertIn("the Availability Zone you requested (eu-west-2a)", message)
+        self.launch(Placement=zone)
+        self.assertEqual(self.left(), [0])
+        # Without a zone EC2 takes one, and does not look into the others.
+        message = self.short(ClientToken="a")
+        self.assertIn("in zones with support for", message)
+        self.launch(Placement={"AvailabilityZone": "eu-west-2b"})
+        self.launch(Placement=zone, InstanceType="t3.micro")
+        self.assertEqual(len(self.launched()), 4)
+        self.ec2.terminate_instances(InstanceIds=first)
+        self.wait_for_states(["terminated"], InstanceIds=first)
+        self.assertEqual(self.left(), [1])
+        # What was refused has used up no token.
+        self.launch(ClientToken="a", Placement=zone)
+        self.launch(ClientToken="a", Placement=zone)
+        self.assertEqual(len(self.launched()), 5)
+        self.assertEqual(self.control("GET", "launched")["most_at_once"], 4)
+
+    def test_the_first_rule_that_matches_holds(self):
+        self.capacity(
+            {"market": "spot", "available": 0},
+            {"zone": "eu-west-2a", "available": None},
+            {"available": 0},
+        )
+        self.launch(Placement={"AvailabilityZone": "eu-west-2a"})
+        self.short(Placement={"AvailabilityZone": "eu-west-2b"})
+        message = self.short(InstanceMarketOptions={"MarketType": "spot"})
+        self.assertIn("There is no Spot capacity available", message)
+
+    def test_between_the_least_and_the_most_what_there_is_is_launched(self):
+        self.capacity({"available": 3})
+        self.assertEqual(len(self.launch(MinCount=2, MaxCount=5)), 3)
+        self.short(MinCount=1, MaxCount=5)
+        self.assertEqual(len(self.launched()), 3)
+
+    def test_free_addresses_are_what_the_test_says(self):
+        subnet = self.subnets()[0]["SubnetId"]
+        self.control("PUT", "free_addresses", {subnet: 2})
+        self.assertEqual(self.subnets()[0]["AvailableIpAddressCount"], 2)
+        code = "InsufficientFreeAddressesInSubnet"
+        self.refused(code, self.launch, MinCount=3, MaxCount=3, SubnetId=subnet)
+        ids = self.launch_ids(MinCount=1, MaxCount=3, SubnetId=subnet)
+        self.assertEqual(len(ids), 2)
+        self.refused(code, self.launch, SubnetId=subnet)
+        self.ec2.terminate_instances(InstanceIds=ids)
+        self.wait_for_states(["terminated"] * 2, InstanceIds=ids)
+        self.launch(SubnetId=subnet)
+
+    def test_offerings_are_told_by_zone(self):
+        offerings = self.ec2.describe_instance_type_offerings(
+            LocationType="availability-zone",
+            Filters=[{"Name": "instance-type", "Values": ["t2.micro", "t3.micro"]}],
+        )["InstanceTypeOfferings"]
+        told = {(o["InstanceType"], o["Location"]) for o in offerings}
+        zones = ("eu-west-2a", "eu-west-2b", "eu-west-2c")
+        # moto has a fourth zone, and of these types t3.micro alone in it.
+        self.assertEqual(
+            {t for t in told if t[1] in zones},
+            {(t, zone) for t in ("t2.micro", "t3.micro") for zone in zones},
+        )
+
+    def test_a_spot_request_lives_as_long_as_its_machine(self):
+        tag = {"Key": "k", "Value": "v"}
+        (machine,) = self.launch(
+            InstanceMarketOptions={
+                "MarketType": "spot",
+                "SpotOptions": {"SpotInstanceType": "one-time", "MaxPrice": "1"},
+            },
+            TagSpecifications=[
+                {"ResourceType": "spot-instances-request", "Tags": [tag]}
+            ],
+        )
+        requests = self.ec2.describe_spot_instance_requests
+        (request,) = requests(Filters=[{"Name": "state", "Values": ["active"]}])[
+            "SpotInstanceRequests"
+        ]
+        self.assertEqual(request["InstanceId"], machine["InstanceId"])
+        self.assertEqual(
+            request["SpotInstanceRequestId"], machine["SpotInstanceRequestId"]
+        )
+        self.assertEqual((request["Tags"], request["Type"]), ([tag], "one-time"))
+        self.ec2.terminate_instances(InstanceIds=[machine["InstanceId"]])
+        (request,) = requests(Filters=[{"Name": "tag:k", "Values": ["v"]}])[
+            "SpotInstanceRequests"
+        ]
+        self.assertEqual(request["State"], "closed")
+        self.launch()
+        self.assertEqual(len(requests()["SpotInstanceRequests"]), 1)
+
+
+class Throttling(FaultsTest):
+    def setUp(self):
+        super().setUp()
+        self.control("PUT", "settings", {"strict_buckets": 1})
+
+    def throttled(self, call, **arguments):
+        return self.refused("RequestLimitExceeded", call, status=503, **arguments)
+
+    def test_launches_come_five_at_once_and_then_two_a_second(self):
+        answers = []
+
+        def ask():
+            with self.assertRaises(ClientError) as caught:
+                self.launch(DryRun=True)
+            answers.append(caught.exception.response["Error"]["Code"])
+
+        started = time.monotonic()
+        threads = [threading.Thread(target=ask) for _ in range(25)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = time.monotonic() - started
+        self.assertEqual(set(answers), {"DryRunOperation", "RequestLimitExceeded"})
+        self.assertGreaterEqual(answers.count("DryRunOperation"), 5)
+        self.assertLessEqual(answers.count("DryRunOperation"), 5 + 2 * elapsed)
+        # Another action and another region have buckets of their own.
+        self.launch(client=self.client("ec2", region="eu-west-1"))
+        self.ec2.describe_instances()
+        self.control("DELETE", "buckets")
+        self.launch()
+        level = self.control("GET", "buckets")["eu-west-2"]["RunInstances requests"]
+        self.assertLess(level, 5)
+
+    def test_machines_have_a_bucket_too_and_a_replay_costs_none(self):
+        machines = "RunInstances resources"
+
+        def level():
+            return self.control("GET", "buckets")["eu-west-2"][machines]
+
+        self.launch(MinCount=40, MaxCount=40, ClientToken="a")
+        self.assertLess(level(), 970)
+        before = level()
+        self.launch(MinCount=40, MaxCount=40, ClientToken="a")
+        self.assertGreaterEqual(level(), before)
+        self.throttled(self.launch, MinCount=1001, MaxCount=1001)
+        self.assertGreaterEqual(level(), before)
+        self.assertEqual(len(self.launched()), 40)
+
+    def test_listing_everything_costs_more_than_asking_for_something(self):
+        for _ in range(3):
+            self.ec2.describe_instances(MaxResults=5)
+        levels = self.control("GET", "buckets")["eu-west-2"]
+        self.assertEqual(set(levels), {"DescribeInstances requests"})
+        self.ec2.describe_instances()
+        levels = self.control("GET", "buckets")["eu-west-2"]
+        self.assertLessEqual(levels["DescribeInstances unfiltered requests"], 50)
+
+
+class OrderedFaults(FaultsTest):
+    launches = {"service": "ec2", "operation": "RunInstances"}
+
+    def fault(self, **fault):
+        self.control("POST", "faults", fault)
+
+    def faults(self):
+        return self.control("GET", "faults")
+
+    def wait_until_held(self, number=1):
+        deadline = time.monotonic() + 10
+        while sum(fault["held"] for fault in self.faults()) != number:
+            self.assertLess(time.monotonic(), deadline, self.faults())
+            time.sleep(0.02)
+
+    def test_a_fault_ends_after_its_time(self):
+        self.fault(**self.launches, count=None, for_seconds=0.3, status=503, code="RequestLimitExceeded")
+        self.refused("RequestLimitExceeded", self.launch, status=503)
+        self.refused("RequestLimitExceeded", self.launch, status=503)
+        time.sleep(0.35)
+        self.launch()
+
+    def test_chance_is_the_same_for_the_same_seed(self):
+        def strikes(seed):
+            self.control("DELETE", "faults")
+            self.fault(service="*", operation="Describe*", count=None, probability=0.5, seed=seed)
+            self.control("DELETE", "requests")
+            for _ in range(16):
+                try:
+                    self.ec2.describe_regions()
+                except self.ec2.exceptions.ClientError:
+                    pass
+            return [entry["status"] for entry in self.control("GET", "requests")]
+
+        first = strikes(1)
+        self.assertEqual(set(first), {200, 500})
+        self.assertEqual(strikes(1), first)
+        self.assertNotEqual(strikes(2), first)
+
+    def held_launch(self, kind, drop):
+        """Holds a launch; what has been launched meanwhile, and how it ended."""
+        ended = []
+
+        def launch():
+            try:
+                ended.append(self.launch_ids(ClientToken=kind))
+            except ConnectionClosedError:
+                ended.append(None)
+
+        self.fault(**self.launches, kind=kind)
+        thread = threading.Thread(target=launch)
+        thread.start()
+        self.wait_until_held()
+        meanwhile = self.launched()
+        self.control("POST", "release", {"drop": drop})
+        thread.join()
+        return meanwhile, ended[0]
+
+    def test_a_held_call_goes_on_or_is_dropped_before_its_effect(self):
+        self.assertEqual(self.held_launch("hold", drop=True), ([], None))
+        self.assertEqual(self.launched(), [])
+        meanwhile, ids = self.held_launch("hold", drop=False)
+        self.assertEqual((meanwhile, ids), ([], self.launched()))
+
+    def test_a_held_answer_has_had_its_effect(self):
+        launched, answer = self.held_launch("hold_answer", drop=True)
+        self.assertEqual((len(launched), answer), (1, None))
+        launched, ids = self.held_launch("hold_answer", drop=False)
+        self.assertEqual(launched, ids)
+        self.assertEqual(self.launched(), ids)
+
+    def test_a_newer_image_is_newer_than_all_others(self):
+        ubuntu, gpu = self.control("POST", "publish_image")["image_ids"]
+        owners = {ubuntu: "099720109477", gpu: "amazon"}
+        for image_id, owner in owners.items():
+            images = self.ec2.describe_images(
+                Owners=[owner],
+                Filters=[{"Name": "architecture", "Values": ["x86_64"]}],
+            )["Images"]
+            name = next(i["Name"] for i in images if i["ImageId"] == image_id)[:30]
+            alike = [i for i in images if i["Name"].startswith(name)]
+            newest = max(alike, key=lambda image: image["CreationDate"])
+            self.assertEqual((newest["ImageId"], len(alike) > 2), (image_id, True))
+        self.assertNotIn(ubuntu, self.control("POST", "publish_image")["image_ids"])
 
 
 if __name__ == "__main__":

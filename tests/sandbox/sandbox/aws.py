@@ -118,7 +118,7 @@ class _Call:
                     with self._tenant.lock:
                         self._tenant.launches.run_instances_calls += 1
                 response = self._allowed_effect()
-                after_effect(fault)
+                after_effect(self._tenant, fault)
             except AwsError as error:
                 answered(error.status, error.code)
                 return error_response(asked.service, error)
@@ -155,6 +155,9 @@ class _Call:
                     asked.region,
                     asked.params,
                 )
+        if asked.service == "ec2" and owner.settings.strict_buckets:
+            with owner.lock:
+                owner.buckets.admit(asked.region, asked.operation, asked.params)
         return self._effect(owner, caller)
 
     def _effect(self, owner, caller):

@@ -7,8 +7,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import identity_control
 from .http import Response
+from .images import publish_newer
 from .moto_library import backend
-from .networks import delete_default_vpc
+from .networks import delete_default_vpc, set_free_addresses
 from .tenant import DEFAULT_REGION
 
 
@@ -58,6 +59,30 @@ def _add_fault(tenant, given, _observer):
 def _clear_faults(tenant, _given, _observer):
     tenant.faults.clear()
     return Response(204)
+
+
+def _release(tenant, given, _observer):
+    """Ends the wait of all calls held; {"drop": true} closes their connections."""
+    tenant.faults.release(bool(given.get("drop")))
+    return Response(204)
+
+
+def _get_buckets(tenant, _given, _observer):
+    with tenant.lock:
+        return Response.of_json(tenant.buckets.as_json())
+
+
+def _fill_buckets(tenant, _given, _observer):
+    with tenant.lock:
+        tenant.buckets.fill()
+    return Response(204)
+
+
+def _publish_image(tenant, _given, _observer):
+    """A newer image than the newest of each that the launcher takes, everywhere."""
+    with tenant.lock:
+        published = publish_newer(tenant.account)
+    return Response.of_json({"image_ids": published})
 
 
 def _boto3(tenant, given, observer):
@@ -129,6 +154,27 @@ def _put_prices(tenant, given, _observer):
         return Response.of_json(tenant.prices.as_json())
 
 
+def _get_capacity(tenant, _given, _observer):
+    with tenant.lock:
+        tenant.lifecycle.advance()
+        return Response.of_json(tenant.capacity.as_json())
+
+
+def _put_capacity(tenant, given, _observer):
+    with tenant.lock:
+        tenant.capacity.replace(given)
+        return Response.of_json(tenant.capacity.as_json())
+
+
+def _put_free_addresses(tenant, given, _observer):
+    """{subnet id: how many addresses are free there now}"""
+    with tenant.lock:
+        tenant.lifecycle.advance()
+        for subnet_id, number in given.items():
+            set_free_addresses(tenant.account, subnet_id, int(number))
+    return Response(204)
+
+
 def _put_consoles(tenant, given, _observer):
     """{instance id: all that the machine has said on its console}"""
     tenant.consoles.update({str(k): str(v) for k, v in given.items()})
@@ -156,12 +202,19 @@ _ROUTES = {
     ("GET", "/faults"): _get_faults,
     ("POST", "/faults"): _add_fault,
     ("DELETE", "/faults"): _clear_faults,
+    ("POST", "/release"): _release,
+    ("GET", "/buckets"): _get_buckets,
+    ("DELETE", "/buckets"): _fill_buckets,
+    ("POST", "/publish_image"): _publish_image,
     ("POST", "/boto3"): _boto3,
     ("POST", "/delete_default_vpc"): _delete_default_vpc,
     ("POST", "/forget_terminated"): _forget_terminated,
     ("GET", "/launched"): _get_launched,
     ("GET", "/prices"): _get_prices,
     ("PUT", "/prices"): _put_prices,
+    ("GET", "/capacity"): _get_capacity,
+    ("PUT", "/capacity"): _put_capacity,
+    ("PUT", "/free_addresses"): _put_free_addresses,
     ("PUT", "/consoles"): _put_consoles,
     ("GET", "/inductiva"): _get_inductiva,
     ("PUT", "/inductiva"): _put_inductiva,

@@ -167,6 +167,25 @@ class Ec2Api(MotoApi, EC2Response):
                 )
         return self._answer_matching("Subnets", by_id, "SubnetIds", _subnet_attributes)
 
+    def describe_spot_instance_requests(self):
+        self.error_on_dryrun()
+        by_id = {r.id: r for r in self.tenant.spot_requests.of(self.ec2_backend)}
+        for request_id in self._get_param("SpotInstanceRequestIds", []):
+            if request_id not in by_id:
+                raise AwsError(
+                    "InvalidSpotInstanceRequestID.NotFound",
+                    f"The spot instance request ID '{request_id}' does not exist",
+                )
+        found, following = self._matching(
+            by_id, "SpotInstanceRequestIds", lambda request: request.attributes()
+        )
+        return ActionResult(
+            {
+                "SpotInstanceRequests": [request.as_answer() for request in found],
+                "NextToken": following,
+            }
+        )
+
     def describe_security_groups(self):
         self.error_on_dryrun()
         by_id = {g.id: g for g in self.ec2_backend.describe_security_groups()}
@@ -298,7 +317,12 @@ class Ec2Api(MotoApi, EC2Response):
         return super().create_security_group()
 
     def _answer_matching(self, name, by_id, ids_parameter, attributes_of):
-        """The resources of these ids (none given: all) that pass the filters."""
+        found, following = self._matching(by_id, ids_parameter, attributes_of)
+        return ActionResult({name: found, "NextToken": following})
+
+    def _matching(self, by_id, ids_parameter, attributes_of):
+        """A page of the resources of these ids (none given: all) that pass the
+        filters, and the token of the next."""
         ids = self._get_param(ids_parameter, []) or list(by_id)
         filters = self._filters_from_querystring()
         found = [
@@ -306,8 +330,7 @@ class Ec2Api(MotoApi, EC2Response):
             for one in ids
             if matches(filters, attributes_of(by_id[one]), _tags_of(by_id[one]))
         ]
-        found, following = self._page(found, most=1000)
-        return ActionResult({name: found, "NextToken": following})
+        return self._page(found, most=1000)
 
     def _page(self, items, most, default=None):
         return page(

@@ -3,18 +3,19 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from moto.core.exceptions import ServiceException
 from moto.core.types import Base64EncodedString
 from moto.ec2.models.instance_types import INSTANCE_TYPES
-from moto.ec2.utils import filter_iam_instance_profiles, random_spot_request_id
+from moto.ec2.utils import filter_iam_instance_profiles
 
 from .aws_errors import AwsError
 from .disks import plan_disks
 from .launches import fingerprint
 from .networks import choose_security_groups, choose_subnet, offered_zones
+from .spot import check_market
 
 MAX_USER_DATA_BYTES = 16384
 MAX_CLIENT_TOKEN_LENGTH = 64
@@ -34,7 +35,8 @@ _SECURITY_GROUP_ID = re.compile(r"sg-([0-9a-f]{8}|[0-9a-f]{17})")
 class Launch:
     """A RunInstances request that has passed every check."""
 
-    count: int
+    least: int
+    count: int  # the most
     image: Any
     instance_type: str
     subnet: Any
@@ -46,7 +48,7 @@ class Launch:
     tags: dict
     metadata_options: dict
     shutdown_behavior: str
-    spot: bool
+    spot: Optional[dict]  # the options of a spot launch
     ebs_optimized: bool
     monitoring: bool
     associate_public_ip: Optional[bool]
@@ -81,7 +83,9 @@ def run_instances(backend, tenant, parameters, form):
         raise AwsError(
             "DryRunOperation", "Request would have succeeded, but DryRun flag is set."
         )
-    reservation = _launch(backend, launch, token)
+    granted = tenant.capacity.grant(launch, zone)
+    reservation = _launch(backend, tenant, replace(launch, count=granted), token)
+    tenant.capacity.took(launch, reservation.instances)
     for instance in reservation.instances:
         tenant.lifecycle.launched(instance)
     tenant.visibility.launched(reservation.instances)
@@ -111,7 +115,7 @@ def check(backend, parameters):
         raise AwsError(
             "NotImplemented", "the sandbox launches without templates", status=501
         )
-    count = _count(parameters)
+    least, most = _counts(parameters)
     image = _image(backend, parameters)
     instance_type = _instance_type(backend, parameters, image)
     interface = _primary_interface(parameters)
@@ -121,15 +125,10 @@ def check(backend, parameters):
         parameters.get("SubnetId") or interface.get("SubnetId"),
         (parameters.get("Placement") or {}).get("AvailabilityZone"),
     )
-    if count > subnet.available_ip_address_count:
-        raise AwsError(
-            "InsufficientFreeAddressesInSubnet",
-            f"There are not enough free addresses in subnet '{subnet.id}' to satisfy "
-            "the requested number of instances.",
-        )
-    spot = _spot(parameters)
+    spot = check_market(parameters)
     return Launch(
-        count=count,
+        least=least,
+        count=most,
         image=image,
         instance_type=instance_type,
         subnet=subnet,
@@ -138,7 +137,7 @@ def check(backend, parameters):
         user_data=_user_data(parameters),
         key_name=_key_name(backend, parameters),
         instance_profile=_instance_profile(backend, parameters),
-        tags=_tags(parameters, spot),
+        tags=_tags(parameters, spot is not None),
         metadata_options=_metadata_options(parameters),
         shutdown_behavior=_shutdown_behavior(parameters),
         spot=spot,
@@ -148,7 +147,7 @@ def check(backend, parameters):
     )
 
 
-def _count(parameters):
+def _counts(parameters):
     least, most = parameters.get("MinCount"), parameters.get("MaxCount")
     for name, value in (("MinCount", least), ("MaxCount", most)):
         if value is None:
@@ -166,7 +165,7 @@ def _count(parameters):
             "InvalidParameterCombination",
             f"MinCount ({least}) must not be greater than MaxCount ({most})",
         )
-    return most
+    return least, most
 
 
 def _image(backend, parameters):
@@ -375,19 +374,7 @@ def _shutdown_behavior(parameters):
     return behavior
 
 
-def _spot(parameters):
-    options = parameters.get("InstanceMarketOptions")
-    if not options:
-        return False
-    market = options.get("MarketType")
-    if market != "spot":
-        raise AwsError(
-            "InvalidParameterValue", f"Invalid value '{market}' for MarketType."
-        )
-    return True
-
-
-def _launch(backend, launch, token):
+def _launch(backend, tenant, launch, token):
     reservation = backend.run_instances(
         launch.image.id,
         launch.count,
@@ -408,14 +395,14 @@ def _launch(backend, launch, token):
         # Disks are made below: moto would drop iops and throughput.
         block_device_mappings=[],
         tags={"instance": launch.tags.get("instance", {})},
-        lifecycle="spot" if launch.spot else None,
+        lifecycle=None if launch.spot is None else "spot",
     )
     for instance in reservation.instances:
-        _complete(backend, launch, instance)
+        _complete(backend, tenant, launch, instance)
     return reservation
 
 
-def _complete(backend, launch, instance):
+def _complete(backend, tenant, launch, instance):
     """What moto leaves out of a launch."""
     volumes = [disk.attach_to(instance) for disk in launch.disks]
     for interface in instance.nics.values():
@@ -424,11 +411,9 @@ def _complete(backend, launch, instance):
     for volume in volumes:
         volume.add_tags(launch.tags.get("volume", {}))
     instance.root_device_name = launch.image.root_device_name
-    if launch.spot:
-        instance.spot_instance_request_id = random_spot_request_id()
+    if launch.spot is not None:
         tags = launch.tags.get("spot-instances-request", {})
-        if tags:
-            backend.create_tags([instance.spot_instance_request_id], tags)
+        tenant.spot_requests.add(backend, instance, launch.spot, tags)
     if launch.instance_profile is not None:
         backend.associate_iam_instance_profile(
             instance.id, iam_instance_profile_arn=launch.instance_profile.arn

@@ -39,9 +39,17 @@ def before_effect(tenant, service, operation, parameters):
         time.sleep(fault.seconds)
     if fault.kind == "reset":
         raise ConnectionDropped(reset=True)
+    if fault.kind == "hold" and tenant.faults.hold(fault):
+        raise ConnectionDropped(reset=True)
     return fault
 
 
-def after_effect(fault):
-    if fault is not None and fault.kind == "lost_answer":
+def after_effect(tenant, fault):
+    """Loses the answer, or holds it back, when the fault says so."""
+    if fault is None:
+        return
+    dropped = fault.kind == "lost_answer"
+    if fault.kind == "hold_answer":
+        dropped = tenant.faults.hold(fault)
+    if dropped:
         raise ConnectionDropped(reset=False)

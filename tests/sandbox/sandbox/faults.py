@@ -1,11 +1,13 @@
-"""Faults that tests order: errors, lost answers, resets, stalls."""
+"""Faults that tests order: errors, lost answers, resets, stalls, held calls."""
 
+import random
 import threading
+import time
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Optional
 
-KINDS = ("error", "lost_answer", "reset", "stall")
+KINDS = ("error", "lost_answer", "reset", "stall", "hold", "hold_answer")
 
 
 @dataclass
@@ -15,12 +17,17 @@ class Fault:
     kind        error: answered with `status`, `code` and `message` (`detail`
                 for inductiva), with no effect · lost_answer: takes effect, then
                 the connection is closed · reset: closed before it takes effect
-                · stall: answered after `seconds`
-    operation   EC2 or STS action; for inductiva "METHOD /path", not encoded;
-                with wildcards as in file names
+                · stall: answered after `seconds` · hold: waits, before it takes
+                effect, for the test to let it go on or drop it · hold_answer: so
+                too, after it has taken effect
+    service     with wildcards as in file names, like the next
+    operation   EC2 or STS action; for inductiva "METHOD /path", not encoded
     match       only requests with these parameters; None for one that is absent
     after       matching calls let through first
     count       calls that it strikes; None for all
+    for_seconds strikes no more so long after the first that it struck; None for
+                no end
+    probability of each matching call to be struck, drawn from `seed`
     """
 
     service: str
@@ -29,6 +36,9 @@ class Fault:
     match: dict = field(default_factory=dict)
     after: int = 0
     count: Optional[int] = 1
+    for_seconds: Optional[float] = None
+    probability: float = 1
+    seed: int = 0
     status: int = 500
     code: str = "InternalError"
     message: str = "An internal error has occurred"
@@ -36,10 +46,30 @@ class Fault:
     seconds: float = 0
     seen: int = 0
     struck: int = 0
+    held: int = 0  # calls that wait now
+
+    def __post_init__(self):
+        self._random = random.Random(self.seed)
+        self._first_struck = None
+
+    def is_due(self):
+        """Whether it strikes the call that it has just seen."""
+        if self.seen <= self.after or self.struck == self.count:
+            return False
+        now = time.monotonic()
+        if self.for_seconds is not None and self._first_struck is not None:
+            if now - self._first_struck > self.for_seconds:
+                return False
+        if self.probability < 1 and self._random.random() >= self.probability:
+            return False
+        if self._first_struck is None:
+            self._first_struck = now
+        self.struck += 1
+        return True
 
     def applies_to(self, service, operation, parameters):
         return (
-            self.service == service
+            fnmatchcase(service, self.service)
             and fnmatchcase(operation, self.operation)
             and all(parameters.get(k) == v for k, v in self.match.items())
         )
@@ -49,10 +79,13 @@ class Faults:
     def __init__(self):
         self._faults = []
         self._lock = threading.Lock()
+        self._released = threading.Condition(self._lock)
+        self._releases = 0
+        self._drop = False
 
     def add(self, description):
         """Raises ValueError at an unknown key or kind."""
-        known = {f.name for f in fields(Fault)} - {"seen", "struck"}
+        known = {f.name for f in fields(Fault)} - {"seen", "struck", "held"}
         unknown = set(description) - known
         if unknown:
             raise ValueError(f"unknown keys {sorted(unknown)}; known: {sorted(known)}")
@@ -74,11 +107,26 @@ class Faults:
                 if not fault.applies_to(service, operation, parameters):
                     continue
                 fault.seen += 1
-                spent = fault.count is not None and fault.struck >= fault.count
-                if struck is None and fault.seen > fault.after and not spent:
-                    fault.struck += 1
+                if struck is None and fault.is_due():
                     struck = fault
         return struck
+
+    def hold(self, fault):
+        """Waits until the test lets go of all calls held; at most a minute.
+        Returns whether the call is to be dropped."""
+        with self._lock:
+            fault.held += 1
+            release = self._releases + 1
+            self._released.wait_for(lambda: self._releases >= release, timeout=60)
+            fault.held -= 1
+            return self._drop
+
+    def release(self, drop):
+        """Lets all calls held go on, or drops them without an answer."""
+        with self._lock:
+            self._drop = drop
+            self._releases += 1
+            self._released.notify_all()
 
     def list(self):
         with self._lock:

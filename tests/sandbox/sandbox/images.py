@@ -103,3 +103,19 @@ CATALOGUE = (
         snapshot_gib=100,
     ),
 )
+
+
+def publish_newer(account):
+    """Publishes, in every region, a newer image of each kind that the launcher
+    takes; returns their ids."""
+    from .moto_library import ENABLED_REGIONS, backend
+
+    published = []
+    for make, known in ((_ubuntu, "ami-0ab"), (_gpu, "ami-0cd")):
+        for region in ENABLED_REGIONS:
+            images = backend(account, region).amis
+            number = 1 + sum(image_id.startswith(known) for image_id in images)
+            image = make(number, f"2026-01-{number:02}")
+            images[image.image_id] = image.register(backend(account, region))
+        published.append(image.image_id)
+    return published

@@ -69,7 +69,7 @@ class InductivaApi:
                     self._tenant.lifecycle.advance()
                     self._groups.register_running(self._tenant)
                     response = self._effect(request, query, body)
-                after_effect(fault)
+                after_effect(self._tenant, fault)
             except _Refusal as refusal:
                 answered(refusal.status, str(refusal))
                 return Response.of_json({"detail": refusal.detail}, refusal.status)

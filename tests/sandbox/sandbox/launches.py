@@ -27,17 +27,26 @@ class Launches:
     def __init__(self):
         self._tokens = {}
         self._launched = []
+        self._machines = []
+        self._most_at_once = 0
         self.run_instances_calls = 0
 
     def earlier(self, region, zone, token):
         """The use of this token that is on record, or None."""
         return self._tokens.get((region, zone, token))
 
+    def is_used(self, region, token):
+        """Whether a launch of this token is on record, in any zone."""
+        return any(r == region and t == token for r, _, t in self._tokens)
+
     def record(self, region, zone, token, form, reservation):
         """Call it only for a launch that succeeded: others use up no token."""
         if token:
             use = _TokenUse(fingerprint(form), reservation)
             self._tokens[(region, zone, token)] = use
+        self._machines += reservation.instances
+        live = sum(i.state in ("pending", "running") for i in self._machines)
+        self._most_at_once = max(self._most_at_once, live)
         for instance in reservation.instances:
             self._launched.append(
                 {
@@ -51,5 +60,7 @@ class Launches:
     def as_json(self):
         return {
             "instances": list(self._launched),
+            # The most machines that were pending or running at a time.
+            "most_at_once": self._most_at_once,
             "run_instances_calls": self.run_instances_calls,
         }

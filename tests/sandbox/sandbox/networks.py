@@ -3,6 +3,8 @@
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
 from .aws_errors import AwsError
+from .moto_library import ENABLED_REGIONS
+from .moto_library import backend as backend_of
 
 
 def offered_zones(region, instance_type):
@@ -108,6 +110,17 @@ def choose_security_groups(backend, subnet, ids, names):
             )
         groups.append(group)
     return groups or [backend.get_default_security_group(subnet.vpc_id)]
+
+
+def set_free_addresses(account, subnet_id, number):
+    for region in ENABLED_REGIONS:
+        for subnets in backend_of(account, region).subnets.values():
+            if subnet_id in subnets:
+                subnet = subnets[subnet_id]
+                more = number - subnet.available_ip_address_count
+                subnet._available_ip_addresses += more
+                return
+    raise ValueError(f"no subnet {subnet_id}")
 
 
 def delete_default_vpc(backend):

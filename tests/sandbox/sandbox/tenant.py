@@ -5,6 +5,8 @@ import time
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
+from .buckets import Buckets
+from .capacity import Capacity
 from .credentials import KeyRegistry
 from .faults import Faults
 from .identity import Identity
@@ -12,6 +14,7 @@ from .inductiva_groups import Groups
 from .launches import Launches
 from .lifecycle import Lifecycle
 from .recorder import Recorder
+from .spot import SpotRequests
 from .visibility import Visibility
 
 DEFAULT_ACCOUNT = "123456789012"
@@ -26,6 +29,8 @@ class Settings:
     # How long new instances do not show, but for the first so many of a launch.
     visible_after_seconds: float = 0
     visible_at_once: int = 0
+    # Whether EC2 throttles as it does an account with its default limits: 0, 1.
+    strict_buckets: int = 0
     # How far the clock of AWS is ahead of the caller's. While it is not 0, the
     # times of signatures are checked.
     clock_offset_seconds: float = 0
@@ -62,6 +67,9 @@ class Tenant:
         self.launches = Launches()
         self.lifecycle = Lifecycle(self.settings)
         self.visibility = Visibility(self.settings)
+        self.buckets = Buckets(self.launches)
+        self.capacity = Capacity()
+        self.spot_requests = SpotRequests()
         self.inductiva = Groups()
         # What machines said on their consoles, by instance id: text.
         self.consoles = {}
