@@ -172,6 +172,23 @@ class Capacity(FaultsTest):
         self.launch()
         self.assertEqual(len(requests()["SpotInstanceRequests"]), 1)
 
+    def test_a_price_below_the_spot_price_launches_nothing(self):
+        self.control("PUT", "prices", {"spot": [{"usd": 0.0042}]})
+
+        def spot(price):
+            return {
+                "InstanceMarketOptions": {
+                    "MarketType": "spot",
+                    "SpotOptions": {"MaxPrice": price},
+                }
+            }
+
+        message = self.refused("SpotMaxPriceTooLow", self.launch, **spot("0.004"))
+        self.assertIn("price of 0.0042", message)
+        self.launch(**spot("0.0042"))
+        self.launch(InstanceMarketOptions={"MarketType": "spot"})
+        self.assertEqual(len(self.launched()), 2)
+
 
 class Throttling(FaultsTest):
     def setUp(self):

@@ -15,7 +15,7 @@ from .aws_errors import AwsError
 from .disks import plan_disks
 from .launches import fingerprint
 from .networks import choose_security_groups, choose_subnet, offered_zones
-from .spot import check_market
+from .spot import check_market, check_price
 
 MAX_USER_DATA_BYTES = 16384
 MAX_CLIENT_TOKEN_LENGTH = 64
@@ -83,6 +83,11 @@ def run_instances(backend, tenant, parameters, form):
         raise AwsError(
             "DryRunOperation", "Request would have succeeded, but DryRun flag is set."
         )
+    if launch.spot is not None:
+        zone_price = tenant.prices.spot(
+            launch.instance_type, launch.subnet.availability_zone
+        )
+        check_price(launch.spot, zone_price)
     granted = tenant.capacity.grant(launch, zone)
     reservation = _launch(backend, tenant, replace(launch, count=granted), token)
     tenant.capacity.took(launch, reservation.instances)

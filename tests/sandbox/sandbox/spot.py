@@ -19,6 +19,26 @@ def check_market(parameters):
     return options.get("SpotOptions") or {}
 
 
+def check_price(options, price):
+    """Raises AwsError when the most that is offered is below the price."""
+    most = options.get("MaxPrice")
+    if most is None or price is None:
+        return
+    try:
+        offered = float(most)
+    except ValueError:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Invalid value '{most}' for spotPrice. Value must be a number.",
+        ) from None
+    if offered < price:
+        raise AwsError(
+            "SpotMaxPriceTooLow",
+            f"Your Spot request price of {most} is lower than the minimum required "
+            f"Spot request fulfillment price of {price}.",
+        )
+
+
 class SpotRequests:
     """What DescribeSpotInstanceRequests shows."""
 
