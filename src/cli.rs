@@ -160,6 +160,12 @@ pub struct StartArgs {
     /// Most to pay for a spot machine, in USD an hour [default: the on-demand price]
     #[arg(long, value_name = "USD", requires = "spot", alias = "max_price", value_parser = price)]
     pub max_price: Option<String>,
+    /// Launch nothing if all machines of the group and their disks would cost more, in USD an hour
+    ///
+    /// By AWS's list price, or today's highest spot price. Where the price cannot be
+    /// known nothing is launched either.
+    #[arg(long, value_name = "USD", alias = "max_cost_per_hour", value_parser = usd)]
+    pub max_cost_per_hour: Option<f64>,
     /// Tag for machines, disks and network interfaces; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<Tag>,
@@ -500,14 +506,19 @@ fn account(text: &str) -> Result<String, String> {
     }
 }
 
+/// A price as EC2 takes it.
 fn price(text: &str) -> Result<String, String> {
+    usd(text).map(|_| text.to_owned())
+}
+
+fn usd(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(usd)
             if usd > 0.0
                 && usd.is_finite()
                 && text.chars().all(|c| c.is_ascii_digit() || c == '.') =>
         {
-            Ok(text.to_owned())
+            Ok(usd)
         }
         _ => Err("a price in USD an hour looks like 0.05".into()),
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     aws::{Aws, Identity},
+    cost::Prices,
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError, Group},
     plan::{Facts, Request, security_group_name},
@@ -27,6 +28,8 @@ pub struct Found {
     pub facts: Facts,
     /// The group on Inductiva's side.
     pub group: GroupLookup,
+    /// What it costs, as far as that can be told in time.
+    pub prices: Prices,
 }
 
 /// Asks everything in one round trip.
@@ -47,7 +50,7 @@ pub async fn gather(
             None => aws.security_groups(&security_group_name).await,
         }
     };
-    let (identity, group, machines, vm_type, images, subnets, security_groups) = tokio::join!(
+    let (identity, group, machines, vm_type, images, subnets, security_groups, prices) = tokio::join!(
         aws.identity(),
         api.group(&request.group),
         aws.group_machines(&request.group),
@@ -55,6 +58,7 @@ pub async fn gather(
         aws.images(request),
         aws.subnets(request),
         security_groups,
+        aws.prices(request),
     );
     let identity = identity?;
     if let Some(expected) = expected_account.filter(|expected| *expected != identity.account) {
@@ -89,5 +93,6 @@ pub async fn gather(
         identity,
         facts,
         group,
+        prices,
     })
 }

@@ -4,6 +4,7 @@ mod aws;
 mod cli;
 mod commands;
 mod console;
+mod cost;
 mod error;
 mod facts;
 mod http;

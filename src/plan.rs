@@ -399,6 +399,14 @@ fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
     images.max_by(|a, b| (&a.creation_date, &a.id).cmp(&(&b.creation_date, &b.id)))
 }
 
+/// GiB of the root disk of the group's machines.
+///
+/// # Errors
+/// No image, or one that is larger than the disk asked for.
+pub fn root_disk_gib(request: &Request, facts: &Facts) -> Result<u32> {
+    volume_gib(request, &image(request, facts)?)
+}
+
 /// The size of the root disk: what was asked for, never below the image's own.
 fn volume_gib(request: &Request, image: &Image) -> Result<u32> {
     let size = request

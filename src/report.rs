@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 use crate::{
+    cost::Cost,
     inductiva::Group,
     machines::{Machine, Market, State},
     output::table,
@@ -65,6 +66,8 @@ pub struct StartReport {
     pub existing: usize,
     /// All of them.
     pub machines: Vec<MachineReport>,
+    /// What all of them cost.
+    pub cost: Cost,
 }
 
 impl fmt::Display for StartReport {
@@ -278,6 +281,7 @@ pub struct PlanReport {
     tags: BTreeMap<String, String>,
     user_data_bytes: usize,
     variables: BTreeMap<&'static str, String>,
+    cost: Cost,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -304,6 +308,7 @@ impl PlanReport {
         account: &str,
         region: &str,
         existing: usize,
+        cost: Cost,
     ) -> Self {
         Self {
             dry_run: true,
@@ -330,6 +335,7 @@ impl PlanReport {
             tags: BTreeMap::new(),
             user_data_bytes: 0,
             variables: BTreeMap::new(),
+            cost,
         }
     }
 
@@ -340,6 +346,7 @@ impl PlanReport {
         account: &str,
         region: &str,
         plan: &LaunchPlan,
+        cost: Cost,
     ) -> Self {
         let ssh = request.ssh_from.as_ref().map_or("none".to_owned(), |cidr| {
             format!("TCP 22 from {}", cidr.as_str())
@@ -382,7 +389,14 @@ impl PlanReport {
                 .collect(),
             user_data_bytes: plan.user_data(request, group_id.as_deref()).len(),
             variables: variables.into_iter().map(|v| (v.name, v.value)).collect(),
-            ..Self::complete(request, group_id, account, region, plan.existing.len())
+            ..Self::complete(
+                request,
+                group_id,
+                account,
+                region,
+                plan.existing.len(),
+                cost,
+            )
         }
     }
 }
@@ -405,6 +419,7 @@ impl fmt::Display for PlanReport {
                 format!("{} × {} {}", self.launch, self.vm_type, self.market),
             ),
             ("existing", self.existing.to_string()),
+            ("cost", self.cost.to_string()),
         ];
         if let (Some(id), Some(name)) = (&self.image_id, &self.image_name) {
             rows.push(("image", format!("{id} {name}")));

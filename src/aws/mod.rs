@@ -6,6 +6,7 @@ mod errors;
 pub mod instances;
 pub mod launch;
 mod lookups;
+mod pricing;
 mod security_groups;
 mod trace;
 

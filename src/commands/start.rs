@@ -3,6 +3,7 @@
 use crate::{
     aws::{Aws, launch::Launch},
     cli::StartArgs,
+    cost::{Cost, Prices},
     error::{Failure, Result},
     facts::{self, Found, GroupLookup},
     inductiva,
@@ -50,8 +51,9 @@ pub async fn run(
         ));
         let found = interrupt.or(gathering, nothing_launched).await?;
         let plan = plan::plan(&request, &found.facts)?;
+        let cost = cost(&request, &found);
         if args.dry_run {
-            return dry_run(&aws, &request, &found, &plan, out).await;
+            return dry_run(args, &aws, &request, &found, &plan, cost, out).await;
         }
         let started = match plan {
             Plan::Complete(machines) => {
@@ -65,9 +67,12 @@ pub async fn run(
                     existing: machines.len(),
                     machines,
                     group_id,
+                    cost,
                 }
             }
             Plan::Launch(plan) => {
+                refuse_dear(args, &cost)?;
+                out.say(&format!("cost: {cost}"));
                 let launcher = Launcher {
                     aws: &aws,
                     api: &api,
@@ -84,6 +89,7 @@ pub async fn run(
                         existing: plan.existing.len(),
                         machines: plan.existing.into_iter().chain(new).collect(),
                         group_id,
+                        cost,
                     },
                 }
             }
@@ -103,6 +109,32 @@ struct Started {
     image_id: Option<String>,
     existing: usize,
     machines: Vec<Machine>,
+    cost: Cost,
+}
+
+/// What the group costs when it has all its machines.
+fn cost(request: &Request, found: &Found) -> Cost {
+    match plan::root_disk_gib(request, &found.facts) {
+        Ok(size_gib) => Cost::of(
+            &found.prices,
+            request.num_machines,
+            &request.volume,
+            size_gib,
+        ),
+        Err(failure) => {
+            let prices = Prices {
+                disk: Err(failure.message),
+                ..found.prices.clone()
+            };
+            Cost::of(&prices, request.num_machines, &request.volume, 0)
+        }
+    }
+}
+
+/// `--max-cost-per-hour`.
+fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
+    args.max_cost_per_hour
+        .map_or(Ok(()), |most| cost.refuse_above(most))
 }
 
 /// The group's id: Inductiva's answer, or else the machines' own tag.
@@ -165,6 +197,7 @@ async fn finish(
         launched: started.machines.len() - started.existing,
         existing: started.existing,
         machines: started.machines.iter().map(MachineReport::from).collect(),
+        cost: started.cost,
     };
     let reported = out.result(&report, &machines::ids(&started.machines));
     waited.and(reported)
@@ -172,10 +205,12 @@ async fn finish(
 
 /// Prints the plan, and asks EC2 whether it would permit it. Nothing is made.
 async fn dry_run(
+    args: &StartArgs,
     aws: &Aws,
     request: &Request,
     found: &Found,
     plan: &Plan,
+    cost: Cost,
     out: Output,
 ) -> Result<()> {
     let (account, region) = (&found.identity.account, &aws.region);
@@ -186,16 +221,24 @@ async fn dry_run(
     let plan = match plan {
         Plan::Complete(machines) => {
             return out.result(
-                &PlanReport::complete(request, group_id, account, region, machines.len()),
+                &PlanReport::complete(request, group_id, account, region, machines.len(), cost),
                 &[],
             );
         }
         Plan::Launch(plan) => plan,
     };
     out.result(
-        &PlanReport::launch(request, group_id.clone(), account, region, plan),
+        &PlanReport::launch(
+            request,
+            group_id.clone(),
+            account,
+            region,
+            plan,
+            cost.clone(),
+        ),
         &[],
     )?;
+    refuse_dear(args, &cost)?;
     permitted(aws, request, plan, group_id.as_deref()).await?;
     out.say("EC2 would permit this launch (capacity and quotas are only known when it happens)");
     Ok(())

@@ -15,6 +15,13 @@ import uuid
 import boto3
 
 UBUNTU = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
+MACHINE_PRICE = {
+    "instanceType": "t2.micro",
+    "operatingSystem": "Linux",
+    "tenancy": "Shared",
+    "preInstalledSw": "NA",
+    "capacitystatus": "Used",
+}
 
 
 def inductiva(method, path, body=None):
@@ -52,6 +59,15 @@ def main(number, one_by_one):
         image = max(images, key=lambda image: image["CreationDate"])["ImageId"]
         ec2.describe_instance_types(InstanceTypes=["t2.micro"])
         ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
+        prices = boto3.client("pricing", region_name="eu-central-1")
+        for wanted in (MACHINE_PRICE, {"volumeApiName": "gp3"}):
+            wanted = {"regionCode": ec2.meta.region_name, **wanted}
+            prices.get_products(
+                ServiceCode="AmazonEC2",
+                Filters=[
+                    {"Type": "TERM_MATCH", "Field": k, "Value": v} for k, v in wanted.items()
+                ],
+            )
         security_groups = [
             g["GroupId"]
             for g in ec2.describe_security_groups(

@@ -12,6 +12,7 @@
 
 mod sandbox;
 
+mod cost;
 mod groups;
 mod inductiva;
 mod list;

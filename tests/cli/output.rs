@@ -25,6 +25,7 @@ fn start_in_json_is_what_the_contract_names() {
         fields(&document),
         [
             "account",
+            "cost",
             "existing",
             "image_id",
             "launched",
@@ -35,6 +36,16 @@ fn start_in_json_is_what_the_contract_names() {
         ]
     );
     assert_eq!(fields(&document["machine_group"]), ["id", "name"]);
+    assert_eq!(
+        fields(&document["cost"]),
+        [
+            "disks_usd_per_hour",
+            "machines_usd_per_hour",
+            "unknown_because",
+            "usd_per_day",
+            "usd_per_hour"
+        ]
+    );
     assert_eq!(
         fields(&document["machines"][0]),
         [

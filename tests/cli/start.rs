@@ -215,6 +215,7 @@ fn a_start_without_a_name_says_the_new_name_before_it_launches() {
         str![],
         str![[r#"
 machine group [GROUP]
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
 error: cannot launch t2.micro: no (InvalidParameterValue, request [UUID])
 
 "#]],
@@ -245,7 +246,10 @@ fn a_start_takes_two_round_trips() {
             "DescribeSecurityGroups",
             "DescribeSubnets",
             "GET /compute/group/g",
-            "GetCallerIdentity"
+            "GetCallerIdentity",
+            // The machine's price and the disk's.
+            "GetProducts",
+            "GetProducts"
         ]
     );
     let time = |request: &Value, what: &str| request[what].as_f64().expect("a time");
@@ -574,6 +578,7 @@ account         [ACCOUNT]
 region          eu-west-2
 to launch       2 × t2.micro on-demand
 existing        0
+cost            about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
 image           ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
 root disk       50 GiB gp3, encrypted
 security group  to be made inductiva-aws, inbound: none

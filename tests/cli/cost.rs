@@ -1,0 +1,247 @@
+//! What machines cost, said before they are launched. The sandbox's prices are in
+//! its `prices.py`: t2.micro 0.0132, gp3 0.0928 a GB and month.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, text};
+
+const DENIED: &str = "with an explicit deny in an identity-based policy";
+
+fn usd(document: &Value, field: &str) -> f64 {
+    let cost = &document["cost"];
+    cost[field].as_f64().unwrap_or_else(|| panic!("{cost}"))
+}
+
+#[track_caller]
+fn assert_close(usd: f64, expected: f64) {
+    assert!((usd - expected).abs() < 2e-6, "{usd}, not {expected}");
+}
+
+#[test]
+fn a_start_says_what_it_costs_before_it_launches() {
+    let account = Account::new();
+    account
+        .run("start --machine-group-name g --num-machines 2 --volume-size 100")
+        .assert(
+            0,
+            str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+[ID]  pending  eu-west-2a  172.31.0.5  n/a        on-demand
+
+"#]],
+            str![[r#"
+machine group g
+cost: about 0.0518 USD an hour, 1.24 a day (machines 0.0264, disks 0.0254)
+launched [ID] [ID]
+
+"#]],
+        );
+}
+
+#[test]
+fn the_cost_is_that_of_all_machines_with_their_disks() {
+    let account = Account::new();
+    let disk = 50.0 * 0.0928 / 730.0;
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_close(usd(&document, "machines_usd_per_hour"), 2.0 * 0.0132);
+    assert_close(usd(&document, "disks_usd_per_hour"), 2.0 * disk);
+    assert_close(usd(&document, "usd_per_hour"), 2.0 * (0.0132 + disk));
+    assert_close(usd(&document, "usd_per_day"), 48.0 * (0.0132 + disk));
+    let more = account.json("start --machine-group-name g --num-machines 3");
+    assert_close(usd(&more, "usd_per_hour"), 3.0 * (0.0132 + disk));
+    let nothing_to_launch = account.json("start --machine-group-name g --num-machines 3");
+    assert_close(
+        usd(&nothing_to_launch, "usd_per_hour"),
+        3.0 * (0.0132 + disk),
+    );
+}
+
+#[test]
+fn iops_and_throughput_of_a_disk_cost_what_is_above_the_free_ones() {
+    let account = Account::new();
+    let document = account.json("start --dry-run --iops 4000 --throughput 253");
+    let month = 50.0 * 0.0928 + 1_000.0 * 0.0058 + 128.0 * 47.5136 / 1_024.0;
+    assert_close(usd(&document, "disks_usd_per_hour"), month / 730.0);
+    let document = account.json("start --dry-run --volume-type io2 --volume-size 100 --iops 40000");
+    let month = 100.0 * 0.145 + 32_000.0 * 0.076 + 8_000.0 * 0.0532;
+    assert_close(usd(&document, "disks_usd_per_hour"), month / 730.0);
+}
+
+#[test]
+fn a_spot_machine_costs_what_the_dearest_zone_takes_now() {
+    let account = Account::new();
+    let machine = |line: &str| usd(&account.json(line), "machines_usd_per_hour");
+    assert_close(machine("start --dry-run --spot"), 0.00528);
+    assert_close(
+        machine("start --dry-run --spot --availability-zone eu-west-2b"),
+        0.00462,
+    );
+    assert_close(machine("start --dry-run --spot --max-price 0.005"), 0.005);
+    account.put("prices", json!({"spot": [{"usd": null}]}));
+    account
+        .run("start --machine-group-name s --spot -q")
+        .assert(
+            0,
+            str![[r#"
+[ID]
+
+"#]],
+            str![],
+        );
+    let document = account.json("start --machine-group-name t --spot");
+    assert_eq!(
+        document["cost"]["unknown_because"],
+        "EC2 has no spot price of t2.micro"
+    );
+}
+
+#[test]
+fn a_dry_run_shows_the_cost() {
+    let run = Account::new().run("start --dry-run --machine-group-name g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let line = run.stdout.lines().find(|line| line.starts_with("cost"));
+    assert_eq!(
+        line,
+        Some(
+            "cost            about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)"
+        ),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_price_that_is_not_permitted_is_no_reason_not_to_launch() {
+    let account = Account::new();
+    account.put(
+        "policy",
+        json!({"deny": ["pricing:*", "ec2:DescribeSpotPriceHistory"]}),
+    );
+    account.run("start --machine-group-name g").assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+
+"#]],
+        str![[r#"
+machine group g
+cost: n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a)
+launched [ID]
+
+"#]],
+    );
+    let document = account.json("start --machine-group-name s --spot");
+    let cost = &document["cost"];
+    assert_eq!(cost["usd_per_hour"], Value::Null);
+    assert_eq!(cost["usd_per_day"], Value::Null);
+    assert_eq!(
+        cost["unknown_because"],
+        "ec2:DescribeSpotPriceHistory is not permitted"
+    );
+    assert_eq!(account.live().len(), 2);
+}
+
+#[test]
+fn a_price_list_that_does_not_answer_is_not_waited_for() {
+    let account = Account::new();
+    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 20, "count": null}));
+    let run = account.run("start --machine-group-name g --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(
+        run.document()["cost"]["unknown_because"],
+        "the Price List did not answer within 2 s"
+    );
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn a_price_list_that_fails_is_no_reason_not_to_launch() {
+    let account = Account::new();
+    for (name, fault) in [
+        (
+            "a",
+            json!({"status": 400, "code": "InvalidParameterException", "message": "no"}),
+        ),
+        (
+            "b",
+            json!({"status": 500, "code": "InternalErrorException", "count": null}),
+        ),
+        ("c", json!({"kind": "reset", "count": null})),
+    ] {
+        account.forget_faults();
+        let mut fault = fault;
+        fault["service"] = "pricing".into();
+        fault["operation"] = "GetProducts".into();
+        account.fault(fault);
+        let document = account.json(&format!("start --machine-group-name {name}"));
+        let why = &document["cost"]["unknown_because"];
+        assert!(!text(why).is_empty(), "{document}");
+    }
+    assert_eq!(account.live().len(), 3);
+}
+
+#[test]
+fn what_costs_more_than_the_limit_is_not_launched() {
+    let account = Account::new();
+    let line = "start --machine-group-name g --num-machines 3 --max-cost-per-hour";
+    account.run(&format!("{line} 0.05")).assert(
+        1,
+        str![],
+        str![[r#"
+machine group g
+error: the group would cost 0.0587 USD an hour, more than the 0.05 of --max-cost-per-hour: nothing was launched
+hint: fewer --num-machines, a smaller --vm-type, or --spot
+
+"#]],
+    );
+    assert_eq!(account.launched(), 0);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+    let run = account.run(&format!("{line} 0.05 --dry-run"));
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(account.run(&format!("{line} 0.06")).code, 0);
+    assert_eq!(account.live().len(), 3);
+    // What is there already was not launched by this run.
+    assert_eq!(account.run(&format!("{line} 0.05")).code, 0);
+    for wrong in ["0", "-1", "x", "inf"] {
+        let run = account.run(&format!("start --max-cost-per-hour={wrong}"));
+        assert_eq!(run.code, 2, "{wrong}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn with_a_limit_a_price_that_is_unknown_is_a_refusal() {
+    let account = Account::new();
+    account.fault(json!({"service": "pricing", "operation": "GetProducts", "status": 400, "code": "AccessDeniedException", "message": DENIED, "count": null}));
+    account
+        .run("start --machine-group-name g --max-cost-per-hour 100")
+        .assert(
+            1,
+            str![],
+            str![[r#"
+machine group g
+error: nobody can tell whether the group stays within --max-cost-per-hour 100: pricing:GetProducts is not permitted; nothing was launched
+hint: try again later, or leave out --max-cost-per-hour
+
+"#]],
+        );
+    assert_eq!(account.launched(), 0);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn the_price_list_is_asked_where_it_is() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.json("start --machine-group-name h --region us-west-2");
+    let mut regions: Vec<String> = account
+        .requests()
+        .iter()
+        .filter(|r| r["operation"] == "GetProducts")
+        .map(|r| text(&r["region"]).to_owned())
+        .collect();
+    regions.dedup();
+    assert_eq!(regions, ["eu-central-1", "us-east-1"]);
+}
