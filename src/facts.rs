@@ -83,6 +83,7 @@ pub async fn gather(
     let facts = Facts {
         account: identity.account.clone(),
         region: aws.region.clone(),
+        now: aws.clock.now(),
         machines: machines?,
         vm_type: vm_type?,
         images: images?,

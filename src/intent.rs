@@ -1,212 +1,221 @@
-//! What makes one launch the same as another: the settings that a group's
-//! machines share, and the client token that names what is intended.
+//! What makes one launch the same as another, so that no machine is launched
+//! twice: the one place where the protocol is told.
+//!
+//! There is no local state. A run may die between any two lines, its answers may
+//! be lost, another run may be at the same group, and EC2 shows a new machine
+//! only some seconds later. What a run has to go by is what EC2 shows, and what
+//! EC2 remembers of client tokens.
+//!
+//! **A launch has a base.** It is a hash of the group, its settings and the ids
+//! of all its machines that EC2 shows: all runs that see the same group compute
+//! the same base, however many machines they want. A token names a slot and not
+//! the bytes of the request. Whoever comes second with the same bytes is answered
+//! with the first one's machines, and with other bytes (another number, a newer
+//! image) by a mismatch: then it waits until the machines show, and plans again.
+//!
+//! **A token may be spent** on machines that have ended and are shown no longer:
+//! EC2 answers with terminated machines, refuses the token for that reason, or
+//! finds a mismatch after which nothing shows. Then the base of the next
+//! generation is taken. Only the first call of a launch decides the generation,
+//! and it goes alone: no other call of a base is made before its first is accepted.
+//!
+//! **The tag [`TAG_LAUNCH`] names the rest.** Every machine says which launch it
+//! is of, which call of it, how many machines the whole launch has, and how many
+//! there were before. A run that sees fewer than that of a launch that is young
+//! does not plan a launch of its own ([`crate::underway`]): a call of which some
+//! machines show was accepted, and the others are waited for; a call of which
+//! none shows is made again with its own token, which the tag gives. Only then the difference to
+//! what this run wants is launched, under the base of the group as it is then.
+//!
+//! **Where the first choice has no capacity** other types, places and markets
+//! follow in an order that the settings give, each with a token of its own.
+//!
+//! What is left to chance: a run that dies right after its machines were launched
+//! in another place than the first, and, before any of them shows, a run that
+//! finds capacity in the first place after all.
+//!
+//! [`TAG_LAUNCH`]: crate::machines::TAG_LAUNCH
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::fmt::{self, Write as _};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    machines::Market,
-    plan::{Request, Runner},
-    user_data::Script,
-    values::{GroupName, Volume, VolumeType},
+    machines::{Machine, Market, TAG_LAUNCH},
+    plan::MACHINES_PER_CALL,
+    values::{GroupName, VmType},
 };
 
-/// What a client token names: the intent, not the bytes of the request, so that
-/// two runs of one command line mean the same launch.
+/// What the base of a launch names.
 #[derive(Clone, Debug)]
 pub struct Intent {
+    /// The AWS account.
     pub account: String,
+    /// The region.
     pub region: String,
-    pub place: Option<String>,
-    pub market: Market,
+    /// The group.
     pub group: GroupName,
+    /// The group's settings, as their tag has them.
     pub settings: String,
-    pub number: u32,
-    /// Sorted.
+    /// All the group's machines that EC2 shows, sorted.
     pub ids: Vec<String>,
 }
 
 impl Intent {
-    /// Whether the machine was there when the launch was planned.
-    pub fn knows(&self, id: &str) -> bool {
-        self.ids.iter().any(|known| known == id)
-    }
-
-    /// 64 hex characters for call `call` of the launch. `generation` goes up
-    /// when a token turns out to be spent.
-    pub fn client_token(&self, call: usize, generation: u32) -> String {
-        let place = self.place.clone().unwrap_or_default();
-        let (call, generation) = (call.to_string(), generation.to_string());
-        let (market, number) = (self.market.to_string(), self.number.to_string());
-        let ids = self.ids.join(",");
-        let fields: [&str; 11] = [
-            "inductiva-aws launch 1",
+    /// The base of the launch. `generation` goes up when it turns out to be spent.
+    pub fn base(&self, generation: u32) -> Base {
+        let mut base = hash(&[
+            "inductiva-aws launch 2",
             &self.account,
             &self.region,
-            &place,
-            &market,
             self.group.as_str(),
             &self.settings,
-            &number,
-            &ids,
-            &call,
-            &generation,
-        ];
-        let mut hash = Sha256::new();
-        for field in fields {
-            hash.update((field.len() as u64).to_be_bytes());
-            hash.update(field);
-        }
-        hex(&hash.finalize())
+            &self.ids.join(","),
+            &generation.to_string(),
+        ]);
+        base.truncate(Base::CHARS);
+        Base(base)
     }
 }
 
-/// What the user chose for a group, as it stands in its machines'
-/// `inductiva:settings` tag: `name=value` words, what is default left out.
+/// The name of a launch: what all its client tokens are made from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Base(String);
+
+impl Base {
+    /// Hex characters.
+    const CHARS: usize = 32;
+
+    /// The client token of a call of the launch, 64 hex characters.
+    pub fn client_token(&self, call: u32, candidate: &Candidate) -> String {
+        hash(&[&self.0, &call.to_string(), &candidate.to_string()])
+    }
+}
+
+/// A type, a place and a market to launch in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings(BTreeMap<String, String>);
+pub struct Candidate {
+    /// The type.
+    pub vm_type: VmType,
+    /// Where.
+    pub place: Place,
+    /// On demand or spot.
+    pub market: Market,
+}
 
-impl Settings {
-    /// The most characters of a tag's value (EC2 user guide, tag restrictions).
-    const MAX_CHARS: usize = 256;
-    /// A longer value is told by its hash.
-    const MAX_VALUE_CHARS: usize = 24;
-
-    /// The settings of a request: what was chosen, not what is looked up.
-    pub fn of(request: &Request) -> Self {
-        let volume = &request.volume;
-        let runner = &request.runner;
-        let disk = volume
-            .size_gib
-            .and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
-        let script =
-            (request.script != Script::standard()).then(|| short_hash(request.script.bytes()));
-        let settings = [
-            ("vm-type", Some(request.vm_type.to_string())),
-            ("image-id", request.image_id.clone()),
-            ("volume-size", disk),
-            ("volume-type", not_default(&volume.kind, &VolumeType::Gp3)),
-            ("iops", volume.iops.map(|n| n.to_string())),
-            ("throughput", volume.throughput_mibps.map(|n| n.to_string())),
-            ("subnet-id", request.subnet_id.clone()),
-            ("security-group-id", request.security_group_id.clone()),
-            ("availability-zone", request.availability_zone.clone()),
-            (
-                "ssh-from",
-                request.ssh_from.as_ref().map(|c| c.as_str().to_owned()),
-            ),
-            ("key-name", request.key_name.clone()),
-            ("instance-profile", request.instance_profile.clone()),
-            (
-                "spot",
-                (request.market == Market::Spot).then(|| "yes".to_owned()),
-            ),
-            ("max-price", request.max_price.clone()),
-            ("script", script),
-            (
-                "task-runner-image",
-                not_default(runner.task_runner_image.as_str(), Runner::TASK_RUNNER_IMAGE),
-            ),
-            (
-                "file-tracker-image",
-                not_default(
-                    runner.file_tracker_image.as_str(),
-                    Runner::FILE_TRACKER_IMAGE,
-                ),
-            ),
-            (
-                "max-idle-time",
-                not_default(&runner.max_idle_minutes, &Runner::MAX_IDLE_MINUTES),
-            ),
-            (
-                "max-lifetime",
-                runner.max_lifetime.map(|l| format!("{}s", l.as_secs())),
-            ),
-            (
-                "boot-timeout",
-                (runner.boot_timeout != Runner::BOOT_TIMEOUT)
-                    .then(|| format!("{}s", runner.boot_timeout.as_secs())),
-            ),
-        ];
-        Self(
-            settings
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), tag_word(&value?))))
-                .collect(),
-        )
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.vm_type, self.place, self.market)
     }
+}
 
-    /// As the tag's value.
-    pub fn to_tag(&self) -> String {
-        let words: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let tag = words.join(" ");
-        if tag.len() <= Self::MAX_CHARS {
-            tag
-        } else {
-            let vm_type = self.0.get("vm-type").map_or("", String::as_str);
-            format!("vm-type={vm_type} all={}", short_hash(tag.as_bytes()))
+/// Where machines are launched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where EC2 chooses.
+    Any,
+    /// A zone of the default VPC.
+    Zone(String),
+    /// A subnet.
+    Subnet(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Any => "any",
+            Self::Zone(name) | Self::Subnet(name) => name,
+        })
+    }
+}
+
+/// A `RunInstances` call of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Its index in the launch.
+    pub index: u32,
+    /// Its machines.
+    pub number: u32,
+}
+
+/// The calls of a launch of `total` machines.
+pub fn calls(total: u32) -> Vec<Call> {
+    (0..total.div_ceil(MACHINES_PER_CALL))
+        .map(|index| Call {
+            index,
+            number: MACHINES_PER_CALL.min(total - index * MACHINES_PER_CALL),
+        })
+        .collect()
+}
+
+/// What a machine's [`TAG_LAUNCH`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchTag {
+    /// The launch.
+    pub base: Base,
+    /// The index of its call.
+    pub call: u32,
+    /// All machines of the launch.
+    pub total: u32,
+    /// Machines that the group had when it was planned, terminated ones too.
+    pub known: u32,
+    /// Whether the launch takes fewer where there are no more.
+    pub or_fewer: bool,
+}
+
+impl LaunchTag {
+    /// What the machine says of its launch; nothing on machines of releases that
+    /// had no such tag.
+    pub fn of(machine: &Machine) -> Option<Self> {
+        let tag = machine.tag(TAG_LAUNCH)?;
+        let mut words = tag.split(' ');
+        let base = words.next()?;
+        let number = |word: &str, name| word.strip_prefix(name)?.parse().ok();
+        let call = number(words.next()?, "call=")?;
+        let total: u32 = number(words.next()?, "total=")?;
+        let known = number(words.next()?, "known=")?;
+        if call >= total.div_ceil(MACHINES_PER_CALL) {
+            return None;
         }
-    }
-
-    /// What another group's tag says otherwise, one phrase a setting.
-    pub fn differences(&self, tag: &str) -> Vec<String> {
-        let parse = |tag: &str| -> BTreeMap<String, String> {
-            tag.split(' ')
-                .filter_map(|word| word.split_once('='))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect()
-        };
-        let (theirs, ours) = (parse(tag), parse(&self.to_tag()));
-        let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
-        let value = |settings: &BTreeMap<String, String>, name: &str| {
-            settings
-                .get(name)
-                .map_or("the default".to_owned(), Clone::clone)
-        };
-        names
-            .into_iter()
-            .filter(|name| theirs.get(*name) != ours.get(*name))
-            .map(|name| {
-                format!(
-                    "{name} is {} there and {} here",
-                    value(&theirs, name),
-                    value(&ours, name)
-                )
-            })
-            .collect()
+        Some(Self {
+            base: Base(base.to_owned()),
+            call,
+            total,
+            known,
+            or_fewer: words.next() == Some("or-fewer"),
+        })
     }
 }
 
-/// The value as text, unless it is the default.
-fn not_default<T: PartialEq + ToString + ?Sized>(value: &T, default: &T) -> Option<String> {
-    (value != default).then(|| value.to_string())
-}
-
-/// A setting's value as one word of EC2's tag alphabet.
-fn tag_word(value: &str) -> String {
-    let plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '@');
-    if value.len() <= Settings::MAX_VALUE_CHARS && !value.is_empty() && value.chars().all(plain) {
-        value.to_owned()
-    } else {
-        short_hash(value.as_bytes())
+impl fmt::Display for LaunchTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            base: Base(base),
+            call,
+            total,
+            known,
+            ..
+        } = self;
+        write!(f, "{base} call={call} total={total} known={known}")?;
+        if self.or_fewer {
+            f.write_str(" or-fewer")?;
+        }
+        Ok(())
     }
 }
 
-/// Twelve hex characters of SHA-256: enough to tell settings apart.
-fn short_hash(bytes: &[u8]) -> String {
-    format!("sha256:{}", &hex(&Sha256::digest(bytes))[..12])
+/// SHA-256 over the fields and their lengths, in hex.
+fn hash(fields: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for field in fields {
+        hash.update((field.len() as u64).to_be_bytes());
+        hash.update(field);
+    }
+    hex(&hash.finalize())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as hex characters.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -215,72 +224,74 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     use super::*;
 
-    fn intent(
-        account: &str,
-        place: Option<&str>,
-        group: &str,
-        number: u32,
-        ids: &[&str],
-    ) -> Intent {
+    fn intent(account: &str, region: &str, group: &str, ids: &[&str]) -> Intent {
         Intent {
             account: account.into(),
-            region: "eu-west-2".into(),
-            place: place.map(str::to_owned),
-            market: Market::OnDemand,
+            region: region.into(),
             group: group.parse().expect("a name"),
             settings: "vm-type=t2.micro".into(),
-            number,
             ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        }
+    }
+
+    fn candidate(vm_type: &str, place: Place, market: Market) -> Candidate {
+        Candidate {
+            vm_type: vm_type.parse().expect("a type"),
+            place,
+            market,
         }
     }
 
     #[test]
     fn a_token_is_64_hex_characters_and_stays_the_same_between_releases() {
-        let token = intent("123456789012", None, "g", 2, &[]).client_token(0, 0);
+        let token = intent("123456789012", "eu-west-2", "g", &[])
+            .base(0)
+            .client_token(0, &candidate("t2.micro", Place::Any, Market::OnDemand));
         assert_eq!(
             token,
-            "18909837147825ac7b48e23c5ecd8cb0d903f914a0980853e7647cc618a05517"
+            "6a737923754aa1051ed3b20e997a9c194791fcc1c888b783625397e223d1a518"
         );
     }
 
     #[test]
     fn each_part_of_an_intent_changes_the_token() {
-        let tokens = [
-            intent("1", None, "g", 2, &[]).client_token(0, 0),
-            intent("1", None, "g", 2, &[]).client_token(1, 0),
-            intent("1", None, "g", 2, &[]).client_token(0, 1),
-            intent("2", None, "g", 2, &[]).client_token(0, 0),
-            intent("1", Some("eu-west-2a"), "g", 2, &[]).client_token(0, 0),
-            intent("1", None, "h", 2, &[]).client_token(0, 0),
-            intent("1", None, "g", 3, &[]).client_token(0, 0),
-            intent("1", None, "g", 2, &["i-1"]).client_token(0, 0),
-            intent("1", None, "g", 2, &["i-1", "i-2"]).client_token(0, 0),
+        let first = candidate("t2.micro", Place::Any, Market::OnDemand);
+        let bases = [
+            intent("1", "r", "g", &[]).base(0),
+            intent("1", "r", "g", &[]).base(1),
+            intent("2", "r", "g", &[]).base(0),
+            intent("1", "s", "g", &[]).base(0),
+            intent("1", "r", "h", &[]).base(0),
+            intent("1", "r", "g", &["i-1"]).base(0),
+            intent("1", "r", "g", &["i-1", "i-2"]).base(0),
+            // Parts do not run into each other.
+            intent("1r", "", "g", &[]).base(0),
         ];
-        let different: BTreeSet<&String> = tokens.iter().collect();
-        assert_eq!(different.len(), tokens.len());
+        let base = &bases[0];
+        let zone = || Place::Zone("eu-west-2a".into());
+        let tokens: BTreeSet<String> = bases
+            .iter()
+            .map(|base| base.client_token(0, &first))
+            .chain([
+                base.client_token(1, &first),
+                base.client_token(0, &candidate("t3.micro", Place::Any, Market::OnDemand)),
+                base.client_token(0, &candidate("t2.micro", zone(), Market::OnDemand)),
+                base.client_token(0, &candidate("t2.micro", zone(), Market::Spot)),
+            ])
+            .collect();
+        assert_eq!(tokens.len(), bases.len() + 4);
     }
 
     #[test]
-    fn parts_do_not_run_into_each_other() {
-        let one = intent("1", Some("23"), "g", 2, &[]).client_token(0, 0);
-        let other = intent("12", Some("3"), "g", 2, &[]).client_token(0, 0);
-        assert_ne!(one, other);
-    }
-
-    proptest! {
-        #[test]
-        fn settings_always_fit_in_a_tag_of_ec2s_alphabet(
-            settings in proptest::collection::btree_map("[a-z-]{1,20}", "\\PC{0,80}", 0..20),
-        ) {
-            let settings = Settings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
-            let tag = settings.to_tag();
-            prop_assert!(tag.len() <= Settings::MAX_CHARS);
-            prop_assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
-            prop_assert_eq!(settings.differences(&tag), Vec::<String>::new());
-        }
+    fn calls_have_at_most_a_hundred_machines() {
+        let sizes = |total| -> Vec<u32> { calls(total).iter().map(|c| c.number).collect() };
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(100), [100]);
+        assert_eq!(sizes(101), [100, 1]);
+        assert_eq!(sizes(1_000), [100; 10]);
     }
 }

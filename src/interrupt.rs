@@ -1,12 +1,21 @@
 //! Ctrl-C and SIGTERM, counted: the first asks, the second insists.
 
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
 use tokio::sync::watch;
 
 use crate::error::{Failure, Kind, Result};
 
-/// The number of interruptions so far.
+/// The number of interruptions so far, and the machines that the last of them
+/// leaves running.
 #[derive(Clone, Debug)]
-pub struct Interrupt(watch::Receiver<u32>);
+pub struct Interrupt {
+    count: watch::Receiver<u32>,
+    running: Arc<Mutex<BTreeSet<String>>>,
+}
 
 impl Interrupt {
     /// Starts to listen; the signals no longer end the process by themselves.
@@ -18,20 +27,45 @@ impl Interrupt {
                 sender.send_modify(|count| *count += 1);
             }
         });
-        Self(receiver)
+        Self {
+            count: receiver,
+            running: Arc::default(),
+        }
     }
 
     /// Whether there has been one.
     pub fn fired(&self) -> bool {
-        *self.0.borrow() > 0
+        *self.count.borrow() > 0
     }
 
     /// Waits for interruption number `n`.
     pub async fn until(&self, n: u32) {
-        let mut receiver = self.0.clone();
+        let mut receiver = self.count.clone();
         if receiver.wait_for(|count| *count >= n).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Remembers machines that may be running because of this run.
+    pub fn launched<'a>(&self, ids: impl IntoIterator<Item = &'a String>) {
+        if let Ok(mut running) = self.running.lock() {
+            running.extend(ids.into_iter().cloned());
+        }
+    }
+
+    /// Forgets machines that are going.
+    pub fn ended<'a>(&self, ids: impl IntoIterator<Item = &'a String>) {
+        if let Ok(mut running) = self.running.lock() {
+            for id in ids {
+                running.remove(id);
+            }
+        }
+    }
+
+    /// The machines that may be running because of this run.
+    pub fn running(&self) -> Vec<String> {
+        let running = self.running.lock();
+        running.map_or(Vec::new(), |ids| ids.iter().cloned().collect())
     }
 
     /// The result of `work`, dropped at the first interruption.

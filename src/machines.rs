@@ -1,7 +1,7 @@
 //! Machines and groups as EC2 shows them: the tags that mark them as ours, and
 //! what is read back.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use serde::Serialize;
 
@@ -15,8 +15,10 @@ pub const TAG_LAUNCHER: &str = "inductiva:launcher";
 pub const LAUNCHER: &str = "inductiva-aws";
 /// Tag: the version of the program that launched it.
 pub const TAG_LAUNCHER_VERSION: &str = "inductiva:launcher-version";
-/// Tag: what the user chose for the group, see [`crate::plan::Settings`].
+/// Tag: what the user chose for the group, see [`crate::group_settings`].
 pub const TAG_SETTINGS: &str = "inductiva:settings";
+/// Tag: the launch that the machine is of, see [`crate::intent`].
+pub const TAG_LAUNCH: &str = "inductiva:launch";
 
 /// The state of an instance, as EC2 names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -108,6 +110,8 @@ pub struct Machine {
     pub image_id: Option<String>,
     /// RFC 3339, UTC.
     pub launch_time: Option<String>,
+    /// The same as a time, by EC2's clock.
+    pub launched_at: Option<SystemTime>,
     /// All its tags.
     pub tags: Vec<(String, String)>,
 }

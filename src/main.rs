@@ -7,6 +7,7 @@ mod console;
 mod cost;
 mod error;
 mod facts;
+mod group_settings;
 mod http;
 mod identity;
 mod inductiva;
@@ -17,8 +18,11 @@ mod launch;
 mod machines;
 mod output;
 mod plan;
+#[cfg(test)]
+mod protocol;
 mod report;
 mod settings;
+mod underway;
 mod user_data;
 mod values;
 mod wait;
@@ -104,6 +108,7 @@ async fn run(cli: &Cli, out: Output) -> Result<()> {
         result = dispatch(cli, out, &interrupt) => result,
         () = interrupt.until(most) => Err(Failure {
             hint: hint.map(str::to_owned),
+            machines: interrupt.running(),
             ..Failure::new(Kind::Interrupted, message)
         }),
     }

@@ -2,15 +2,17 @@
 //! and Inductiva say. No clock, network, file or randomness; the plan is a
 //! value, and executing it decides nothing.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::{
-    error::{Failure, Result},
-    intent::{Intent, Settings},
+    error::{Failure, Kind, Result},
+    group_settings::Settings,
+    intent::{Base, Call, Intent, LaunchTag, Place, calls},
     machines::{
-        self, LAUNCHER, Machine, Market, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCHER,
+        self, LAUNCHER, Machine, Market, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
         TAG_LAUNCHER_VERSION, TAG_SETTINGS,
     },
+    underway::{Standing, Underway, underway},
     user_data::{self, Script, Variable},
     values::{Cidr, GroupName, Tag, VmType, Volume},
 };
@@ -26,6 +28,7 @@ pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubunt
 pub const SECURITY_GROUP: &str = "inductiva-aws";
 /// The most machines of one `RunInstances` call: AWS advises calls of about a
 /// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
+/// It is part of what [`TAG_LAUNCH`] means.
 pub const MACHINES_PER_CALL: u32 = 100;
 
 /// What `start` was asked for.
@@ -136,6 +139,8 @@ pub struct Facts {
     pub account: String,
     /// The region.
     pub region: String,
+    /// The time by EC2's clock.
+    pub now: SystemTime,
     /// All the group's machines that EC2 shows, terminated ones too.
     pub machines: Vec<Machine>,
     /// The images that may serve.
@@ -227,6 +232,8 @@ pub enum Ingress {
 pub enum Plan {
     /// The group has its machines.
     Complete(Vec<Machine>),
+    /// Machines that were launched do not show yet: look again.
+    Settling,
     /// Machines are missing.
     Launch(Box<LaunchPlan>),
 }
@@ -236,8 +243,20 @@ pub enum Plan {
 pub struct LaunchPlan {
     /// How many machines to launch.
     pub number: u32,
+    /// The calls to launch them with.
+    pub calls: Vec<Call>,
+    /// The launch that the calls are of.
+    pub launch: LaunchId,
+    /// The machines of that launch in all.
+    pub total: u32,
+    /// The machines that the group had before it.
+    pub known: u32,
+    /// Whether that launch takes fewer where there are no more.
+    pub or_fewer: bool,
     /// The group's machines that count already.
     pub existing: Vec<Machine>,
+    /// The ids of all the group's machines that were known, terminated ones too.
+    pub seen: Vec<String>,
     /// The image to launch from.
     pub image: Image,
     /// GiB of the root disk.
@@ -248,8 +267,15 @@ pub struct LaunchPlan {
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
     pub settings: Settings,
-    /// What the client tokens of this launch name.
-    pub intent: Intent,
+}
+
+/// Which launch a plan is about.
+#[derive(Clone, Debug)]
+pub enum LaunchId {
+    /// A new one.
+    New(Intent),
+    /// One that is under way.
+    Resumed(Base),
 }
 
 /// The security group of a launch.
@@ -279,19 +305,13 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         .cloned()
         .collect();
     refuse_other_settings(request, &settings, &live)?;
+    let underway = underway(&facts.machines, facts.now);
+    if underway.iter().any(|u| u.standing == Standing::Settling) {
+        return Ok(Plan::Settling);
+    }
+    refuse_too_many(request, &live, &underway)?;
     let wanted = request.num_machines;
     let have = u32::try_from(live.len()).unwrap_or(u32::MAX);
-    if have > wanted {
-        return Err(Failure::failed(format!(
-            "the group {} has {} already, more than the {wanted} asked for",
-            request.group,
-            machines::count(live.len())
-        ))
-        .hint(format!(
-            "end the ones you do not need: inductiva-aws terminate --instance-id ID, or the whole group: {}",
-            terminate_command(&request.group)
-        )));
-    }
     if have == wanted {
         return Ok(Plan::Complete(live));
     }
@@ -307,30 +327,68 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     let image = image(request, facts)?;
     let volume_gib = volume_gib(request, &image)?;
     let security_group = security_group(request, facts)?;
-    let mut ids = machines::ids(&facts.machines);
-    ids.sort();
+    let launch = launch(request, facts, &settings, wanted - have, underway);
     Ok(Plan::Launch(Box::new(LaunchPlan {
-        number: wanted - have,
+        number: launch.calls.iter().map(|call| call.number).sum(),
+        calls: launch.calls,
+        launch: launch.launch,
+        total: launch.total,
+        known: launch.known,
+        or_fewer: launch.or_fewer,
         existing: live,
+        seen: machines::ids(&facts.machines),
         image,
         volume_gib,
         vm_type: vm_type.clone(),
         security_group,
-        intent: Intent {
-            account: facts.account.clone(),
-            region: facts.region.clone(),
-            place: request
-                .subnet_id
-                .clone()
-                .or_else(|| request.availability_zone.clone()),
-            market: request.market,
-            group: request.group.clone(),
-            settings: settings.to_tag(),
-            number: wanted - have,
-            ids,
-        },
         settings,
     })))
+}
+
+/// A launch and those of its calls that are to be made.
+struct Calls {
+    launch: LaunchId,
+    total: u32,
+    known: u32,
+    or_fewer: bool,
+    calls: Vec<Call>,
+}
+
+/// The launch that comes first: one that is under way, or else a new one of the
+/// `missing` machines.
+fn launch(
+    request: &Request,
+    facts: &Facts,
+    settings: &Settings,
+    missing: u32,
+    underway: Vec<Underway>,
+) -> Calls {
+    for launch in underway {
+        if let Standing::Unmade(calls) = launch.standing {
+            return Calls {
+                launch: LaunchId::Resumed(launch.base),
+                total: launch.total,
+                known: launch.known,
+                or_fewer: launch.or_fewer,
+                calls,
+            };
+        }
+    }
+    let mut ids = machines::ids(&facts.machines);
+    ids.sort();
+    Calls {
+        known: u32::try_from(ids.len()).unwrap_or(u32::MAX),
+        launch: LaunchId::New(Intent {
+            account: facts.account.clone(),
+            region: facts.region.clone(),
+            group: request.group.clone(),
+            settings: settings.to_tag(),
+            ids,
+        }),
+        total: missing,
+        or_fewer: false,
+        calls: calls(missing),
+    }
 }
 
 /// The command that ends a group, for messages.
@@ -340,6 +398,57 @@ pub fn terminate_command(group: &GroupName) -> String {
     } else {
         format!("inductiva-aws terminate --machine-group-name {group}")
     }
+}
+
+/// Refuses a group that has, or is about to have, more machines than asked for,
+/// and one of which nobody knows how many it has.
+fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -> Result<()> {
+    let group = &request.group;
+    let wanted = request.num_machines as usize;
+    let end = format!(
+        "end the ones you do not need: inductiva-aws terminate --instance-id ID, or the whole group: {}",
+        terminate_command(group)
+    );
+    if live.len() > wanted {
+        return Err(Failure::failed(format!(
+            "the group {group} has {} already, more than the {wanted} asked for",
+            machines::count(live.len())
+        ))
+        .hint(end));
+    }
+    let (mut lost, mut unmade) = (0, 0);
+    for launch in underway {
+        match &launch.standing {
+            Standing::Lost(number) => lost += *number as usize,
+            Standing::Unmade(calls) => {
+                unmade += calls.iter().map(|c| c.number as usize).sum::<usize>();
+            }
+            Standing::Settling => {}
+        }
+    }
+    if lost > 0 {
+        return Err(Failure::new(
+            Kind::MachinesMayBeRunning,
+            format!(
+                "the group {group} was started with {} that EC2 does not show: they may be running",
+                machines::count(lost)
+            ),
+        )
+        .hint(format!(
+            "nothing was launched; try again in ten minutes, or end the group: {}",
+            terminate_command(group)
+        )));
+    }
+    if live.len() + unmade > wanted {
+        return Err(Failure::failed(format!(
+            "a start of the group {group} with {} is under way, more than the {wanted} asked for",
+            machines::count(live.len() + unmade)
+        ))
+        .hint(format!(
+            "try again when it is done, in ten minutes if it was broken off; or {end}"
+        )));
+    }
+    Ok(())
 }
 
 /// A group is all of one kind.
@@ -489,9 +598,61 @@ fn no_subnet(request: &Request, region: &str) -> Failure {
     }
 }
 
+impl Request {
+    /// Where machines are launched first.
+    pub fn place(&self) -> Place {
+        match (&self.subnet_id, &self.availability_zone) {
+            (Some(id), _) => Place::Subnet(id.clone()),
+            (None, Some(zone)) => Place::Zone(zone.clone()),
+            (None, None) => Place::Any,
+        }
+    }
+}
+
+impl Facts {
+    /// Adds machines that EC2 has told of otherwise and does not show yet.
+    pub fn know(&mut self, machines: &[Machine]) {
+        for machine in machines {
+            if !self
+                .machines
+                .iter()
+                .any(|m| m.instance_id == machine.instance_id)
+            {
+                self.machines.push(machine.clone());
+            }
+        }
+    }
+}
+
+impl LaunchId {
+    /// The launch's name, in the generation of its first call.
+    pub fn base(&self, generation: u32) -> Base {
+        match self {
+            Self::New(intent) => intent.base(generation),
+            Self::Resumed(base) => base.clone(),
+        }
+    }
+}
+
 impl LaunchPlan {
+    /// What the machines of a call say of their launch.
+    pub fn launch_tag(&self, base: Base, call: Call) -> LaunchTag {
+        LaunchTag {
+            base,
+            call: call.index,
+            total: self.total,
+            known: self.known,
+            or_fewer: self.or_fewer,
+        }
+    }
+
     /// The tags of machines, disks and network interfaces.
-    pub fn tags(&self, request: &Request, group_id: Option<&str>) -> Vec<(String, String)> {
+    pub fn tags(
+        &self,
+        request: &Request,
+        group_id: Option<&str>,
+        launch: &LaunchTag,
+    ) -> Vec<(String, String)> {
         let ours = [
             ("Name", request.group.as_str()),
             (TAG_GROUP, request.group.as_str()),
@@ -499,6 +660,7 @@ impl LaunchPlan {
             (TAG_LAUNCHER, LAUNCHER),
             (TAG_LAUNCHER_VERSION, env!("CARGO_PKG_VERSION")),
             (TAG_SETTINGS, &self.settings.to_tag()),
+            (TAG_LAUNCH, &launch.to_string()),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
         let users = request
@@ -508,23 +670,25 @@ impl LaunchPlan {
         ours.into_iter().chain(users).collect()
     }
 
+    /// The tags of the first call.
+    pub fn first_tags(&self, request: &Request, group_id: Option<&str>) -> Vec<(String, String)> {
+        let first = self.calls.first().copied().unwrap_or(Call {
+            index: 0,
+            number: 0,
+        });
+        self.tags(
+            request,
+            group_id,
+            &self.launch_tag(self.launch.base(0), first),
+        )
+    }
+
     /// The user data before packing.
     pub fn user_data(&self, request: &Request, group_id: Option<&str>) -> Vec<u8> {
         let gpu = self.vm_type.gpu.is_some();
         request
             .script
             .with_preamble(&request.runner.variables(&request.group, group_id, gpu))
-    }
-
-    /// The sizes of the `RunInstances` calls.
-    pub fn calls(&self) -> Vec<u32> {
-        let full = self.number / MACHINES_PER_CALL;
-        let rest = self.number % MACHINES_PER_CALL;
-        let mut calls = vec![MACHINES_PER_CALL; full as usize];
-        if rest > 0 {
-            calls.push(rest);
-        }
-        calls
     }
 }
 

@@ -384,7 +384,7 @@ impl PlanReport {
             security_group: Some(security_group),
             gpu: gpu.map(|gpu| format!("{} × {}", gpu.count, gpu.name)),
             tags: plan
-                .tags(request, group_id.as_deref())
+                .first_tags(request, group_id.as_deref())
                 .into_iter()
                 .collect(),
             user_data_bytes: plan.user_data(request, group_id.as_deref()).len(),

@@ -3,69 +3,148 @@
 
 use std::fmt::Debug;
 
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_runtime_api::client::{
+    orchestrator::HttpResponse,
+    result::{ConnectorError, SdkError},
+};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId as _;
 
 use crate::error::{Failure, Kind, causes};
 
-/// Codes of an identity that AWS does not know or no longer takes
-/// (EC2 API reference, error codes; STS, common errors).
-const NOT_SIGNED_IN: &[&str] = &[
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "MissingAuthenticationToken",
-    "OptInRequired",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
+/// What a code means for what is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// AWS does not know the identity, or no longer takes it.
+    NotSignedIn,
+    /// A policy does not allow the call.
+    NotPermitted,
+    /// Nothing left in this place: another may have some.
+    Place,
+    /// A quota of the type's family: another type may have some left.
+    Quota,
+    /// A quota of spot machines: on demand has its own.
+    SpotQuota,
+    /// A quota that no other type or place helps with.
+    Account,
+    /// Nothing was done, as a request bucket is empty or AWS was not reached:
+    /// the same again later.
+    NotNow,
+    /// It may have been done all the same: the same again, with its token.
+    Unknown,
+    /// The token was spent on other bytes.
+    Mismatch,
+    /// The token was spent on machines that are terminated.
+    Spent,
+    /// Anything else: trying again would not help.
+    Fatal,
+}
+
+/// The codes and their sorts. Sources: EC2 API reference, "Error codes for the
+/// Amazon EC2 API"; EC2 user guide, "Troubleshoot Amazon EC2 instance launch
+/// issues"; STS API reference, "Common errors"; EC2 developer guide, "Request
+/// throttling" and "Ensuring idempotency" (`IdempotentInstanceTerminated` is
+/// not documented: aws/boto3 issue 4406).
+const CODES: &[(Sort, &[&str])] = &[
+    (
+        Sort::NotSignedIn,
+        &[
+            "AuthFailure",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "IncompleteSignature",
+            "InvalidClientTokenId",
+            "MissingAuthenticationToken",
+            "OptInRequired",
+            "RequestExpired",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ],
+    ),
+    (
+        Sort::NotPermitted,
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedOperation",
+        ],
+    ),
+    (
+        Sort::Place,
+        &[
+            "InsufficientAddressCapacity",
+            "InsufficientCapacity",
+            "InsufficientFreeAddressesInSubnet",
+            "InsufficientHostCapacity",
+            "InsufficientInstanceCapacity",
+            "InsufficientReservedInstanceCapacity",
+            "InsufficientVolumeCapacity",
+            "SpotMaxPriceTooLow",
+            "Unsupported",
+            "VolumeTypeNotAvailableInZone",
+        ],
+    ),
+    (Sort::Quota, &["InstanceLimitExceeded", "VcpuLimitExceeded"]),
+    (Sort::SpotQuota, &["MaxSpotInstanceCountExceeded"]),
+    (
+        Sort::Account,
+        &[
+            "MaxIOPSLimitExceeded",
+            "PendingVerification",
+            "VolumeLimitExceeded",
+        ],
+    ),
+    (
+        Sort::NotNow,
+        &[
+            "EC2ThrottledException",
+            "RequestLimitExceeded",
+            "Throttling",
+            "ThrottlingException",
+        ],
+    ),
+    (
+        Sort::Unknown,
+        &[
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+        ],
+    ),
+    (Sort::Mismatch, &["IdempotentParameterMismatch"]),
+    (Sort::Spent, &["IdempotentInstanceTerminated"]),
 ];
 
-/// Codes of a policy that does not allow the call.
-const NOT_PERMITTED: &[&str] = &[
-    "AccessDenied",
-    "AccessDeniedException",
-    "UnauthorizedOperation",
-];
+/// The sort of a code.
+fn sort_of(code: &str) -> Sort {
+    CODES
+        .iter()
+        .find(|(_, codes)| codes.contains(&code))
+        .map_or(Sort::Fatal, |(sort, _)| *sort)
+}
 
-/// Codes of missing capacity, and of quotas.
-const CAPACITY: &[&str] = &[
-    "InstanceLimitExceeded",
-    "InsufficientAddressCapacity",
-    "InsufficientCapacity",
-    "InsufficientFreeAddressesInSubnet",
-    "InsufficientHostCapacity",
-    "InsufficientInstanceCapacity",
-    "InsufficientReservedInstanceCapacity",
-    "MaxSpotInstanceCountExceeded",
-    "PendingVerification",
-    "SpotMaxPriceTooLow",
-    "Unsupported",
-    "VcpuLimitExceeded",
-];
+/// The sort of what went wrong with a call. Without an answer that can be read
+/// the call may have been done; a call that could not be written was not.
+pub fn sort<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Sort {
+    match error {
+        SdkError::ConstructionFailure(_) => Sort::Fatal,
+        SdkError::ServiceError(_) => code(error).map_or(Sort::Unknown, sort_of),
+        SdkError::DispatchFailure(failure) if failure.is_user() => Sort::Fatal,
+        SdkError::DispatchFailure(failure)
+            if failure.as_connector_error().is_some_and(never_connected) =>
+        {
+            Sort::NotNow
+        }
+        _ => Sort::Unknown,
+    }
+}
 
-/// Codes with which a launch may have happened all the same.
-const UNKNOWN_OUTCOME: &[&str] = &[
-    "InternalError",
-    "InternalFailure",
-    "ServiceUnavailable",
-    "Unavailable",
-];
-
-/// Codes of a request bucket that is empty (EC2 developer guide, request throttling).
-const THROTTLED: &[&str] = &[
-    "RequestLimitExceeded",
-    "Throttling",
-    "ThrottlingException",
-    "EC2ThrottledException",
-];
-
-/// Whether AWS asks to come again later, having done nothing.
-pub fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    code(error).is_some_and(|code| THROTTLED.contains(&code))
+/// Whether there was no connection to send the call on: nobody listens, the name
+/// is not known, or what answers speaks no TLS. The HTTP client's type for it is
+/// hidden, its words are not.
+pub fn never_connected(error: &ConnectorError) -> bool {
+    !error.is_timeout() && causes(error).contains("error (Connect)")
 }
 
 /// The code that AWS gave, where there was an answer.
@@ -73,18 +152,6 @@ pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Optio
     error
         .as_service_error()
         .and_then(ProvideErrorMetadata::code)
-}
-
-/// Whether the call may have taken effect although it failed.
-pub fn may_have_happened<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    match error {
-        SdkError::ConstructionFailure(_) => false,
-        SdkError::ServiceError(_) => code(error).is_none_or(|code| UNKNOWN_OUTCOME.contains(&code)),
-        SdkError::DispatchFailure(failure) => {
-            failure.is_io() || failure.is_timeout() || failure.is_other()
-        }
-        _ => true,
-    }
 }
 
 /// The failure for `error`, which came of doing `what` in `region`.
@@ -114,7 +181,7 @@ where
         (Kind::NotSignedIn, _) => failure.hint("sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `inductiva-aws whoami` shows which are used"),
         (Kind::NotPermitted, _) => failure.hint("ask the account's administrator for the permission; the README lists the least policy"),
         (Kind::Capacity, "PendingVerification") => failure.hint("AWS is checking the new account for this region; that takes up to 4 hours"),
-        (Kind::Capacity, "VcpuLimitExceeded" | "InstanceLimitExceeded" | "MaxSpotInstanceCountExceeded") => {
+        (Kind::Capacity, _) if matches!(sort_of(code), Sort::Quota | Sort::SpotQuota | Sort::Account) => {
             failure.hint("ask for a higher EC2 quota in the Service Quotas console, choose a smaller --vm-type, or fewer --num-machines")
         }
         (Kind::Capacity, _) => failure.hint("try another --availability-zone, --vm-type or --region, or try again later"),
@@ -146,16 +213,13 @@ fn remedy(code: &str, said: &str, region: &str) -> Option<String> {
     Some(format!("check {flag} (this is {region})"))
 }
 
-/// The sort of an error code.
+/// The kind of failure that a code comes to.
 fn kind(code: &str) -> Kind {
-    if NOT_SIGNED_IN.contains(&code) {
-        Kind::NotSignedIn
-    } else if NOT_PERMITTED.contains(&code) {
-        Kind::NotPermitted
-    } else if CAPACITY.contains(&code) {
-        Kind::Capacity
-    } else {
-        Kind::Failed
+    match sort_of(code) {
+        Sort::NotSignedIn => Kind::NotSignedIn,
+        Sort::NotPermitted => Kind::NotPermitted,
+        Sort::Place | Sort::Quota | Sort::SpotQuota | Sort::Account => Kind::Capacity,
+        _ => Kind::Failed,
     }
 }
 

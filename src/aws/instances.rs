@@ -1,6 +1,6 @@
 //! Machines that there are: looking at them and ending them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use anyhow::Context as _;
 use aws_sdk_ec2::{
@@ -9,7 +9,11 @@ use aws_sdk_ec2::{
 };
 use base64::Engine as _;
 
-use super::{Aws, errors::failure, filter};
+use super::{
+    Aws,
+    errors::{code, failure},
+    filter,
+};
 use crate::{
     error::{Failure, Result},
     machines::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
@@ -104,33 +108,53 @@ impl Aws {
         Ok(machines)
     }
 
-    /// `TerminateInstances` for any number of ids, as far as it goes: a batch
-    /// that fails does not keep the next from being tried.
+    /// `TerminateInstances` for any number of ids, as far as it goes: neither an
+    /// id that EC2 does not know nor a batch that fails keeps the others from
+    /// being tried.
     pub async fn terminate(&self, ids: &[String]) -> Terminated {
         let mut terminated = Terminated::default();
         for batch in ids.chunks(TERMINATE_BATCH) {
-            let answer = self
-                .ec2
-                .terminate_instances()
-                .set_instance_ids(Some(batch.to_vec()))
-                .send()
-                .await;
-            match answer {
-                Ok(answer) => {
-                    let change = |change: types::InstanceStateChange| {
-                        Some((change.instance_id?, state(change.current_state.as_ref())))
-                    };
-                    let changes = answer.terminating_instances.unwrap_or_default();
-                    terminated
-                        .states
-                        .extend(changes.into_iter().filter_map(change));
+            let mut batch = batch.to_vec();
+            while !batch.is_empty() {
+                let unknown = self.terminate_batch(&batch, &mut terminated).await;
+                if unknown.is_empty() {
+                    break;
                 }
-                Err(error) => {
-                    terminated.failure = Some(failure(&error, "cannot terminate", &self.region));
-                }
+                batch.retain(|id| !unknown.contains(id));
             }
         }
         terminated
+    }
+
+    /// One call. Returns the ids that it failed for, where others may go without.
+    async fn terminate_batch(&self, batch: &[String], terminated: &mut Terminated) -> Vec<String> {
+        let answer = self
+            .ec2
+            .terminate_instances()
+            .set_instance_ids(Some(batch.to_vec()))
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => {
+                let change = |change: types::InstanceStateChange| {
+                    Some((change.instance_id?, state(change.current_state.as_ref())))
+                };
+                let changes = answer.terminating_instances.unwrap_or_default();
+                terminated
+                    .states
+                    .extend(changes.into_iter().filter_map(change));
+                Vec::new()
+            }
+            Err(error) => {
+                let failure = failure(&error, "cannot terminate", &self.region);
+                let unknown = match code(&error) {
+                    Some("InvalidInstanceID.NotFound") => named(&failure.message, batch),
+                    _ => Vec::new(),
+                };
+                terminated.failure = Some(failure);
+                unknown
+            }
+        }
     }
 
     /// The console of a machine: its last 64 KB. `latest` is live, and for
@@ -201,6 +225,9 @@ impl Aws {
             public_ip: instance.public_ip_address.filter(|ip| !ip.is_empty()),
             market,
             image_id: instance.image_id,
+            launched_at: instance
+                .launch_time
+                .and_then(|time| SystemTime::try_from(time).ok()),
             launch_time: instance
                 .launch_time
                 .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
@@ -213,6 +240,17 @@ impl Aws {
             instance_id: instance.instance_id.unwrap_or_default(),
         }
     }
+}
+
+/// Those of `ids` that EC2 names in a message (`The instance IDs 'i-1, i-2' do
+/// not exist`).
+fn named(message: &str, ids: &[String]) -> Vec<String> {
+    let is_named = |id: &&String| {
+        message
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .any(|word| word == id.as_str())
+    };
+    ids.iter().filter(is_named).cloned().collect()
 }
 
 /// A state that EC2 adds one day counts as running: it may cost money.

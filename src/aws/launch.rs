@@ -1,7 +1,9 @@
 //! Launching: `RunInstances`, and the key pair made for it.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::{
-    config::retry::RetryConfig,
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
     operation::run_instances::builders::RunInstancesFluentBuilder,
     types::{
         self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
@@ -13,14 +15,19 @@ use base64::Engine as _;
 
 use super::{
     Aws, dry_run_verdict,
-    errors::{code, failure, is_throttled, may_have_happened},
+    errors::{self, Sort, code, failure},
     tag_specification,
 };
 use crate::{
     error::{Failure, Result},
+    intent::{Candidate, Place},
     machines::{LAUNCHER, Machine, Market, TAG_LAUNCHER},
     plan::{LaunchPlan, Request},
 };
+
+/// A launch that is not answered by then is asked for again with its token:
+/// EC2 takes seconds for a hundred machines.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A `RunInstances` call.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +36,17 @@ pub struct Launch<'a> {
     pub request: &'a Request,
     /// What was decided.
     pub plan: &'a LaunchPlan,
+    /// Type, place and market.
+    pub candidate: &'a Candidate,
     /// The security group; none only when EC2 is asked about a group still to be made.
     pub security_group_id: Option<&'a str>,
     /// For machines, disks and network interfaces.
     pub tags: &'a [(String, String)],
     /// Packed, before base64.
     pub user_data: &'a [u8],
-    /// How many machines, all or none of them.
+    /// How many machines at least, or none.
+    pub least: u32,
+    /// How many machines at most.
     pub number: u32,
 }
 
@@ -44,16 +55,31 @@ pub struct Launch<'a> {
 pub enum LaunchError {
     /// The token was spent on a launch of other bytes.
     TokenMismatch,
+    /// The token was spent on machines that are terminated.
+    TokenSpent,
     /// No answer, or one that leaves it open: machines may be running.
     Unknown(Failure),
-    /// EC2 asks for patience: nothing was launched.
-    Throttled(Failure),
+    /// EC2 asks for patience, or was not reached: nothing was launched.
+    NotNow(Failure),
+    /// Nothing was launched for want of capacity or quota; where there may be more.
+    NoCapacity(Remedy, Failure),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
 }
 
+/// Where there may be capacity when there is none here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// In another place.
+    Place,
+    /// With another type, in whatever place.
+    Type,
+    /// Nowhere.
+    None,
+}
+
 impl Aws {
-    /// `RunInstances`: all of `launch.number` machines or none.
+    /// `RunInstances`: `launch.least` to `launch.number` machines, or none.
     pub async fn run_instances(
         &self,
         launch: Launch<'_>,
@@ -65,34 +91,35 @@ impl Aws {
             .customize()
             // The launcher tries again itself: it knows which failures are worth it.
             .config_override(
-                aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+                aws_sdk_ec2::config::Builder::new()
+                    .retry_config(RetryConfig::disabled())
+                    .timeout_config(
+                        TimeoutConfig::builder()
+                            .operation_attempt_timeout(ANSWERED_WITHIN)
+                            .build(),
+                    ),
             )
             .send()
             .await;
-        match answer {
-            Ok(answer) => Ok(answer
-                .instances
-                .unwrap_or_default()
-                .into_iter()
-                .map(|instance| self.machine(instance))
-                .collect()),
-            Err(error) => {
-                let failure = failure(
-                    &error,
-                    &format!("cannot launch {}", launch.request.vm_type),
-                    &self.region,
-                );
-                Err(if code(&error) == Some("IdempotentParameterMismatch") {
-                    LaunchError::TokenMismatch
-                } else if is_throttled(&error) {
-                    LaunchError::Throttled(failure)
-                } else if may_have_happened(&error) {
-                    LaunchError::Unknown(failure)
-                } else {
-                    LaunchError::Refused(failure)
-                })
+        let error = match answer {
+            Ok(answer) => {
+                let instances = answer.instances.unwrap_or_default().into_iter();
+                return Ok(instances.map(|instance| self.machine(instance)).collect());
             }
-        }
+            Err(error) => error,
+        };
+        let what = format!("cannot launch {}", launch.candidate.vm_type);
+        let failure = failure(&error, &what, &self.region);
+        Err(match errors::sort(&error) {
+            Sort::Mismatch => LaunchError::TokenMismatch,
+            Sort::Spent => LaunchError::TokenSpent,
+            Sort::NotNow => LaunchError::NotNow(failure),
+            Sort::Unknown => LaunchError::Unknown(failure),
+            Sort::Place => LaunchError::NoCapacity(Remedy::Place, failure),
+            Sort::Quota | Sort::SpotQuota => LaunchError::NoCapacity(Remedy::Type, failure),
+            Sort::Account => LaunchError::NoCapacity(Remedy::None, failure),
+            Sort::NotSignedIn | Sort::NotPermitted | Sort::Fatal => LaunchError::Refused(failure),
+        })
     }
 
     /// Whether EC2 would permit the launch.
@@ -100,24 +127,29 @@ impl Aws {
         let answer = self.run_instances_call(launch).dry_run(true).send().await;
         dry_run_verdict(
             answer,
-            &format!("cannot launch {}", launch.request.vm_type),
+            &format!("cannot launch {}", launch.candidate.vm_type),
             &self.region,
         )
     }
 
     fn run_instances_call(&self, launch: Launch<'_>) -> RunInstancesFluentBuilder {
-        let Launch { request, plan, .. } = launch;
-        let number = i32::try_from(launch.number).unwrap_or(i32::MAX);
+        let Launch {
+            request,
+            plan,
+            candidate,
+            ..
+        } = launch;
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let (zone, subnet_id) = match &candidate.place {
+            Place::Any => (None, None),
+            Place::Zone(zone) => (Some(zone), None),
+            Place::Subnet(id) => (None, Some(id.clone())),
+        };
         let disk = EbsBlockDevice::builder()
-            .volume_size(i32::try_from(plan.volume_gib).unwrap_or(i32::MAX))
+            .volume_size(number(plan.volume_gib))
             .volume_type(types::VolumeType::from(request.volume.kind.as_str()))
-            .set_iops(request.volume.iops.and_then(|n| i32::try_from(n).ok()))
-            .set_throughput(
-                request
-                    .volume
-                    .throughput_mibps
-                    .and_then(|n| i32::try_from(n).ok()),
-            )
+            .set_iops(request.volume.iops.map(number))
+            .set_throughput(request.volume.throughput_mibps.map(number))
             .encrypted(true)
             .delete_on_termination(true)
             .build();
@@ -125,9 +157,9 @@ impl Aws {
             .ec2
             .run_instances()
             .image_id(&plan.image.id)
-            .instance_type(types::InstanceType::from(request.vm_type.as_str()))
-            .min_count(number)
-            .max_count(number)
+            .instance_type(types::InstanceType::from(candidate.vm_type.as_str()))
+            .min_count(number(launch.least))
+            .max_count(number(launch.number))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .metadata_options(
                 InstanceMetadataOptionsRequest::builder()
@@ -143,19 +175,14 @@ impl Aws {
             )
             .user_data(base64::engine::general_purpose::STANDARD.encode(launch.user_data))
             .set_security_group_ids(launch.security_group_id.map(|id| vec![id.to_owned()]))
-            .set_subnet_id(request.subnet_id.clone())
+            .set_subnet_id(subnet_id)
             .set_key_name(request.key_name.clone())
             .set_iam_instance_profile(request.instance_profile.as_ref().map(|name| {
                 IamInstanceProfileSpecification::builder()
                     .name(name)
                     .build()
             }))
-            .set_placement(
-                request
-                    .availability_zone
-                    .as_ref()
-                    .map(|zone| Placement::builder().availability_zone(zone).build()),
-            );
+            .set_placement(zone.map(|zone| Placement::builder().availability_zone(zone).build()));
         for resource in [
             ResourceType::Instance,
             ResourceType::Volume,
@@ -163,7 +190,7 @@ impl Aws {
         ] {
             call = call.tag_specifications(tag_specification(resource, launch.tags));
         }
-        if request.market == Market::Spot {
+        if candidate.market == Market::Spot {
             let spot = SpotMarketOptions::builder()
                 .spot_instance_type(SpotInstanceType::OneTime)
                 .set_max_price(request.max_price.clone())

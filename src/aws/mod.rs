@@ -6,6 +6,7 @@ mod errors;
 pub mod instances;
 pub mod launch;
 mod lookups;
+mod patience;
 mod pricing;
 mod security_groups;
 mod trace;
@@ -83,10 +84,17 @@ impl Aws {
         out: Output,
     ) -> Self {
         let ec2 = aws_sdk_ec2::config::Builder::from(&config)
+            .retry_config(patience::retries())
+            .retry_partition(patience::ec2_retries())
+            .retry_classifier(patience::NotWithoutConnection)
+            .timeout_config(patience::time_limits())
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(&config)
+            .retry_config(patience::retries())
+            .retry_classifier(patience::NotWithoutConnection)
+            .timeout_config(patience::time_limits())
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
             .build();

@@ -8,10 +8,14 @@ use aws_smithy_runtime_api::{
     client::{
         interceptors::{
             Intercept,
-            context::{BeforeSerializationInterceptorContextRef, FinalizerInterceptorContextRef},
+            context::{
+                BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+                FinalizerInterceptorContextRef,
+            },
             dyn_dispatch_hint,
         },
         orchestrator::Metadata,
+        retries::RequestAttempts,
         runtime_components::RuntimeComponents,
     },
 };
@@ -19,7 +23,10 @@ use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
 
 use crate::output::Output;
 
-/// Writes the lines.
+/// The try of a call from which on the user is told.
+const TOLD_FROM: u32 = 4;
+
+/// Writes the lines, and says so when a call takes many tries.
 #[derive(Debug)]
 pub struct Trace(pub Output);
 
@@ -44,6 +51,24 @@ impl Intercept for Trace {
         let mut layer = Layer::new("Trace");
         layer.store_put(Started(Instant::now()));
         cfg.push_layer(layer);
+        Ok(())
+    }
+
+    fn read_before_attempt(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let attempts = cfg
+            .load::<RequestAttempts>()
+            .map_or(1, RequestAttempts::attempts);
+        // The first pauses are short: nobody has begun to wonder.
+        if attempts >= TOLD_FROM {
+            let what = cfg.load::<Metadata>().map_or("", Metadata::name);
+            self.0
+                .say(&format!("{what} is not answered yet; trying again"));
+        }
         Ok(())
     }
 

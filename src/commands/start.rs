@@ -1,5 +1,7 @@
 //! `start`: makes a machine group have N machines.
 
+use std::time::{Duration, Instant};
+
 use crate::{
     aws::{Aws, launch::Launch},
     cli::StartArgs,
@@ -7,9 +9,10 @@ use crate::{
     error::{Failure, Result},
     facts::{self, Found, GroupLookup},
     inductiva,
+    intent::Candidate,
     interrupt::Interrupt,
     keypair::NewKeyPair,
-    launch::{Launcher, Outcome},
+    launch::Launcher,
     machines::{self, Machine, TAG_GROUP_ID},
     output::Output,
     plan::{self, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data},
@@ -19,7 +22,14 @@ use crate::{
 };
 
 /// How often a plan is made anew when the facts change under it.
-const MOST_PLANS: u32 = 5;
+const MOST_PLANS: u32 = 20;
+/// Before the next of them.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Machines that were launched show within a minute.
+const SETTLED_WITHIN: Duration = Duration::from_secs(90);
+/// Between two looks for them.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+const NOTHING_LAUNCHED: &str = "interrupted; nothing was launched";
 
 /// Facts, plan, launch, report.
 pub async fn run(
@@ -38,76 +48,49 @@ pub async fn run(
     )?;
     let key_pair = NewKeyPair::of(&args.network)?;
     out.say(&format!("machine group {}", request.group));
-    let nothing_launched = "interrupted; nothing was launched";
-    let aws = interrupt
-        .or(Box::pin(Aws::connect(settings, out)), nothing_launched)
-        .await?;
-    for _ in 0..MOST_PLANS {
-        let gathering = Box::pin(facts::gather(
-            &aws,
-            &api,
-            &request,
-            args.expect_account.as_deref(),
-        ));
-        let found = interrupt.or(gathering, nothing_launched).await?;
-        let plan = plan::plan(&request, &found.facts)?;
-        let cost = cost(&request, &found);
-        if args.dry_run {
-            return dry_run(args, &aws, &request, &found, &plan, cost, out).await;
-        }
-        let started = match plan {
-            Plan::Complete(machines) => {
-                let group_id = group_id(&found, &machines);
-                out.say(&format!(
-                    "the group has {} already, nothing to launch",
-                    machines::count(machines.len())
-                ));
-                Started {
-                    image_id: machines.first().and_then(|m| m.image_id.clone()),
-                    existing: machines.len(),
-                    machines,
-                    group_id,
-                    cost,
-                }
-            }
-            Plan::Launch(plan) => {
-                refuse_dear(args, &cost)?;
-                out.say(&format!("cost: {cost}"));
-                let launcher = Launcher {
-                    aws: &aws,
-                    api: &api,
-                    request: &request,
-                    key_pair: key_pair.as_ref(),
-                    keep_on_failure: args.keep_on_failure,
-                    interrupt,
-                    out,
-                };
-                match launcher.launch(&plan, &found.group).await? {
-                    Outcome::Replan { .. } => continue,
-                    Outcome::Launched(new, group_id) => Started {
-                        image_id: Some(plan.image.id.clone()),
-                        existing: plan.existing.len(),
-                        machines: plan.existing.into_iter().chain(new).collect(),
-                        group_id,
-                        cost,
-                    },
-                }
-            }
-        };
-        return finish(args, &request, &aws, &api, &found, started, interrupt, out).await;
+    let signing_in = Box::pin(Aws::connect(settings, out));
+    let aws = interrupt.or(signing_in, NOTHING_LAUNCHED).await?;
+    let launcher = Launcher::new(
+        &aws,
+        &api,
+        &request,
+        key_pair.as_ref(),
+        args.keep_on_failure,
+        interrupt,
+        out,
+    );
+    let start = Start {
+        args,
+        request: &request,
+        aws: &aws,
+        api: &api,
+        launcher: &launcher,
+        interrupt,
+        out,
+    };
+    match Box::pin(start.fill()).await {
+        Ok(Some(started)) => start.finish(started).await,
+        Ok(None) => Ok(()),
+        Err(failure) => Err(launcher.clean_up(failure).await),
     }
-    Err(Failure::failed(format!(
-        "the group {} keeps changing while it is looked at: nothing was launched",
-        request.group
-    ))
-    .hint("is another start of the group running? try again when it is done"))
+}
+
+/// Everything that a start works with.
+struct Start<'a> {
+    args: &'a StartArgs,
+    request: &'a Request,
+    aws: &'a Aws,
+    api: &'a inductiva::Client,
+    launcher: &'a Launcher<'a>,
+    interrupt: &'a Interrupt,
+    out: Output,
 }
 
 /// What the group is made of now.
 struct Started {
+    account: String,
     group_id: Option<String>,
     image_id: Option<String>,
-    existing: usize,
     machines: Vec<Machine>,
     cost: Cost,
 }
@@ -137,6 +120,111 @@ fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
         .map_or(Ok(()), |most| cost.refuse_above(most))
 }
 
+impl Start<'_> {
+    /// Plans and launches until the group has its machines; none after a dry run.
+    async fn fill(&self) -> Result<Option<Started>> {
+        let wanted = self.request.num_machines as usize;
+        let mut plans = 0;
+        let mut settling: Option<Instant> = None;
+        while plans < MOST_PLANS {
+            let mut found = self.look().await?;
+            found.facts.know(&self.launcher.known());
+            let plan = plan::plan(self.request, &found.facts)?;
+            if matches!(plan, Plan::Settling) {
+                let since = settling.get_or_insert_with(|| {
+                    self.out.say(
+                        "an earlier start of this group may be under way: waiting for its machines to show",
+                    );
+                    Instant::now()
+                });
+                if since.elapsed() > SETTLED_WITHIN {
+                    break;
+                }
+                self.pause(LOOK_EVERY).await?;
+                continue;
+            }
+            settling = None;
+            let cost = cost(self.request, &found);
+            if self.args.dry_run {
+                let (args, request) = (self.args, self.request);
+                dry_run(args, self.aws, request, &found, &plan, cost, self.out).await?;
+                return Ok(None);
+            }
+            plans += 1;
+            let account = found.identity.account.clone();
+            match plan {
+                Plan::Complete(machines) => {
+                    if self.launcher.known().is_empty() {
+                        self.out.say(&format!(
+                            "the group has {} already, nothing to launch",
+                            machines::count(machines.len())
+                        ));
+                    }
+                    return Ok(Some(Started {
+                        account,
+                        group_id: group_id(&found, &machines),
+                        image_id: machines.first().and_then(|m| m.image_id.clone()),
+                        machines,
+                        cost,
+                    }));
+                }
+                Plan::Launch(plan) => {
+                    refuse_dear(self.args, &cost)?;
+                    if plans == 1 {
+                        self.out.say(&format!("cost: {cost}"));
+                    }
+                    match self.launcher.launch(&plan, &found.group).await? {
+                        Some((new, group_id)) if plan.existing.len() + new.len() == wanted => {
+                            return Ok(Some(Started {
+                                account,
+                                group_id,
+                                image_id: Some(plan.image.id.clone()),
+                                machines: plan.existing.into_iter().chain(new).collect(),
+                                cost,
+                            }));
+                        }
+                        _ => self.pause(AGAIN_AFTER).await?,
+                    }
+                }
+                Plan::Settling => {}
+            }
+        }
+        Err(Failure::failed(format!(
+            "the group {} keeps changing while it is looked at",
+            self.request.group
+        ))
+        .hint("is another start of the group running? try again when it is done"))
+    }
+
+    /// The facts as they are now.
+    async fn look(&self) -> Result<Found> {
+        let gathering = Box::pin(facts::gather(
+            self.aws,
+            self.api,
+            self.request,
+            self.args.expect_account.as_deref(),
+        ));
+        self.unless_interrupted(gathering).await
+    }
+
+    async fn pause(&self, pause: Duration) -> Result<()> {
+        let sleep = async {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        };
+        self.unless_interrupted(sleep).await
+    }
+
+    async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let message = if self.launcher.known().is_empty() {
+            NOTHING_LAUNCHED
+        } else {
+            "interrupted while launching"
+        };
+        self.interrupt.or(work, message).await
+    }
+}
+
 /// The group's id: Inductiva's answer, or else the machines' own tag.
 fn group_id(found: &Found, machines: &[Machine]) -> Option<String> {
     match &found.group {
@@ -149,58 +237,48 @@ fn group_id(found: &Found, machines: &[Machine]) -> Option<String> {
     }
 }
 
-/// Waits if asked to, and reports in any case: ids that were launched are said
-/// even when waiting fails.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the last step of a recipe takes what the others made"
-)]
-async fn finish(
-    args: &StartArgs,
-    request: &Request,
-    aws: &Aws,
-    api: &inductiva::Client,
-    found: &Found,
-    mut started: Started,
-    interrupt: &Interrupt,
-    out: Output,
-) -> Result<()> {
-    let waited = match args.wait {
-        None => Ok(()),
-        Some(until) => {
-            let wait = Wait {
-                aws,
-                api,
-                group: &request.group,
-                until,
-                timeout: args.timeout,
-                out,
-            };
-            interrupt
-                .or(
-                    wait.run(&mut started.machines),
-                    "interrupted while waiting; the machines go on",
-                )
-                .await
-                .map_err(|failure| wait.machines_left(failure, &started.machines))
-        }
-    };
-    let report = StartReport {
-        machine_group: GroupReport {
-            name: request.group.clone(),
-            id: started.group_id,
-        },
-        account: found.identity.account.clone(),
-        region: aws.region.clone(),
-        vm_type: request.vm_type.to_string(),
-        image_id: started.image_id,
-        launched: started.machines.len() - started.existing,
-        existing: started.existing,
-        machines: started.machines.iter().map(MachineReport::from).collect(),
-        cost: started.cost,
-    };
-    let reported = out.result(&report, &machines::ids(&started.machines));
-    waited.and(reported)
+impl Start<'_> {
+    /// Waits if asked to, and reports in any case: ids that were launched are said
+    /// even when waiting fails.
+    async fn finish(&self, mut started: Started) -> Result<()> {
+        let waited = match self.args.wait {
+            None => Ok(()),
+            Some(until) => {
+                let wait = Wait {
+                    aws: self.aws,
+                    api: self.api,
+                    group: &self.request.group,
+                    until,
+                    timeout: self.args.timeout,
+                    out: self.out,
+                };
+                self.interrupt
+                    .or(
+                        wait.run(&mut started.machines),
+                        "interrupted while waiting; the machines go on",
+                    )
+                    .await
+                    .map_err(|failure| wait.machines_left(failure, &started.machines))
+            }
+        };
+        let launched = self.launcher.launched_of(&started.machines);
+        let report = StartReport {
+            machine_group: GroupReport {
+                name: self.request.group.clone(),
+                id: started.group_id,
+            },
+            account: started.account,
+            region: self.aws.region.clone(),
+            vm_type: self.request.vm_type.to_string(),
+            image_id: started.image_id,
+            launched,
+            existing: started.machines.len() - launched,
+            machines: started.machines.iter().map(MachineReport::from).collect(),
+            cost: started.cost,
+        };
+        let reported = self.out.result(&report, &machines::ids(&started.machines));
+        waited.and(reported)
+    }
 }
 
 /// Prints the plan, and asks EC2 whether it would permit it. Nothing is made.
@@ -226,6 +304,7 @@ async fn dry_run(
             );
         }
         Plan::Launch(plan) => plan,
+        Plan::Settling => return Ok(()),
     };
     out.result(
         &PlanReport::launch(
@@ -251,7 +330,7 @@ async fn permitted(
     plan: &LaunchPlan,
     group_id: Option<&str>,
 ) -> Result<()> {
-    let tags = plan.tags(request, group_id);
+    let tags = plan.first_tags(request, group_id);
     let user_data = packed_user_data(plan.user_data(request, group_id))?;
     let security_group_id = match &plan.security_group {
         SecurityGroupChoice::Existing(id) => Some(id.as_str()),
@@ -260,13 +339,20 @@ async fn permitted(
             None
         }
     };
+    let number = plan.calls.first().map_or(plan.number, |call| call.number);
     let launch = Launch {
         request,
         plan,
+        candidate: &Candidate {
+            vm_type: request.vm_type.clone(),
+            place: request.place(),
+            market: request.market,
+        },
         security_group_id,
         tags: &tags,
         user_data: &user_data,
-        number: plan.calls().first().copied().unwrap_or(plan.number),
+        least: number,
+        number,
     };
     aws.dry_run_instances(launch).await
 }

@@ -24,6 +24,9 @@ fn two_machines_are_as_promised_seen_with_boto3() {
     assert_eq!(printed.len(), 2);
 
     let group_id = text(&account.groups()[0]["id"]).to_owned();
+    let launch_tag = tags(&account.instances()[0])["inductiva:launch"].clone();
+    let (base, words) = launch_tag.split_once(' ').expect("words");
+    assert_eq!((base.len(), words), (32, "call=0 total=2 known=0"));
     let expected_tags = [
         ("Name", "g"),
         ("inductiva:machine-group", "g"),
@@ -31,6 +34,7 @@ fn two_machines_are_as_promised_seen_with_boto3() {
         ("inductiva:launcher", "inductiva-aws"),
         ("inductiva:launcher-version", env!("CARGO_PKG_VERSION")),
         ("inductiva:settings", "vm-type=t2.micro"),
+        ("inductiva:launch", &launch_tag),
         ("project", "flow"),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -585,6 +589,7 @@ security group  to be made inductiva-aws, inbound: none
 user data       [..] bytes
   tag       Name=g
   tag       a=b
+  tag       inductiva:launch=[..] call=0 total=2 known=0
   tag       inductiva:launcher=inductiva-aws
   tag       inductiva:launcher-version=0.1.0
   tag       inductiva:machine-group=g

@@ -57,7 +57,6 @@ fn the_token_changes_with_the_intent_and_not_with_the_bytes() {
     no_capacity(&account);
     let mut lines = vec!["start --machine-group-name g".to_owned()];
     for more in [
-        "--num-machines 2",
         "--vm-type t3.micro",
         "--volume-size 60",
         "--spot",
@@ -81,11 +80,12 @@ fn the_token_changes_with_the_intent_and_not_with_the_bytes() {
     seen.dedup();
     assert_eq!(seen.len(), lines.len(), "two intents share a token");
 
-    // What was looked up, and the key, are bytes and no intent.
+    // What was looked up, the key, and how many there are to be, are bytes and no
+    // intent: two starts with different numbers must not launch both.
     account.put("inductiva", json!({"keys": ["another-key"]}));
     assert_eq!(
         account
-            .run("start --machine-group-name g --api-key another-key --tag a=b")
+            .run("start --machine-group-name g --api-key another-key --tag a=b --num-machines 2")
             .code,
         5
     );

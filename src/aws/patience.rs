@@ -1,0 +1,71 @@
+//! How patiently calls are made: all but `RunInstances`, whose launcher knows
+//! more of what a try means.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::config::{
+    retry::{ClassifyRetry, RetryAction, RetryConfig, RetryPartition, TokenBucket},
+    timeout::TimeoutConfig,
+};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+
+use super::errors::never_connected;
+
+/// Tries of a call. The pauses between them grow to five seconds and come to
+/// half a minute on average: throttling lasts for seconds, EC2's bad moments for
+/// tens of them.
+const TRIES: u32 = 18;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A single try that has no answer by then is given up.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
+/// A call is given up by then, with all its tries.
+const DONE_WITHIN: Duration = Duration::from_secs(45);
+/// The SDK lets the calls of a process share so many tries; what is asked here
+/// at once may need more.
+const SHARED_TRIES: usize = 5_000;
+
+/// Tries and pauses.
+pub fn retries() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(TRIES)
+        .with_max_backoff(LONGEST_PAUSE)
+}
+
+/// What EC2's calls share.
+pub fn ec2_retries() -> RetryPartition {
+    RetryPartition::custom("inductiva-aws")
+        .token_bucket(TokenBucket::builder().capacity(SHARED_TRIES).build())
+        .build()
+}
+
+/// Time limits.
+pub fn time_limits() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .operation_attempt_timeout(ANSWERED_WITHIN)
+        .operation_timeout(DONE_WITHIN)
+        .build()
+}
+
+/// No second try where there is no connection to be had: the user is told at
+/// once, and the steps that must not be given up have tries of their own.
+#[derive(Debug)]
+pub struct NotWithoutConnection;
+
+impl ClassifyRetry for NotWithoutConnection {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = match context.output_or_error() {
+            Some(Err(error)) => error.as_connector_error(),
+            _ => None,
+        };
+        if error.is_some_and(never_connected) {
+            RetryAction::RetryForbidden
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "NotWithoutConnection"
+    }
+}

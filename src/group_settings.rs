@@ -1,0 +1,174 @@
+//! The settings that a group's machines share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    intent::hex,
+    machines::Market,
+    plan::{Request, Runner},
+    user_data::Script,
+    values::{Volume, VolumeType},
+};
+
+/// What the user chose for a group, as it stands in its machines'
+/// `inductiva:settings` tag: `name=value` words, what is default left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// The most characters of a tag's value (EC2 user guide, tag restrictions).
+    const MAX_CHARS: usize = 256;
+    /// A longer value is told by its hash.
+    const MAX_VALUE_CHARS: usize = 24;
+
+    /// The settings of a request: what was chosen, not what is looked up.
+    pub fn of(request: &Request) -> Self {
+        let volume = &request.volume;
+        let runner = &request.runner;
+        let disk = volume
+            .size_gib
+            .and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
+        let script =
+            (request.script != Script::standard()).then(|| short_hash(request.script.bytes()));
+        let settings = [
+            ("vm-type", Some(request.vm_type.to_string())),
+            ("image-id", request.image_id.clone()),
+            ("volume-size", disk),
+            ("volume-type", not_default(&volume.kind, &VolumeType::Gp3)),
+            ("iops", volume.iops.map(|n| n.to_string())),
+            ("throughput", volume.throughput_mibps.map(|n| n.to_string())),
+            ("subnet-id", request.subnet_id.clone()),
+            ("security-group-id", request.security_group_id.clone()),
+            ("availability-zone", request.availability_zone.clone()),
+            (
+                "ssh-from",
+                request.ssh_from.as_ref().map(|c| c.as_str().to_owned()),
+            ),
+            ("key-name", request.key_name.clone()),
+            ("instance-profile", request.instance_profile.clone()),
+            (
+                "spot",
+                (request.market == Market::Spot).then(|| "yes".to_owned()),
+            ),
+            ("max-price", request.max_price.clone()),
+            ("script", script),
+            (
+                "task-runner-image",
+                not_default(runner.task_runner_image.as_str(), Runner::TASK_RUNNER_IMAGE),
+            ),
+            (
+                "file-tracker-image",
+                not_default(
+                    runner.file_tracker_image.as_str(),
+                    Runner::FILE_TRACKER_IMAGE,
+                ),
+            ),
+            (
+                "max-idle-time",
+                not_default(&runner.max_idle_minutes, &Runner::MAX_IDLE_MINUTES),
+            ),
+            (
+                "max-lifetime",
+                runner.max_lifetime.map(|l| format!("{}s", l.as_secs())),
+            ),
+            (
+                "boot-timeout",
+                (runner.boot_timeout != Runner::BOOT_TIMEOUT)
+                    .then(|| format!("{}s", runner.boot_timeout.as_secs())),
+            ),
+        ];
+        Self(
+            settings
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), tag_word(&value?))))
+                .collect(),
+        )
+    }
+
+    /// As the tag's value.
+    pub fn to_tag(&self) -> String {
+        let words: Vec<String> = self
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let tag = words.join(" ");
+        if tag.len() <= Self::MAX_CHARS {
+            tag
+        } else {
+            let vm_type = self.0.get("vm-type").map_or("", String::as_str);
+            format!("vm-type={vm_type} all={}", short_hash(tag.as_bytes()))
+        }
+    }
+
+    /// What another group's tag says otherwise, one phrase a setting.
+    pub fn differences(&self, tag: &str) -> Vec<String> {
+        let parse = |tag: &str| -> BTreeMap<String, String> {
+            tag.split(' ')
+                .filter_map(|word| word.split_once('='))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect()
+        };
+        let (theirs, ours) = (parse(tag), parse(&self.to_tag()));
+        let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
+        let value = |settings: &BTreeMap<String, String>, name: &str| {
+            settings
+                .get(name)
+                .map_or("the default".to_owned(), Clone::clone)
+        };
+        names
+            .into_iter()
+            .filter(|name| theirs.get(*name) != ours.get(*name))
+            .map(|name| {
+                format!(
+                    "{name} is {} there and {} here",
+                    value(&theirs, name),
+                    value(&ours, name)
+                )
+            })
+            .collect()
+    }
+}
+
+/// The value as text, unless it is the default.
+fn not_default<T: PartialEq + ToString + ?Sized>(value: &T, default: &T) -> Option<String> {
+    (value != default).then(|| value.to_string())
+}
+
+/// A setting's value as one word of EC2's tag alphabet.
+fn tag_word(value: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '@');
+    if value.len() <= Settings::MAX_VALUE_CHARS && !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        short_hash(value.as_bytes())
+    }
+}
+
+/// Twelve hex characters of SHA-256: enough to tell settings apart.
+fn short_hash(bytes: &[u8]) -> String {
+    format!("sha256:{}", &hex(&Sha256::digest(bytes))[..12])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn settings_always_fit_in_a_tag_of_ec2s_alphabet(
+            settings in proptest::collection::btree_map("[a-z-]{1,20}", "\\PC{0,80}", 0..20),
+        ) {
+            let settings = Settings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
+            let tag = settings.to_tag();
+            prop_assert!(tag.len() <= Settings::MAX_CHARS);
+            prop_assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
+            prop_assert_eq!(settings.differences(&tag), Vec::<String>::new());
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! The `RunInstances` calls of a launch: as [`crate::intent`] tells.
+
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    Launcher,
+    pace::{Patience, side_by_side},
+};
+use crate::{
+    aws::launch::{Launch, LaunchError, Remedy},
+    error::{Failure, Kind, Result},
+    intent::{Base, Call, Candidate},
+    machines::{self, Machine},
+    output::Progress,
+    plan::{LaunchId, LaunchPlan, terminate_command},
+    underway::{VISIBLE_WITHIN, YOUNG},
+};
+
+/// Between two looks for machines that are to show.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Launches of one group within the life of their tokens that were other
+/// launches' already: so many are no accident.
+const MOST_GENERATIONS: u32 = 50;
+
+/// The calls of a plan, and what they share.
+pub struct Calls<'a> {
+    launcher: &'a Launcher<'a>,
+    plan: &'a LaunchPlan,
+    group_id: Option<&'a str>,
+    security_group_id: &'a str,
+    user_data: Vec<u8>,
+    /// The facts of the plan may be old by then: a computer that slept.
+    since: SystemTime,
+    /// One of the calls has failed: no other is to begin.
+    failed: Cell<bool>,
+}
+
+/// What a call came to.
+enum End {
+    /// Its machines.
+    Launched(Vec<Machine>),
+    /// Its token was spent on machines that are gone.
+    Spent,
+    /// Its token was spent on other bytes.
+    Mismatch,
+    /// The facts have changed under the plan.
+    Again,
+    /// Not made, as another call has failed.
+    NotMade,
+}
+
+/// What an attempt of a call came to.
+enum Attempt {
+    Ended(End),
+    #[allow(dead_code, reason = "other places are being built on it")]
+    NoCapacity(Remedy, Failure),
+}
+
+impl<'a> Calls<'a> {
+    pub fn new(
+        launcher: &'a Launcher<'a>,
+        plan: &'a LaunchPlan,
+        group_id: Option<&'a str>,
+        security_group_id: &'a str,
+        user_data: Vec<u8>,
+    ) -> Self {
+        Self {
+            launcher,
+            plan,
+            group_id,
+            security_group_id,
+            user_data,
+            since: SystemTime::now(),
+            failed: Cell::new(false),
+        }
+    }
+
+    /// Makes them; none when the facts have changed under the plan.
+    pub async fn run(&self) -> Result<Option<Vec<Machine>>> {
+        let mut calls: &[Call] = &self.plan.calls;
+        let mut launched = Vec::new();
+        let mut base = self.plan.launch.base(0);
+        if let (LaunchId::New(_), Some((first, rest))) = (&self.plan.launch, calls.split_first()) {
+            let Some((accepted, machines)) = self.first(*first).await? else {
+                return Ok(None);
+            };
+            (base, calls) = (accepted, rest);
+            launched.extend(machines);
+        }
+        self.others(&base, calls, launched).await
+    }
+
+    /// The call that decides the generation, and its machines.
+    async fn first(&self, call: Call) -> Result<Option<(Base, Vec<Machine>)>> {
+        for generation in 0..MOST_GENERATIONS {
+            let base = self.plan.launch.base(generation);
+            match self.call(&base, call).await? {
+                End::Launched(machines) => return Ok(Some((base, machines))),
+                End::Again | End::NotMade => return Ok(None),
+                End::Spent => {}
+                End::Mismatch => {
+                    if self.something_shows().await? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        Err(Failure::failed(format!(
+            "EC2 has an answer of long ago for every launch of the group {}",
+            self.launcher.request.group
+        ))
+        .hint("choose another --machine-group-name"))
+    }
+
+    /// The other calls, side by side as far as EC2's buckets allow.
+    async fn others(
+        &self,
+        base: &Base,
+        calls: &[Call],
+        mut launched: Vec<Machine>,
+    ) -> Result<Option<Vec<Machine>>> {
+        let progress = std::cell::RefCell::new(self.launcher.out.progress());
+        let all = self.plan.calls.len();
+        let done = Cell::new(all - calls.len());
+        let ends = side_by_side(calls.iter().map(|call| async {
+            let end = self.other(base, *call).await;
+            self.failed.set(self.failed.get() || end.is_err());
+            if let Ok(Some(_)) = end {
+                done.set(done.get() + 1);
+                show(&mut progress.borrow_mut(), done.get(), all);
+            }
+            end
+        }))
+        .await;
+        drop(progress);
+        let mut whole = true;
+        for end in ends {
+            match end? {
+                Some(machines) => launched.extend(machines),
+                None => whole = false,
+            }
+        }
+        Ok(whole.then_some(launched))
+    }
+
+    /// A call of a launch that was accepted: its machines, or none when the
+    /// facts have changed.
+    async fn other(&self, base: &Base, call: Call) -> Result<Option<Vec<Machine>>> {
+        match self.call(base, call).await? {
+            End::Launched(machines) => Ok(Some(machines)),
+            End::Again | End::Spent | End::NotMade => Ok(None),
+            End::Mismatch if self.something_shows().await? => Ok(None),
+            End::Mismatch => {
+                let group = &self.launcher.request.group;
+                Err(Failure::new(
+                    Kind::MachinesMayBeRunning,
+                    format!(
+                        "another start of the group {group} has launched {} that EC2 does not show: they may be running",
+                        machines::count(call.number as usize)
+                    ),
+                )
+                .hint(format!(
+                    "try again in ten minutes, or end the group: {}",
+                    terminate_command(group)
+                )))
+            }
+        }
+    }
+
+    /// One call's machines, wherever there is capacity for them.
+    async fn call(&self, base: &Base, call: Call) -> Result<End> {
+        let request = self.launcher.request;
+        let candidate = Candidate {
+            vm_type: request.vm_type.clone(),
+            place: request.place(),
+            market: request.market,
+        };
+        match self.attempt(base, call, &candidate, call.number).await? {
+            Attempt::Ended(end) => Ok(end),
+            Attempt::NoCapacity(_, failure) => Err(failure),
+        }
+    }
+
+    /// Tries to launch `number` machines, until EC2 has said what came of it.
+    async fn attempt(
+        &self,
+        base: &Base,
+        call: Call,
+        candidate: &Candidate,
+        number: u32,
+    ) -> Result<Attempt> {
+        let launcher = self.launcher;
+        let tag = self.plan.launch_tag(base.clone(), call);
+        let tags = self.plan.tags(launcher.request, self.group_id, &tag);
+        let launch = Launch {
+            request: launcher.request,
+            plan: self.plan,
+            candidate,
+            security_group_id: Some(self.security_group_id),
+            tags: &tags,
+            user_data: &self.user_data,
+            least: if self.plan.or_fewer { 1 } else { number },
+            number,
+        };
+        let token = base.client_token(call.index, candidate);
+        let mut throttling = Patience::with_throttling();
+        let mut failures = Patience::with_failures();
+        let mut open = false;
+        loop {
+            launcher.pace.next().await;
+            // Nothing more is launched once somebody has said stop; what may have
+            // been launched has to be known.
+            if !open {
+                if launcher.interrupt.fired() {
+                    return Err(interrupted());
+                }
+                if self.failed.get() {
+                    return Ok(Attempt::Ended(End::NotMade));
+                }
+                let age = SystemTime::now().duration_since(self.since);
+                if age.unwrap_or_default() > YOUNG / 2 {
+                    return Ok(Attempt::Ended(End::Again));
+                }
+            }
+            match launcher.aws.run_instances(launch, &token).await {
+                Ok(machines) => return Ok(Attempt::Ended(self.answered(machines))),
+                Err(LaunchError::TokenSpent) => return Ok(Attempt::Ended(End::Spent)),
+                Err(LaunchError::TokenMismatch) => return Ok(Attempt::Ended(End::Mismatch)),
+                Err(LaunchError::NoCapacity(remedy, failure)) => {
+                    return Ok(Attempt::NoCapacity(remedy, failure));
+                }
+                Err(LaunchError::Refused(failure)) if open => {
+                    return Err(self.nobody_knows(failure));
+                }
+                Err(LaunchError::Refused(failure)) => return Err(failure),
+                Err(LaunchError::NotNow(failure)) => {
+                    if !self.try_again(&mut throttling, &failure, !open).await {
+                        return Err(if open {
+                            self.nobody_knows(failure)
+                        } else {
+                            failure
+                        });
+                    }
+                }
+                Err(LaunchError::Unknown(failure)) => {
+                    open = true;
+                    if !self.try_again(&mut failures, &failure, false).await {
+                        return Err(self.nobody_knows(failure));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Machines that EC2 has answered with: new ones, or an earlier answer's.
+    fn answered(&self, machines: Vec<Machine>) -> End {
+        let new = matches!(self.plan.launch, LaunchId::New(_));
+        let known = |m: &Machine| {
+            new && self
+                .plan
+                .existing
+                .iter()
+                .any(|old| old.instance_id == m.instance_id)
+        };
+        if machines.iter().all(|m| m.state.is_gone() || known(m)) {
+            if !new {
+                self.launcher.told(machines);
+            }
+            End::Spent
+        } else if machines.iter().any(|m| m.state.is_gone()) {
+            self.launcher.told(machines);
+            End::Again
+        } else {
+            self.launcher.made(&machines);
+            End::Launched(machines)
+        }
+    }
+
+    /// Waits for the next try; no when there is to be none.
+    async fn try_again(
+        &self,
+        patience: &mut Patience,
+        failure: &Failure,
+        until_interrupted: bool,
+    ) -> bool {
+        let Some(pause) = patience.next() else {
+            return false;
+        };
+        let launcher = self.launcher;
+        launcher
+            .out
+            .say(&format!("{}; trying again", failure.message));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = launcher.interrupt.until(1), if until_interrupted => {}
+        }
+        true
+    }
+
+    /// No answer says whether the launch took place.
+    fn nobody_knows(&self, failure: Failure) -> Failure {
+        let group = &self.launcher.request.group;
+        Failure {
+            kind: Kind::MachinesMayBeRunning,
+            message: format!("{}; machines of the group {group} may be running", failure.message),
+            ..failure
+        }
+        .hint(format!(
+            "run the same line again with --machine-group-name '{group}' (nothing is launched twice), or end them: {}",
+            terminate_command(group)
+        ))
+    }
+
+    /// Whether machines that nobody knew of show within a minute: a launch with
+    /// the same token was accepted with other bytes.
+    async fn something_shows(&self) -> Result<bool> {
+        let launcher = self.launcher;
+        launcher
+            .out
+            .say("another start of this group is under way: waiting for its machines to show");
+        let known = launcher.known();
+        let deadline = tokio::time::Instant::now() + VISIBLE_WITHIN;
+        loop {
+            let machines = launcher.aws.group_machines(&launcher.request.group).await?;
+            let is_known = |m: &Machine| {
+                let mut all = self
+                    .plan
+                    .seen
+                    .iter()
+                    .chain(known.iter().map(|m| &m.instance_id));
+                all.any(|id| *id == m.instance_id)
+            };
+            if !machines.iter().all(is_known) {
+                return Ok(true);
+            }
+            if tokio::time::Instant::now() + LOOK_EVERY > deadline {
+                return Ok(false);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = launcher.interrupt.until(1) => return Err(interrupted()),
+            }
+        }
+    }
+}
+
+/// Somebody has said stop.
+pub fn interrupted() -> Failure {
+    Failure::new(Kind::Interrupted, "interrupted while launching")
+}
+
+fn show(progress: &mut Progress, done: usize, calls: usize) {
+    progress.update(format!("launching: {done} of {calls} calls answered"));
+}

@@ -1,0 +1,206 @@
+//! Carrying a plan out: the group on Inductiva's side, what is made only once,
+//! `RunInstances`, and the way back when it fails.
+
+mod calls;
+mod pace;
+mod undo;
+
+use std::cell::{Cell, RefCell};
+
+pub use self::calls::interrupted;
+use self::{calls::Calls, pace::Pace};
+use crate::{
+    aws::Aws,
+    error::{Failure, Result},
+    facts::GroupLookup,
+    inductiva::{self, ApiError},
+    interrupt::Interrupt,
+    keypair::NewKeyPair,
+    machines::{Machine, TAG_GROUP_ID},
+    output::Output,
+    plan::{LaunchPlan, Request, SecurityGroupChoice, packed_user_data},
+};
+
+/// Everything that the launches of a run work with, and what they have made.
+pub struct Launcher<'a> {
+    aws: &'a Aws,
+    api: &'a inductiva::Client,
+    request: &'a Request,
+    /// A key pair to make for it.
+    key_pair: Option<&'a NewKeyPair>,
+    /// `--keep-on-failure`.
+    keep_on_failure: bool,
+    interrupt: &'a Interrupt,
+    out: Output,
+    pace: Pace,
+    made: Made,
+}
+
+/// What a run has made so far: what is taken back when it fails.
+#[derive(Default)]
+struct Made {
+    /// Machines that EC2 answered its calls with.
+    machines: RefCell<Vec<Machine>>,
+    /// Other runs' machines that EC2 has told of without showing them.
+    told: RefCell<Vec<Machine>>,
+    /// The id of a group on Inductiva's side.
+    group: RefCell<Option<String>>,
+    /// The key pair.
+    key_pair: Cell<bool>,
+}
+
+impl<'a> Launcher<'a> {
+    /// A run that has made nothing yet.
+    pub fn new(
+        aws: &'a Aws,
+        api: &'a inductiva::Client,
+        request: &'a Request,
+        key_pair: Option<&'a NewKeyPair>,
+        keep_on_failure: bool,
+        interrupt: &'a Interrupt,
+        out: Output,
+    ) -> Self {
+        Self {
+            aws,
+            api,
+            request,
+            key_pair,
+            keep_on_failure,
+            interrupt,
+            out,
+            pace: Pace::new(),
+            made: Made::default(),
+        }
+    }
+
+    /// Launches what the plan says: the machines and the group's id on
+    /// Inductiva's side, or none when the facts have changed under the plan.
+    ///
+    /// # Errors
+    /// Whatever failed. What this run has made is there still, see [`Self::clean_up`].
+    pub async fn launch(
+        &self,
+        plan: &LaunchPlan,
+        lookup: &GroupLookup,
+    ) -> Result<Option<(Vec<Machine>, Option<String>)>> {
+        let (group_id, security_group) =
+            tokio::join!(self.group(plan, lookup), self.security_group(plan));
+        let (group_id, security_group_id) = (group_id?, security_group?);
+        if let Some(key_pair) = self.key_pair.filter(|_| !self.made.key_pair.get()) {
+            key_pair.make(self.aws, self.out).await?;
+            self.made.key_pair.set(true);
+        }
+        let user_data = packed_user_data(plan.user_data(self.request, group_id.as_deref()))?;
+        let calls = Calls::new(
+            self,
+            plan,
+            group_id.as_deref(),
+            &security_group_id,
+            user_data,
+        );
+        let Some(launched) = calls.run().await? else {
+            return Ok(None);
+        };
+        if self.interrupt.fired() {
+            return Err(interrupted());
+        }
+        let ids: Vec<&str> = launched.iter().map(|m| m.instance_id.as_str()).collect();
+        self.out.say(&format!("launched {}", ids.join(" ")));
+        Ok(Some((launched, group_id)))
+    }
+
+    /// Machines that this run knows of whether EC2 shows them or not.
+    pub fn known(&self) -> Vec<Machine> {
+        let (made, told) = (self.made.machines.borrow(), self.made.told.borrow());
+        made.iter().chain(told.iter()).cloned().collect()
+    }
+
+    /// How many of `machines` this run has launched.
+    pub fn launched_of(&self, machines: &[Machine]) -> usize {
+        let made = self.made.machines.borrow();
+        let is_ours = |m: &&Machine| made.iter().any(|ours| ours.instance_id == m.instance_id);
+        machines.iter().filter(is_ours).count()
+    }
+
+    /// Remembers machines that EC2 has answered this run's calls with.
+    fn made(&self, machines: &[Machine]) {
+        self.interrupt
+            .launched(machines.iter().map(|m| &m.instance_id));
+        self.made.machines.borrow_mut().extend_from_slice(machines);
+    }
+
+    /// Remembers machines of other runs.
+    fn told(&self, machines: Vec<Machine>) {
+        self.made.told.borrow_mut().extend(machines);
+    }
+
+    /// The group's id: the one that is there, or a new one's. Without the API,
+    /// machines find the group by its name.
+    async fn group(&self, plan: &LaunchPlan, lookup: &GroupLookup) -> Result<Option<String>> {
+        let out_of_reach = |why: &str| {
+            let known = plan
+                .existing
+                .iter()
+                .filter_map(|m| m.tag(TAG_GROUP_ID))
+                .find(|id| !id.is_empty());
+            self.out.warn(&format!(
+                "Inductiva's API is out of reach ({why}): launching all the same, the machines look for the group {} themselves",
+                self.request.group
+            ));
+            known.map(str::to_owned)
+        };
+        if let Some(id) = &*self.made.group.borrow() {
+            return Ok(Some(id.clone()));
+        }
+        match lookup {
+            GroupLookup::Active(group) => return Ok(Some(group.id.clone())),
+            GroupLookup::OutOfReach(why) => return Ok(out_of_reach(why)),
+            GroupLookup::Absent => {}
+        }
+        let created = self
+            .api
+            .create_group(
+                &self.request.group,
+                &self.request.vm_type,
+                &plan.vm_type,
+                plan.volume_gib,
+            )
+            .await;
+        let id = match created {
+            Ok(id) => id,
+            Err(ApiError::OutOfReach(why)) => {
+                // It may have been made although the answer did not come.
+                match self.api.group(&self.request.group).await {
+                    Ok(Some(group)) if group.is_active() => group.id,
+                    _ => return Ok(out_of_reach(&why)),
+                }
+            }
+            Err(error) => {
+                return Err(Failure::from(error).while_doing("cannot make the machine group"));
+            }
+        };
+        *self.made.group.borrow_mut() = Some(id.clone());
+        Ok(Some(id))
+    }
+
+    async fn delete_group(&self, id: &str) {
+        if let Err(error) = self.api.delete_group(id).await {
+            self.out.warn(&format!(
+                "the machine group {} ({id}) is left on Inductiva's side: {}",
+                self.request.group,
+                error.why()
+            ));
+        }
+    }
+
+    async fn security_group(&self, plan: &LaunchPlan) -> Result<String> {
+        match &plan.security_group {
+            SecurityGroupChoice::Existing(id) => Ok(id.clone()),
+            SecurityGroupChoice::New { name, vpc_id } => {
+                self.aws
+                    .create_security_group(name, vpc_id, self.request.ssh_from.as_ref())
+                    .await
+            }
+        }
+    }
+}

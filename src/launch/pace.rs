@@ -1,0 +1,111 @@
+//! Within EC2's request buckets: how fast calls go out, and how patiently.
+
+use std::{cell::RefCell, pin::Pin, task::Poll, time::Duration};
+
+use tokio::time::Instant;
+
+/// The bucket of `RunInstances` requests as EC2 keeps it for an account and
+/// region: 5 requests, and 2 a second (EC2 developer guide, request throttling).
+/// Tries that are not the first take from it too.
+pub struct Pace(RefCell<Bucket>);
+
+struct Bucket {
+    requests: f64,
+    at: Instant,
+}
+
+impl Pace {
+    const FULL: f64 = 5.0;
+    /// A little less than 2, so that a call never arrives before its time.
+    const A_SECOND: f64 = 1.95;
+
+    /// A full bucket.
+    pub fn new() -> Self {
+        Self(RefCell::new(Bucket {
+            requests: Self::FULL,
+            at: Instant::now(),
+        }))
+    }
+
+    /// Waits until the next request may go out.
+    pub async fn next(&self) {
+        let wait = {
+            let mut bucket = self.0.borrow_mut();
+            let now = Instant::now();
+            let refilled = now.duration_since(bucket.at).as_secs_f64() * Self::A_SECOND;
+            // Below zero: requests that are waiting for their turn.
+            bucket.requests = (bucket.requests + refilled).min(Self::FULL) - 1.0;
+            bucket.at = now;
+            Duration::from_secs_f64((-bucket.requests).max(0.0) / Self::A_SECOND)
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Pauses that grow, for as long as trying again makes sense.
+pub struct Patience {
+    left: Duration,
+    until: Instant,
+    next: Duration,
+}
+
+impl Patience {
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    /// For calls that are answered with failures: EC2's bad moments last for
+    /// seconds, or tens of them.
+    pub fn with_failures() -> Self {
+        Self::of(Duration::from_secs(30))
+    }
+
+    /// For calls that are throttled: a hundred machines are refilled in 50 seconds.
+    pub fn with_throttling() -> Self {
+        Self::of(Duration::from_secs(90))
+    }
+
+    /// For machines that are not visible yet.
+    pub fn with_visibility() -> Self {
+        Self::of(Duration::from_secs(90))
+    }
+
+    /// Pauses of `pauses` in all, and not much longer with the calls between them.
+    fn of(pauses: Duration) -> Self {
+        Self {
+            left: pauses,
+            until: Instant::now() + pauses * 3,
+            next: Self::FIRST,
+        }
+    }
+
+    /// The pause before the next try; none when there is to be none.
+    pub fn next(&mut self) -> Option<Duration> {
+        let pause = self.next;
+        self.left = self.left.checked_sub(pause)?;
+        self.next = (pause * 2).min(Self::LONGEST);
+        (Instant::now() + pause < self.until).then_some(pause)
+    }
+}
+
+/// What all of `futures` come to, in their order.
+pub async fn side_by_side<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
+    let mut results: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(move |context| {
+        let mut pending = false;
+        for (future, result) in running.iter_mut().zip(&mut results) {
+            if result.is_none() {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(value) => *result = Some(value),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending {
+            Poll::Pending
+        } else {
+            Poll::Ready(results.iter_mut().filter_map(Option::take).collect())
+        }
+    })
+    .await
+}
