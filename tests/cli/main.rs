@@ -15,6 +15,7 @@ mod sandbox;
 mod cost;
 mod groups;
 mod inductiva;
+mod launches;
 mod list;
 mod logs;
 mod output;

@@ -1,0 +1,253 @@
+//! Launches that meet each other, die half-way, or do not show yet: never a
+//! machine too many.
+
+#[cfg(unix)]
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, ended, list, text};
+
+/// Ends a program at once, as the system does when memory is short.
+fn kill(mut child: std::process::Child) {
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+}
+
+/// Waits until a call is held by a fault of kind `hold` or `hold_answer`.
+fn held(account: &Account) {
+    account.until("a call is held", |a| {
+        list(&a.get("faults")).iter().any(|f| f["held"] != 0)
+    });
+}
+
+#[test]
+fn a_launch_that_died_between_its_calls_is_made_whole() {
+    for kind in ["hold", "hold_answer"] {
+        let account = Account::new();
+        let line = "start --machine-group-name g --num-machines 250 -q";
+        account.fault(
+            json!({"service": "ec2", "operation": "RunInstances", "kind": kind, "after": 1}),
+        );
+        let child = account.start(line);
+        held(&account);
+        kill(child);
+        account.post("release", json!({"drop": true}));
+        account.until("the other calls are answered", |a| {
+            a.requests().iter().all(|r| r["ended"].is_number())
+        });
+        let run = account.run(line);
+        assert_eq!(run.code, 0, "{kind}: {}", run.stderr);
+        assert_eq!(account.live().len(), 250, "{kind}");
+        assert_eq!(account.launched(), 250, "{kind}");
+    }
+}
+
+#[test]
+fn what_does_not_show_yet_is_not_launched_again() {
+    // Nothing shows, some of a call shows, some calls show.
+    for (machines, at_once) in [(3, 0), (3, 1), (150, 60), (150, 100)] {
+        let account = Account::new();
+        account.put(
+            "settings",
+            json!({"visible_after_seconds": 4, "visible_at_once": at_once}),
+        );
+        let line = format!("start --machine-group-name g --num-machines {machines} --output json");
+        for _ in 0..2 {
+            let run = account.run(&line);
+            assert_eq!(run.code, 0, "{machines}, {at_once}: {}", run.stderr);
+            assert_eq!(list(&run.document()["machines"]).len(), machines);
+        }
+        assert_eq!(account.launched(), machines, "{at_once} showed at once");
+    }
+}
+
+#[test]
+fn more_machines_than_another_start_wants_are_topped_up() {
+    let account = Account::new();
+    account.put("settings", json!({"visible_after_seconds": 2}));
+    assert_eq!(
+        account
+            .run("start --machine-group-name g --num-machines 2 -q")
+            .code,
+        0
+    );
+    let run = account.run("start --machine-group-name g --num-machines 3 --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(list(&run.document()["machines"]).len(), 3);
+    assert_eq!(account.launched(), 3);
+    assert!(
+        run.stderr
+            .contains("another start of this group is under way"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn eight_starts_at_once_with_different_numbers_never_add_up() {
+    let account = Account::new();
+    account.put("settings", json!({"visible_after_seconds": 1}));
+    let runs: Vec<_> = (0..8)
+        .map(|n| {
+            account.start(&format!(
+                "start --machine-group-name g -q --num-machines {}",
+                3 + n % 2
+            ))
+        })
+        .collect();
+    for run in runs.into_iter().map(ended) {
+        // Who wants three and comes second to four is told so.
+        assert!(matches!(run.code, 0 | 1), "{}", run.stderr);
+    }
+    assert_eq!(account.launched(), account.live().len());
+    assert_eq!(account.launched(), 4);
+}
+
+#[test]
+fn a_start_of_fewer_than_are_under_way_is_refused() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold", "after": 1, "count": null}));
+    let child = account.start("start --machine-group-name g --num-machines 150 -q");
+    held(&account);
+    kill(child);
+    account.post("release", json!({"drop": true}));
+    account.forget_faults();
+    let run = account.run("start --machine-group-name g --num-machines 120 --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    let message = run.error()["message"].clone();
+    assert!(
+        text(&message).contains("a start of the group g with 150 machines is under way"),
+        "{message}"
+    );
+    assert_eq!(account.launched(), 100);
+}
+
+#[test]
+fn a_token_of_terminated_machines_that_ec2_refuses_is_left_behind() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "IdempotentInstanceTerminated", "status": 400, "message": "The client token you have provided is associated with a terminated instance"}));
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(document["launched"], 2);
+    let tokens: Vec<Value> = account
+        .requests()
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| r["params"]["ClientToken"].clone())
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    assert_ne!(tokens[0], tokens[1]);
+}
+
+#[test]
+fn undoing_waits_for_machines_that_do_not_show() {
+    let account = Account::new();
+    account.put(
+        "settings",
+        json!({"visible_after_seconds": 3, "visible_at_once": 40}),
+    );
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "VcpuLimitExceeded", "message": "no more", "status": 400, "count": null}));
+    let run = account.run("start --num-machines 150 --machine-group-name g -q");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert_eq!((account.launched(), account.live().len()), (100, 0));
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn every_call_of_a_start_waits_throttling_out() {
+    let account = Account::new();
+    account.fault(json!({"service": "*", "operation": "*", "code": "RequestLimitExceeded", "status": 503, "message": "Request limit exceeded.", "count": null, "for_seconds": 4}));
+    let run = account.run("start --machine-group-name g --num-machines 2 --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(account.launched(), 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_start_leaves_nothing_behind() {
+    use crate::sandbox::signal;
+    // Before and after EC2 has acted, in the first call and in a later one.
+    for (kind, after, launched) in [
+        ("hold", 0, 0),
+        ("hold_answer", 0, 100),
+        ("hold_answer", 1, 150),
+    ] {
+        let account = Account::new();
+        account.fault(
+            json!({"service": "ec2", "operation": "RunInstances", "kind": kind, "after": after}),
+        );
+        let child = account.start("start --machine-group-name g --num-machines 150");
+        held(&account);
+        signal(&child, "-TERM");
+        // The answer is lost: it has to be found out what was launched.
+        account.post("release", json!({"drop": true}));
+        let run = ended(child);
+        assert_eq!(run.code, 130, "{kind} {after}: {}", run.stderr);
+        assert_eq!(account.live(), [] as [String; 0], "{kind} {after}");
+        assert!(account.launched() >= launched, "{kind} {after}");
+        assert_eq!(account.groups(), [] as [Value; 0]);
+        assert!(
+            launched == 0 || run.stderr.contains("what had been launched was terminated"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_interruption_stops_at_once_and_names_the_machines() {
+    use crate::sandbox::signal;
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "InvalidInstanceID.NotFound", "message": "not yet", "status": 400, "count": null}));
+    account
+        .fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold", "after": 1}));
+    let child = account.start("start --machine-group-name g --num-machines 101 --output json");
+    held(&account);
+    signal(&child, "-INT");
+    account.post("release", json!({}));
+    account.until("it is undoing", |a| {
+        a.operations().contains(&"TerminateInstances".to_owned())
+    });
+    let asked = Instant::now();
+    signal(&child, "-INT");
+    let run = ended(child);
+    assert!(asked.elapsed() < Duration::from_secs(10));
+    assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
+    let mut named: Vec<String> = list(&run.error()["machines"])
+        .iter()
+        .map(|id| text(id).to_owned())
+        .collect();
+    named.sort();
+    assert_eq!(named, account.live());
+    assert!(named.len() >= 100, "{}", run.stderr);
+}
+
+#[test]
+fn hundreds_of_machines_are_launched_as_fast_as_the_buckets_allow() {
+    let account = Account::new();
+    account.put("settings", json!({"strict_buckets": 1}));
+    let document = account.json("start --machine-group-name g --num-machines 601");
+    assert_eq!(document["launched"], 601);
+    assert_eq!((account.launched(), account.live().len()), (601, 601));
+    let requests = account.requests();
+    let launches: Vec<&Value> = requests
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .collect();
+    // Seven calls, of which the bucket has five at once: none comes before its time.
+    let early = launches
+        .iter()
+        .filter(|r| r["error_code"] == "RequestLimitExceeded");
+    assert_eq!(early.count(), 0);
+    let mut sizes: Vec<&str> = launches
+        .iter()
+        .map(|r| text(&r["params"]["MaxCount"]))
+        .collect();
+    sizes.dedup();
+    assert_eq!(sizes, ["100", "1"]);
+    // The first was answered before the second was sent, and the next were not.
+    let time = |r: &Value, what: &str| r[what].as_f64().expect("a time");
+    assert!(time(launches[1], "started") >= time(launches[0], "ended"));
+    assert!(time(launches[2], "started") < time(launches[1], "ended"));
+}
