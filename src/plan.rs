@@ -346,7 +346,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
 }
 
 /// A launch and those of its calls that are to be made.
-struct Calls {
+struct Next {
     launch: LaunchId,
     total: u32,
     known: u32,
@@ -362,10 +362,10 @@ fn launch(
     settings: &Settings,
     missing: u32,
     underway: Vec<Underway>,
-) -> Calls {
+) -> Next {
     for launch in underway {
         if let Standing::Unmade(calls) = launch.standing {
-            return Calls {
+            return Next {
                 launch: LaunchId::Resumed(launch.base),
                 total: launch.total,
                 known: launch.known,
@@ -376,7 +376,7 @@ fn launch(
     }
     let mut ids = machines::ids(&facts.machines);
     ids.sort();
-    Calls {
+    Next {
         known: u32::try_from(ids.len()).unwrap_or(u32::MAX),
         launch: LaunchId::New(Intent {
             account: facts.account.clone(),
