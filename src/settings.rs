@@ -13,6 +13,7 @@ use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
     http::Http,
+    identity::profiles::AwsFiles,
     machines::Market,
     output::Output,
     plan::{Request, Runner, packed_user_data},
@@ -55,6 +56,8 @@ pub struct AwsSettings {
     pub mfa_code: Option<String>,
     /// The HTTP stack of all calls, those to Inductiva too.
     pub http: Http,
+    /// The profiles, and the caches beside them.
+    pub files: AwsFiles,
     /// Whether the environment has keys, which a named profile goes before.
     pub keys_in_environment: bool,
 }
@@ -74,8 +77,27 @@ impl AwsSettings {
             mfa_serial: global.mfa_serial.clone(),
             mfa_code: global.mfa_code.clone(),
             http: Http::default(),
+            files: aws_files(),
             keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
         }
+    }
+}
+
+/// The files that the AWS CLI and the SDKs share.
+fn aws_files() -> AwsFiles {
+    let home = env::home_dir().unwrap_or_default();
+    let folder = home.join(".aws");
+    let named = |name: &str, default: &str| match variable(name) {
+        Some(path) => match path.strip_prefix("~/") {
+            Some(below) => home.join(below),
+            None => PathBuf::from(path),
+        },
+        None => folder.join(default),
+    };
+    AwsFiles {
+        config: named("AWS_CONFIG_FILE", "config"),
+        credentials: named("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
+        folder,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Signing in to AWS: which credentials are used, and where they come from.
 
+pub mod profiles;
+
 use std::{fmt, sync::Mutex};
 
 use aws_config::{
@@ -12,9 +14,8 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_types::os_shim_internal::{Env, Fs};
 
+use self::profiles::Profiles;
 use crate::{
     error::{Failure, Kind, Result, causes},
     output::Output,
@@ -65,8 +66,9 @@ pub struct SignIn {
 /// Not signed in: no credentials, an unknown profile, or a sign-in that has
 /// ended. Usage: no region, or text that is none.
 pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
+    let profiles = Profiles::load(&settings.files).await?;
     if let Some(profile) = &settings.profile {
-        known_profile(profile).await?;
+        profiles.get(profile)?;
         if settings.keys_in_environment {
             out.say(&format!(
                 "signing in with profile {profile}; the keys in the environment are not used"
@@ -125,31 +127,6 @@ fn region(config: &SdkConfig) -> Result<String> {
     } else {
         Err(Failure::usage(format!("{region:?} is not an AWS region")).hint(hint))
     }
-}
-
-/// Refuses a profile that is in neither file, and says which ones are.
-async fn known_profile(name: &str) -> Result<()> {
-    let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None)
-        .await
-        .map_err(|error| {
-            Failure::new(Kind::NotSignedIn, format!("cannot read the AWS profiles: {}", causes(&error)))
-                .hint("they are in ~/.aws/config and ~/.aws/credentials, or where AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say")
-        })?;
-    if profiles.get_profile(name).is_some() {
-        return Ok(());
-    }
-    let mut names: Vec<&str> = profiles.profiles().collect();
-    names.sort_unstable();
-    let known = if names.is_empty() {
-        "there are none in ~/.aws/config and ~/.aws/credentials".into()
-    } else {
-        format!("there are: {}", names.join(", "))
-    };
-    Err(Failure::new(
-        Kind::NotSignedIn,
-        format!("there is no AWS profile {name:?}"),
-    )
-    .hint(known))
 }
 
 /// The first place that has credentials: a named profile and nothing else, or

@@ -182,7 +182,7 @@ fn an_unknown_aws_profile() {
         4,
         str![],
         str![[r#"
-error: there is no AWS profile "wrok"
+error: there is no AWS profile "wrok" in [HOME]/.aws/config and [HOME]/.aws/credentials
 hint: there are: default, work
 
 "#]],
