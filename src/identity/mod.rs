@@ -1,5 +1,6 @@
 //! Signing in to AWS: which credentials are used, and where they come from.
 
+pub mod private_files;
 pub mod profiles;
 
 use std::{fmt, sync::Mutex};

@@ -52,6 +52,10 @@ impl SsoSession {
 
 /// One profile. Empty values count as unset.
 #[allow(dead_code, reason = "roles with MFA are being built on it")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are the names that the files have"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// Its name.

@@ -1,0 +1,56 @@
+//! Files with secrets: for their owner alone, replaced whole, and changed by
+//! one process at a time.
+
+#![allow(dead_code, reason = "the caches are being built on it")]
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+};
+
+/// Makes a folder, and those above it, that only its owner can look into; one
+/// that is there is left as it is.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes a file that only its owner can read (0600), in a folder that is made
+/// where it is missing. A reader sees the old file or the new one, whole.
+pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    // Temporary files are made with 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(contents)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// A lock that other runs of this program respect; dropping it, or the end of
+/// the process, frees it.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "holding it is its use")] File);
+
+impl Lock {
+    /// Waits for the lock of that file, which is made where it is missing.
+    pub async fn wait(path: &Path) -> io::Result<Self> {
+        let path = path.to_owned();
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let locked = tokio::task::spawn_blocking(move || {
+            make_folder(path.parent().unwrap_or(Path::new(".")))?;
+            let mut options = File::options();
+            options.create(true).truncate(false).write(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(path)?;
+            file.lock()?;
+            Ok(file)
+        });
+        locked.await.map_err(io::Error::other).flatten().map(Self)
+    }
+}
