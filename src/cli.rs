@@ -8,6 +8,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    identity::sso::{ACCOUNT_SCOPE, config_file},
     output::Format,
     plan::Runner,
     values::{self, Cidr, GroupName, Tag, VmType, Volume, VolumeType},
@@ -422,9 +423,12 @@ pub struct LoginArgs {
     #[arg(long, value_name = "NAME", alias = "sso_session")]
     pub sso_session: Option<String>,
     /// Sign in with a code on any device, instead of the browser of this one
+    ///
+    /// As it is done anyway over SSH, in a container, without a display, and with
+    /// profiles that have no sso-session.
     #[arg(long, alias = "use_device_code")]
     pub use_device_code: bool,
-    /// Open no browser: show the address
+    /// Open no browser: show an address and a code for any device
     #[arg(long, alias = "no_browser")]
     pub no_browser: bool,
 }
@@ -439,11 +443,31 @@ pub struct LogoutArgs {
 #[derive(Debug, Subcommand)]
 pub enum Configure {
     /// A profile that signs in with IAM Identity Center
-    Sso(ConfigureSsoArgs),
+    ///
+    /// Asks for what is not given, signs in, and adds the profile (--profile) and
+    /// its sso-session to ~/.aws/config. What is there already stays as it is.
+    /// --region is where the profile's machines are.
+    Sso(Box<ConfigureSsoArgs>),
 }
 
 #[derive(Debug, Args)]
 pub struct ConfigureSsoArgs {
+    /// Start URL of IAM Identity Center, such as https://d-1234567890.awsapps.com/start
+    #[arg(long, value_name = "URL", aliases = ["start-url", "sso_start_url"], value_parser = config_file::start_url)]
+    pub sso_start_url: Option<String>,
+    /// Region of IAM Identity Center
+    #[arg(long, value_name = "REGION", alias = "sso_region", value_parser = config_file::region)]
+    pub sso_region: Option<String>,
+    /// Account to use, 12 digits
+    #[arg(long, value_name = "ID", aliases = ["account-id", "sso_account_id"], value_parser = account)]
+    pub sso_account_id: Option<String>,
+    /// Role to use in it
+    #[arg(long, value_name = "NAME", aliases = ["role-name", "sso_role_name"])]
+    pub sso_role_name: Option<String>,
+    /// What the sign-in is for; may be repeated, or separated by commas
+    #[arg(long = "sso-registration-scopes", value_name = "SCOPE", value_delimiter = ',', default_value = ACCOUNT_SCOPE,
+          alias = "sso_registration_scopes", value_parser = scope)]
+    pub sso_registration_scopes: Vec<String>,
     #[command(flatten)]
     pub login: LoginArgs,
 }
@@ -494,6 +518,15 @@ fn resource_id(prefix: &'static str) -> impl Fn(&str) -> Result<String, String> 
         } else {
             Err(format!("an id looks like {prefix}0123456789abcdef0"))
         }
+    }
+}
+
+fn scope(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_-./".contains(c);
+    if !text.is_empty() && text.chars().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("a scope looks like sso:account:access".into())
     }
 }
 

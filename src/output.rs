@@ -55,6 +55,11 @@ impl Output {
         line(&format!("{WARNING}warning{WARNING:#}: {message}"));
     }
 
+    /// What a person has to see to go on; never silenced.
+    pub fn prompt(self, message: &str) {
+        line(message);
+    }
+
     /// A line of `--verbose`.
     pub fn trace(self, message: &str) {
         if self.verbose > 0 {
@@ -138,8 +143,16 @@ impl Output {
             return Err(Failure::usage("there is no terminal to ask on")
                 .hint("add -y/--yes to go ahead without being asked"));
         }
+        let answer = self.ask(&format!("{question} (y/[N])? ")).await?;
+        Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
+    }
+
+    /// Asks for a line; empty where there was none.
+    ///
+    /// Only where [`Self::interactive`].
+    pub async fn ask(self, question: &str) -> Result<String> {
         let mut stderr = anstream::stderr();
-        write!(stderr, "{question} (y/[N])? ")
+        write!(stderr, "{question}")
             .and_then(|()| stderr.flush())
             .context("cannot ask")?;
         // On a thread of its own, so that Ctrl-C is heard meanwhile.
@@ -152,7 +165,7 @@ impl Output {
             .map_err(io::Error::other)
             .flatten()
             .context("cannot read the answer")?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        Ok(answer.trim().to_owned())
     }
 
     /// Progress of something that takes a while: a spinner on a terminal, else

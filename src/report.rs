@@ -1,7 +1,7 @@
 //! Results: each is one value with a JSON form and a text form. Fields are
 //! added, never renamed; what is unknown is null.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::Serialize;
 
@@ -254,6 +254,87 @@ impl fmt::Display for WhoamiReport {
             ("credentials from", self.credentials_from.clone()),
         ];
         labelled(f, &rows)
+    }
+}
+
+/// A sign-in with IAM Identity Center.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoginReport {
+    /// The session; null for a profile of the older form.
+    pub sso_session: Option<String>,
+    /// Its start URL.
+    pub start_url: String,
+    /// The region of IAM Identity Center.
+    pub region: String,
+    /// When the token is over; it is refreshed where that is possible.
+    pub expires_at: String,
+}
+
+impl fmt::Display for LoginReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.sso_session.as_ref().unwrap_or(&self.start_url);
+        writeln!(f, "signed in to {name} until {}", self.expires_at)
+    }
+}
+
+/// A profile for IAM Identity Center, in ~/.aws/config.
+#[derive(Clone, Debug, Serialize)]
+pub struct SsoProfileReport {
+    /// The profile's name.
+    pub profile: String,
+    /// Its session.
+    pub sso_session: String,
+    /// The session's start URL.
+    pub sso_start_url: String,
+    /// The region of IAM Identity Center.
+    pub sso_region: String,
+    /// The account.
+    pub sso_account_id: String,
+    /// The role in it.
+    pub sso_role_name: String,
+    /// The region of the profile's machines.
+    pub region: String,
+    /// The file.
+    pub config_file: PathBuf,
+    /// False where all of it was there already.
+    pub added: bool,
+}
+
+impl fmt::Display for SsoProfileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            profile,
+            config_file,
+            ..
+        } = self;
+        let config_file = config_file.display();
+        if self.added {
+            writeln!(f, "added profile {profile} to {config_file}")
+        } else {
+            writeln!(f, "profile {profile} is in {config_file} already")
+        }
+    }
+}
+
+/// The end of a sign-in with IAM Identity Center.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogoutReport {
+    /// The session; null for a profile of the older form.
+    pub sso_session: Option<String>,
+    /// Its start URL.
+    pub start_url: String,
+    /// Whether there was anything to end.
+    pub was_signed_in: bool,
+}
+
+impl fmt::Display for LogoutReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.sso_session.as_ref().unwrap_or(&self.start_url);
+        if self.was_signed_in {
+            writeln!(f, "signed out of {name}")
+        } else {
+            writeln!(f, "was not signed in to {name}")
+        }
     }
 }
 

@@ -58,6 +58,8 @@ pub struct AwsSettings {
     pub http: Http,
     /// The profiles, and the caches beside them.
     pub files: AwsFiles,
+    /// Whether there is a browser to sign in with.
+    pub desktop: Desktop,
     /// Whether the environment has keys, which a named profile goes before.
     pub keys_in_environment: bool,
 }
@@ -78,8 +80,46 @@ impl AwsSettings {
             mfa_code: global.mfa_code.clone(),
             http: Http::default(),
             files: aws_files(),
+            desktop: Desktop::of(),
             keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
         }
+    }
+}
+
+/// What speaks for and against a browser on this machine, for this person.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
+pub struct Desktop {
+    /// Somebody sits at another machine.
+    pub over_ssh: bool,
+    /// The browser's machine may be another one than this.
+    pub in_container: bool,
+    /// Windows and macOS always have one.
+    pub has_display: bool,
+    /// `BROWSER` names one.
+    pub names_browser: bool,
+}
+
+impl Desktop {
+    fn of() -> Self {
+        let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
+        let has_display = cfg!(any(windows, target_os = "macos"))
+            || any(&["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]);
+        Self {
+            over_ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"]),
+            // `container` is what systemd and Podman set; Docker makes the file.
+            in_container: any(&["container", "KUBERNETES_SERVICE_HOST"])
+                || ["/.dockerenv", "/run/.containerenv"]
+                    .iter()
+                    .any(|path| Path::new(path).exists()),
+            has_display,
+            names_browser: any(&["BROWSER"]),
+        }
+    }
+
+    /// Whether a browser can be opened that reaches this machine's 127.0.0.1.
+    pub fn has_browser(self) -> bool {
+        !self.over_ssh && (self.names_browser || self.has_display && !self.in_container)
     }
 }
 

@@ -2,14 +2,14 @@
 //! in words. SDK types stay in here.
 
 mod clock;
-mod errors;
+pub mod errors;
 pub mod instances;
 pub mod launch;
 mod lookups;
 mod patience;
 mod pricing;
 mod security_groups;
-mod trace;
+pub mod trace;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};

@@ -1,15 +1,303 @@
-//! `configure sso`: writes a profile that signs in with IAM Identity Center.
+//! `configure sso`: adds a profile for IAM Identity Center to ~/.aws/config.
 
+use super::login::how;
 use crate::{
-    aws::Aws,
     cli::ConfigureSsoArgs,
     error::{Failure, Result},
+    identity::{
+        self,
+        profiles::{Profiles, SsoSession},
+        sso::{
+            Sso, Trouble,
+            config_file::{self, SsoProfile},
+            portal::{Account, Portal},
+        },
+    },
     output::Output,
+    report::SsoProfileReport,
     settings::AwsSettings,
 };
 
-/// To be built.
-pub async fn run(_args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -> Result<()> {
-    Aws::connect(settings, out).await?;
-    Err(Failure::failed("not built yet"))
+/// How often a question is put again.
+const TRIES: u32 = 3;
+
+/// Asks for what is not given, signs in, and adds the profile.
+pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    let config = identity::unsigned_config(settings).await;
+    let default_region = config.region().map(ToString::to_string);
+    if !out.interactive {
+        // Before anybody signs in.
+        let region = settings.region.as_ref().or(default_region.as_ref());
+        let session = args.login.sso_session.as_ref();
+        for (flag, given) in [
+            ("--profile", settings.profile.as_ref()),
+            ("--region", region),
+            ("--sso-session", session),
+        ] {
+            given.ok_or_else(|| missing(flag))?;
+        }
+    }
+    let profiles = Profiles::load(&settings.files).await?;
+    let session = session(args, settings, &profiles, out).await?;
+    let login_command = identity::login_to_session(session.cache_key());
+    let sso = Sso::new(session, config, settings.files.clone(), login_command, out);
+    let (portal_token, accounts) = signed_in(args, settings, &sso).await?;
+    let portal = sso.portal(&portal_token);
+    let account = account(args, accounts, out).await?;
+    let role_name = role(args, &portal, &account, out).await?;
+    let session = sso.session().clone();
+    let region = Question {
+        flag: "--region",
+        text: "region of the machines",
+        default: Some(default_region.as_ref().unwrap_or(&session.region)),
+    };
+    let unasked = default_region.clone().filter(|_| !out.interactive);
+    let given = settings.region.clone().or(unasked);
+    let region = region.answer(given, out, config_file::region).await?;
+    let name = Question {
+        flag: "--profile",
+        text: "name of the profile",
+        default: Some(&format!("{role_name}-{}", account.id)),
+    };
+    let name = name
+        .answer(settings.profile.clone(), out, config_file::section_name)
+        .await?;
+    let profile = SsoProfile {
+        name,
+        session,
+        account_id: account.id,
+        role_name,
+        region,
+    };
+    let added = profile.add_to(&settings.files).await?;
+    out.say(&format!(
+        "try it: inductiva-aws whoami --profile {}",
+        identity::shell_word(&profile.name)
+    ));
+    out.result(&report(profile, settings, added), &[])
+}
+
+fn report(profile: SsoProfile, settings: &AwsSettings, added: bool) -> SsoProfileReport {
+    SsoProfileReport {
+        sso_session: profile.session.cache_key().to_owned(),
+        profile: profile.name,
+        sso_start_url: profile.session.start_url,
+        sso_region: profile.session.region,
+        sso_account_id: profile.account_id,
+        sso_role_name: profile.role_name,
+        region: profile.region,
+        config_file: settings.files.config.clone(),
+        added,
+    }
+}
+
+/// The session: one that is there, or a new one.
+async fn session(
+    args: &ConfigureSsoArgs,
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    out: Output,
+) -> Result<SsoSession> {
+    let there = profiles.session_names();
+    let known = match there.as_slice() {
+        [] => String::new(),
+        names => format!(" (there are: {})", names.join(", ")),
+    };
+    let name = Question {
+        flag: "--sso-session",
+        text: &format!("name of the SSO session{known}"),
+        default: Some(there.first().unwrap_or(&"sso")),
+    };
+    let given = args.login.sso_session.clone();
+    let name = name.answer(given, out, config_file::section_name).await?;
+    if let Some(session) = profiles.find_session(&name)? {
+        let wanted = SsoSession {
+            start_url: args
+                .sso_start_url
+                .clone()
+                .unwrap_or(session.start_url.clone()),
+            region: args.sso_region.clone().unwrap_or(session.region.clone()),
+            ..session.clone()
+        };
+        config_file::refuse_other_session(&wanted, &session, &settings.files)?;
+        return Ok(session);
+    }
+    let start_url = Question {
+        flag: "--sso-start-url",
+        text: "start URL of IAM Identity Center",
+        default: None,
+    };
+    let start_url = start_url
+        .answer(args.sso_start_url.clone(), out, config_file::start_url)
+        .await?;
+    let region = Question {
+        flag: "--sso-region",
+        text: "region of IAM Identity Center",
+        default: None,
+    };
+    let region = region
+        .answer(args.sso_region.clone(), out, config_file::region)
+        .await?;
+    Ok(SsoSession {
+        name: Some(name),
+        start_url,
+        region,
+        scopes: args.sso_registration_scopes.clone(),
+    })
+}
+
+/// A token that the portal takes, and the accounts that it shows for it.
+async fn signed_in(
+    args: &ConfigureSsoArgs,
+    settings: &AwsSettings,
+    sso: &Sso,
+) -> Result<(identity::sso::Token, Vec<Account>)> {
+    match sso.token().await {
+        Ok(token) => {
+            // A token that was kept may have been ended.
+            if let Ok(accounts) = sso.portal(&token).accounts().await {
+                return Ok((token, accounts));
+            }
+        }
+        Err(Trouble::SignInNeeded(_)) => {}
+        Err(Trouble::Other(failure)) => return Err(failure),
+    }
+    let token = sso.login(how(&args.login, settings)).await?;
+    let accounts = sso.portal(&token).accounts().await?;
+    Ok((token, accounts))
+}
+
+async fn account(args: &ConfigureSsoArgs, accounts: Vec<Account>, out: Output) -> Result<Account> {
+    let shown = |account: &Account| format!("{} ({})", account.id, account.name);
+    let wanted = args.sso_account_id.as_deref();
+    chosen(
+        "account",
+        "--sso-account-id",
+        wanted,
+        accounts,
+        |account| &account.id,
+        shown,
+        out,
+    )
+    .await
+}
+
+async fn role(
+    args: &ConfigureSsoArgs,
+    portal: &Portal<'_>,
+    account: &Account,
+    out: Output,
+) -> Result<String> {
+    let roles = portal.roles(&account.id).await?;
+    let what = format!("role in account {}", account.id);
+    let wanted = args.sso_role_name.as_deref();
+    chosen(
+        &what,
+        "--sso-role-name",
+        wanted,
+        roles,
+        |role| role,
+        String::clone,
+        out,
+    )
+    .await
+}
+
+/// The wanted one, the only one, or the one that is picked from a list.
+async fn chosen<T>(
+    what: &str,
+    flag: &'static str,
+    wanted: Option<&str>,
+    mut there: Vec<T>,
+    key: impl Fn(&T) -> &str,
+    shown: impl Fn(&T) -> String,
+    out: Output,
+) -> Result<T> {
+    let list = |there: &[T]| there.iter().map(&shown).collect::<Vec<_>>();
+    if there.is_empty() {
+        return Err(
+            Failure::usage(format!("IAM Identity Center gives you no {what}"))
+                .hint("ask the administrator of IAM Identity Center for an assignment"),
+        );
+    }
+    if let Some(wanted) = wanted {
+        let Some(at) = there.iter().position(|one| key(one) == wanted) else {
+            return Err(Failure::usage(format!(
+                "IAM Identity Center gives you no {what} that is {wanted}"
+            ))
+            .hint(format!("there are: {}", list(&there).join(", "))));
+        };
+        return Ok(there.swap_remove(at));
+    }
+    if let [only] = there.as_slice() {
+        out.say(&format!("the only {what}: {}", shown(only)));
+        return Ok(there.swap_remove(0));
+    }
+    if !out.interactive {
+        return Err(missing(flag).hint(format!("there are: {}", list(&there).join(", "))));
+    }
+    for (number, one) in (1..).zip(&there) {
+        out.prompt(&format!("  {number}  {}", shown(one)));
+    }
+    let question = Question {
+        flag,
+        text: &format!("number of the {what}"),
+        default: None,
+    };
+    let number = question
+        .answer(None, out, |text| match text.parse::<usize>() {
+            Ok(number) if (1..=there.len()).contains(&number) => Ok(number),
+            _ => Err(format!("a number from 1 to {}", there.len())),
+        })
+        .await?;
+    Ok(there.swap_remove(number - 1))
+}
+
+/// Something that a flag can say, too.
+struct Question<'a> {
+    flag: &'static str,
+    text: &'a str,
+    default: Option<&'a str>,
+}
+
+impl Question<'_> {
+    /// What was given, or the answer; the default where the line is empty.
+    ///
+    /// # Errors
+    /// Usage: there is nobody to ask, or no answer that could be used.
+    async fn answer<T>(
+        &self,
+        given: Option<String>,
+        out: Output,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T> {
+        if let Some(given) = given {
+            return parse(&given)
+                .map_err(|why| Failure::usage(format!("{} {given}: {why}", self.flag)));
+        }
+        if !out.interactive {
+            return Err(missing(self.flag));
+        }
+        let default = match &self.default {
+            Some(default) => format!(" [{default}]"),
+            None => String::new(),
+        };
+        for _ in 0..TRIES {
+            let answer = out.ask(&format!("{}{default}: ", self.text)).await?;
+            let answer = match &self.default {
+                Some(default) if answer.is_empty() => (*default).to_owned(),
+                _ => answer,
+            };
+            match parse(&answer) {
+                Ok(value) => return Ok(value),
+                Err(why) => out.prompt(&why),
+            }
+        }
+        Err(missing(self.flag))
+    }
+}
+
+fn missing(flag: &str) -> Failure {
+    Failure::usage(format!("{flag} is missing"))
+        .hint("without a terminal `inductiva-aws configure sso` needs --profile, --region, --sso-session, --sso-start-url, --sso-region, --sso-account-id and --sso-role-name")
 }

@@ -1,15 +1,21 @@
 //! `logout`: ends an IAM Identity Center session.
 
 use crate::{
-    aws::Aws,
-    cli::LogoutArgs,
-    error::{Failure, Result},
-    output::Output,
+    cli::LogoutArgs, error::Result, identity, output::Output, report::LogoutReport,
     settings::AwsSettings,
 };
 
-/// To be built.
-pub async fn run(_args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Result<()> {
-    Aws::connect(settings, out).await?;
-    Err(Failure::failed("not built yet"))
+/// Ends the session that is named, or that the profile belongs to, and no other.
+pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
+    let ended = sso
+        .logout(&identity::profiles::Profiles::load(&settings.files).await?)
+        .await?;
+    let session = sso.session();
+    let report = LogoutReport {
+        sso_session: session.name.clone(),
+        start_url: session.start_url.clone(),
+        was_signed_in: ended,
+    };
+    out.result(&report, &[])
 }

@@ -2,6 +2,8 @@
 
 pub mod private_files;
 pub mod profiles;
+mod refusals;
+pub mod sso;
 
 use std::{fmt, sync::Mutex};
 
@@ -16,9 +18,13 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
 
-use self::profiles::Profiles;
+use self::{
+    profiles::{AwsFiles, Profile, Profiles},
+    refusals::Refusal,
+    sso::{How, Sso},
+};
 use crate::{
-    error::{Failure, Kind, Result, causes},
+    error::{Failure, Kind, Result},
     output::Output,
     settings::AwsSettings,
 };
@@ -61,7 +67,8 @@ pub struct SignIn {
     pub source: Source,
 }
 
-/// Finds credentials and region.
+/// Finds credentials and region. On a terminal a person may sign in to IAM
+/// Identity Center on the way.
 ///
 /// # Errors
 /// Not signed in: no credentials, an unknown profile, or a sign-in that has
@@ -76,6 +83,23 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
             ));
         }
     }
+    let config = unsigned_config(settings).await;
+    let region = region(&config)?;
+    let (source, provider) = credentials(settings, &profiles, &config, &region, out).await?;
+    let config = config
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(provider))
+        .identity_cache(aws_config::identity::IdentityCache::lazy().build())
+        .build();
+    Ok(SignIn {
+        config,
+        region,
+        source,
+    })
+}
+
+/// A configuration without credentials, and with a region if there is one.
+pub async fn unsigned_config(settings: &AwsSettings) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(aws_config::retry::RetryConfig::standard())
         .timeout_config(
@@ -95,19 +119,7 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let config = loader.load().await;
-    let region = region(&config)?;
-    let (source, provider) = credentials(settings, &region).await?;
-    let config = config
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(provider))
-        .identity_cache(aws_config::identity::IdentityCache::lazy().build())
-        .build();
-    Ok(SignIn {
-        config,
-        region,
-        source,
-    })
+    loader.load().await
 }
 
 /// The region of the configuration.
@@ -117,22 +129,32 @@ fn region(config: &SdkConfig) -> Result<String> {
         .region()
         .ok_or_else(|| Failure::usage("no AWS region is set").hint(hint))?
         .to_string();
-    let mut parts = region.split('-');
-    let is_region = parts.clone().count() >= 3
-        && parts
-            .next_back()
-            .is_some_and(|number| number.parse::<u8>().is_ok())
-        && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()));
-    if is_region {
+    if is_region(&region) {
         Ok(region)
     } else {
         Err(Failure::usage(format!("{region:?} is not an AWS region")).hint(hint))
     }
 }
 
+/// Whether this has the form of a region's name.
+pub fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    parts.clone().count() >= 3
+        && parts
+            .next_back()
+            .is_some_and(|number| number.parse::<u8>().is_ok())
+        && parts.all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase()))
+}
+
 /// The first place that has credentials: a named profile and nothing else, or
 /// the SDK's own order.
-async fn credentials(settings: &AwsSettings, region: &str) -> Result<(Source, Known)> {
+async fn credentials(
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+    region: &str,
+    out: Output,
+) -> Result<(Source, Provider)> {
     let places = match &settings.profile {
         Some(name) => vec![Source::Profile(name.clone())],
         None => vec![
@@ -144,24 +166,163 @@ async fn credentials(settings: &AwsSettings, region: &str) -> Result<(Source, Kn
         ],
     };
     for source in places {
-        let provider = provider(&source, settings, region);
-        match provider.provide_credentials().await {
-            Ok(first) => {
-                let known = Known {
-                    first: Mutex::new(Some(first)),
-                    provider,
-                };
-                return Ok((source, known));
+        let mut provider = Provider {
+            first: Mutex::new(None),
+            sso: sso_of(&source, settings, profiles, config, out)?,
+            inner: provider(&source, settings, region),
+            source: source.clone(),
+            region: region.to_owned(),
+            files: settings.files.clone(),
+        };
+        let first = match provider.get().await {
+            Err(Refusal::SignInNeeded(failure)) => {
+                provider.get_after_login(failure, settings, out).await
             }
-            Err(CredentialsError::CredentialsNotLoaded(_)) if settings.profile.is_none() => {}
-            Err(error) => return Err(refused(&source, &error)),
+            other => other,
+        };
+        match first {
+            Ok(first) => {
+                return Ok((
+                    source,
+                    Provider {
+                        first: Mutex::new(Some(first)),
+                        ..provider
+                    },
+                ));
+            }
+            // As botocore: half a pair is a mistake, not the lack of one.
+            Err(Refusal::NotHere(_))
+                if source == Source::Environment && settings.keys_in_environment =>
+            {
+                return Err(Failure::usage(
+                    "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not",
+                )
+                .hint("set both, or neither to use another sign-in"));
+            }
+            Err(Refusal::NotHere(_)) if settings.profile.is_none() => {}
+            Err(refusal) => return Err(refusal.into()),
         }
     }
     Err(Failure::new(
         Kind::NotSignedIn,
         "not signed in to AWS: no credentials were found",
     )
-    .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile"))
+    .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile; `inductiva-aws configure sso` makes one for IAM Identity Center"))
+}
+
+/// The sign-in that the credentials of a profile, or of the profile that it
+/// begins with, depend on.
+fn sso_of(
+    source: &Source,
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+    out: Output,
+) -> Result<Option<Sso>> {
+    let Source::Profile(name) = source else {
+        return Ok(None);
+    };
+    let Some(base) = profiles.sso_base(name)? else {
+        return Ok(None);
+    };
+    let Profile {
+        sso: Some(session),
+        sso_account_id: Some(_),
+        sso_role_name: Some(_),
+        ..
+    } = &base
+    else {
+        return Err(Failure::usage(format!(
+            "profile {} signs in with IAM Identity Center, but has no sso_account_id or no sso_role_name",
+            base.name
+        ))
+        .hint(format!(
+            "add them in {}, or make a profile with `inductiva-aws configure sso`",
+            settings.files.config.display()
+        )));
+    };
+    Ok(Some(Sso::new(
+        session.clone(),
+        config.clone(),
+        settings.files.clone(),
+        login_command(settings, &base.name),
+        out,
+    )))
+}
+
+/// The session that a command is about: the named one, or that of the profile.
+///
+/// # Errors
+/// Usage: neither names one. Not signed in: there is no such profile.
+pub async fn sso_session(
+    settings: &AwsSettings,
+    session: Option<&str>,
+    out: Output,
+) -> Result<Sso> {
+    let profiles = Profiles::load(&settings.files).await?;
+    let (session, command) = if let Some(name) = session {
+        (profiles.get_session(name)?, login_to_session(name))
+    } else {
+        let name = settings.profile.as_deref().unwrap_or("default");
+        if settings.profile.is_some() {
+            profiles.get(name)?;
+        }
+        let base = profiles.sso_base(name)?;
+        let Some((session, base)) = base.and_then(|base| Some((base.sso.clone()?, base.name)))
+        else {
+            return Err(no_session(name, settings, &profiles));
+        };
+        (session, login_command(settings, &base))
+    };
+    let config = unsigned_config(settings).await;
+    Ok(Sso::new(
+        session,
+        config,
+        settings.files.clone(),
+        command,
+        out,
+    ))
+}
+
+/// The profile does not sign in with IAM Identity Center.
+fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Failure {
+    let message = if settings.profile.is_some() {
+        format!("profile {profile} does not sign in with IAM Identity Center")
+    } else {
+        "no profile is named, and the default one does not sign in with IAM Identity Center".into()
+    };
+    let with_sso = |name: &&str| profiles.sso_base(name).is_ok_and(|base| base.is_some());
+    let names: Vec<&str> = profiles.names().into_iter().filter(with_sso).collect();
+    let hint = if names.is_empty() {
+        "`inductiva-aws configure sso` makes a profile that does".to_owned()
+    } else {
+        format!("name one that does with --profile: {}", names.join(", "))
+    };
+    Failure::usage(message).hint(hint)
+}
+
+/// The command that signs in to a session, for messages.
+pub fn login_to_session(name: &str) -> String {
+    format!("inductiva-aws login --sso-session {}", shell_word(name))
+}
+
+/// The command that signs in again, for messages.
+fn login_command(settings: &AwsSettings, profile: &str) -> String {
+    if settings.profile.is_none() && profile == "default" {
+        "inductiva-aws login".into()
+    } else {
+        format!("inductiva-aws login --profile {}", shell_word(profile))
+    }
+}
+
+/// A word as a shell takes it.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// The SDK's provider for a place. The metadata services are on this machine:
@@ -195,32 +356,57 @@ fn provider(source: &Source, settings: &AwsSettings, region: &str) -> SharedCred
     }
 }
 
-/// A place that should have credentials and has none to give.
-fn refused(source: &Source, error: &CredentialsError) -> Failure {
-    let hint = match source {
-        Source::Profile(name) => {
-            format!(
-                "if the profile {name} signs in with IAM Identity Center: aws sso login --profile {name}"
-            )
-        }
-        _ => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile"
-            .into(),
-    };
-    Failure::new(
-        Kind::NotSignedIn,
-        format!("not signed in to AWS: {source}: {}", causes(error)),
-    )
-    .hint(hint)
-}
-
-/// Credentials that were looked up already, and then their provider.
+/// The SDK's provider with what it lacks: a token that is fresh beforehand, and
+/// errors in words. Credentials that were looked up already are given first.
 #[derive(Debug)]
-struct Known {
+struct Provider {
     first: Mutex<Option<Credentials>>,
-    provider: SharedCredentialsProvider,
+    sso: Option<Sso>,
+    inner: SharedCredentialsProvider,
+    source: Source,
+    region: String,
+    files: AwsFiles,
 }
 
-impl ProvideCredentials for Known {
+impl Provider {
+    async fn get(&self) -> Result<Credentials, Refusal> {
+        if let Some(sso) = &self.sso {
+            sso.token().await?;
+        }
+        self.inner.provide_credentials().await.map_err(|error| {
+            let sso = self.sso.as_ref();
+            refusals::explained(&self.source, sso, &self.region, &self.files, &error)
+        })
+    }
+
+    /// Offers to sign in where somebody is there to do it.
+    async fn get_after_login(
+        &mut self,
+        failure: Failure,
+        settings: &AwsSettings,
+        out: Output,
+    ) -> Result<Credentials, Refusal> {
+        let Some(sso) = self.sso.as_ref().filter(|_| out.interactive) else {
+            return Err(Refusal::SignInNeeded(failure));
+        };
+        out.prompt(&failure.message);
+        let answer = out
+            .ask("sign in now ([Y]/n)? ")
+            .await
+            .map_err(Refusal::Other)?;
+        if !matches!(answer.as_str(), "" | "y" | "Y" | "yes") {
+            return Err(Refusal::SignInNeeded(failure));
+        }
+        sso.login(How::usual(settings.desktop))
+            .await
+            .map_err(Refusal::Other)?;
+        // The SDK's own has the old token in its memory.
+        self.inner = provider(&self.source, settings, &self.region);
+        self.get().await
+    }
+}
+
+impl ProvideCredentials for Provider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -228,7 +414,11 @@ impl ProvideCredentials for Known {
         let first = self.first.lock().ok().and_then(|mut first| first.take());
         match first {
             Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
-            None => self.provider.provide_credentials(),
+            None => future::ProvideCredentials::new(async {
+                self.get()
+                    .await
+                    .map_err(|refusal| CredentialsError::provider_error(Failure::from(refusal)))
+            }),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Files with secrets: for their owner alone, replaced whole, and changed by
 //! one process at a time.
 
-#![allow(dead_code, reason = "the caches are being built on it")]
-
 use std::{
     fs::{self, File},
     io::{self, Write as _},

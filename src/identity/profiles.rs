@@ -16,7 +16,6 @@ pub struct AwsFiles {
     pub config: PathBuf,
     /// `AWS_SHARED_CREDENTIALS_FILE`, else ~/.aws/credentials.
     pub credentials: PathBuf,
-    #[allow(dead_code, reason = "the caches are being built")]
     /// ~/.aws, which has the caches.
     pub folder: PathBuf,
 }
@@ -44,7 +43,6 @@ pub struct SsoSession {
 
 impl SsoSession {
     /// What the token's cache file is named after.
-    #[allow(dead_code, reason = "login is being built on it")]
     pub fn cache_key(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.start_url)
     }
@@ -130,7 +128,6 @@ impl Profiles {
     }
 
     /// The names of the SSO sessions, sorted.
-    #[allow(dead_code, reason = "login is being built on it")]
     pub fn session_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self.sections.sso_sessions().collect();
         names.sort_unstable();
@@ -186,6 +183,37 @@ impl Profiles {
         })
     }
 
+    /// The profile at the bottom of this one's chain of roles, if that signs in
+    /// with IAM Identity Center. None, too, where there is no such profile.
+    ///
+    /// # Errors
+    /// As [`Self::find`]; a source profile that is in neither file.
+    pub fn sso_base(&self, name: &str) -> Result<Option<Profile>> {
+        let mut seen: Vec<String> = Vec::new();
+        let mut next = name.to_owned();
+        loop {
+            let Some(profile) = self.find(&next)? else {
+                return match seen.last() {
+                    Some(before) => Err(self.no_source(before, &next)),
+                    None => Ok(None),
+                };
+            };
+            // The order is the SDK's: the keys of a source profile go before all else.
+            if profile.web_identity_token_file.is_some() || !seen.is_empty() && profile.has_keys {
+                return Ok(None);
+            }
+            let source = profile.source_profile.clone();
+            match source.filter(|source| profile.role_arn.is_some() && *source != next) {
+                Some(source) if seen.contains(&source) => return Ok(None),
+                Some(source) => seen.push(std::mem::replace(&mut next, source)),
+                None if profile.credential_source.is_some() || profile.sso.is_none() => {
+                    return Ok(None);
+                }
+                None => return Ok(Some(profile)),
+            }
+        }
+    }
+
     /// The SSO session of that name, if there is one.
     ///
     /// # Errors
@@ -232,9 +260,9 @@ impl Profiles {
         })
     }
 
+    #[allow(dead_code, reason = "networks are being built on it")]
     /// `endpoint_url` of a service in the `services` section that the profile
     /// names, by any of the names that SDKs know the service by.
-    #[allow(dead_code, reason = "login is being built on it")]
     pub fn service_endpoint(&self, profile: &str, services: &[&str]) -> Option<String> {
         let section = self.sections.get_profile(profile)?.get("services")?;
         services.iter().find_map(|service| {
@@ -247,6 +275,14 @@ impl Profiles {
                 .ok()?;
             non_empty(self.sections.other_sections().get(&key)?)
         })
+    }
+
+    fn no_source(&self, profile: &str, source: &str) -> Failure {
+        Failure::usage(format!(
+            "source_profile of profile {profile} names {source}, which is not in {}",
+            self.places()
+        ))
+        .hint(format!("there are: {}", self.names().join(", ")))
     }
 
     /// Both files, for messages.

@@ -20,6 +20,9 @@ mod list;
 mod logs;
 mod output;
 mod refusals;
+mod sign_in;
+mod sso;
+mod sso_with_others;
 mod start;
 #[cfg(unix)]
 mod terminal;

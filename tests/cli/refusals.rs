@@ -321,7 +321,7 @@ fn no_credentials_at_all() {
         str![],
         str![[r#"
 error: not signed in to AWS: no credentials were found
-hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile
+hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile; `inductiva-aws configure sso` makes one for IAM Identity Center
 
 "#]],
     );

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::sandbox::{Account, Run, ended, finish, signal, text};
 
 /// Runs the program on a terminal, with `see:` and `type:` steps.
-fn on_a_terminal(
+pub fn on_a_terminal(
     account: &Account,
     line: &str,
     steps: &[&str],

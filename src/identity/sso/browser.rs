@@ -1,0 +1,227 @@
+//! The part of a sign-in that happens in a browser: opening a page, and hearing
+//! from it on 127.0.0.1 (authorization code with PKCE; RFC 7636 and RFC 8252).
+
+use std::{io, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+use url::Url;
+
+use crate::{
+    console::printable,
+    error::{Failure, Kind, Result},
+};
+
+/// What the address that the browser comes back to is registered as: any port
+/// may be added to it.
+pub const REGISTERED_REDIRECT: &str = "http://127.0.0.1/oauth/callback";
+const PATH: &str = "/oauth/callback";
+/// A person may have to find a password, and a second factor.
+const PATIENCE: Duration = Duration::from_mins(10);
+/// Browsers open connections that they may not use.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_REQUEST: usize = 16 * 1024;
+
+/// 256 bits of randomness in 43 characters that need no quoting.
+pub fn random() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::failed(format!(
+            "the system has no randomness to sign in with: {error}"
+        ))
+    })?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What the page is given of the verifier.
+pub fn challenge(verifier: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
+}
+
+/// Opens a page in the user's browser. One that cannot be opened is no failure:
+/// the address has been shown.
+pub fn open(url: &Url) {
+    if !matches!(url.scheme(), "http" | "https") {
+        return;
+    }
+    let url = url.to_string();
+    // Some browsers only come back when they are closed.
+    tokio::task::spawn_blocking(move || {
+        let mut options = webbrowser::BrowserOptions::new();
+        options.with_suppress_output(true);
+        let _ = webbrowser::open_browser_with_options(webbrowser::Browser::Default, &url, &options);
+    });
+}
+
+/// Waits for the browser to come back.
+pub struct Listener {
+    socket: TcpListener,
+    /// Where it comes back to.
+    pub redirect_uri: String,
+}
+
+impl Listener {
+    /// Listens on a free port of 127.0.0.1 alone.
+    pub async fn bind() -> io::Result<Self> {
+        let socket = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let port = socket.local_addr()?.port();
+        Ok(Self {
+            socket,
+            redirect_uri: format!("http://127.0.0.1:{port}{PATH}"),
+        })
+    }
+
+    /// The authorization code. An answer that does not carry `state` is not to
+    /// our question, and is not listened to.
+    ///
+    /// # Errors
+    /// Not signed in: the page says why not, or nobody came back in time.
+    pub async fn code(self, state: &str) -> Result<String> {
+        let (sender, mut answers) = mpsc::channel(8);
+        let accept = async {
+            loop {
+                match self.socket.accept().await {
+                    Ok((stream, _)) => {
+                        let sender = sender.clone();
+                        let state = state.to_owned();
+                        tokio::spawn(async move {
+                            let heard = tokio::time::timeout(REQUEST_TIMEOUT, hear(stream, &state));
+                            if let Ok(Ok(Some(answer))) = heard.await {
+                                let _ = sender.send(answer).await;
+                            }
+                        });
+                    }
+                    // Such as too many open files: not for ever.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        };
+        tokio::select! {
+            Some(answer) = answers.recv() => answer,
+            () = accept => Err(too_late()),
+            () = tokio::time::sleep(PATIENCE) => Err(too_late()),
+        }
+    }
+}
+
+fn too_late() -> Failure {
+    Failure::new(
+        Kind::NotSignedIn,
+        format!(
+            "nobody signed in within {} minutes",
+            PATIENCE.as_secs() / 60
+        ),
+    )
+    .hint("run the command again; --use-device-code signs in with a browser on any device")
+}
+
+/// One request: the page's answer, if it is that.
+async fn hear(mut stream: TcpStream, state: &str) -> io::Result<Option<Result<String>>> {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        if request.len() > MAX_REQUEST || stream.read_buf(&mut request).await? == 0 {
+            return Ok(None);
+        }
+    }
+    let answer = answer(&request, state);
+    let (status, text) = match &answer {
+        Some(Ok(_)) => (
+            "200 OK",
+            "Signed in: go back to the terminal. You can close this page.",
+        ),
+        Some(Err(_)) => (
+            "200 OK",
+            "Not signed in: the terminal says why. You can close this page.",
+        ),
+        None => (
+            "404 Not Found",
+            "inductiva-aws waits for a sign-in here, and this is none.",
+        ),
+    };
+    let page =
+        format!("<!doctype html><meta charset=utf-8><title>inductiva-aws</title><p>{text}</p>\n");
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\n\r\n",
+        page.len()
+    );
+    // The answer counts whether or not the browser sees its page.
+    let _ = stream.write_all(format!("{head}{page}").as_bytes()).await;
+    let _ = stream.shutdown().await;
+    Ok(answer)
+}
+
+/// What a request says, if it is the answer to the question with `state`.
+fn answer(request: &[u8], state: &str) -> Option<Result<String>> {
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut parsed = httparse::Request::new(&mut headers);
+    parsed.parse(request).ok()?;
+    let url = Url::parse("http://127.0.0.1")
+        .ok()?
+        .join(parsed.path?)
+        .ok()?;
+    let value = |name: &str| {
+        url.query_pairs()
+            .find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+    };
+    if parsed.method != Some("GET") || url.path() != PATH || value("state")? != state {
+        return None;
+    }
+    if let Some(error) = value("error") {
+        let why = value("error_description").map_or(String::new(), |why| format!("{why} "));
+        let message = format!("the sign-in was refused: {why}({error})");
+        return Some(Err(Failure::new(Kind::NotSignedIn, printable(&message))
+            .hint("run the command again to sign in after all")));
+    }
+    value("code").map(Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer_to(target: &str) -> Option<Result<String, String>> {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+        answer(request.as_bytes(), "s/+").map(|answer| answer.map_err(|failure| failure.message))
+    }
+
+    #[test]
+    fn only_an_answer_with_our_state_counts() {
+        assert_eq!(
+            answer_to("/oauth/callback?code=c%2F1&state=s%2F%2B"),
+            Some(Ok("c/1".into()))
+        );
+        for other in [
+            "/oauth/callback?code=c&state=t",
+            "/oauth/callback?code=c",
+            "/oauth/callback?state=s%2F%2B",
+            "/favicon.ico?code=c&state=s%2F%2B",
+            "/oauth/callback?error=access_denied&state=t",
+        ] {
+            assert_eq!(answer_to(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_without_what_a_terminal_would_obey() {
+        assert_eq!(
+            answer_to(
+                "/oauth/callback?error=access_denied&error_description=no%1b%5B2J&state=s%2F%2B"
+            ),
+            Some(Err("the sign-in was refused: no[2J (access_denied)".into()))
+        );
+    }
+
+    #[test]
+    fn the_challenge_is_that_of_rfc_7636() {
+        // Appendix B of the RFC.
+        assert_eq!(
+            challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
+    }
+}

@@ -1,0 +1,281 @@
+//! IAM Identity Center: tokens that are good, and how to get one.
+
+mod browser;
+mod cache;
+pub mod config_file;
+mod oidc;
+pub mod portal;
+
+use std::path::PathBuf;
+
+use aws_config::SdkConfig;
+
+use self::{cache::Cache, oidc::Oidc, portal::Portal};
+pub use self::{cache::Token, oidc::ACCOUNT_SCOPE};
+use crate::{
+    aws::errors,
+    error::{Failure, Kind, Result},
+    identity::profiles::{AwsFiles, Profiles, SsoSession},
+    output::Output,
+    settings::Desktop,
+};
+
+/// A token with less time left is refreshed, as the SDKs do it.
+const REFRESH_SECONDS: i64 = 5 * 60;
+
+/// How a person signs in.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// With a code on any device, instead of the browser of this one.
+    pub device_code: bool,
+    /// Whether to open the page.
+    pub open_browser: bool,
+}
+
+impl How {
+    /// The browser of this machine where there is one.
+    pub fn usual(desktop: Desktop) -> Self {
+        let has_browser = desktop.has_browser();
+        Self {
+            device_code: !has_browser,
+            open_browser: has_browser,
+        }
+    }
+}
+
+/// Why there is no good token.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It takes a person to sign in.
+    SignInNeeded(Failure),
+    /// A sign-in would not help.
+    Other(Failure),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::SignInNeeded(failure) | Trouble::Other(failure) => failure,
+        }
+    }
+}
+
+/// One session, and what is kept of it.
+#[derive(Clone, Debug)]
+pub struct Sso {
+    session: SsoSession,
+    config: SdkConfig,
+    files: AwsFiles,
+    /// The command that signs in, for messages.
+    login_command: String,
+    out: Output,
+}
+
+impl Sso {
+    /// `config` needs neither credentials nor a region.
+    pub fn new(
+        session: SsoSession,
+        config: SdkConfig,
+        files: AwsFiles,
+        login_command: String,
+        out: Output,
+    ) -> Self {
+        Self {
+            session,
+            config,
+            files,
+            login_command,
+            out,
+        }
+    }
+
+    /// The session.
+    pub fn session(&self) -> &SsoSession {
+        &self.session
+    }
+
+    /// The portal, for a token of this session.
+    pub fn portal<'a>(&'a self, token: &'a Token) -> Portal<'a> {
+        Portal::new(
+            &self.session.region,
+            &token.access_token,
+            &self.config,
+            self.out,
+        )
+    }
+
+    /// Signs in, and keeps the token where the AWS CLI and the SDKs look for it.
+    pub async fn login(&self, how: How) -> Result<Token> {
+        let cache = self.cache();
+        let oidc = self.oidc();
+        let token = if how.device_code || self.session.name.is_none() {
+            oidc.with_device_code(&cache, how.open_browser).await?
+        } else {
+            oidc.in_browser().await?
+        };
+        let _lock = cache.lock().await?;
+        cache.write(self.session.cache_key(), &token)?;
+        Ok(token)
+    }
+
+    /// A token that is good for some minutes at least, refreshed if need be.
+    pub async fn token(&self) -> Result<Token, Trouble> {
+        let cache = self.cache();
+        let token = self.kept(&cache)?;
+        if token.seconds_left() > REFRESH_SECONDS && token.with_plain_times().is_none() {
+            return Ok(token);
+        }
+        let _lock = cache.lock().await?;
+        // Another run may have been here meanwhile.
+        let token = self.kept(&cache)?;
+        let (token, rewritten) = match token.with_plain_times() {
+            Some(plain) => (plain, true),
+            None => (token, false),
+        };
+        if token.seconds_left() > REFRESH_SECONDS {
+            if rewritten {
+                cache.write(self.session.cache_key(), &token)?;
+            }
+            return Ok(token);
+        }
+        self.refreshed(&cache, token).await
+    }
+
+    /// Ends the session, forgets its token and the credentials that came of it;
+    /// whether there was a token.
+    ///
+    /// # Errors
+    /// Files that cannot be removed. That AWS does not hear of it is a warning:
+    /// the token is gone from here.
+    pub async fn logout(&self, profiles: &Profiles) -> Result<bool> {
+        // A stale token is refreshed first: only a good one can end its session.
+        match self.token().await {
+            Ok(token) => {
+                if let Err(failure) = self.portal(&token).logout().await {
+                    self.out.warn(&failure.message);
+                }
+            }
+            Err(Trouble::SignInNeeded(_)) => {}
+            Err(Trouble::Other(failure)) => self.out.warn(&failure.message),
+        }
+        let cache = self.cache();
+        let _lock = cache.lock().await?;
+        for (account_id, role_name) in self.roles(profiles) {
+            cache::removed(&self.kept_by_aws_cli(&account_id, &role_name))?;
+        }
+        cache.remove(self.session.cache_key())
+    }
+
+    /// Accounts and roles of the profiles that use the session.
+    fn roles(&self, profiles: &Profiles) -> Vec<(String, String)> {
+        profiles
+            .names()
+            .into_iter()
+            .filter_map(|name| profiles.find(name).ok().flatten())
+            .filter(|profile| profile.sso.as_ref() == Some(&self.session))
+            .filter_map(|profile| Some((profile.sso_account_id?, profile.sso_role_name?)))
+            .collect()
+    }
+
+    /// Where the AWS CLI keeps a role's credentials: a digest of the arguments
+    /// in the order of their names.
+    fn kept_by_aws_cli(&self, account_id: &str, role_name: &str) -> PathBuf {
+        let session = match &self.session.name {
+            Some(name) => ("sessionName", name),
+            None => ("startUrl", &self.session.start_url),
+        };
+        let arguments = serde_json::Map::from_iter(
+            [
+                ("accountId", account_id),
+                ("roleName", role_name),
+                (session.0, session.1),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.into())),
+        );
+        let digest = cache::sha1(&serde_json::Value::from(arguments).to_string());
+        self.files.folder.join(format!("cli/cache/{digest}.json"))
+    }
+
+    /// The portal takes the token no longer.
+    pub fn ended(&self, said: &str) -> Trouble {
+        let path = self.cache().path(self.session.cache_key());
+        self.needed(&format!(
+            "IAM Identity Center no longer takes the SSO token in {}: {said}",
+            path.display()
+        ))
+    }
+
+    async fn refreshed(&self, cache: &Cache, stale: Token) -> Result<Token, Trouble> {
+        let path = cache.path(self.session.cache_key());
+        let expired = format!(
+            "the SSO token in {} expired at {}",
+            path.display(),
+            stale.expires_at
+        );
+        let Some(means) = stale.refreshable() else {
+            return if stale.seconds_left() > 0 {
+                Ok(stale)
+            } else {
+                Err(self.needed(&format!("{expired} and cannot be refreshed")))
+            };
+        };
+        let why = match self.oidc().refresh(&stale, means).await {
+            Ok(Some(token)) => {
+                cache.write(self.session.cache_key(), &token)?;
+                return Ok(token);
+            }
+            // It is good until it is over.
+            Ok(None) | Err(_) if stale.seconds_left() > 0 => return Ok(stale),
+            Ok(None) => "no token in the answer".to_owned(),
+            Err(error) => match errors::code(&error) {
+                // Such as InternalServerException: another try may help, a sign-in would not.
+                Some(code) if !code.starts_with("Internal") => code.to_owned(),
+                _ => {
+                    let what = format!("{expired}, and cannot be refreshed");
+                    return Err(Trouble::Other(errors::failure(
+                        &error,
+                        &what,
+                        &self.session.region,
+                    )));
+                }
+            },
+        };
+        Err(self.needed(&format!(
+            "{expired}, and IAM Identity Center refused to refresh it ({why})"
+        )))
+    }
+
+    fn kept(&self, cache: &Cache) -> Result<Token, Trouble> {
+        let key = self.session.cache_key();
+        match cache.read(key) {
+            Ok(Some(token)) => Ok(token),
+            Ok(None) => Err(self.needed(&format!(
+                "there is no SSO token for {key} ({})",
+                cache.path(key).display()
+            ))),
+            Err(failure) => Err(self.needed(&failure.message)),
+        }
+    }
+
+    /// It takes a person to sign in, because of `why`.
+    fn needed(&self, why: &str) -> Trouble {
+        Trouble::SignInNeeded(
+            Failure::new(Kind::NotSignedIn, format!("not signed in to AWS: {why}"))
+                .hint(format!("sign in: {}", self.login_command)),
+        )
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::new(&self.files)
+    }
+
+    fn oidc(&self) -> Oidc<'_> {
+        Oidc::new(&self.session, &self.config, self.out)
+    }
+}

@@ -1,0 +1,106 @@
+//! The portal of IAM Identity Center: what a token is good for, and its end.
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_sso::Client;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::{
+    aws::{errors, trace::Trace},
+    error::{Failure, Result},
+    output::Output,
+};
+
+/// An account that the person may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// 12 digits.
+    pub id: String,
+    /// As its owner called it.
+    pub name: String,
+}
+
+/// The portal, for one token.
+pub struct Portal<'a> {
+    client: Client,
+    region: &'a str,
+    access_token: &'a str,
+}
+
+impl<'a> Portal<'a> {
+    pub fn new(region: &'a str, access_token: &'a str, config: &SdkConfig, out: Output) -> Self {
+        let client = aws_sdk_sso::config::Builder::from(config)
+            .region(Region::new(region.to_owned()))
+            .interceptor(Trace(out))
+            .build();
+        Self {
+            client: Client::from_conf(client),
+            region,
+            access_token,
+        }
+    }
+
+    /// All accounts, by their names.
+    pub async fn accounts(&self) -> Result<Vec<Account>> {
+        let mut pages = self
+            .client
+            .list_accounts()
+            .access_token(self.access_token)
+            .into_paginator()
+            .items()
+            .send();
+        let mut accounts = Vec::new();
+        while let Some(account) = pages.next().await {
+            let account = account.map_err(|error| self.failure(&error, "list your accounts"))?;
+            let id = account.account_id.unwrap_or_default();
+            let name = account.account_name.unwrap_or_else(|| id.clone());
+            accounts.push(Account { id, name });
+        }
+        accounts.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(accounts)
+    }
+
+    /// The names of the roles in an account, sorted.
+    pub async fn roles(&self, account_id: &str) -> Result<Vec<String>> {
+        let mut pages = self
+            .client
+            .list_account_roles()
+            .access_token(self.access_token)
+            .account_id(account_id)
+            .into_paginator()
+            .items()
+            .send();
+        let mut roles = Vec::new();
+        while let Some(role) = pages.next().await {
+            let what = format!("list your roles in account {account_id}");
+            let role = role.map_err(|error| self.failure(&error, &what))?;
+            roles.extend(role.role_name);
+        }
+        roles.sort();
+        Ok(roles)
+    }
+
+    /// Ends the session: its tokens are no longer good.
+    pub async fn logout(&self) -> Result<()> {
+        match self
+            .client
+            .logout()
+            .access_token(self.access_token)
+            .send()
+            .await
+        {
+            Ok(_) => Ok(()),
+            // Somebody was here before.
+            Err(error) if errors::code(&error) == Some("UnauthorizedException") => Ok(()),
+            Err(error) => Err(self.failure(&error, "end the session")),
+        }
+    }
+
+    fn failure<E>(&self, error: &SdkError<E, HttpResponse>, what: &str) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let what = format!("IAM Identity Center: cannot {what}");
+        errors::failure(error, &what, self.region)
+    }
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""A browser for tests: goes where it is sent, redirects and all.
+
+With FORGE in the environment it first comes back with somebody else's answer.
+"""
+
+import os
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+def visit(url):
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=30) as page:
+            return page.status, page.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+url = sys.argv[1]
+if "FORGE" in os.environ:
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+    forged = urllib.parse.urlencode({"code": "forged", "state": "forged"})
+    assert visit(f"{query['redirect_uri'][0]}?{forged}")[0] == 404
+visit(url)

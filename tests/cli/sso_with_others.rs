@@ -1,0 +1,167 @@
+//! IAM Identity Center beside the AWS CLI and botocore: the same profiles, the
+//! same files, in both directions.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::json;
+
+use crate::{
+    sandbox::{Account, Run, finish},
+    sso::{
+        BROWSER, CORP, START_URL, account, assert_signed_in, login, make_stale, private_json, run,
+    },
+};
+
+const IDENTITY: &str =
+    "import boto3; print(boto3.session.Session().client('sts').get_caller_identity()['Arn'])";
+
+/// An environment without keys for another program.
+fn other(account: &Account, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    let mut environment = account.environment();
+    environment.remove("AWS_ACCESS_KEY_ID");
+    environment.remove("AWS_SECRET_ACCESS_KEY");
+    command
+        .env_clear()
+        .envs(environment)
+        .env("AWS_DEFAULT_REGION", "eu-west-2")
+        .env("BROWSER", format!("{BROWSER} %s"))
+        .current_dir(account.home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Who botocore says a profile is.
+fn botocore(account: &Account, profile: &str) -> Run {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sandbox/venv/bin/python");
+    finish(
+        other(account, &python)
+            .args(["-c", IDENTITY])
+            .env("AWS_PROFILE", profile),
+    )
+}
+
+/// The AWS CLI of version 2, led to the sandbox by endpoint rules: older ones
+/// do not read `AWS_ENDPOINT_URL`. None where there is no such program; CI has it.
+#[expect(clippy::print_stderr, reason = "a test that is not tried says so")]
+fn aws_cli(account: &Account) -> Option<impl Fn(&str) -> Run> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_version_2 = |program: &PathBuf| {
+        let told = Command::new(program).arg("--version").output();
+        told.is_ok_and(|told| told.stdout.starts_with(b"aws-cli/2"))
+    };
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("aws"))
+        .find(is_version_2);
+    let Some(program) = found else {
+        eprintln!("not tried: there is no AWS CLI of version 2 on PATH");
+        return None;
+    };
+    let models = account.get("aws_models");
+    for (name, content) in models.as_object().expect("an object") {
+        account.file(&format!(".aws/models/{name}"), content.to_string());
+    }
+    Some(move |line: &str| finish(other(account, &program).args(line.split_whitespace())))
+}
+
+#[track_caller]
+fn assert_is_launcher(run: &Run) {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("assumed-role/AWSReservedSSO_Launcher_"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn botocore_takes_our_token_and_refreshes_it_and_we_take_it_back() {
+    let account = account();
+    login(&account, "--profile new");
+    assert_is_launcher(&botocore(&account, "new"));
+    let before = private_json(&account, CORP);
+    make_stale(&account, CORP);
+    account.post("expire", json!({"what": ["access_tokens"]}));
+    assert_is_launcher(&botocore(&account, "new"));
+    let after = private_json(&account, CORP);
+    assert_ne!(after["accessToken"], before["accessToken"]);
+    assert_signed_in(&account, "new");
+    // And once more by us, with the refresh token that botocore was given.
+    make_stale(&account, CORP);
+    assert_signed_in(&account, "new");
+    assert_is_launcher(&botocore(&account, "new"));
+}
+
+#[test]
+fn botocore_takes_a_token_of_the_older_form() {
+    let account = account();
+    account.put("sso", json!({"pending_polls": 0, "interval": 1}));
+    login(&account, "--profile old");
+    assert_is_launcher(&botocore(&account, "old"));
+}
+
+#[test]
+fn the_aws_cli_takes_our_token_and_our_profile() {
+    let account = account();
+    let Some(aws) = aws_cli(&account) else { return };
+    let line = format!(
+        "configure sso --profile work --region eu-west-1 --sso-session acme --sso-start-url {START_URL} --sso-region eu-west-2 --sso-account-id {}",
+        account.number
+    );
+    let configured = run(&account, &line);
+    assert_eq!(configured.code, 0, "{}", configured.stderr);
+    assert_is_launcher(&aws("sts get-caller-identity --profile work"));
+    assert_is_launcher(&botocore(&account, "work"));
+    // What it kept of the session goes with the session.
+    let kept = || {
+        let folder = account.home.path().join(".aws/cli/cache");
+        let files = fs::read_dir(folder).expect("the AWS CLI keeps credentials");
+        files
+            .filter(|file| {
+                file.as_ref()
+                    .is_ok_and(|f| f.file_type().is_ok_and(|t| t.is_file()))
+            })
+            .count()
+    };
+    assert_eq!(kept(), 1);
+    assert_eq!(run(&account, "logout --profile work").code, 0);
+    assert_eq!(kept(), 0);
+    let after = aws("sts get-caller-identity --profile work");
+    assert_ne!(after.code, 0, "{}", after.stdout);
+}
+
+#[test]
+fn we_take_the_token_of_the_aws_cli() {
+    let account = account();
+    let Some(aws) = aws_cli(&account) else { return };
+    for (flags, profile) in [("--sso-session corp", "new"), ("--profile old", "old")] {
+        let login = aws(&format!("sso login {flags}"));
+        assert_eq!(login.code, 0, "{}", login.stderr);
+        account.forget_requests();
+        assert_signed_in(&account, profile);
+        assert_eq!(
+            account.operations(),
+            ["GetRoleCredentials", "GetCallerIdentity"]
+        );
+    }
+    // A stale one is refreshed here, and good for both.
+    make_stale(&account, CORP);
+    account.post("expire", json!({"what": ["access_tokens"]}));
+    assert_signed_in(&account, "new");
+    assert_is_launcher(&aws("sts get-caller-identity --profile new"));
+    assert_is_launcher(&botocore(&account, "new"));
+    // And the AWS CLI's logout is one for us, too.
+    assert_eq!(aws("sso logout").code, 0);
+    let after = run(&account, "whoami --profile new");
+    assert_eq!(after.code, 4, "{}", after.stdout);
+    assert!(
+        after.stderr.contains("there is no SSO token for corp"),
+        "{}",
+        after.stderr
+    );
+}
