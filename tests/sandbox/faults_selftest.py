@@ -320,6 +320,11 @@ class OrderedFaults(FaultsTest):
         self.assertEqual(launched, ids)
         self.assertEqual(self.launched(), ids)
 
+    def test_a_refusal_is_lost_like_any_answer(self):
+        self.fault(**self.launches, kind="lost_answer")
+        with self.assertRaises(ConnectionClosedError):
+            self.launch(ImageId="ami-0123456789abcdef0")
+
     def test_a_newer_image_is_newer_than_all_others(self):
         ubuntu, gpu = self.control("POST", "publish_image")["image_ids"]
         owners = {ubuntu: "099720109477", gpu: "amazon"}

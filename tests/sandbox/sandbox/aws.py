@@ -117,8 +117,10 @@ class _Call:
                 if (asked.service, asked.operation) == ("ec2", "RunInstances"):
                     with self._tenant.lock:
                         self._tenant.launches.run_instances_calls += 1
-                response = self._allowed_effect()
-                after_effect(self._tenant, fault)
+                try:
+                    response = self._allowed_effect()
+                finally:
+                    after_effect(self._tenant, fault)
             except AwsError as error:
                 answered(error.status, error.code)
                 return error_response(asked.service, error)

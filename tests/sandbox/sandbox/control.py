@@ -141,6 +141,7 @@ def _forget_terminated(tenant, given, _observer):
 
 def _get_launched(tenant, _given, _observer):
     with tenant.lock:
+        tenant.lifecycle.advance()
         return Response.of_json(tenant.launches.as_json())
 
 

@@ -45,7 +45,8 @@ def before_effect(tenant, service, operation, parameters):
 
 
 def after_effect(tenant, fault):
-    """Loses the answer, or holds it back, when the fault says so."""
+    """Loses the answer, or holds it back, when the fault says so: a refusal is
+    an answer too."""
     if fault is None:
         return
     dropped = fault.kind == "lost_answer"

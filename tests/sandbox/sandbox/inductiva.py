@@ -65,11 +65,13 @@ class InductivaApi:
                 fault = before_effect(self._tenant, "inductiva", operation, parameters)
                 if fault is not None and fault.kind == "error":
                     raise _Refusal(fault.status, fault.detail)
-                with self._tenant.lock:
-                    self._tenant.lifecycle.advance()
-                    self._groups.register_running(self._tenant)
-                    response = self._effect(request, query, body)
-                after_effect(self._tenant, fault)
+                try:
+                    with self._tenant.lock:
+                        self._tenant.lifecycle.advance()
+                        self._groups.register_running(self._tenant)
+                        response = self._effect(request, query, body)
+                finally:
+                    after_effect(self._tenant, fault)
             except _Refusal as refusal:
                 answered(refusal.status, str(refusal))
                 return Response.of_json({"detail": refusal.detail}, refusal.status)

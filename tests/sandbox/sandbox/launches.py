@@ -59,7 +59,10 @@ class Launches:
 
     def as_json(self):
         return {
-            "instances": list(self._launched),
+            "instances": [
+                {**launched, "state": instance.state}
+                for launched, instance in zip(self._launched, self._machines)
+            ],
             # The most machines that were pending or running at a time.
             "most_at_once": self._most_at_once,
             "run_instances_calls": self.run_instances_calls,
