@@ -143,21 +143,31 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("ssh_key").args(["key_name", "create_key_pair"])))]
+#[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 pub struct StartArgs {
-    /// EC2 instance type
-    #[arg(long, value_name = "TYPE", default_value = "t2.micro", visible_aliases = ["instance-type", "machine-type"],
+    /// EC2 instance type; several are tried in this order when there is no capacity
+    ///
+    /// May be repeated, or separated by commas. Either all of them have an NVIDIA
+    /// GPU or none has.
+    #[arg(long = "vm-type", value_name = "TYPE", default_value = "t2.micro", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"],
           aliases = ["vm_type", "instance_type", "machine_type"])]
-    pub vm_type: VmType,
+    pub vm_types: Vec<VmType>,
     /// Machines that the group is to have, 1 to 1000
     #[arg(short, long, value_name = "N", default_value_t = 1, visible_alias = "count", alias = "num_machines",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub num_machines: u32,
+    /// Take fewer machines, down to so many, where there is no capacity for all
+    #[arg(long, value_name = "M", alias = "min_machines", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub min_machines: Option<u32>,
     /// Image to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
     #[arg(long, value_name = "AMI", alias = "image_id", value_parser = resource_id("ami-"))]
     pub image_id: Option<String>,
     /// Spot machines: cheaper, and AWS may take them back
     #[arg(long)]
     pub spot: bool,
+    /// Launch on demand what there is no spot capacity for
+    #[arg(long, requires = "spot", alias = "spot_fallback")]
+    pub spot_fallback: bool,
     /// Most to pay for a spot machine, in USD an hour [default: the on-demand price]
     #[arg(long, value_name = "USD", requires = "spot", alias = "max_price", value_parser = price)]
     pub max_price: Option<String>,

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::machines::Market;
+
 /// The sort of a failure. Scripts see its name (`error.kind` in JSON) and its
 /// exit code; both are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +55,28 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Ids of the machines that may be running because of this run.
     pub machines: Vec<String>,
+    /// Where there was no capacity.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Tried>,
+}
+
+/// A place, type and market that had no capacity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tried {
+    /// The EC2 type.
+    pub vm_type: String,
+    /// The zone; none where EC2 was to choose.
+    pub availability_zone: Option<String>,
+    /// The subnet that was named.
+    pub subnet_id: Option<String>,
+    /// On demand or spot.
+    pub market: Market,
+    /// The machines asked for.
+    pub machines: u32,
+    /// EC2's code.
+    pub code: String,
+    /// EC2's words.
+    pub reason: String,
 }
 
 impl Failure {
@@ -63,6 +87,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             machines: Vec::new(),
+            tried: Vec::new(),
         }
     }
 

@@ -50,11 +50,12 @@ pub async fn gather(
             None => aws.security_groups(&security_group_name).await,
         }
     };
-    let (identity, group, machines, vm_type, images, subnets, security_groups, prices) = tokio::join!(
+    let (identity, group, machines, vm_type, other_types, images, subnets, security_groups, prices) = tokio::join!(
         aws.identity(),
         api.group(&request.group),
         aws.group_machines(&request.group),
         aws.vm_type(&request.vm_type),
+        aws.vm_types(&request.other_types),
         aws.images(request),
         aws.subnets(request),
         security_groups,
@@ -86,6 +87,7 @@ pub async fn gather(
         now: aws.clock.now(),
         machines: machines?,
         vm_type: vm_type?,
+        other_types: other_types?,
         images: images?,
         subnets: subnets?,
         security_groups: security_groups?,

@@ -9,7 +9,7 @@ use crate::{
     machines::Market,
     plan::{Request, Runner},
     user_data::Script,
-    values::{Volume, VolumeType},
+    values::{VmType, Volume, VolumeType},
 };
 
 /// What the user chose for a group, as it stands in its machines'
@@ -32,8 +32,10 @@ impl Settings {
             .and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
         let script =
             (request.script != Script::standard()).then(|| short_hash(request.script.bytes()));
+        let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
+        let vm_types = vm_types.join("/");
         let settings = [
-            ("vm-type", Some(request.vm_type.to_string())),
+            ("vm-type", Some(vm_types)),
             ("image-id", request.image_id.clone()),
             ("volume-size", disk),
             ("volume-type", not_default(&volume.kind, &VolumeType::Gp3)),

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, Tried};
 
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -112,6 +112,9 @@ impl Output {
             return;
         }
         line(&format!("{ERROR}error{ERROR:#}: {}", failure.message));
+        if failure.tried.len() > 1 {
+            line(tried(&failure.tried).trim_end());
+        }
         if let Some(hint) = &failure.hint {
             line(&format!("{HINT}hint{HINT:#}: {hint}"));
         }
@@ -213,6 +216,27 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// What was tried, a line each.
+fn tried(tried: &[Tried]) -> String {
+    let rows: Vec<Vec<String>> = tried
+        .iter()
+        .map(|tried| {
+            let place = tried
+                .availability_zone
+                .as_ref()
+                .or(tried.subnet_id.as_ref());
+            vec![
+                tried.vm_type.clone(),
+                place.map_or("any".into(), Clone::clone),
+                tried.market.to_string(),
+                tried.machines.to_string(),
+                format!("{}: {}", tried.code, tried.reason),
+            ]
+        })
+        .collect();
+    table(&["TYPE", "ZONE", "MARKET", "MACHINES", "ANSWER"], &rows)
 }
 
 /// A line to stderr. Nobody can be told that stderr cannot be written.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::{
     error::{Failure, Kind, Result},
     group_settings::Settings,
-    intent::{Base, Call, Intent, LaunchTag, Place, calls},
+    intent::{Base, Call, Candidate, Intent, LaunchTag, Place, calls},
     machines::{
         self, LAUNCHER, Machine, Market, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
         TAG_LAUNCHER_VERSION, TAG_SETTINGS,
@@ -38,8 +38,12 @@ pub struct Request {
     pub group: GroupName,
     /// How many machines it is to have.
     pub num_machines: u32,
+    /// How many it is to have at least, where there is no capacity for all.
+    pub min_machines: Option<u32>,
     /// The EC2 type.
     pub vm_type: VmType,
+    /// Types to launch what there is no capacity for, in this order.
+    pub other_types: Vec<VmType>,
     /// An image other than the newest standard one.
     pub image_id: Option<String>,
     /// The root disk.
@@ -58,6 +62,8 @@ pub struct Request {
     pub instance_profile: Option<String>,
     /// On demand or spot.
     pub market: Market,
+    /// Spot machines that there is no capacity for are launched on demand.
+    pub spot_fallback: bool,
     /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
     pub max_price: Option<String>,
     /// The user's tags.
@@ -147,6 +153,8 @@ pub struct Facts {
     pub images: Vec<Image>,
     /// The type's properties.
     pub vm_type: VmTypeFacts,
+    /// Those of the other types, in their order.
+    pub other_types: Vec<VmTypeFacts>,
     /// The named subnet, or the default ones of the zone or region.
     pub subnets: Vec<Subnet>,
     /// The security groups of our name, in any VPC.
@@ -203,6 +211,10 @@ pub struct Subnet {
     pub id: String,
     /// The VPC that it is in.
     pub vpc_id: String,
+    /// The Availability Zone that it is in.
+    pub zone: String,
+    /// Addresses that no machine has yet.
+    pub free_addresses: u32,
 }
 
 /// A security group and what it lets in.
@@ -267,6 +279,8 @@ pub struct LaunchPlan {
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
     pub settings: Settings,
+    /// The default subnets, where no place was named.
+    pub subnets: Vec<Subnet>,
 }
 
 /// Which launch a plan is about.
@@ -315,15 +329,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
     if have == wanted {
         return Ok(Plan::Complete(live));
     }
-    let vm_type = &facts.vm_type;
-    if !vm_type.architectures.iter().any(|a| a == "x86_64") {
-        return Err(Failure::failed(format!(
-            "{} is {} only, and the task runner's images are for amd64 (x86_64)",
-            request.vm_type,
-            vm_type.architectures.join(", ")
-        ))
-        .hint("choose a type with an Intel or AMD processor, such as t3.micro or c7i.large"));
-    }
+    refuse_types(request, facts)?;
     let image = image(request, facts)?;
     let volume_gib = volume_gib(request, &image)?;
     let security_group = security_group(request, facts)?;
@@ -339,9 +345,13 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         seen: machines::ids(&facts.machines),
         image,
         volume_gib,
-        vm_type: vm_type.clone(),
+        vm_type: facts.vm_type.clone(),
         security_group,
         settings,
+        subnets: match request.place() {
+            Place::Any => facts.subnets.clone(),
+            Place::Zone(_) | Place::Subnet(_) => Vec::new(),
+        },
     })))
 }
 
@@ -386,7 +396,7 @@ fn launch(
             ids,
         }),
         total: missing,
-        or_fewer: false,
+        or_fewer: request.least() < request.num_machines,
         calls: calls(missing),
     }
 }
@@ -464,6 +474,32 @@ fn refuse_other_settings(request: &Request, settings: &Settings, live: &[Machine
         differences.join("; ")
     ))
     .hint("use the group's settings, or another --machine-group-name"))
+}
+
+/// Refuses types that the machines' software is not made for, and types that
+/// need different images.
+fn refuse_types(request: &Request, facts: &Facts) -> Result<()> {
+    let all = std::iter::once(&facts.vm_type).chain(&facts.other_types);
+    for (name, vm_type) in request.vm_types().zip(all) {
+        if !vm_type.architectures.iter().any(|a| a == "x86_64") {
+            return Err(Failure::failed(format!(
+                "{name} is {} only, and the task runner's images are for amd64 (x86_64)",
+                vm_type.architectures.join(", ")
+            ))
+            .hint("choose a type with an Intel or AMD processor, such as t3.micro or c7i.large"));
+        }
+        if vm_type.gpu.is_some() != facts.vm_type.gpu.is_some() {
+            let with = |gpu: bool| if gpu { "has an NVIDIA GPU" } else { "has none" };
+            return Err(Failure::failed(format!(
+                "{} {} and {name} {}: they need different images",
+                request.vm_type,
+                with(facts.vm_type.gpu.is_some()),
+                with(vm_type.gpu.is_some())
+            ))
+            .hint("name types that all have an NVIDIA GPU, or types that have none"));
+        }
+    }
+    Ok(())
 }
 
 /// The named image, or the newest of the standard ones.
@@ -599,6 +635,38 @@ fn no_subnet(request: &Request, region: &str) -> Failure {
 }
 
 impl Request {
+    /// The types in order of preference.
+    pub fn vm_types(&self) -> impl Iterator<Item = &VmType> {
+        std::iter::once(&self.vm_type).chain(&self.other_types)
+    }
+
+    /// The types as they are shown.
+    pub fn vm_types_text(&self) -> String {
+        let names: Vec<&str> = self.vm_types().map(VmType::as_str).collect();
+        names.join(",")
+    }
+
+    /// The markets in order of preference.
+    pub fn markets(&self) -> Vec<Market> {
+        let fallback =
+            (self.spot_fallback && self.market == Market::Spot).then_some(Market::OnDemand);
+        std::iter::once(self.market).chain(fallback).collect()
+    }
+
+    /// How many machines the group is to have at least.
+    pub fn least(&self) -> u32 {
+        self.min_machines.unwrap_or(self.num_machines)
+    }
+
+    /// What is launched first.
+    pub fn first_choice(&self) -> Candidate {
+        Candidate {
+            vm_type: self.vm_type.clone(),
+            place: self.place(),
+            market: self.market,
+        }
+    }
+
     /// Where machines are launched first.
     pub fn place(&self) -> Place {
         match (&self.subnet_id, &self.availability_zone) {
@@ -635,6 +703,11 @@ impl LaunchId {
 }
 
 impl LaunchPlan {
+    /// Whether it is a launch of this run's own.
+    pub fn is_new(&self) -> bool {
+        matches!(self.launch, LaunchId::New(_))
+    }
+
     /// What the machines of a call say of their launch.
     pub fn launch_tag(&self, base: Base, call: Call) -> LaunchTag {
         LaunchTag {

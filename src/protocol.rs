@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 
 use crate::{
-    intent::{Call, Candidate},
+    intent::Call,
     machines::{Machine, Market, State, TAG_LAUNCH, TAG_SETTINGS},
     plan::{
         CANONICAL, Facts, Image, LaunchId, LaunchPlan, Plan, Request, Runner, Subnet, UBUNTU_IMAGE,
@@ -65,7 +65,9 @@ fn request(num_machines: u32) -> Request {
     Request {
         group: "g".parse().expect("a name"),
         num_machines,
+        min_machines: None,
         vm_type: "t2.micro".parse().expect("a type"),
+        other_types: Vec::new(),
         image_id: None,
         volume: Volume {
             size_gib: None,
@@ -80,6 +82,7 @@ fn request(num_machines: u32) -> Request {
         key_name: None,
         instance_profile: None,
         market: Market::OnDemand,
+        spot_fallback: false,
         max_price: None,
         tags: Vec::new(),
         script: Script::standard(),
@@ -117,9 +120,12 @@ fn facts(machines: Vec<Machine>, now: SystemTime) -> Facts {
             cores: 1,
             gpu: None,
         },
+        other_types: Vec::new(),
         subnets: vec![Subnet {
             id: "subnet-1".into(),
             vpc_id: "vpc-1".into(),
+            zone: "eu-west-2a".into(),
+            free_addresses: 4_000,
         }],
         security_groups: Vec::new(),
     }
@@ -158,11 +164,7 @@ impl Ec2 {
     /// `RunInstances`; none for a mismatch.
     fn call(&mut self, luck: &Luck, plan: &LaunchPlan, call: Call) -> Option<Vec<Machine>> {
         let base = plan.launch.base(0);
-        let candidate = Candidate {
-            vm_type: "t2.micro".parse().expect("a type"),
-            place: request(1).place(),
-            market: Market::OnDemand,
-        };
+        let candidate = request(1).first_choice();
         let tag = plan.launch_tag(base.clone(), call).to_string();
         let bytes = format!("{tag} {} {}", call.number, luck.newer_image);
         let token = base.client_token(call.index, &candidate);

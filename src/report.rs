@@ -38,6 +38,23 @@ impl From<&Machine> for MachineReport {
     }
 }
 
+/// A machine of a start.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartedMachine {
+    #[serde(flatten)]
+    machine: MachineReport,
+    vm_type: String,
+}
+
+impl From<&Machine> for StartedMachine {
+    fn from(machine: &Machine) -> Self {
+        Self {
+            machine: MachineReport::from(machine),
+            vm_type: machine.vm_type.clone(),
+        }
+    }
+}
+
 /// A machine group by its name, and its id on Inductiva's side.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupReport {
@@ -56,8 +73,10 @@ pub struct StartReport {
     pub account: String,
     /// The region.
     pub region: String,
-    /// The EC2 type.
+    /// The EC2 type, or types in order of preference.
     pub vm_type: String,
+    /// How many machines were asked for.
+    pub requested: u32,
     /// The image that the machines run.
     pub image_id: Option<String>,
     /// Machines that this run launched.
@@ -65,38 +84,47 @@ pub struct StartReport {
     /// Machines that the group had.
     pub existing: usize,
     /// All of them.
-    pub machines: Vec<MachineReport>,
+    pub machines: Vec<StartedMachine>,
     /// What all of them cost.
     pub cost: Cost,
 }
 
 impl fmt::Display for StartReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The type is a column only where there are several.
+        let vm_type = |m: &StartedMachine| m.vm_type.clone();
+        let first = self.machines.first().map(vm_type);
+        let several = self
+            .machines
+            .iter()
+            .any(|m| Some(&m.vm_type) != first.as_ref());
+        let column = |cell: String| several.then_some(cell);
         let rows: Vec<Vec<String>> = self
             .machines
             .iter()
-            .map(|m| {
-                vec![
+            .map(|started| {
+                let m = &started.machine;
+                let cells = [
                     m.instance_id.clone(),
                     m.state.to_string(),
                     or_na(m.availability_zone.as_deref()),
                     or_na(m.private_ip.as_deref()),
                     or_na(m.public_ip.as_deref()),
                     m.market.to_string(),
-                ]
+                ];
+                cells.into_iter().chain(column(vm_type(started))).collect()
             })
             .collect();
-        f.write_str(&table(
-            &[
-                "INSTANCE ID",
-                "STATE",
-                "ZONE",
-                "PRIVATE IP",
-                "PUBLIC IP",
-                "MARKET",
-            ],
-            &rows,
-        ))
+        let headers = [
+            "INSTANCE ID",
+            "STATE",
+            "ZONE",
+            "PRIVATE IP",
+            "PUBLIC IP",
+            "MARKET",
+            "TYPE",
+        ];
+        f.write_str(&table(&headers[..if several { 7 } else { 6 }], &rows))
     }
 }
 
@@ -399,7 +427,7 @@ impl PlanReport {
             },
             account: account.to_owned(),
             region: region.to_owned(),
-            vm_type: request.vm_type.to_string(),
+            vm_type: request.vm_types_text(),
             image_id: None,
             image_name: None,
             launch: 0,

@@ -18,7 +18,7 @@ use crate::{
     output::Output,
     plan::{Request, Runner, packed_user_data},
     user_data::Script,
-    values::GroupName,
+    values::{GroupName, VmType},
 };
 
 /// The address of the Inductiva API when nothing says otherwise.
@@ -213,10 +213,28 @@ fn stored_api_key() -> Result<Option<String>> {
 pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
     let boot = &args.boot;
     let network = &args.network;
+    let mut types: Vec<VmType> = Vec::new();
+    for vm_type in &args.vm_types {
+        if !types.contains(vm_type) {
+            types.push(vm_type.clone());
+        }
+    }
+    let other_types = types.split_off(1.min(types.len()));
+    let vm_type = types
+        .pop()
+        .ok_or_else(|| Failure::usage("--vm-type names no type"))?;
+    if let Some(least) = args.min_machines.filter(|m| *m > args.num_machines) {
+        return Err(Failure::usage(format!(
+            "--min-machines {least} is more than --num-machines {}",
+            args.num_machines
+        )));
+    }
     let request = Request {
         group: group_name(boot)?,
         num_machines: args.num_machines,
-        vm_type: args.vm_type.clone(),
+        min_machines: args.min_machines,
+        vm_type,
+        other_types,
         image_id: args.image_id.clone(),
         volume: args.disk.volume(),
         subnet_id: network.subnet_id.clone(),
@@ -233,6 +251,7 @@ pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
         } else {
             Market::OnDemand
         },
+        spot_fallback: args.spot_fallback,
         max_price: args.max_price.clone(),
         tags: args.tags.clone(),
         script: script(boot, out)?,

@@ -154,6 +154,14 @@ pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Optio
         .and_then(ProvideErrorMetadata::code)
 }
 
+/// What AWS said, without the parts that only it can read.
+pub fn said<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &str {
+    let said = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::message);
+    shortened(said.unwrap_or("AWS gave no reason").trim_end_matches('.'))
+}
+
 /// The failure for `error`, which came of doing `what` in `region`.
 pub fn failure<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
 where

@@ -19,7 +19,7 @@ use super::{
     tag_specification,
 };
 use crate::{
-    error::{Failure, Result},
+    error::{Failure, Result, Tried},
     intent::{Candidate, Place},
     machines::{LAUNCHER, Machine, Market, TAG_LAUNCHER},
     plan::{LaunchPlan, Request},
@@ -61,10 +61,21 @@ pub enum LaunchError {
     Unknown(Failure),
     /// EC2 asks for patience, or was not reached: nothing was launched.
     NotNow(Failure),
-    /// Nothing was launched for want of capacity or quota; where there may be more.
-    NoCapacity(Remedy, Failure),
+    /// Nothing was launched for want of capacity or quota.
+    NoCapacity(NoCapacity),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
+}
+
+/// What there is to know about missing capacity.
+#[derive(Clone, Debug)]
+pub struct NoCapacity {
+    /// Where there may be more.
+    pub remedy: Remedy,
+    /// What was asked for, and EC2's answer.
+    pub tried: Tried,
+    /// The answer as a failure.
+    pub failure: Failure,
 }
 
 /// Where there may be capacity when there is none here.
@@ -76,6 +87,26 @@ pub enum Remedy {
     Type,
     /// Nowhere.
     None,
+}
+
+impl Launch<'_> {
+    /// The call and EC2's answer to it.
+    fn tried(&self, code: String, reason: String) -> Tried {
+        let (availability_zone, subnet_id) = match &self.candidate.place {
+            Place::Any => (None, None),
+            Place::Zone(zone) => (Some(zone.clone()), None),
+            Place::Subnet(id) => (None, Some(id.clone())),
+        };
+        Tried {
+            vm_type: self.candidate.vm_type.to_string(),
+            availability_zone,
+            subnet_id,
+            market: self.candidate.market,
+            machines: self.number,
+            code,
+            reason,
+        }
+    }
 }
 
 impl Aws {
@@ -110,14 +141,22 @@ impl Aws {
         };
         let what = format!("cannot launch {}", launch.candidate.vm_type);
         let failure = failure(&error, &what, &self.region);
+        let no_capacity = |remedy, failure| {
+            let code = code(&error).unwrap_or_default().to_owned();
+            LaunchError::NoCapacity(NoCapacity {
+                remedy,
+                tried: launch.tried(code, errors::said(&error).to_owned()),
+                failure,
+            })
+        };
         Err(match errors::sort(&error) {
             Sort::Mismatch => LaunchError::TokenMismatch,
             Sort::Spent => LaunchError::TokenSpent,
             Sort::NotNow => LaunchError::NotNow(failure),
             Sort::Unknown => LaunchError::Unknown(failure),
-            Sort::Place => LaunchError::NoCapacity(Remedy::Place, failure),
-            Sort::Quota | Sort::SpotQuota => LaunchError::NoCapacity(Remedy::Type, failure),
-            Sort::Account => LaunchError::NoCapacity(Remedy::None, failure),
+            Sort::Place => no_capacity(Remedy::Place, failure),
+            Sort::Quota | Sort::SpotQuota => no_capacity(Remedy::Type, failure),
+            Sort::Account => no_capacity(Remedy::None, failure),
             Sort::NotSignedIn | Sort::NotPermitted | Sort::Fatal => LaunchError::Refused(failure),
         })
     }

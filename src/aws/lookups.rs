@@ -18,7 +18,7 @@ impl Aws {
         } else {
             let mut names = vec![format!("{}*", plan::UBUNTU_IMAGE)];
             let mut call = call.owners(CANONICAL);
-            if request.vm_type.may_have_gpu() {
+            if request.vm_types().any(VmType::may_have_gpu) {
                 names.push(format!("{}*", plan::GPU_IMAGE));
                 call = call.owners("amazon");
             }
@@ -64,6 +64,69 @@ impl Aws {
             })
     }
 
+    /// The same of several types, in their order.
+    pub async fn vm_types(&self, vm_types: &[VmType]) -> Result<Vec<VmTypeFacts>> {
+        if vm_types.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<&str> = vm_types.iter().map(VmType::as_str).collect();
+        let what = format!("cannot look up the types {}", names.join(", "));
+        let answer = self
+            .ec2
+            .describe_instance_types()
+            .set_instance_types(Some(
+                names.into_iter().map(types::InstanceType::from).collect(),
+            ))
+            .send()
+            .await
+            .map_err(|error| failure(&error, &what, &self.region))?;
+        let found = answer.instance_types.unwrap_or_default();
+        let facts = |vm_type: &VmType| {
+            let is_it = |info: &&types::InstanceTypeInfo| {
+                info.instance_type
+                    .as_ref()
+                    .is_some_and(|name| name.as_str() == vm_type.as_str())
+            };
+            found
+                .iter()
+                .find(is_it)
+                .cloned()
+                .map(vm_type_facts)
+                .ok_or_else(|| {
+                    Failure::failed(format!("{} does not have the type {vm_type}", self.region))
+                })
+        };
+        vm_types.iter().map(facts).collect()
+    }
+
+    /// The zones that offer each of the types: pairs of type and zone.
+    pub async fn offerings(&self, vm_types: &[&str]) -> Result<Vec<(String, String)>> {
+        let mut offerings = Vec::new();
+        let mut pages = self
+            .ec2
+            .describe_instance_type_offerings()
+            .location_type(types::LocationType::AvailabilityZone)
+            .filters(filter("instance-type", vm_types.iter().copied()))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                failure(
+                    &error,
+                    "cannot look up which zones offer a type",
+                    &self.region,
+                )
+            })?;
+            let pair = |offering: types::InstanceTypeOffering| {
+                let vm_type = offering.instance_type?.as_str().to_owned();
+                Some((vm_type, offering.location?))
+            };
+            let found = page.instance_type_offerings.unwrap_or_default();
+            offerings.extend(found.into_iter().filter_map(pair));
+        }
+        Ok(offerings)
+    }
+
     /// The named subnet, or the default ones.
     pub async fn subnets(&self, request: &Request) -> Result<Vec<Subnet>> {
         let call = self.ec2.describe_subnets();
@@ -82,6 +145,11 @@ impl Aws {
             Some(Subnet {
                 id: subnet.subnet_id?,
                 vpc_id: subnet.vpc_id?,
+                zone: subnet.availability_zone.unwrap_or_default(),
+                free_addresses: subnet
+                    .available_ip_address_count
+                    .and_then(|n| u32::try_from(n).ok())
+                    .unwrap_or(0),
             })
         };
         Ok(answer

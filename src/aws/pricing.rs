@@ -18,7 +18,7 @@ use crate::{
     error::{Failure, Kind},
     machines::Market,
     plan::Request,
-    values::VolumeType,
+    values::{VmType, VolumeType},
 };
 
 /// How long a price is worth.
@@ -41,7 +41,7 @@ impl Aws {
     /// What a machine and a disk of the request may cost at most: of several
     /// types, markets or zones the dearest. All is asked side by side.
     pub async fn prices(&self, request: &Request) -> Prices {
-        let vm_types = [request.vm_type.as_str()];
+        let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
         let (machine, disk) = tokio::join!(
             self.dearest(&vm_types, request),
             self.disk_prices(request.volume.kind)

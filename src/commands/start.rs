@@ -9,14 +9,13 @@ use crate::{
     error::{Failure, Result},
     facts::{self, Found, GroupLookup},
     inductiva,
-    intent::Candidate,
     interrupt::Interrupt,
     keypair::NewKeyPair,
     launch::Launcher,
     machines::{self, Machine, TAG_GROUP_ID},
     output::Output,
     plan::{self, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data},
-    report::{GroupReport, MachineReport, PlanReport, StartReport},
+    report::{GroupReport, PlanReport, StartReport, StartedMachine},
     settings::{self, ApiSettings, AwsSettings},
     wait::Wait,
 };
@@ -123,7 +122,6 @@ fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
 impl Start<'_> {
     /// Plans and launches until the group has its machines; none after a dry run.
     async fn fill(&self) -> Result<Option<Started>> {
-        let wanted = self.request.num_machines as usize;
         let mut plans = 0;
         let mut settling: Option<Instant> = None;
         while plans < MOST_PLANS {
@@ -174,7 +172,9 @@ impl Start<'_> {
                         self.out.say(&format!("cost: {cost}"));
                     }
                     match self.launcher.launch(&plan, &found.group).await? {
-                        Some((new, group_id)) if plan.existing.len() + new.len() == wanted => {
+                        Some((new, group_id))
+                            if self.is_enough(&plan, plan.existing.len() + new.len()) =>
+                        {
                             return Ok(Some(Started {
                                 account,
                                 group_id,
@@ -194,6 +194,19 @@ impl Start<'_> {
             self.request.group
         ))
         .hint("is another start of the group running? try again when it is done"))
+    }
+
+    /// Whether the group has its machines, or as many as there were.
+    fn is_enough(&self, plan: &LaunchPlan, have: usize) -> bool {
+        let wanted = self.request.num_machines as usize;
+        let enough = plan.or_fewer && plan.is_new() && have >= self.request.least() as usize;
+        if enough && have < wanted {
+            self.out.say(&format!(
+                "the group has {} of the {wanted} asked for: there was no capacity for more (the same line later tries again)",
+                machines::count(have)
+            ));
+        }
+        enough || have == wanted
     }
 
     /// The facts as they are now.
@@ -269,11 +282,12 @@ impl Start<'_> {
             },
             account: started.account,
             region: self.aws.region.clone(),
-            vm_type: self.request.vm_type.to_string(),
+            vm_type: self.request.vm_types_text(),
+            requested: self.request.num_machines,
             image_id: started.image_id,
             launched,
             existing: started.machines.len() - launched,
-            machines: started.machines.iter().map(MachineReport::from).collect(),
+            machines: started.machines.iter().map(StartedMachine::from).collect(),
             cost: started.cost,
         };
         let reported = self.out.result(&report, &machines::ids(&started.machines));
@@ -343,11 +357,7 @@ async fn permitted(
     let launch = Launch {
         request,
         plan,
-        candidate: &Candidate {
-            vm_type: request.vm_type.clone(),
-            place: request.place(),
-            market: request.market,
-        },
+        candidate: &request.first_choice(),
         security_group_id,
         tags: &tags,
         user_data: &user_data,

@@ -1,18 +1,19 @@
 //! The `RunInstances` calls of a launch: as [`crate::intent`] tells.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     time::{Duration, SystemTime},
 };
 
 use super::{
     Launcher,
     pace::{Patience, side_by_side},
+    walk::Walk,
 };
 use crate::{
-    aws::launch::{Launch, LaunchError, Remedy},
-    error::{Failure, Kind, Result},
-    intent::{Base, Call, Candidate},
+    aws::launch::{Launch, LaunchError, NoCapacity, Remedy},
+    error::{Failure, Kind, Result, Tried},
+    intent::{Base, Call, Candidate, Place},
     machines::{self, Machine},
     output::Progress,
     plan::{LaunchId, LaunchPlan, terminate_command},
@@ -27,8 +28,8 @@ const MOST_GENERATIONS: u32 = 50;
 
 /// The calls of a plan, and what they share.
 pub struct Calls<'a> {
-    launcher: &'a Launcher<'a>,
-    plan: &'a LaunchPlan,
+    pub(super) launcher: &'a Launcher<'a>,
+    pub(super) plan: &'a LaunchPlan,
     group_id: Option<&'a str>,
     security_group_id: &'a str,
     user_data: Vec<u8>,
@@ -36,6 +37,10 @@ pub struct Calls<'a> {
     since: SystemTime,
     /// One of the calls has failed: no other is to begin.
     failed: Cell<bool>,
+    /// Where there was no capacity.
+    pub(super) tried: RefCell<Vec<Tried>>,
+    /// The last answer of a call that has not got all its machines.
+    pub(super) short: RefCell<Option<Failure>>,
 }
 
 /// What a call came to.
@@ -55,8 +60,7 @@ enum End {
 /// What an attempt of a call came to.
 enum Attempt {
     Ended(End),
-    #[allow(dead_code, reason = "other places are being built on it")]
-    NoCapacity(Remedy, Failure),
+    NoCapacity(Box<NoCapacity>),
 }
 
 impl<'a> Calls<'a> {
@@ -75,6 +79,8 @@ impl<'a> Calls<'a> {
             user_data,
             since: SystemTime::now(),
             failed: Cell::new(false),
+            tried: RefCell::default(),
+            short: RefCell::default(),
         }
     }
 
@@ -87,7 +93,9 @@ impl<'a> Calls<'a> {
             let Some((accepted, machines)) = self.first(*first).await? else {
                 return Ok(None);
             };
-            (base, calls) = (accepted, rest);
+            // Where the first call got fewer, there are none for the others.
+            let all = machines.len() == first.number as usize;
+            (base, calls) = (accepted, if all { rest } else { &[] });
             launched.extend(machines);
         }
         self.others(&base, calls, launched).await
@@ -122,7 +130,7 @@ impl<'a> Calls<'a> {
         calls: &[Call],
         mut launched: Vec<Machine>,
     ) -> Result<Option<Vec<Machine>>> {
-        let progress = std::cell::RefCell::new(self.launcher.out.progress());
+        let progress = RefCell::new(self.launcher.out.progress());
         let all = self.plan.calls.len();
         let done = Cell::new(all - calls.len());
         let ends = side_by_side(calls.iter().map(|call| async {
@@ -172,15 +180,43 @@ impl<'a> Calls<'a> {
 
     /// One call's machines, wherever there is capacity for them.
     async fn call(&self, base: &Base, call: Call) -> Result<End> {
-        let request = self.launcher.request;
-        let candidate = Candidate {
-            vm_type: request.vm_type.clone(),
-            place: request.place(),
-            market: request.market,
-        };
-        match self.attempt(base, call, &candidate, call.number).await? {
-            Attempt::Ended(end) => Ok(end),
-            Attempt::NoCapacity(_, failure) => Err(failure),
+        let mut walk = Walk::new(self.launcher.request);
+        let mut launched = Vec::new();
+        let mut missing = call.number;
+        let mut last = None;
+        while let Some(candidate) = walk.next() {
+            let remedy = match self.attempt(base, call, &candidate, missing).await? {
+                Attempt::Ended(End::Launched(machines)) => {
+                    missing =
+                        missing.saturating_sub(u32::try_from(machines.len()).unwrap_or(missing));
+                    launched.extend(machines);
+                    Remedy::Place
+                }
+                Attempt::Ended(end) if launched.is_empty() => return Ok(end),
+                Attempt::Ended(_) => return Ok(End::Again),
+                Attempt::NoCapacity(none) => {
+                    last = Some(none.failure);
+                    self.tried(none.tried);
+                    none.remedy
+                }
+            };
+            if missing == 0 {
+                return Ok(End::Launched(launched));
+            }
+            match remedy {
+                Remedy::Place if candidate.place == Place::Any => {
+                    walk.add(self.zones(&candidate.vm_type, missing).await);
+                }
+                Remedy::Place => {}
+                Remedy::Type => walk.skip_places(),
+                Remedy::None => break,
+            }
+        }
+        *self.short.borrow_mut() = last;
+        if self.plan.or_fewer {
+            Ok(End::Launched(launched))
+        } else {
+            Err(self.no_capacity())
         }
     }
 
@@ -229,8 +265,8 @@ impl<'a> Calls<'a> {
                 Ok(machines) => return Ok(Attempt::Ended(self.answered(machines))),
                 Err(LaunchError::TokenSpent) => return Ok(Attempt::Ended(End::Spent)),
                 Err(LaunchError::TokenMismatch) => return Ok(Attempt::Ended(End::Mismatch)),
-                Err(LaunchError::NoCapacity(remedy, failure)) => {
-                    return Ok(Attempt::NoCapacity(remedy, failure));
+                Err(LaunchError::NoCapacity(none)) => {
+                    return Ok(Attempt::NoCapacity(Box::new(none)));
                 }
                 Err(LaunchError::Refused(failure)) if open => {
                     return Err(self.nobody_knows(failure));

@@ -2,10 +2,14 @@
 //! `RunInstances`, and the way back when it fails.
 
 mod calls;
+mod capacity;
 mod pace;
 mod undo;
+mod walk;
 
 use std::cell::{Cell, RefCell};
+
+use tokio::sync::OnceCell;
 
 pub use self::calls::interrupted;
 use self::{calls::Calls, pace::Pace};
@@ -33,6 +37,8 @@ pub struct Launcher<'a> {
     interrupt: &'a Interrupt,
     out: Output,
     pace: Pace,
+    /// Which zones offer the types, once it is asked; none when it cannot be told.
+    offerings: OnceCell<Option<Vec<(String, String)>>>,
     made: Made,
 }
 
@@ -69,6 +75,7 @@ impl<'a> Launcher<'a> {
             interrupt,
             out,
             pace: Pace::new(),
+            offerings: OnceCell::new(),
             made: Made::default(),
         }
     }
@@ -103,6 +110,10 @@ impl<'a> Launcher<'a> {
         };
         if self.interrupt.fired() {
             return Err(interrupted());
+        }
+        let have = plan.existing.len() + launched.len();
+        if plan.or_fewer && plan.is_new() && have < self.request.least() as usize {
+            return Err(calls.no_capacity());
         }
         let ids: Vec<&str> = launched.iter().map(|m| m.instance_id.as_str()).collect();
         self.out.say(&format!("launched {}", ids.join(" ")));

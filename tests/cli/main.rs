@@ -12,6 +12,7 @@
 
 mod sandbox;
 
+mod capacity;
 mod cost;
 mod groups;
 mod inductiva;

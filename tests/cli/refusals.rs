@@ -356,7 +356,7 @@ fn no_capacity() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500, "count": null,
         "message": "We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a)."}));
-    refused(&account, "").assert(5, str![], str![[r#"
+    refused(&account, "--availability-zone eu-west-2a").assert(5, str![], str![[r#"
 error: cannot launch t2.micro: We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a) (InsufficientInstanceCapacity, request [UUID])
 hint: try another --availability-zone, --vm-type or --region, or try again later
 

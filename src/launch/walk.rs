@@ -1,0 +1,62 @@
+//! Where machines are launched, one after another: as long as there is no capacity.
+
+use std::collections::VecDeque;
+
+use crate::{
+    intent::{Candidate, Place},
+    machines::Market,
+    plan::Request,
+    values::VmType,
+};
+
+/// All places of the first type, then those of the next; and with
+/// `--spot-fallback` all of it again on demand.
+pub struct Walk {
+    /// What is still to come.
+    kinds: VecDeque<(Market, VmType)>,
+    /// What is being tried.
+    kind: Option<(Market, VmType)>,
+    first: Place,
+    /// Where it is still to be tried.
+    places: VecDeque<Place>,
+}
+
+impl Walk {
+    /// From the request's first choice on.
+    pub fn new(request: &Request) -> Self {
+        let kinds = request.markets().into_iter().flat_map(|market| {
+            let types = request.vm_types();
+            types.map(move |vm_type| (market, vm_type.clone()))
+        });
+        Self {
+            kinds: kinds.collect(),
+            kind: None,
+            first: request.place(),
+            places: VecDeque::new(),
+        }
+    }
+
+    /// The next candidate.
+    pub fn next(&mut self) -> Option<Candidate> {
+        if self.places.is_empty() {
+            self.kind = self.kinds.pop_front();
+            self.places.push_back(self.first.clone());
+        }
+        let (market, vm_type) = self.kind.clone()?;
+        Some(Candidate {
+            vm_type,
+            place: self.places.pop_front()?,
+            market,
+        })
+    }
+
+    /// Zones to try what is being tried in, after it was left to EC2.
+    pub fn add(&mut self, zones: impl IntoIterator<Item = String>) {
+        self.places.extend(zones.into_iter().map(Place::Zone));
+    }
+
+    /// No place helps what is being tried.
+    pub fn skip_places(&mut self) {
+        self.places.clear();
+    }
+}

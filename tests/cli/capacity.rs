@@ -1,0 +1,307 @@
+//! Where there is no capacity: other zones, types and markets, each once, and
+//! what is said when there is none anywhere.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, list, text};
+
+/// What is left where: the first rule that matches holds.
+fn capacity(account: &Account, rules: Value) {
+    account.put("capacity", json!({"rules": rules}));
+}
+
+/// The launches on record: type, zone, spot or not, and EC2's code.
+fn launches(account: &Account) -> Vec<(String, String, bool, String)> {
+    let requests = account.requests();
+    let launches = requests.iter().filter(|r| r["operation"] == "RunInstances");
+    launches
+        .map(|r| {
+            let parameter = |name: &str| r["params"][name].as_str().unwrap_or("any").to_owned();
+            (
+                parameter("InstanceType"),
+                parameter("Placement.AvailabilityZone"),
+                r["params"]["InstanceMarketOptions.MarketType"] == "spot",
+                r["error_code"].as_str().unwrap_or("launched").to_owned(),
+            )
+        })
+        .collect()
+}
+
+fn zones(document: &Value) -> Vec<String> {
+    let machines = list(&document["machines"]);
+    let zone = |m: &Value| text(&m["availability_zone"]).to_owned();
+    machines.iter().map(zone).collect()
+}
+
+#[test]
+fn the_next_zone_is_tried_each_once_with_a_token_of_its_own() {
+    let account = Account::new();
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2c", "available": 5}, {"available": 0}]),
+    );
+    let document = account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(zones(&document), ["eu-west-2c", "eu-west-2c"]);
+    let asked: Vec<String> = launches(&account).into_iter().map(|l| l.1).collect();
+    assert_eq!(asked, ["any", "eu-west-2a", "eu-west-2b", "eu-west-2c"]);
+    let requests = account.requests();
+    let mut tokens: Vec<&str> = requests
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| text(&r["params"]["ClientToken"]))
+        .collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 4);
+    assert_eq!(account.launched(), 2);
+    // Again: the machines are there.
+    account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(account.launched(), 2);
+}
+
+#[test]
+fn which_zones_offer_a_type_is_asked_only_then_and_need_not_be_answered() {
+    let account = Account::new();
+    account.json("start --machine-group-name other");
+    let asks = "DescribeInstanceTypeOfferings".to_owned();
+    assert!(!account.operations().contains(&asks));
+    account.fault(json!({"service": "ec2", "operation": asks, "code": "UnauthorizedOperation", "message": "no", "status": 403, "count": null}));
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2b", "available": 5}, {"available": 0}]),
+    );
+    let document = account.json("start --machine-group-name g");
+    assert_eq!(zones(&document), ["eu-west-2b"]);
+    assert!(account.operations().contains(&asks));
+}
+
+#[test]
+fn a_named_zone_and_a_named_subnet_are_kept_to() {
+    let account = Account::new();
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2a", "available": 0}, {"available": 9}]),
+    );
+    let run = account.run("start --machine-group-name g --availability-zone eu-west-2a");
+    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{}", run.stderr);
+    let subnets = account.ec2(
+        "describe_subnets",
+        json!({"Filters": [{"Name": "availability-zone", "Values": ["eu-west-2a"]}]}),
+    );
+    let subnet = text(&subnets["Subnets"][0]["SubnetId"]);
+    let run = account.run(&format!(
+        "start --machine-group-name g --subnet-id {subnet} --output json"
+    ));
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let tried = list(&run.error()["tried"]);
+    assert_eq!(tried.len(), 1);
+    assert_eq!(tried[0]["subnet_id"], subnet);
+    assert_eq!(launches(&account).len(), 2);
+    assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn without_capacity_anywhere_all_that_was_tried_is_shown() {
+    let account = Account::new();
+    capacity(&account, json!([{"available": 0}]));
+    let run = account.run("start --machine-group-name g --vm-type t2.micro,t3.micro --spot --spot-fallback --num-machines 2");
+    run.assert(
+        5,
+        str![],
+        str![[r#"
+machine group g
+cost: [..]
+no spot t2.micro in any zone: InsufficientInstanceCapacity
+no spot t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no spot t2.micro in eu-west-2b: InsufficientInstanceCapacity
+no spot t2.micro in eu-west-2c: InsufficientInstanceCapacity
+no spot t3.micro in any zone: InsufficientInstanceCapacity
+no spot t3.micro in eu-west-2a: InsufficientInstanceCapacity
+no spot t3.micro in eu-west-2b: InsufficientInstanceCapacity
+no spot t3.micro in eu-west-2c: InsufficientInstanceCapacity
+no on-demand t2.micro in any zone: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2c: InsufficientInstanceCapacity
+no on-demand t3.micro in any zone: InsufficientInstanceCapacity
+no on-demand t3.micro in eu-west-2a: InsufficientInstanceCapacity
+no on-demand t3.micro in eu-west-2b: InsufficientInstanceCapacity
+no on-demand t3.micro in eu-west-2c: InsufficientInstanceCapacity
+error: cannot launch t2.micro,t3.micro: there was no capacity in any place that was tried
+TYPE      ZONE        MARKET     MACHINES  ANSWER
+t2.micro  any         spot       2         InsufficientInstanceCapacity: [..]
+t2.micro  eu-west-2a  spot       2         InsufficientInstanceCapacity: [..]
+t2.micro  eu-west-2b  spot       2         InsufficientInstanceCapacity: [..]
+t2.micro  eu-west-2c  spot       2         InsufficientInstanceCapacity: [..]
+t3.micro  any         spot       2         InsufficientInstanceCapacity: [..]
+t3.micro  eu-west-2a  spot       2         InsufficientInstanceCapacity: [..]
+t3.micro  eu-west-2b  spot       2         InsufficientInstanceCapacity: [..]
+t3.micro  eu-west-2c  spot       2         InsufficientInstanceCapacity: [..]
+t2.micro  any         on-demand  2         InsufficientInstanceCapacity: [..]
+t2.micro  eu-west-2a  on-demand  2         InsufficientInstanceCapacity: [..]
+t2.micro  eu-west-2b  on-demand  2         InsufficientInstanceCapacity: [..]
+t2.micro  eu-west-2c  on-demand  2         InsufficientInstanceCapacity: [..]
+t3.micro  any         on-demand  2         InsufficientInstanceCapacity: [..]
+t3.micro  eu-west-2a  on-demand  2         InsufficientInstanceCapacity: [..]
+t3.micro  eu-west-2b  on-demand  2         InsufficientInstanceCapacity: [..]
+t3.micro  eu-west-2c  on-demand  2         InsufficientInstanceCapacity: [..]
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]],
+    );
+    assert_eq!(account.launched(), 0);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_quota_of_the_type_is_helped_by_the_next_type_and_by_no_zone() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "match": {"InstanceType": "c5.xlarge"}, "code": "VcpuLimitExceeded", "message": "You have requested more vCPU capacity than your current vCPU limit", "status": 400, "count": null}));
+    let document = account.json(
+        "start --machine-group-name g --vm-type c5.xlarge --vm-type t3.micro --num-machines 2",
+    );
+    assert_eq!(document["vm_type"], "c5.xlarge,t3.micro");
+    let machines = list(&document["machines"]);
+    assert!(machines.iter().all(|m| m["vm_type"] == "t3.micro"));
+    let asked = launches(&account);
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    // The settings name both, so that the same line finds its group.
+    account.json("start --machine-group-name g --vm-type c5.xlarge,t3.micro --num-machines 2");
+    assert_eq!(account.launched(), 2);
+    assert_eq!(
+        account.groups()[0]["create_body"]["machine_type"],
+        "c5.xlarge"
+    );
+}
+
+#[test]
+fn spot_machines_that_there_are_not_are_launched_on_demand_when_asked_for() {
+    let account = Account::new();
+    capacity(
+        &account,
+        json!([{"market": "spot", "available": 0}, {"available": 9}]),
+    );
+    let run = account.run("start --machine-group-name g --spot --num-machines 2 -q");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    let document =
+        account.json("start --machine-group-name g --spot --spot-fallback --num-machines 2");
+    let machines = list(&document["machines"]);
+    assert!(machines.iter().all(|m| m["market"] == "on-demand"));
+    assert_eq!(account.launched(), 2);
+}
+
+#[test]
+fn on_demand_fills_up_what_spot_has_not_when_fewer_are_taken() {
+    let account = Account::new();
+    capacity(
+        &account,
+        json!([{"market": "spot", "zone": "eu-west-2b", "available": 2}, {"market": "spot", "available": 0}, {"available": 9}]),
+    );
+    let document = account.json(
+        "start --machine-group-name g --spot --spot-fallback --num-machines 5 --min-machines 5",
+    );
+    assert_eq!(document["launched"], 5);
+    let document = account.json(
+        "start --machine-group-name h --spot --spot-fallback --num-machines 5 --min-machines 1",
+    );
+    let machines = list(&document["machines"]);
+    let on_demand = machines.iter().filter(|m| m["market"] == "on-demand");
+    assert_eq!((machines.len(), on_demand.count()), (5, 3));
+}
+
+#[test]
+fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
+    let account = Account::new();
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2a", "available": 1}, {"zone": "eu-west-2c", "available": 2}, {"available": 0}]),
+    );
+    let too_few =
+        account.run("start --machine-group-name g --num-machines 5 --min-machines 4 --output json");
+    assert_eq!(
+        (too_few.code, too_few.stdout.as_str()),
+        (5, ""),
+        "{}",
+        too_few.stderr
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+    account.until("the machines are terminated", |a| {
+        a.instances()
+            .iter()
+            .all(|i| i["State"]["Name"] == "terminated")
+    });
+
+    let line = "start --machine-group-name h --num-machines 5 --min-machines 2";
+    let run = account.run(&format!("{line} --output json"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let document = run.document();
+    assert_eq!(
+        (&document["requested"], &document["launched"]),
+        (&json!(5), &json!(3))
+    );
+    assert!(
+        run.stderr
+            .contains("the group has 3 machines of the 5 asked for"),
+        "{}",
+        run.stderr
+    );
+    let mut zones = zones(&document);
+    zones.sort();
+    assert_eq!(zones, ["eu-west-2a", "eu-west-2c", "eu-west-2c"]);
+
+    // A minute later nothing of the first launch can be about to show.
+    account.put("settings", json!({"clock_offset_seconds": 70}));
+    capacity(&account, json!([]));
+    let document = account.json(line);
+    assert_eq!(
+        (&document["existing"], &document["launched"]),
+        (&json!(3), &json!(2))
+    );
+    assert_eq!(account.live().len(), 5);
+}
+
+#[test]
+fn a_launch_that_died_in_another_zone_is_found_there() {
+    let account = Account::new();
+    account.put("settings", json!({"visible_after_seconds": 2}));
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2c", "available": 5}, {"available": 0}]),
+    );
+    let line = "start --machine-group-name g --num-machines 2 -q";
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold_answer", "match": {"Placement.AvailabilityZone": "eu-west-2c"}}));
+    let mut child = account.start(line);
+    account.until("two machines are launched", |a| a.launched() == 2);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    account.post("release", json!({"drop": true}));
+    let run = account.run(line);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(account.launched(), 2);
+}
+
+#[test]
+fn types_that_need_different_images_are_refused() {
+    let account = Account::new();
+    let run = account.run("start --machine-group-name g --vm-type g4dn.xlarge,t3.micro");
+    run.assert(
+        1,
+        str![],
+        str![[r#"
+machine group g
+error: g4dn.xlarge has an NVIDIA GPU and t3.micro has none: they need different images
+hint: name types that all have an NVIDIA GPU, or types that have none
+
+"#]],
+    );
+    let run = account.run("start --num-machines 2 --min-machines 3");
+    run.assert(
+        2,
+        str![],
+        str![[r#"
+error: --min-machines 3 is more than --num-machines 2
+
+"#]],
+    );
+}
