@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Any, Optional
 
 from moto.core.exceptions import ServiceException
@@ -409,6 +410,9 @@ def _launch(backend, tenant, launch, token):
 
 def _complete(backend, tenant, launch, instance):
     """What moto leaves out of a launch."""
+    # By this account's clock, which may not be the machine's.
+    launched_at = datetime.fromtimestamp(tenant.now(), timezone.utc)
+    instance.launch_time = launched_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     volumes = [disk.attach_to(instance) for disk in launch.disks]
     for interface in instance.nics.values():
         interface.delete_on_termination = True
