@@ -375,6 +375,7 @@ pub struct LogsArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools")]
 #[command(group(ArgGroup::new("which").args(["name", "machine_group_name", "instance_ids", "all"]).required(true)))]
 pub struct TerminateArgs {
     /// The machine group
@@ -387,9 +388,22 @@ pub struct TerminateArgs {
     #[arg(long = "instance-id", value_name = "ID", value_delimiter = ',', aliases = ["instance_id", "instance-ids"],
           value_parser = resource_id("i-"))]
     pub instance_ids: Vec<String>,
-    /// All machines that inductiva-aws launched in the region
+    /// All machines that inductiva-aws launched in the region, and their groups
+    ///
+    /// Groups on Inductiva's side that have no machine any more go too, where it is
+    /// sure that they were this program's.
     #[arg(long)]
     pub all: bool,
+    /// With --all: in all regions that the account has enabled
+    #[arg(long, alias = "all_regions", requires = "all",
+          conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
+    pub all_regions: bool,
+    /// With --all: the security groups that inductiva-aws made, too
+    ///
+    /// Waits until the machines are gone, for as long as they are there they need them.
+    #[arg(long, alias = "remove_security_group", requires = "all",
+          conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
+    pub remove_security_group: bool,
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,

@@ -157,7 +157,7 @@ pub fn hourly(usd: f64) -> String {
 }
 
 /// To a millionth: floating point makes more digits than there are.
-fn rounded(usd: f64) -> f64 {
+pub fn rounded(usd: f64) -> f64 {
     (usd * 1e6).round() / 1e6
 }
 

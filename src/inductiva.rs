@@ -3,11 +3,14 @@
 //! Its server's source is not public: what is relied on is what the released
 //! Python client and task runner rely on, and other answers are survived.
 
-use serde::Deserialize;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use url::Url;
 
 use crate::{
+    aws,
     cli::ApiArgs,
     error::{Failure, Kind, Result},
     http::{Answer, Http},
@@ -25,6 +28,15 @@ const USER_AGENT: &str = concat!("inductiva-aws/", env!("CARGO_PKG_VERSION"));
 pub struct Group {
     /// Its id, an opaque text.
     pub id: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Whose machines it is of: `LOCAL` for those that are not Inductiva's own.
+    #[serde(default)]
+    pub provider_id: Option<String>,
+    /// When it was made.
+    #[serde(default, deserialize_with = "instant")]
+    pub created_at: Option<SystemTime>,
     /// registered, starting, started, terminated and others.
     #[serde(default)]
     pub status: Option<String>,
@@ -45,6 +57,13 @@ impl Group {
 }
 
 impl Group {
+    /// Whether Inductiva says that the group is of another provider's machines.
+    pub fn is_of_another_provider(&self) -> bool {
+        self.provider_id
+            .as_deref()
+            .is_some_and(|provider| !provider.eq_ignore_ascii_case("LOCAL"))
+    }
+
     /// The machine that calls itself `host_name`, while it is there.
     pub fn machine(&self, host_name: &str) -> Option<&GroupMachine> {
         self.machines
@@ -62,9 +81,18 @@ pub struct GroupMachine {
     /// When it left, none while it is there.
     #[serde(default)]
     pub terminated_at: Option<String>,
+    /// When it last asked for a task.
+    #[serde(default, deserialize_with = "instant")]
+    pub last_seen_at: Option<SystemTime>,
     /// The task that it runs, none while it is idle.
     #[serde(default)]
     pub current_task_id: Option<String>,
+}
+
+/// A time, in so far as it can be read.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().and_then(aws::instant))
 }
 
 /// Why a call had no answer that can be used.
@@ -148,6 +176,20 @@ impl Client {
             404 => Ok(None),
             _ => Err(unexpected(status, &body)),
         }
+    }
+
+    /// `GET /compute/groups`: the active groups, those of other providers too.
+    /// One that cannot be read is left out.
+    pub async fn groups(&self) -> Result<Vec<Group>, ApiError> {
+        let (status, body) = self
+            .call("GET", self.address(&["compute", "groups"]), None)
+            .await?;
+        if status != 200 {
+            return Err(unexpected(status, &body));
+        }
+        let groups: Vec<serde_json::Value> = parse(&body)?;
+        let group = |value| serde_json::from_value(value).ok();
+        Ok(groups.into_iter().filter_map(group).collect())
     }
 
     /// `POST /compute/group`: makes a group of machines that are not

@@ -1,16 +1,17 @@
 //! Results: each is one value with a JSON form and a text form. Fields are
 //! added, never renamed; what is unknown is null.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::SystemTime};
 
 use serde::Serialize;
 
 use crate::{
-    cost::Cost,
+    cost::{self, Cost},
     inductiva::Group,
     machines::{Machine, Market, State},
     output::table,
     plan::{LaunchPlan, Request, SecurityGroupChoice},
+    price_book::PriceBook,
     values::GroupName,
 };
 
@@ -137,8 +138,29 @@ pub struct ListedMachine {
     vm_type: String,
     region: String,
     launch_time: Option<String>,
+    age_seconds: Option<u64>,
+    /// Without its disk.
+    usd_per_hour: Option<f64>,
     runner: Option<RunnerState>,
     current_task_id: Option<String>,
+}
+
+/// A group on Inductiva's side that has no machine any more.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftoverGroup {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl From<&Group> for LeftoverGroup {
+    fn from(group: &Group) -> Self {
+        Self {
+            name: group.name.clone(),
+            id: group.id.clone(),
+        }
+    }
 }
 
 /// A machine's task runner, as Inductiva sees it.
@@ -168,11 +190,22 @@ impl RunnerState {
 pub struct ListReport {
     /// Sorted by region, group, launch and id.
     pub machines: Vec<ListedMachine>,
+    /// All of them, without their disks; none where a price is not known.
+    pub usd_per_hour: Option<f64>,
+    /// None where Inductiva was not asked.
+    pub leftover_groups: Option<Vec<LeftoverGroup>>,
 }
 
 impl ListReport {
-    /// The list of `machines`, and what Inductiva says of those of `groups`.
-    pub fn of(machines: &[Machine], groups: &BTreeMap<String, Group>) -> Self {
+    /// The list of `machines` at the time `now`, and what Inductiva says of those
+    /// of `groups`.
+    pub fn of(
+        machines: &[Machine],
+        groups: &BTreeMap<String, Group>,
+        prices: &PriceBook,
+        now: SystemTime,
+    ) -> Self {
+        let age = |launched| now.duration_since(launched).unwrap_or_default().as_secs();
         let mut sorted: Vec<&Machine> = machines.iter().collect();
         sorted.sort_by_key(|m| (&m.region, m.group(), &m.launch_time, &m.instance_id));
         let listed = |m: &&Machine| {
@@ -184,6 +217,8 @@ impl ListReport {
                 vm_type: m.vm_type.clone(),
                 region: m.region.clone(),
                 launch_time: m.launch_time.clone(),
+                age_seconds: m.launched_at.map(age),
+                usd_per_hour: prices.usd_per_hour(m),
                 runner: registered.map(|machine| match machine {
                     None => RunnerState::NotRegistered,
                     Some(machine) if machine.current_task_id.is_some() => RunnerState::Busy,
@@ -192,8 +227,15 @@ impl ListReport {
                 current_task_id: registered.flatten().and_then(|m| m.current_task_id.clone()),
             }
         };
+        let machines: Vec<ListedMachine> = sorted.iter().map(listed).collect();
         Self {
-            machines: sorted.iter().map(listed).collect(),
+            usd_per_hour: machines
+                .iter()
+                .map(|m| m.usd_per_hour)
+                .sum::<Option<f64>>()
+                .map(cost::rounded),
+            machines,
+            leftover_groups: None,
         }
     }
 
@@ -222,7 +264,8 @@ impl fmt::Display for ListReport {
                     or_na(m.private_ip.as_deref()),
                     or_na(m.public_ip.as_deref()),
                     m.market.to_string(),
-                    or_na(listed.launch_time.as_deref()),
+                    listed.age_seconds.map_or("n/a".into(), age),
+                    listed.usd_per_hour.map_or("n/a".into(), cost::hourly),
                     or_na(listed.runner.map(RunnerState::as_str)),
                     or_na(listed.current_task_id.as_deref()),
                 ]
@@ -237,7 +280,8 @@ impl fmt::Display for ListReport {
             "PRIVATE IP",
             "PUBLIC IP",
             "MARKET",
-            "LAUNCHED",
+            "AGE",
+            "USD/H",
             "RUNNER",
             "TASK",
         ];
@@ -245,11 +289,26 @@ impl fmt::Display for ListReport {
     }
 }
 
+/// `42s`, `12m`, `3h12m`, `2d3h`.
+fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m"),
+        (0, _, _) => format!("{hours}h{}m", minutes % 60),
+        _ => format!("{days}d{}h", hours % 24),
+    }
+}
+
 /// What `terminate` ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct TerminateReport {
-    /// The ids.
+    /// The ids of machines.
     pub terminated: Vec<String>,
+    /// The names of the groups that were deleted on Inductiva's side.
+    pub deleted_machine_groups: Vec<String>,
+    /// The ids of security groups.
+    pub removed_security_groups: Vec<String>,
 }
 
 impl fmt::Display for TerminateReport {
@@ -595,4 +654,20 @@ fn labelled(f: &mut fmt::Formatter<'_>, rows: &[(&str, String)]) -> fmt::Result 
 /// The value, or `n/a` for nothing, as the `inductiva` program has it.
 fn or_na(value: Option<&str>) -> String {
     value.unwrap_or("n/a").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_two_units_at_most() {
+        let ages = [0, 59, 60, 3_599, 3_600, 11_520, 86_399, 86_400, 200_000].map(age);
+        assert_eq!(
+            ages,
+            [
+                "0s", "59s", "1m", "59m", "1h0m", "3h12m", "23h59m", "1d0h", "2d7h"
+            ]
+        );
+    }
 }

@@ -16,15 +16,24 @@ impl GroupName {
     /// The longest name, in characters.
     const MAX_CHARS: usize = 63;
 
+    /// What generated names are made of: nothing that looks like something else.
+    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// Whether `name` looks like one of [`Self::generated`].
+    pub fn is_generated(name: &str) -> bool {
+        name.strip_prefix("aws-").is_some_and(|suffix| {
+            suffix.len() == 8 && suffix.bytes().all(|byte| Self::ALPHABET.contains(&byte))
+        })
+    }
+
     /// A new name, `aws-` and eight letters or digits, from eight random bytes.
     pub fn generated(random: [u8; 8]) -> Self {
-        const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-        let suffix = random.map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+        let suffix = random.map(|byte| char::from(Self::ALPHABET[usize::from(byte % 32)]));
         Self(format!("aws-{}", suffix.iter().collect::<String>()))
     }
 }

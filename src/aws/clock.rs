@@ -28,7 +28,6 @@ pub struct Clock {
     ahead_seconds: Arc<AtomicI64>,
 }
 
-#[allow(dead_code, reason = "check, ages and messages are being built on it")]
 impl Clock {
     /// Whole seconds that AWS's clock is ahead of this machine's, by its last
     /// answer; negative when it is behind, 0 before any answer.
@@ -46,6 +45,14 @@ impl Clock {
             SystemTime::now() + by
         }
     }
+}
+
+/// The time that an RFC 3339 text tells; without a zone it is UTC.
+pub fn instant(text: &str) -> Option<SystemTime> {
+    let format = Format::DateTimeWithOffset;
+    let time = DateTime::from_str(text, format)
+        .or_else(|_| DateTime::from_str(&format!("{text}Z"), format));
+    SystemTime::try_from(time.ok()?).ok()
 }
 
 #[dyn_dispatch_hint]
@@ -71,5 +78,23 @@ impl Intercept for Clock {
                 .store(date.secs() - here.secs(), Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_and_without_a_zone() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_764_000_000_500);
+        for text in [
+            "2025-11-24T16:00:00.5Z",
+            "2025-11-24T18:00:00.500000+02:00",
+            "2025-11-24T16:00:00.5",
+        ] {
+            assert_eq!(instant(text), Some(time), "{text}");
+        }
+        assert_eq!(instant("yesterday"), None);
     }
 }

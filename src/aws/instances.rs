@@ -58,20 +58,10 @@ impl Aws {
         self.machines(filters).await
     }
 
-    /// All machines of this program's in the region that are not terminated.
+    /// All machines of this program's in the region, terminated ones too.
     pub async fn our_machines(&self) -> Result<Vec<Machine>> {
-        let states = [
-            State::Pending,
-            State::Running,
-            State::Stopping,
-            State::Stopped,
-            State::ShuttingDown,
-        ];
-        let filters = vec![
-            filter(&format!("tag:{TAG_LAUNCHER}"), [LAUNCHER]),
-            filter("instance-state-name", states.map(State::as_str)),
-        ];
-        self.machines(filters).await
+        self.machines(vec![filter(&format!("tag:{TAG_LAUNCHER}"), [LAUNCHER])])
+            .await
     }
 
     /// The machines of these ids, whoever launched them; ids that EC2 does not

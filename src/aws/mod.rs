@@ -15,7 +15,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-pub use self::clock::Clock;
+pub use self::clock::{Clock, instant};
 use crate::{
     error::{Failure, Result},
     identity::{self, Source},

@@ -13,17 +13,30 @@ use super::{
 use crate::{
     error::Result,
     machines::{LAUNCHER, TAG_LAUNCHER},
-    plan::{Ingress, SecurityGroup},
+    plan::{Ingress, SECURITY_GROUP, SecurityGroup},
     values::Cidr,
 };
 
 impl Aws {
     /// The security groups called `name`, in any VPC.
     pub async fn security_groups(&self, name: &str) -> Result<Vec<SecurityGroup>> {
+        self.security_groups_with(filter("group-name", [name]))
+            .await
+    }
+
+    /// The security groups that this program made, in any VPC.
+    pub async fn our_security_groups(&self) -> Result<Vec<SecurityGroup>> {
+        let tagged = filter(&format!("tag:{TAG_LAUNCHER}"), [LAUNCHER]);
+        let mut groups = self.security_groups_with(tagged).await?;
+        groups.retain(|group| is_our_name(&group.name));
+        Ok(groups)
+    }
+
+    async fn security_groups_with(&self, wanted: types::Filter) -> Result<Vec<SecurityGroup>> {
         let answer = self
             .ec2
             .describe_security_groups()
-            .filters(filter("group-name", [name]))
+            .filters(wanted)
             .send()
             .await
             .map_err(|error| failure(&error, "cannot look up the security group", &self.region))?;
@@ -91,6 +104,24 @@ impl Aws {
         Ok(id)
     }
 
+    /// Deletes a security group; no where something still has it. One that is
+    /// gone already is as good.
+    pub async fn delete_security_group(&self, id: &str) -> Result<bool> {
+        let answer = self.ec2.delete_security_group().group_id(id).send().await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) => match code(&error) {
+                Some("DependencyViolation") => Ok(false),
+                Some("InvalidGroup.NotFound") => Ok(true),
+                _ => Err(failure(
+                    &error,
+                    &format!("cannot remove the security group {id}"),
+                    &self.region,
+                )),
+            },
+        }
+    }
+
     /// Whether EC2 would permit making the security group.
     pub async fn dry_run_security_group(&self, name: &str, vpc_id: &str) -> Result<()> {
         let answer = self
@@ -117,6 +148,12 @@ impl Aws {
             .vpc_id(vpc_id)
             .tag_specifications(tag_specification(ResourceType::SecurityGroup, &tags))
     }
+}
+
+/// Whether it is a name that this program gives to security groups.
+fn is_our_name(name: &str) -> bool {
+    name.strip_prefix(SECURITY_GROUP)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ssh from "))
 }
 
 /// The rules of one permission, an entry for each source.

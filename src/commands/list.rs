@@ -8,11 +8,15 @@ use std::{
 use crate::{
     aws::Aws,
     cli::ListArgs,
-    error::{Failure, Kind, Result},
-    inductiva::{self, Group},
-    machines::Machine,
+    cost::hourly,
+    error::{Failure, Result},
+    everywhere::Found,
+    inductiva::{self, ApiError, Group},
+    leftovers::View,
+    machines::{self, Machine, State},
     output::{Format, Output},
-    report::ListReport,
+    price_book::PriceBook,
+    report::{LeftoverGroup, ListReport},
     settings::AwsSettings,
     values::GroupName,
 };
@@ -26,12 +30,13 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
     }
     let api = inductiva::Client::with_key_if_any(&args.api, &settings.http, out)?;
     let aws = Aws::connect(settings, out).await?;
+    let mut prices = PriceBook::default();
     let Some(seconds) = args.watch else {
-        return show(&aws, api.as_ref(), args, out).await;
+        return show(&aws, api.as_ref(), args, &mut prices, out).await;
     };
     loop {
         out.clear_screen()?;
-        show(&aws, api.as_ref(), args, out).await?;
+        show(&aws, api.as_ref(), args, &mut prices, out).await?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 }
@@ -40,31 +45,138 @@ async fn show(
     aws: &Aws,
     api: Option<&inductiva::Client>,
     args: &ListArgs,
+    prices: &mut PriceBook,
     out: Output,
 ) -> Result<()> {
-    let (mut machines, failure) = if args.all_regions {
-        in_all_regions(aws, out).await?
+    let mut found = if args.all_regions {
+        Found::everywhere(aws, out).await?
     } else {
-        (aws.our_machines().await?, None)
+        Found::here(aws).await?
     };
-    if let Some(name) = &args.machine_group_name {
-        machines.retain(|m| m.group() == Some(name.as_str()));
+    let here = |m: &&Machine| {
+        let name = args.machine_group_name.as_ref();
+        m.state != State::Terminated && name.is_none_or(|name| m.group() == Some(name.as_str()))
+    };
+    let machines: Vec<Machine> = found.machines.iter().filter(here).cloned().collect();
+    // Ids alone need neither prices nor Inductiva.
+    let ids_alone = out.quiet && out.format == Format::Text;
+    let api = api.filter(|_| !ids_alone);
+    let learning = async {
+        if !ids_alone {
+            prices.learn(aws, &machines).await;
+        }
+    };
+    let (groups, active, ()) = tokio::join!(groups(api, &machines), active(api), learning);
+    let (groups, why) = groups;
+    let (active, why) = match active {
+        Ok(active) => (active, why),
+        Err(error) => (None, Some(error)),
+    };
+    if let Some(error) = why {
+        out.warn(&format!(
+            "Inductiva cannot be asked about the machines: {}",
+            error.why()
+        ));
     }
-    let groups = match api {
-        Some(api) => groups(api, &machines, out).await,
-        None => BTreeMap::new(),
+    let now = aws.clock.now();
+    let view = View {
+        machines: &found.machines,
+        everywhere: found.everywhere,
+        now,
     };
-    let report = ListReport::of(&machines, &groups);
+    let name = args.machine_group_name.as_ref();
+    let left_over = |group: &&Group| {
+        name.is_none_or(|name| group.name == name.as_str()) && view.judge(group).is_some()
+    };
+    let mut report = ListReport::of(&machines, &groups, prices, now);
+    report.leftover_groups = active.map(|active| {
+        let left = active.iter().filter(left_over);
+        left.map(LeftoverGroup::from).collect()
+    });
     out.result(&report, &report.ids())?;
-    failure.map_or(Ok(()), Err)
+    say_what_costs(&report, &machines, prices, out);
+    say_leftovers(&report, &found, out);
+    found.missing.truncate(1);
+    match found.missing.pop() {
+        None => Ok(()),
+        Some((region, failure)) => Err(Failure {
+            message: format!(
+                "the list is not complete, {region} is missing: {}",
+                failure.message
+            ),
+            ..failure
+        }),
+    }
 }
 
-/// What Inductiva says of the machines' groups; what cannot be asked is left out.
+/// How many machines run and what that costs, and that stopped ones cost too.
+fn say_what_costs(report: &ListReport, machines: &[Machine], prices: &PriceBook, out: Output) {
+    let running = machines.iter().filter(|m| m.state.is_live()).count();
+    let verb = |number| if number == 1 { "runs" } else { "run" };
+    if running > 0 {
+        let cost = match (report.usd_per_hour, prices.why_unknown(machines)) {
+            (Some(usd), _) => format!("about {} USD an hour without disks", hourly(usd)),
+            (None, why) => format!("at n/a USD an hour ({})", why.unwrap_or("no price")),
+        };
+        out.say(&format!(
+            "{} {}, {cost}",
+            machines::count(running),
+            verb(running)
+        ));
+    }
+    let stopped: Vec<&str> = machines
+        .iter()
+        .filter(|m| matches!(m.state, State::Stopping | State::Stopped))
+        .map(|m| m.instance_id.as_str())
+        .collect();
+    if !stopped.is_empty() {
+        out.say(&format!(
+            "stopped machines run nothing and their disks cost all the same: inductiva-aws terminate --instance-id {}",
+            stopped.join(",")
+        ));
+    }
+}
+
+/// Groups on Inductiva's side that have no machine.
+fn say_leftovers(report: &ListReport, found: &Found, out: Output) {
+    let names: Vec<&str> = report
+        .leftover_groups
+        .iter()
+        .flatten()
+        .map(|group| group.name.as_str())
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let place = if found.everywhere {
+        "any region".into()
+    } else {
+        found.regions.join(", ")
+    };
+    out.say(&format!(
+        "left over on Inductiva's side, without a machine in {place}: {}; inductiva-aws terminate NAME deletes them",
+        names.join(", ")
+    ));
+}
+
+/// The active groups on Inductiva's side; none where there is no key.
+async fn active(api: Option<&inductiva::Client>) -> Result<Option<Vec<Group>>, ApiError> {
+    match api {
+        Some(api) => api.groups().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What Inductiva says of the machines' groups, and why one could not be asked
+/// about.
 async fn groups(
-    api: &inductiva::Client,
+    api: Option<&inductiva::Client>,
     machines: &[Machine],
-    out: Output,
-) -> BTreeMap<String, Group> {
+) -> (BTreeMap<String, Group>, Option<ApiError>) {
+    let mut groups = BTreeMap::new();
+    let Some(api) = api else {
+        return (groups, None);
+    };
     let names: BTreeSet<GroupName> = machines
         .iter()
         .filter_map(|m| m.group()?.parse().ok())
@@ -77,7 +189,6 @@ async fn groups(
             (name, group)
         });
     }
-    let mut groups = BTreeMap::new();
     let mut why = None;
     for (name, group) in asked.join_all().await {
         match group {
@@ -88,43 +199,5 @@ async fn groups(
             Err(error) => why = Some(error),
         }
     }
-    if let Some(error) = why {
-        out.warn(&format!(
-            "Inductiva cannot be asked about the machines: {}",
-            error.why()
-        ));
-    }
-    groups
-}
-
-/// The machines of all regions, asked side by side, and why a region could not
-/// be: a list with a hole in it must not look whole.
-async fn in_all_regions(aws: &Aws, out: Output) -> Result<(Vec<Machine>, Option<Failure>)> {
-    let mut asked = tokio::task::JoinSet::new();
-    for region in aws.regions().await? {
-        let aws = aws.in_region(&region);
-        asked.spawn(async move { (region, aws.our_machines().await) });
-    }
-    let mut machines = Vec::new();
-    let mut missing = Vec::new();
-    while let Some(answer) = asked.join_next().await {
-        match answer {
-            Ok((_, Ok(found))) => machines.extend(found),
-            // Where a policy denies the whole region nothing could be launched either.
-            Ok((region, Err(failure))) if failure.kind == Kind::NotPermitted => {
-                out.warn(&format!("{region} was left out: {}", failure.message));
-            }
-            Ok((region, Err(failure))) => missing.push((region, failure)),
-            Err(error) => return Err(Failure::failed(format!("cannot list machines: {error}"))),
-        }
-    }
-    missing.sort_by(|a, b| a.0.cmp(&b.0));
-    let failure = missing.into_iter().next().map(|(region, failure)| Failure {
-        message: format!(
-            "the list is not complete, {region} is missing: {}",
-            failure.message
-        ),
-        ..failure
-    });
-    Ok((machines, failure))
+    (groups, why)
 }

@@ -10,7 +10,7 @@ fn nothing_is_an_empty_table() {
     Account::new().run("list").assert(
         0,
         str![[r#"
-MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  LAUNCHED  RUNNER  TASK
+MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  AGE  USD/H  RUNNER  TASK
 
 "#]],
         str![],
@@ -23,7 +23,13 @@ fn machines_are_listed_by_group() {
     account.json("start --machine-group-name beta");
     account.json("start --machine-group-name alpha --num-machines 2 --vm-type t3.small");
     let run = account.run("ls");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(
+        (run.code, run.stderr.as_str()),
+        (
+            0,
+            "3 machines run, about 0.0604 USD an hour without disks\n"
+        )
+    );
     let lines: Vec<Vec<&str>> = run
         .stdout
         .lines()
@@ -32,7 +38,7 @@ fn machines_are_listed_by_group() {
     assert_eq!(lines.len(), 4, "{}", run.stdout);
     assert_eq!(
         lines[0].join(" "),
-        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET LAUNCHED RUNNER TASK"
+        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET AGE USD/H RUNNER TASK"
     );
     assert_eq!(
         [lines[1][0], lines[2][0], lines[3][0]],
@@ -62,6 +68,7 @@ fn json_has_what_the_contract_names() {
     assert_eq!(
         fields,
         [
+            "age_seconds",
             "availability_zone",
             "current_task_id",
             "instance_id",
@@ -73,6 +80,7 @@ fn json_has_what_the_contract_names() {
             "region",
             "runner",
             "state",
+            "usd_per_hour",
             "vm_type"
         ]
     );

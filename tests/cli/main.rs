@@ -14,6 +14,7 @@ mod sandbox;
 
 mod capacity;
 mod cost;
+mod forgotten;
 mod groups;
 mod inductiva;
 mod launches;

@@ -1,7 +1,7 @@
 """The machine groups of the Inductiva API, and what tests can make of them."""
 
 import uuid
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from .moto_library import ENABLED_REGIONS, backend
 
@@ -40,7 +40,8 @@ class Groups:
                                 registered so long after running; None for never
         register                {"group", "host_name", …}: adds a machine
         machines                [{"host_name", …}]: changes machines
-        groups                  [{"name", "status"}]: changes groups
+        groups                  [{"name", "status", "created_hours_ago", …}]:
+                                changes groups
         """
         actions = {
             "register": self._register,
@@ -158,6 +159,10 @@ class Groups:
         group = self.find(edit["name"])
         if group is None:
             raise ValueError(f"no group {edit['name']}")
+        edit = dict(edit)
+        if "created_hours_ago" in edit:
+            made = timedelta(hours=edit.pop("created_hours_ago"))
+            group["created_at"] = (datetime.now(timezone.utc) - made).isoformat()
         group.update(edit)
 
 

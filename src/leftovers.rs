@@ -1,0 +1,221 @@
+//! Machine groups on Inductiva's side that have lost their machines: decided
+//! from what EC2 and Inductiva show, nothing else.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{inductiva::Group, machines::Machine, values::GroupName};
+
+/// Runners ask for a task every few seconds; one that has not for so long is gone.
+const SEEN_WITHIN: Duration = Duration::from_mins(10);
+/// Machines of a group that is older have registered or given up: twice the
+/// usual `--boot-timeout`.
+const SETTLED_AFTER: Duration = Duration::from_hours(1);
+
+/// How sure it is that a group is this program's and needed no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOver {
+    /// A machine with the group's tag was seen, and it is gone; or the name is one
+    /// that this program makes up, no region has a machine of it, and its
+    /// machines have had the time to show.
+    Surely,
+    /// It looks like ours: worth a look, not to be deleted unasked.
+    Maybe,
+}
+
+/// What is known of machines.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// The machines that EC2 shows, terminated ones too.
+    pub machines: &'a [Machine],
+    /// Whether these are of all regions.
+    pub everywhere: bool,
+    /// By AWS's clock.
+    pub now: SystemTime,
+}
+
+impl View<'_> {
+    /// Whether the group is left over; none where it is in use, or not ours.
+    pub fn judge(&self, group: &Group) -> Option<LeftOver> {
+        let is_local = group.provider_id.is_some() && !group.is_of_another_provider();
+        if !is_local || !group.is_active() || !self.alive(group).is_empty() {
+            return None;
+        }
+        let mut its_machines = self
+            .machines
+            .iter()
+            .filter(|m| m.group() == Some(group.name.as_str()))
+            .peekable();
+        if its_machines.peek().is_some() {
+            return its_machines
+                .all(|m| m.state.is_gone())
+                .then_some(LeftOver::Surely);
+        }
+        let age = group
+            .created_at
+            .map(|made| self.now.duration_since(made).unwrap_or_default());
+        if age.is_some_and(|age| age < SETTLED_AFTER) {
+            return None;
+        }
+        let had_instances = group
+            .machines
+            .iter()
+            .any(|m| m.host_name.as_deref().is_some_and(is_instance_id));
+        match GroupName::is_generated(&group.name) {
+            true if self.everywhere && age.is_some() => Some(LeftOver::Surely),
+            true => Some(LeftOver::Maybe),
+            false => had_instances.then_some(LeftOver::Maybe),
+        }
+    }
+
+    /// The machines of the group that seem to be there still, by what Inductiva
+    /// saw of them; not those that EC2 shows as gone.
+    pub fn alive<'g>(&self, group: &'g Group) -> Vec<&'g str> {
+        let is_gone = |host: &str| {
+            self.machines
+                .iter()
+                .any(|m| m.instance_id == host && m.state.is_gone())
+        };
+        let is_stale = |seen: SystemTime| {
+            self.now
+                .duration_since(seen)
+                .is_ok_and(|ago| ago > SEEN_WITHIN)
+        };
+        group
+            .machines
+            .iter()
+            .filter(|m| m.terminated_at.is_none() && !m.last_seen_at.is_some_and(is_stale))
+            .map(|m| m.host_name.as_deref().unwrap_or("a machine without a name"))
+            .filter(|host| !is_gone(host))
+            .collect()
+    }
+}
+
+/// What a machine of this program's calls itself.
+fn is_instance_id(host: &str) -> bool {
+    host.strip_prefix("i-").is_some_and(|digits| {
+        digits.len() == 17 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machines::{Market, State, TAG_GROUP};
+
+    const NOW: Duration = Duration::from_secs(2_000_000_000);
+    const HOST: &str = "i-0123456789abcdef0";
+
+    fn group(text: &str) -> Group {
+        let mut group: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        group["id"] = "id".into();
+        group["status"] = "started".into();
+        serde_json::from_value(group).expect("a group")
+    }
+
+    fn machine(group: &str, state: State) -> Machine {
+        Machine {
+            instance_id: HOST.into(),
+            state,
+            vm_type: "t2.micro".into(),
+            region: "eu-west-2".into(),
+            availability_zone: None,
+            private_ip: None,
+            public_ip: None,
+            market: Market::OnDemand,
+            image_id: None,
+            launch_time: None,
+            launched_at: None,
+            tags: vec![(TAG_GROUP.into(), group.into())],
+        }
+    }
+
+    fn judge(group: &Group, machines: &[Machine], everywhere: bool) -> Option<LeftOver> {
+        let now = SystemTime::UNIX_EPOCH + NOW;
+        View {
+            machines,
+            everywhere,
+            now,
+        }
+        .judge(group)
+    }
+
+    // 2033-05-18T03:33:20Z is NOW.
+    const OLD: &str = "2033-05-18T01:00:00Z";
+    const YOUNG: &str = "2033-05-18T03:00:00Z";
+
+    fn generated(created_at: &str) -> Group {
+        group(&format!(
+            r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "created_at": "{created_at}"}}"#
+        ))
+    }
+
+    #[test]
+    fn a_made_up_name_is_ours_once_its_machines_had_the_time_to_show() {
+        assert_eq!(judge(&generated(OLD), &[], true), Some(LeftOver::Surely));
+        assert_eq!(judge(&generated(OLD), &[], false), Some(LeftOver::Maybe));
+        assert_eq!(judge(&generated(YOUNG), &[], true), None);
+        assert_eq!(
+            judge(&generated("unknown"), &[], true),
+            Some(LeftOver::Maybe)
+        );
+    }
+
+    #[test]
+    fn a_tag_tells_whose_a_group_is() {
+        let named = group(&format!(
+            r#"{{"name": "mine", "provider_id": "LOCAL", "created_at": "{YOUNG}"}}"#
+        ));
+        let seen = |state| judge(&named, &[machine("mine", state)], false);
+        assert_eq!(seen(State::Terminated), Some(LeftOver::Surely));
+        assert_eq!(seen(State::ShuttingDown), Some(LeftOver::Surely));
+        for state in [
+            State::Pending,
+            State::Running,
+            State::Stopping,
+            State::Stopped,
+        ] {
+            assert_eq!(seen(state), None, "{state}");
+        }
+        assert_eq!(
+            judge(&named, &[machine("x", State::Terminated)], true),
+            None
+        );
+    }
+
+    #[test]
+    fn a_group_with_a_machine_that_was_seen_lately_is_in_use() {
+        let with = |host: &str, seen: &str, ended: &str| {
+            group(&format!(
+                r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "created_at": "{OLD}", "machines":
+                    [{{"host_name": "{host}", "last_seen_at": "{seen}", "terminated_at": {ended}}}]}}"#
+            ))
+        };
+        let lately = "2033-05-18T03:33:00Z";
+        assert_eq!(judge(&with("lab-7", lately, "null"), &[], true), None);
+        assert_eq!(judge(&with("lab-7", "?", "null"), &[], true), None);
+        let surely = Some(LeftOver::Surely);
+        assert_eq!(judge(&with("lab-7", OLD, "null"), &[], true), surely);
+        assert_eq!(judge(&with("lab-7", lately, "\"x\""), &[], true), surely);
+        let gone = machine("other", State::Terminated);
+        assert_eq!(judge(&with(HOST, lately, "null"), &[gone], true), surely);
+    }
+
+    #[test]
+    fn groups_of_others_are_left_alone() {
+        for other in [
+            r#"{"name": "aws-abcdefgh", "provider_id": "GCP"}"#,
+            r#"{"name": "aws-abcdefgh"}"#,
+            r#"{"name": "aws-workshop", "provider_id": "LOCAL"}"#,
+            r#"{"name": "lab", "provider_id": "LOCAL", "machines": [{"host_name": "lab-7", "terminated_at": "x"}]}"#,
+        ] {
+            assert_eq!(judge(&group(other), &[], true), None, "{other}");
+        }
+        let ours_perhaps = format!(
+            r#"{{"name": "lab", "provider_id": "LOCAL", "machines": [{{"host_name": "{HOST}", "terminated_at": "x"}}]}}"#
+        );
+        assert_eq!(
+            judge(&group(&ours_perhaps), &[], true),
+            Some(LeftOver::Maybe)
+        );
+    }
+}

@@ -1,0 +1,427 @@
+//! Nothing forgotten: what runs in any region, what is left over, and what
+//! `terminate` leaves. Seen with boto3, and with what the sandbox itself knows.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, REGION, list, text};
+
+const OTHER: &str = "us-west-2";
+const UBUNTU: &str = "ami-0ab00000000000003";
+
+/// The ids of all machines that are not gone, in any region, as boto3 shows them.
+fn alive(account: &Account) -> Vec<String> {
+    let mut ids: Vec<String> = ["eu-west-2", "eu-west-1", "eu-central-1", "us-east-1", OTHER]
+        .iter()
+        .flat_map(|region| {
+            list(&account.ec2_in(region, "describe_instances", json!({}))["Reservations"])
+        })
+        .flat_map(|r| list(&r["Instances"]))
+        .filter(|i| !matches!(text(&i["State"]["Name"]), "shutting-down" | "terminated"))
+        .map(|i| text(&i["InstanceId"]).to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+fn ids(document: &Value, field: &str) -> Vec<String> {
+    let mut ids: Vec<String> = list(&document[field])
+        .iter()
+        .map(|one| text(one.get("instance_id").unwrap_or(one)).to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+fn names(groups: &Value) -> Vec<String> {
+    let name = |group: &Value| text(group.get("name").unwrap_or(group)).to_owned();
+    list(groups).iter().map(name).collect()
+}
+
+/// A group on Inductiva's side alone, made so many hours ago.
+fn group_alone(account: &Account, name: &str, provider: &str, hours_ago: u64) {
+    let address = format!("{}/compute/group", account.api_url());
+    let response = ureq::post(&address)
+        .header("X-API-Key", crate::sandbox::API_KEY)
+        .send_json(json!({"name": name, "provider_id": provider}));
+    assert_eq!(response.expect("an answer").status(), 201);
+    account.put(
+        "inductiva",
+        json!({"groups": [{"name": name, "created_hours_ago": hours_ago}]}),
+    );
+}
+
+fn group_names(account: &Account) -> Vec<String> {
+    names(&account.groups().into())
+}
+
+#[test]
+fn everything_in_all_regions_is_found_and_ended() {
+    let account = Account::new();
+    account.json("start --machine-group-name here --num-machines 2");
+    account.json(&format!(
+        "start --machine-group-name there --region {OTHER}"
+    ));
+    let other = account.ec2(
+        "run_instances",
+        json!({"ImageId": UBUNTU, "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}),
+    );
+    let other = text(&other["Instances"][0]["InstanceId"]).to_owned();
+    account.until("the machines run", |a| {
+        list(&a.json("list")["machines"])
+            .iter()
+            .all(|m| m["state"] == "running")
+    });
+    let stopped = account.live().into_iter().find(|id| *id != other);
+    let stopped = stopped.expect("a machine of ours");
+    account.ec2("stop_instances", json!({"InstanceIds": [stopped]}));
+
+    let run = account.run("list --all-regions --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let mut expected = alive(&account);
+    expected.retain(|id| *id != other);
+    assert_eq!(expected.len(), 3);
+    assert_eq!(ids(&run.document(), "machines"), expected);
+    assert!(
+        run.stderr.contains(&format!(
+            "their disks cost all the same: inductiva-aws terminate --instance-id {stopped}\n"
+        )),
+        "{}",
+        run.stderr
+    );
+
+    let document = account.json("terminate --all --all-regions -y");
+    assert_eq!(ids(&document, "terminated"), expected);
+    assert_eq!(document["deleted_machine_groups"], json!(["here", "there"]));
+    assert_eq!(alive(&account), [other]);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+    for region in [REGION, OTHER] {
+        let ours =
+            json!({"Filters": [{"Name": "tag:inductiva:launcher", "Values": ["inductiva-aws"]}]});
+        account.until("disks and interfaces are gone with the machines", |a| {
+            list(&a.ec2_in(region, "describe_volumes", ours.clone())["Volumes"]).is_empty()
+                && list(
+                    &a.ec2_in(region, "describe_network_interfaces", ours.clone())["NetworkInterfaces"],
+                )
+                .is_empty()
+        });
+    }
+}
+
+#[test]
+fn in_one_region_other_regions_are_left_alone() {
+    let account = Account::new();
+    account.json("start --machine-group-name here");
+    account.json(&format!(
+        "start --machine-group-name there --region {OTHER}"
+    ));
+    assert_eq!(account.run("terminate --all -y").code, 0);
+    assert_eq!(alive(&account).len(), 1);
+    assert_eq!(group_names(&account), ["there"]);
+    assert_eq!(account.run("terminate here --all-regions -y").code, 2);
+}
+
+#[test]
+fn a_region_that_cannot_be_asked_is_no_success() {
+    let account = Account::new();
+    account.json("start --machine-group-name here");
+    account.json(&format!(
+        "start --machine-group-name there --region {OTHER}"
+    ));
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "count": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = account.run("terminate --all --all-regions -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["kind"], "machines_may_be_running");
+    assert!(
+        text(&error["message"]).starts_with("machines may be running in "),
+        "{error}"
+    );
+    assert_eq!(
+        error["hint"],
+        "try again: inductiva-aws terminate --all --all-regions"
+    );
+    let ended = ids(&run.document(), "terminated").len();
+    assert_eq!(alive(&account).len(), 2 - ended);
+    account.json("terminate --all --all-regions -y");
+    assert_eq!(alive(&account), [] as [String; 0]);
+}
+
+#[test]
+fn a_group_without_machines_is_shown_and_cleaned() {
+    let account = Account::new();
+    account.json("start --machine-group-name lost");
+    account.ec2(
+        "terminate_instances",
+        json!({"InstanceIds": account.live()}),
+    );
+    account.until("the machine is gone", |a| alive(a).is_empty());
+    group_alone(&account, "aws-abcdefgh", "LOCAL", 2);
+    let run = account.run("list --all-regions --output json");
+    assert_eq!(
+        names(&run.document()["leftover_groups"]),
+        ["lost", "aws-abcdefgh"]
+    );
+    account
+        .run("list --machine-group-name lost --all-regions")
+        .assert(
+            0,
+            str![[r#"
+MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  AGE  USD/H  RUNNER  TASK
+
+"#]],
+            str![[r#"
+left over on Inductiva's side, without a machine in any region: lost; inductiva-aws terminate NAME deletes them
+
+"#]],
+        );
+    account.run("terminate --all --all-regions -y").assert(
+        0,
+        str![],
+        str![[r#"
+deleted the machine group lost, which had no machine any more
+deleted the machine group [GROUP], which had no machine any more
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+
+"#]],
+    );
+    assert_eq!(account.groups(), [] as [Value; 0]);
+    assert_eq!(
+        account.json("list --all-regions")["leftover_groups"],
+        json!([])
+    );
+}
+
+#[test]
+fn groups_that_are_not_surely_ours_or_in_use_stay() {
+    let account = Account::new();
+    group_alone(&account, "aws-abcdefgh", "GCP", 2);
+    group_alone(&account, "lab", "LOCAL", 2);
+    group_alone(&account, "aws-23456789", "LOCAL", 0);
+    group_alone(&account, "aws-bbbbbbbb", "LOCAL", 2);
+    account.put(
+        "inductiva",
+        json!({"register": {"group": "aws-bbbbbbbb", "host_name": "lab-7"}}),
+    );
+    // Of one region alone nobody knows whether another has its machines.
+    group_alone(&account, "aws-cccccccc", "LOCAL", 2);
+    let all = group_names(&account);
+    assert_eq!(all.len(), 5);
+    assert_eq!(
+        names(&account.json("list")["leftover_groups"]),
+        ["aws-cccccccc"]
+    );
+    account.json("terminate --all -y");
+    assert_eq!(group_names(&account), all);
+    let document = account.json("terminate --all --all-regions -y");
+    assert_eq!(document["deleted_machine_groups"], json!(["aws-cccccccc"]));
+    assert_eq!(group_names(&account), all[..4]);
+}
+
+#[test]
+fn a_group_with_machines_elsewhere_is_not_deleted_by_name() {
+    let account = Account::new();
+    group_alone(&account, "lab", "LOCAL", 2);
+    account.put(
+        "inductiva",
+        json!({"register": {"group": "lab", "host_name": "lab-7"}}),
+    );
+    account.run("terminate lab -y").assert(
+        1,
+        str![],
+        str![[r#"
+error: the machine group lab was not deleted: it has machines elsewhere, by what Inductiva says: lab-7
+hint: inductiva-aws list --all-regions shows its machines on AWS
+
+"#]],
+    );
+    group_alone(&account, "cloud", "GCP", 2);
+    let run = account.run("terminate cloud -y");
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("not of AWS, but of GCP"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(group_names(&account), ["lab", "cloud"]);
+    account.put(
+        "inductiva",
+        json!({"machines": [{"host_name": "lab-7", "last_seen_at": "2026-01-01T00:00:00Z"}]}),
+    );
+    let document = account.json("terminate lab -y");
+    assert_eq!(document["deleted_machine_groups"], json!(["lab"]));
+    assert_eq!(group_names(&account), ["cloud"]);
+}
+
+#[test]
+fn a_group_whose_other_machines_are_elsewhere_stays_when_its_last_one_here_ends() {
+    let account = Account::new();
+    account.json("start --machine-group-name both");
+    account.put(
+        "inductiva",
+        json!({"register": {"group": "both", "host_name": "i-0123456789abcdef0"}}),
+    );
+    let run = account.run("terminate both -y");
+    assert_eq!(run.code, 0);
+    assert!(
+        run.stderr.contains(
+            "warning: the machine group both stays on Inductiva's side: it has machines elsewhere"
+        ),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(group_names(&account), ["both"]);
+}
+
+#[test]
+fn the_security_group_stays_unless_it_is_to_go() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let ours = || {
+        let answer = account.ec2(
+            "describe_security_groups",
+            json!({"Filters": [{"Name": "tag:inductiva:launcher", "Values": ["inductiva-aws"]}]}),
+        );
+        list(&answer["SecurityGroups"]).len()
+    };
+    account.run("terminate --all -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+
+"#]],
+    );
+    assert_eq!(ours(), 1);
+    account.put("settings", json!({"shutting_down_seconds": 1}));
+    account.json("start --machine-group-name h");
+    let document = account.json("terminate --all --remove_security_group -y");
+    assert_eq!(list(&document["removed_security_groups"]).len(), 1);
+    assert_eq!(ours(), 0);
+    assert_eq!(
+        account.json("terminate --all --remove-security-group -y")["removed_security_groups"],
+        json!([])
+    );
+    assert_eq!(
+        account.run("terminate g --remove-security-group -y").code,
+        2
+    );
+}
+
+#[test]
+fn a_security_group_of_ours_by_name_alone_is_not_removed() {
+    let account = Account::new();
+    account.ec2(
+        "create_security_group",
+        json!({"GroupName": "inductiva-aws", "Description": "somebody's own"}),
+    );
+    account.ec2("create_security_group", json!({"GroupName": "theirs", "Description": "d", "TagSpecifications": [{"ResourceType": "security-group", "Tags": [{"Key": "inductiva:launcher", "Value": "inductiva-aws"}]}]}));
+    let document = account.json("terminate --all --remove-security-group -y");
+    assert_eq!(document["removed_security_groups"], json!([]));
+    let kept = list(&account.ec2("describe_security_groups", json!({}))["SecurityGroups"]);
+    assert!(kept.iter().any(|g| g["GroupName"] == "inductiva-aws"));
+    assert!(kept.iter().any(|g| g["GroupName"] == "theirs"));
+}
+
+#[test]
+fn a_thousand_machines_are_ended_with_progress() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 1000");
+    let run = account.run("terminate --all -y --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(list(&run.document()["terminated"]).len(), 1_000);
+    assert!(
+        run.stderr.contains("terminated 300 of 1000\n")
+            && run.stderr.contains("terminated 1000 of 1000\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(alive(&account), [] as [String; 0]);
+}
+
+#[test]
+fn no_spot_request_outlives_its_machine() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2 --spot");
+    let states = || -> Vec<String> {
+        list(&account.ec2("describe_spot_instance_requests", json!({}))["SpotInstanceRequests"])
+            .iter()
+            .map(|request| text(&request["State"]).to_owned())
+            .collect()
+    };
+    assert_eq!(states(), ["active", "active"]);
+    assert_eq!(account.run("terminate g -y").code, 0);
+    account.until("the requests are closed", |_| {
+        states().iter().all(|state| state == "closed")
+    });
+    assert_eq!(states().len(), 2);
+}
+
+#[test]
+fn a_list_says_what_runs_and_what_it_costs() {
+    let account = Account::new();
+    account.json("start --machine-group-name a --num-machines 2");
+    account.json("start --machine-group-name b --spot --availability-zone eu-west-2b");
+    account.json("start --machine-group-name c --vm-type t3.small");
+    account.forget_requests();
+    let run = account.run("list");
+    assert_eq!(run.code, 0);
+    // 2 × 0.0132, 0.00462 and 0.0236
+    assert_eq!(
+        run.stderr,
+        "4 machines run, about 0.0546 USD an hour without disks\n"
+    );
+    let operations = account.operations();
+    let asked = |what: &str| operations.iter().filter(|o| *o == what).count();
+    assert_eq!(
+        (asked("GetProducts"), asked("DescribeSpotPriceHistory")),
+        (2, 1)
+    );
+    let document = account.json("list");
+    assert_eq!(document["usd_per_hour"], 0.05462);
+    let machine = &document["machines"][0];
+    assert_eq!(machine["usd_per_hour"], 0.0132);
+    assert!(machine["age_seconds"].as_u64().is_some_and(|age| age < 600));
+
+    account.forget_requests();
+    account.run("list -q").assert(
+        0,
+        str![[r#"
+[ID]
+[ID]
+[ID]
+[ID]
+
+"#]],
+        str![],
+    );
+    assert_eq!(account.operations(), ["DescribeInstances"]);
+}
+
+#[test]
+fn a_list_without_prices_is_a_list() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.put("policy", json!({"deny": ["pricing:*"]}));
+    let run = account.run("list --output json");
+    assert_eq!(run.code, 0);
+    assert_eq!(
+        run.stderr,
+        "1 machine runs, at n/a USD an hour (pricing:GetProducts is not permitted)\n"
+    );
+    let document = run.document();
+    assert_eq!(document["usd_per_hour"], Value::Null);
+    assert_eq!(document["machines"][0]["usd_per_hour"], Value::Null);
+    account.put("policy", json!({}));
+    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 20, "count": null}));
+    let run = account.run("list");
+    assert_eq!(run.code, 0);
+    assert_eq!(
+        run.stderr,
+        "1 machine runs, at n/a USD an hour (the Price List did not answer within 2 s)\n"
+    );
+}
