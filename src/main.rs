@@ -105,6 +105,11 @@ async fn run(cli: &Cli, out: Output) -> Result<()> {
             "interrupted twice: machines of the group may be running",
             Some("inductiva-aws list shows them, inductiva-aws terminate ends them"),
         ),
+        Command::Terminate(_) => (
+            1,
+            "interrupted: machines that were to end may go on running",
+            Some("inductiva-aws list shows them; the same line again ends them"),
+        ),
         _ => (1, "interrupted", None),
     };
     tokio::select! {

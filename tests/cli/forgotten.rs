@@ -82,6 +82,12 @@ fn everything_in_all_regions_is_found_and_ended() {
     expected.retain(|id| *id != other);
     assert_eq!(expected.len(), 3);
     assert_eq!(ids(&run.document(), "machines"), expected);
+    let machines = list(&run.document()["machines"]);
+    let one = machines
+        .iter()
+        .find(|m| m["instance_id"] == stopped.as_str());
+    assert_eq!(one.expect("the stopped one")["usd_per_hour"], 0.0);
+    assert_eq!(run.document()["usd_per_hour"], 2.0 * 0.0132);
     assert!(
         run.stderr.contains(&format!(
             "their disks cost all the same: inductiva-aws terminate --instance-id {stopped}\n"
@@ -319,18 +325,19 @@ fn a_security_group_of_ours_by_name_alone_is_not_removed() {
         "create_security_group",
         json!({"GroupName": "inductiva-aws", "Description": "somebody's own"}),
     );
-    account.ec2("create_security_group", json!({"GroupName": "theirs", "Description": "d", "TagSpecifications": [{"ResourceType": "security-group", "Tags": [{"Key": "inductiva:launcher", "Value": "inductiva-aws"}]}]}));
+    account.ec2("create_security_group", json!({"GroupName": "inductiva-aws-lab", "Description": "d", "TagSpecifications": [{"ResourceType": "security-group", "Tags": [{"Key": "inductiva:launcher", "Value": "inductiva-aws"}]}]}));
     let document = account.json("terminate --all --remove-security-group -y");
     assert_eq!(document["removed_security_groups"], json!([]));
     let kept = list(&account.ec2("describe_security_groups", json!({}))["SecurityGroups"]);
     assert!(kept.iter().any(|g| g["GroupName"] == "inductiva-aws"));
-    assert!(kept.iter().any(|g| g["GroupName"] == "theirs"));
+    assert!(kept.iter().any(|g| g["GroupName"] == "inductiva-aws-lab"));
 }
 
 #[test]
 fn a_thousand_machines_are_ended_with_progress() {
     let account = Account::new();
     account.json("start --machine-group-name g --num-machines 1000");
+    account.put("settings", json!({"strict_buckets": 1}));
     let run = account.run("terminate --all -y --output json");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(list(&run.document()["terminated"]).len(), 1_000);
@@ -423,5 +430,25 @@ fn a_list_without_prices_is_a_list() {
     assert_eq!(
         run.stderr,
         "1 machine runs, at n/a USD an hour (the Price List did not answer within 2 s)\n"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_terminate_says_that_machines_may_go_on() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "kind": "stall", "seconds": 20}));
+    let child = account.start("terminate g -y");
+    account.until("the call is made", |a| a.get("faults")[0]["struck"] == 1);
+    crate::sandbox::signal(&child, "-INT");
+    crate::sandbox::ended(child).assert(
+        130,
+        str![],
+        str![[r#"
+error: interrupted: machines that were to end may go on running
+hint: inductiva-aws list shows them; the same line again ends them
+
+"#]],
     );
 }
