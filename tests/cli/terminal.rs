@@ -60,6 +60,29 @@ fn terminate_shows_what_goes_and_asks() {
 }
 
 #[test]
+fn terminate_shows_groups_without_machines_too() {
+    let account = Account::new();
+    account.json("start --machine-group-name lost");
+    account.ec2(
+        "terminate_instances",
+        json!({"InstanceIds": account.live()}),
+    );
+    account.json("start --machine-group-name g");
+    let run = on_a_terminal(
+        &account,
+        "terminate --all",
+        &[
+            "see:machine group lost, without machines",
+            "see:1 machine and 1 machine group will be terminated. Are you sure",
+            "type:n\n",
+        ],
+        &[],
+    );
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert_eq!((account.live().len(), account.groups().len()), (1, 2));
+}
+
+#[test]
 fn nobody_is_asked_with_no_input() {
     let account = Account::new();
     account.json("start --machine-group-name g");
@@ -97,6 +120,7 @@ fn waiting_turns_a_spinner_on_a_terminal() {
 fn list_is_drawn_again_while_watching() {
     let account = Account::new();
     account.json("start --machine-group-name g");
+    account.forget_requests();
     let clear = "see:\x1b[2J";
     let run = on_a_terminal(
         &account,
@@ -111,6 +135,9 @@ fn list_is_drawn_again_while_watching() {
         &[],
     );
     assert_eq!(run.code, 130, "{}", run.stdout);
+    let operations = account.operations();
+    let prices = operations.iter().filter(|o| *o == "GetProducts").count();
+    assert_eq!(prices, 1, "a price is asked once");
 }
 
 #[test]
