@@ -15,10 +15,10 @@
 #   MAX_IDLE_MINUTES      30: power off after so long without a task; 0: never
 #   MAX_LIFETIME_SECONDS  power off at this age; empty: never
 #   BOOT_TIMEOUT_SECONDS  1800: power off when not registered by then
+#   NUM_MACHINES          1: how many the group is to have
 #   GPU                   true on a machine with NVIDIA GPUs
 #
-# For tests: INDUCTIVA_AWS_ROOT, a prefix of every absolute path, and
-# INDUCTIVA_AWS_RESTART_PAUSES, the seconds before each restart of the runner.
+# For tests: INDUCTIVA_AWS_ROOT, a prefix of every absolute path.
 #
 # The machine is launched so that powering off terminates it. No path through
 # this file leaves it up and useless.
@@ -75,15 +75,13 @@ set_traps() {
 }
 set_traps
 
+# What it says goes to a log; the last line of a failure to the console as well.
 retry() {
   local pause output
   for pause in 5 15 30 60 ''; do
-    if output=$("$@" 2>&1); then
-      echo "$output"
-      return
-    fi
+    ! output=$("$@" 2>&1 | tee -a "$root/var/log/inductiva-aws.log") || return 0
     output="$*: ${output##*$'\n'}"
-    [[ -n $pause ]] || fail "$output"
+    [[ $pause ]] || fail "$output"
     say "again in $pause s: $output"
     sleep "$pause"
   done
@@ -122,15 +120,14 @@ EOF
 }
 
 enter deadlines
-mkdir -p "$units"
+mkdir -p "$units" "$root/var/log"
 timers=()
 boot_timeout=${BOOT_TIMEOUT_SECONDS:-1800}
 lifetime=${MAX_LIFETIME_SECONDS:-}
 ending end 'powering off'
 deadline boot-deadline "$boot_timeout" "failed boot-deadline: not registered within $boot_timeout s"
 [[ -z $lifetime ]] || deadline lifetime "$lifetime" "the maximum lifetime of $lifetime s is over"
-systemctl daemon-reload
-systemctl enable "${timers[@]}"
+systemctl enable --quiet "${timers[@]}"
 systemctl restart "${timers[@]}"
 
 phase=configuration
@@ -139,21 +136,21 @@ phase=configuration
 
 # --- Packages ---
 
-# Other jobs of a first boot hold apt's locks. It waits for dpkg's by itself, but
-# not for those of its lists and archives.
-apt_get() {
+# Other jobs of a first boot hold apt's locks: it waits for dpkg's by itself, but
+# not for those of its lists and archives. `update` and `install` are one try, as
+# the first ends well with a part of the lists.
+apt_install() {
+  local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none
+    -o Dpkg::Options::=--force-unsafe-io)
   timeout 600 python3 -c 'import fcntl, sys
-for path in sys.argv[1:]:
-    fcntl.lockf(open(path, "a"), fcntl.LOCK_EX)' \
+for path in sys.argv[1:]: fcntl.lockf(open(path, "a"), fcntl.LOCK_EX)' \
     "$root"/var/{lib/apt/lists,cache/apt/archives}/lock || true
-  DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq \
-    -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none \
-    -o Dpkg::Options::=--force-unsafe-io "$@"
+  export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+  "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
 install_packages() {
-  retry apt_get update
-  retry apt_get install -y --no-install-recommends "$@"
+  retry apt_install "$@"
 }
 
 # --- Your own commands ---
@@ -164,8 +161,7 @@ phase=own-commands
 # --- Container engine ---
 
 engine_works() {
-  command -v docker >/dev/null && systemctl enable --now docker &&
-    timeout 60 docker version
+  command -v docker >/dev/null && systemctl start docker && timeout 60 docker version
 }
 
 enter container-engine
@@ -177,7 +173,7 @@ engine_works >/dev/null 2>&1 || packages+=(docker.io apparmor ca-certificates pi
 if ((${#packages[@]})); then
   install_packages "${packages[@]}"
   # A package of its own in Debian 13.
-  command -v docker >/dev/null || retry apt_get install -y docker-cli
+  command -v docker >/dev/null || install_packages docker-cli
   retry engine_works
 fi
 
@@ -211,12 +207,12 @@ group_id=${MACHINE_GROUP_ID:-}
 group_name=$MACHINE_GROUP_NAME
 group_path=$(python3 -c 'import sys, urllib.parse
 print(urllib.parse.quote(sys.argv[1], safe=""))' "$group_name")
+num_machines=$((10#${NUM_MACHINES:-1}))
 gpu=${GPU:-false}
 max_idle_seconds=$((10#${MAX_IDLE_MINUTES:-30} * 60))
-read -ra pauses <<<"${INDUCTIVA_AWS_RESTART_PAUSES:-10 20 40 80 160}"
 {
-  declare -p root state api_url group_id group_name group_path gpu runner_image \
-    tracker_image boot_timeout max_idle_seconds pauses
+  declare -p root state api_url group_id group_name group_path num_machines gpu \
+    runner_image tracker_image boot_timeout max_idle_seconds
   declare -f say enter fail on_error on_exit end_machine set_traps
 } >"$state/settings"
 
@@ -258,11 +254,21 @@ imds() {
 # The key goes from its file to curl's input, past every command line.
 api() {
   sed -n 's/^USER_API_KEY=/X-API-Key: /p' "$state/containers.env" |
-    curl -sSf --path-as-is --max-time 15 -H @- -X "$1" "$api_url$2"
+    curl -sSf --path-as-is --max-time 15 -H @- -X "$1" "${@:3}" "$api_url$2"
+}
+
+# The API's own word, twice: a proxy's 403 is no JSON.
+key_refused() {
+  local answer
+  for _ in 1 2; do
+    pause 2
+    answer=$(api GET /users/info -o /dev/null -w '%{http_code} %{content_type}' 2>/dev/null)
+    [[ $answer =~ ^40[13]\ application/json ]] || return
+  done
 }
 
 # This machine as the API shows it: absent, busy or idle; `last` if the group is
-# ours to delete and has no other machine; the group's id.
+# ours to delete and has no other machine; how many it ever had; its id.
 group() {
   api GET "/compute/group/$group_path" | python3 -c '
 import json, sys, urllib.parse
@@ -274,7 +280,8 @@ mine = [m for m in there if m.get("host_name") == me]
 busy = any(m.get("current_task_id") is not None for m in mine)
 ours = group["id"] == (group_id or group["id"]) and group.get("status") != "terminated"
 print("busy" if busy else "idle" if mine else "absent",
-      "last" if ours and mine == there else "-", urllib.parse.quote(group["id"], safe=""))
+      "last" if ours and mine == there else "-",
+      len({m.get("host_name") for m in group["machines"]}), urllib.parse.quote(group["id"], safe=""))
 ' "$instance_id" "$group_id" 2>/dev/null
 }
 
@@ -287,13 +294,13 @@ stop_containers() {
   engine 20 stop -t 10 "$tracker" || engine 15 kill "$tracker"
 } >/dev/null 2>&1
 
-# Not by a machine that never joined: others may be on their way.
+# Not by a machine that never joined, and not while others may be on their way.
 delete_group() {
-  local view last='' id
+  local view last='' seen id
   [[ -e $state/registered ]] || return
   view=$(group) || say 'cannot ask whether the machine group is empty'
-  read -r _ last id <<<"$view"
-  [[ $last == last ]] || return
+  read -r _ last seen id <<<"$view"
+  [[ $last == last ]] && ((seen >= num_machines || $(now) > boot_timeout)) || return
   api DELETE "/compute/group?machine_group_id=$id" >/dev/null ||
     say "cannot delete the machine group $group_name"
 }
@@ -380,6 +387,7 @@ fi
 [[ $gpu != true ]] || runner_options+=(--gpus all --env ON_GPU=true)
 
 failures=0
+pauses=(10 20 40 80 160)
 start_runner() {
   local output
   until output=$(create "$runner" "${runner_options[@]}" "$runner_image"); do
@@ -444,6 +452,8 @@ while pause 5; do
     'exited 0') finish 'the task runner is done' ;;
     *)
       tick=0
+      [[ $container != 'exited 1' ]] || ! key_refused ||
+        finish 'failed task-runner: the API refuses the key'
       runner_failed "$container: $(last_words)"
       start_runner
       continue
@@ -494,8 +504,7 @@ WantedBy=multi-user.target
 EOF
 
 # cloud-init's last stage does not wait for it.
-systemctl daemon-reload
-systemctl enable inductiva-aws.service
+systemctl enable --quiet inductiva-aws.service
 systemctl reset-failed inductiva-aws.service 2>/dev/null || true
 systemctl restart --no-block inductiva-aws.service
 phase=finished

@@ -85,6 +85,9 @@ pub struct Runner {
     pub task_runner_image: String,
     /// The file tracker's container image.
     pub file_tracker_image: String,
+    /// How many machines the group is to have: the last of fewer may have company
+    /// that is still booting.
+    pub num_machines: u32,
     /// The machine ends itself after so long without a task; 0: never.
     pub max_idle_minutes: u32,
     /// The machine ends itself at this age.
@@ -133,6 +136,7 @@ impl Runner {
                 "BOOT_TIMEOUT_SECONDS",
                 &self.boot_timeout.as_secs().to_string(),
             ),
+            variable("NUM_MACHINES", &self.num_machines.to_string()),
             variable("GPU", if gpu { "true" } else { "false" }),
         ]
     }

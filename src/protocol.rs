@@ -91,6 +91,7 @@ fn request(num_machines: u32) -> Request {
             api_url: "u".into(),
             task_runner_image: Runner::TASK_RUNNER_IMAGE.into(),
             file_tracker_image: Runner::FILE_TRACKER_IMAGE.into(),
+            num_machines,
             max_idle_minutes: 30,
             max_lifetime: None,
             boot_timeout: Runner::BOOT_TIMEOUT,

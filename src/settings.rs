@@ -255,7 +255,11 @@ pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
         max_price: args.max_price.clone(),
         tags: args.tags.clone(),
         script: script(boot, out)?,
-        runner: runner(boot, &ApiSettings::of(&boot.api)?.require_key()?)?,
+        runner: runner(
+            boot,
+            args.num_machines,
+            &ApiSettings::of(&boot.api)?.require_key()?,
+        )?,
     };
     if let Some(size) = request.volume.size_gib {
         request.volume.check(size).map_err(Failure::usage)?;
@@ -282,12 +286,13 @@ pub fn group_name(boot: &BootArgs) -> Result<GroupName> {
 }
 
 /// What the runner on a machine is told.
-pub fn runner(boot: &BootArgs, api_key: &str) -> Result<Runner> {
+pub fn runner(boot: &BootArgs, num_machines: u32, api_key: &str) -> Result<Runner> {
     Ok(Runner {
         api_key: api_key.to_owned(),
         api_url: ApiSettings::of(&boot.api)?.url,
         task_runner_image: boot.task_runner_image.clone(),
         file_tracker_image: boot.file_tracker_image.clone(),
+        num_machines,
         max_idle_minutes: boot.max_idle_time,
         max_lifetime: boot.max_lifetime,
         boot_timeout: boot.boot_timeout,

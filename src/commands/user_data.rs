@@ -16,7 +16,7 @@ pub fn run(args: &UserDataArgs, out: Output) -> Result<()> {
     } else {
         HIDDEN.to_owned()
     };
-    let runner = settings::runner(&args.boot, &key)?;
+    let runner = settings::runner(&args.boot, 1, &key)?;
     let script = settings::script(&args.boot, out)?;
     let group = settings::group_name(&args.boot)?;
     out.bytes(&script.with_preamble(&runner.variables(&group, None, args.gpu)))

@@ -127,6 +127,7 @@ fn user_data_is_the_preamble_and_the_script_byte_for_byte() {
          export MAX_IDLE_MINUTES='5'\n\
          export MAX_LIFETIME_SECONDS='28800'\n\
          export BOOT_TIMEOUT_SECONDS='600'\n\
+         export NUM_MACHINES='1'\n\
          export GPU='false'\n\
          {rest}",
         account.api_url()
@@ -604,6 +605,7 @@ user data       [..] bytes
   variable  MACHINE_GROUP_NAME=g
   variable  MAX_IDLE_MINUTES=30
   variable  MAX_LIFETIME_SECONDS=
+  variable  NUM_MACHINES=2
   variable  TASK_RUNNER_IMAGE=inductiva/task-runner:main
 
 "#]], str![[r#"

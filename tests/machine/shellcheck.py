@@ -13,7 +13,7 @@ def main():
     supervisor = re.search(r"supervisor\" <<'EOF'\n(.*?)\nEOF\n", text, re.S)[1]
     given = re.search(r"declare -p ([^\n]*\\\n[^\n]*)", text)[1].split()
     settings = [f"{name}=x" for name in given if name != "\\"]
-    settings += ["pauses=(1 2)", "export phase"]
+    settings.append("export phase")
     source = '. "${0%/*}/settings"'
     assert source in supervisor
     # SC2317: the functions that come with the settings call some of it.

@@ -73,10 +73,14 @@ class Api:
                 if answer is None:
                     api.closing.wait(PATIENCE_SECONDS)
                     return
-                status, body = (answer, b"{}") if isinstance(answer, int) else (200, answer)
+                status, body = answer if isinstance(answer, tuple) else (200, answer)
+                if isinstance(answer, int):
+                    status, body = answer, b"{}"
                 if not isinstance(body, bytes):
                     body = json.dumps(body).encode()
                 self.send_response(status)
+                if body[:1] in (b"{", b"["):
+                    self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -316,6 +320,11 @@ class MachineTest(unittest.TestCase):
         runs = [c.argv[2:] for c in self.calls("docker run") if name in c.argv]
         self.assertTrue(runs, f"no docker run of {name}")
         return runs[-1]
+
+    @property
+    def log(self):
+        """What commands said that the script does not repeat."""
+        return self.read("root/var/log/inductiva-aws.log")
 
     def pauses(self):
         return [int(call.argv[1]) for call in self.calls("sleep ")]

@@ -280,6 +280,10 @@ class Registration(Supervisor):
 
 
 class Restarts(Supervisor):
+    def restart_pauses(self):
+        """Without those of the loop and of a look at the key."""
+        return [pause for pause in self.pauses() if pause not in (2, 5)]
+
     def runner_dies(self, state="exited 1"):
         """Every runner that is started dies at once."""
         self.reply("docker-run.after", f"[[ $* != *{RUNNER}* ]] || set_runner {state}")
@@ -290,7 +294,7 @@ class Restarts(Supervisor):
         self.boot_and_supervise()
         self.assert_failed("task-runner: exited 1: the key was refused$")
         self.assertEqual(len(self.runs(RUNNER)), 6)
-        self.assertEqual([pause for pause in self.pauses() if pause != 5], [10, 20, 40, 80, 160])
+        self.assertEqual(self.restart_pauses(), [10, 20, 40, 80, 160])
         self.assertEqual(len([line for line in self.console if "again in" in line]), 5)
         self.assertEqual(len(self.runs(TRACKER)), 1)
 
@@ -300,13 +304,52 @@ class Restarts(Supervisor):
         self.assert_failed("task-runner: docker: no such runtime$")
         self.assertEqual(self.pauses(), [10, 20, 40, 80, 160])
 
-    def test_the_pauses_can_be_set_for_tests(self):
+    def refuse(self, *answers):
+        """What the API says of the key, one answer after the other."""
+        self.looks = list(answers)
+        self.api.answer = lambda request: (
+            self.looks.pop(0) if self.looks and request[1] == "/users/info" else group())
         self.runner_dies()
-        original = self.environment
-        self.environment = lambda: {**original(), "INDUCTIVA_AWS_RESTART_PAUSES": "1 2"}
+
+    def test_a_key_that_the_api_refuses_ends_the_machine_at_once(self):
+        for status in (401, 403):
+            with self.subTest(status):
+                self.forget()
+                self.refuse(status, status)
+                self.boot_and_supervise()
+                self.assert_failed("task-runner: the API refuses the key$")
+                self.assertEqual(len(self.runs(RUNNER)), 1)
+                self.assertEqual(self.looks, [])
+
+    def test_a_key_that_is_refused_once_and_then_taken_is_no_reason(self):
+        self.refuse(*[401, 200] * 5)
         self.boot_and_supervise()
-        self.assertEqual(len(self.runs(RUNNER)), 3)
-        self.assertEqual([pause for pause in self.pauses() if pause != 5], [1, 2])
+        self.assert_failed("task-runner: exited 1: ")
+        self.assertEqual(self.restart_pauses(), [10, 20, 40, 80, 160])
+
+    def test_other_trouble_with_the_api_leaves_the_restarts_to_it(self):
+        for answer in (200, 404, 429, 500, b"<html>", None):
+            with self.subTest(answer=answer):
+                self.forget()
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.write("impatient", "") if answer is None else None
+                self.refuse(*[answer] * 6)
+                self.at(30, STOP)
+                self.boot_and_supervise()
+                self.assertEqual(self.failures, [])
+                self.assertGreater(len(self.runs(RUNNER)), 1)
+
+    def test_a_403_that_is_no_json_is_a_proxys(self):
+        self.refuse(*[(403, b"<html>")] * 12)
+        self.boot_and_supervise()
+        self.assert_failed("task-runner: exited 1: ")
+
+    def test_the_key_is_asked_about_when_the_runner_could_not_start_alone(self):
+        self.refuse(401, 401)
+        self.runner_dies("exited 137")
+        self.boot_and_supervise()
+        self.assertEqual(len(self.looks), 2)
+        self.assert_failed("task-runner: exited 137: ")
 
     def test_any_end_but_exit_0_is_a_failure(self):
         for state in ("exited 137", "dead 0", "created 128", "exited 2"):
@@ -337,7 +380,7 @@ class Restarts(Supervisor):
                             '((clock < 4800 || clock > 8200)) || { set_clock 8390; clock=8390; }')
         self.at(7500, STOP)
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
-        self.assertEqual([pause for pause in self.pauses() if pause != 5], [10, 10, 10])
+        self.assertEqual(self.restart_pauses(), [10, 10, 10])
 
     def test_less_than_an_hour_does_not_reset_the_count(self):
         for seconds in (10, 3500):
@@ -345,7 +388,7 @@ class Restarts(Supervisor):
         self.reply("sleep", "((clock < 1100 || clock > 4300)) || { set_clock 4490; clock=4490; }")
         self.at(3600, STOP)
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
-        self.assertEqual([pause for pause in self.pauses() if pause != 5], [10, 20])
+        self.assertEqual(self.restart_pauses(), [10, 20])
 
     def test_exit_0_is_the_end(self):
         self.at(30, "set_runner exited 0")
@@ -551,6 +594,27 @@ class Ends(Supervisor):
     def test_entries_that_are_over_do_not_keep_the_group(self):
         over = "2025-01-01T00:00:00Z"
         self.assertEqual(self.end(group(entry("i-another", terminated_at=over), entry(terminated_at=over))), [DELETE])
+
+    def test_a_group_of_one_is_deleted_however_young_the_machine_is(self):
+        self.write("root/proc/uptime", "30.00 1.00\n")
+        self.assertEqual(self.end(NUM_MACHINES=None), [DELETE])
+
+    def test_a_young_machine_leaves_the_group_to_those_that_may_still_be_booting(self):
+        over = entry("i-another", terminated_at="2025-01-01T00:00:00Z")
+        for seen, number, timeout, expected in (
+            ([], "2", "1800", []),
+            ([over], "3", "1800", []),
+            # All have been there.
+            ([over], "2", "1800", [DELETE]),
+            # Whoever is not there by now has ended itself.
+            ([], "2", "1020", [DELETE]),
+        ):
+            with self.subTest(seen=seen, number=number, timeout=timeout):
+                self.forget()
+                self.api.requests.clear()
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                asked = self.end(group(entry(), *seen), NUM_MACHINES=number, BOOT_TIMEOUT_SECONDS=timeout)
+                self.assertEqual(asked, expected)
 
     def test_a_machine_that_is_not_the_last_one_leaves_the_group(self):
         self.assertEqual(self.end(group(entry(), entry("i-another"))), [])
