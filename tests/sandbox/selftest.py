@@ -876,5 +876,35 @@ class Run(unittest.TestCase):
         self.assertFalse(os.path.exists(home))
 
 
+class Speed(unittest.TestCase):
+    def test_the_quick_xml_is_that_of_xmltodict(self):
+        import xmltodict
+        from sandbox.moto_speed import xml_writer
+
+        def slow(*_, **__):
+            self.fail("the quick writer did not do it")
+
+        document = {
+            "Response": {
+                "@xmlns": 'http://ec2.test/?a=1&b="2"',
+                "text": "a < b & c > d \"e\"",
+                "empty": "",
+                "none": None,
+                "true": True,
+                "number": 4.5,
+                "bytes": b"a&b",
+                "list": {"item": [{"a": 1}, {}, "x", None, ["y"]]},
+                "emptyList": [],
+                "mixed": {"@id": None, "#text": "t<", "child": {"@n": 5}},
+                "requestId": "request-id",
+            }
+        }
+        for short in (False, True):
+            self.assertEqual(
+                xml_writer(slow)(document, short_empty_elements=short),
+                xmltodict.unparse(document, short_empty_elements=short),
+            )
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -5,7 +5,7 @@ import re
 
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses import EC2Response
 
 from .aws_errors import AwsError
@@ -234,15 +234,12 @@ class Ec2Api(MotoApi, EC2Response):
                 "The following supplied instance types do not exist: "
                 f"[{', '.join(unknown)}]",
             )
-        offered = {
-            o["InstanceType"] for o in INSTANCE_TYPE_OFFERINGS["region"][self.region]
-        }
         types = [
             t
             for t in self.ec2_backend.describe_instance_types(
                 names, self._filters_from_querystring()
             )
-            if t["InstanceType"] in offered
+            if offered_zones(self.region, t["InstanceType"])
         ]
         types, following = self._page(types, most=100, default=100)
         return ActionResult({"InstanceTypes": types, "NextToken": following})
@@ -385,35 +382,57 @@ def _instance_matches(filters, reservation, instance):
     if not filters:
         return True
     return matches(
-        filters, _instance_attributes(reservation, instance), _tags_of(instance)
+        filters, _InstanceAttributes(reservation, instance), _tags_of(instance)
     )
 
 
-def _instance_attributes(reservation, instance):
-    groups = instance.security_groups
-    return {
-        "architecture": instance.architecture,
-        "availability-zone": instance.availability_zone,
-        "client-token": instance.client_token,
-        "iam-instance-profile.arn": (instance.iam_instance_profile or {}).get("Arn"),
-        "image-id": instance.image_id,
-        "instance-id": instance.id,
-        "instance-lifecycle": instance.lifecycle,
-        "instance-state-code": str(instance.state_code),
-        "instance-state-name": instance.state,
-        "instance-type": instance.instance_type,
-        "instance.group-id": [group.id for group in groups],
-        "instance.group-name": [group.name for group in groups],
-        "ip-address": instance.public_ip,
-        "key-name": instance.key_name,
-        "metadata-options.http-tokens": instance.metadata_options.http_tokens,
-        "owner-id": instance.owner_id,
-        "private-ip-address": instance.private_ip,
-        "reservation-id": reservation.id,
-        "root-device-name": instance.root_device_name,
-        "subnet-id": instance.subnet_id,
-        "vpc-id": instance.vpc_id,
-    }
+def _groups(attribute):
+    return lambda _, instance: [getattr(g, attribute) for g in instance.security_groups]
+
+
+def _of_instance(attribute):
+    return lambda _, instance: getattr(instance, attribute)
+
+
+# Each is worked out only for a filter that asks for it: there may be many machines.
+_INSTANCE_ATTRIBUTES = {
+    "architecture": _of_instance("architecture"),
+    "availability-zone": _of_instance("availability_zone"),
+    "client-token": _of_instance("client_token"),
+    "iam-instance-profile.arn": lambda _, instance: (
+        (instance.iam_instance_profile or {}).get("Arn")
+    ),
+    "image-id": _of_instance("image_id"),
+    "instance-id": _of_instance("id"),
+    "instance-lifecycle": _of_instance("lifecycle"),
+    "instance-state-code": _of_instance("state_code"),
+    "instance-state-name": _of_instance("state"),
+    "instance-type": _of_instance("instance_type"),
+    "instance.group-id": _groups("id"),
+    "instance.group-name": _groups("name"),
+    "ip-address": _of_instance("public_ip"),
+    "key-name": _of_instance("key_name"),
+    "metadata-options.http-tokens": lambda _, instance: (
+        instance.metadata_options.http_tokens
+    ),
+    "owner-id": _of_instance("owner_id"),
+    "private-ip-address": _of_instance("private_ip"),
+    "reservation-id": lambda reservation, _: reservation.id,
+    "root-device-name": _of_instance("root_device_name"),
+    "subnet-id": _of_instance("subnet_id"),
+    "vpc-id": _of_instance("vpc_id"),
+}
+
+
+class _InstanceAttributes:
+    def __init__(self, reservation, instance):
+        self._of = reservation, instance
+
+    def __contains__(self, name):
+        return name in _INSTANCE_ATTRIBUTES
+
+    def __getitem__(self, name):
+        return _INSTANCE_ATTRIBUTES[name](*self._of)
 
 
 def _subnet_attributes(subnet):

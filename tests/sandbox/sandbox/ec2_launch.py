@@ -388,7 +388,8 @@ def _launch(backend, tenant, launch, token):
         [],
         security_group_ids=list(launch.security_groups),
         instance_type=launch.instance_type,
-        is_instance_type_default=False,
+        # It need not be looked for among all types: it was checked.
+        is_instance_type_default=True,
         region_name=backend.region_name,
         subnet_id=launch.subnet.id,
         key_name=launch.key_name,

@@ -31,7 +31,8 @@ def before_effect(tenant, service, operation, parameters):
     Returns that fault when the caller has to answer an error for it, or to
     call `after_effect`; raises ConnectionDropped for a reset.
     """
-    time.sleep(tenant.settings.delay_ms / 1000)
+    if tenant.settings.delay_ms:
+        time.sleep(tenant.settings.delay_ms / 1000)
     fault = tenant.faults.strike(service, operation, parameters)
     if fault is None:
         return None

@@ -1,11 +1,11 @@
 """moto, imported with only what the sandbox has, and with its faults put right.
 
-Everything that changes moto's own code is in this module; what is a question of
-strictness is in `ec2_api` and its neighbours, which subclass moto's classes.
+Everything that changes moto's own code is here and in `moto_speed`; what is a
+question of strictness is in `ec2_api` and its neighbours, which subclass moto's
+classes.
 """
 
 import contextlib
-import functools
 import os
 
 ENABLED_REGIONS = ("eu-west-2", "eu-west-1", "eu-central-1", "us-east-1", "us-west-2")
@@ -66,6 +66,8 @@ from moto.ec2.exceptions import InvalidInstanceIdError  # noqa: E402
 from moto.ec2.models import amis, core, elastic_network_interfaces  # noqa: E402
 from moto.ec2.models import instances as instance_models  # noqa: E402
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix  # noqa: E402
+
+from .moto_speed import speed_up  # noqa: E402
 
 ec2_backends = _ec2_models.ec2_backends
 
@@ -179,49 +181,10 @@ def _fix_images():
     amis.AmiBackend._load_amis = load_images
 
 
-def _fix_serializer():
-    """moto looks at every character of every element's name, and compares every
-    field's path with every transformer's, each time it writes one."""
-    import xmltodict
-    from moto.core import serialize
-
-    xmltodict._validate_name = functools.lru_cache(maxsize=None)(
-        xmltodict._validate_name
-    )
-    transforms = {}
-
-    def pick(self, context):
-        for possible_key in self.get_possible_keys(context):
-            value = serialize.get_value(context.obj, possible_key, serialize.MISSING)
-            if value is not serialize.MISSING:
-                break
-        else:
-            value = None
-        path = f"{context.key_path}.{context.key}"
-        known = transforms.setdefault(tuple(self.response_transformers), {})
-        if path not in known:
-            ends = (p for p in self.response_transformers if path.endswith(p))
-            known[path] = next(ends, None)
-        ending = known[path]
-        return value if ending is None else self.response_transformers[ending](value)
-
-    serialize.AttributePicker.__call__ = pick
-
-
-def _fix_method_lookup():
-    """moto lists a class's methods by inspection with each request."""
-    import moto.core.responses as responses
-
-    responses.method_names_from_class = functools.lru_cache(maxsize=None)(
-        responses.method_names_from_class
-    )
-
-
 _fix_tags()
 _fix_instance_lookup()
 _fix_terminated_addresses()
 _fix_interface_groups()
 _fix_image_disks()
 _fix_images()
-_fix_serializer()
-_fix_method_lookup()
+speed_up()

@@ -1,5 +1,7 @@
 """The network that a launch uses: subnet, zone, security groups."""
 
+import functools
+
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
 from .aws_errors import AwsError
@@ -7,12 +9,17 @@ from .moto_library import ENABLED_REGIONS
 from .moto_library import backend as backend_of
 
 
+@functools.cache
+def _zones_by_type(region):
+    zones = {}
+    for offering in INSTANCE_TYPE_OFFERINGS["availability-zone"][region]:
+        zones.setdefault(offering["InstanceType"], set()).add(offering["Location"])
+    return zones
+
+
 def offered_zones(region, instance_type):
     """The Availability Zones that offer the type, sorted."""
-    offerings = INSTANCE_TYPE_OFFERINGS["availability-zone"][region]
-    return sorted(
-        o["Location"] for o in offerings if o["InstanceType"] == instance_type
-    )
+    return sorted(_zones_by_type(region).get(instance_type, ()))
 
 
 def choose_subnet(backend, instance_type, subnet_id, zone):
