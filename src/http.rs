@@ -2,21 +2,17 @@
 //! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
 //! certificates read once.
 
-use std::{
-    fs,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{env, fs, sync::OnceLock, time::Duration};
 
 use aws_smithy_http_client::{
-    Connector,
+    Connector, ConnectorBuilder,
     proxy::ProxyConfig,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
     http::{
-        HttpConnector as _, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-        http_client_fn,
+        HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector, http_client_fn,
     },
     orchestrator::HttpRequest,
 };
@@ -32,8 +28,64 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client that keeps its connections. Its clones share them; it is set up
 /// with the first use.
-#[derive(Clone, Debug, Default)]
-pub struct Http(Arc<OnceLock<SharedHttpConnector>>);
+#[derive(Clone, Debug)]
+pub struct Http(SharedHttpConnector);
+
+impl Default for Http {
+    fn default() -> Self {
+        Self(SharedHttpConnector::new(Connectors::default()))
+    }
+}
+
+/// Reading the certificates takes milliseconds, which plain HTTP need not wait
+/// for: an endpoint of one's own, the instance metadata.
+#[derive(Debug, Default)]
+struct Connectors {
+    plain: OnceLock<SharedHttpConnector>,
+    tls: OnceLock<SharedHttpConnector>,
+}
+
+impl Connectors {
+    fn plain(&self) -> &SharedHttpConnector {
+        self.plain
+            .get_or_init(|| SharedHttpConnector::new(connector().build_http()))
+    }
+
+    fn tls(&self) -> &SharedHttpConnector {
+        self.tls.get_or_init(|| {
+            let connector = connector()
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .tls_context(tls_context());
+            SharedHttpConnector::new(connector.build())
+        })
+    }
+}
+
+impl HttpConnector for Connectors {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let plain = request.uri().starts_with("http:") && !proxied();
+        let connector = if plain { self.plain() } else { self.tls() };
+        connector.call(request)
+    }
+}
+
+/// Whether plain HTTP may go through a proxy, which may want TLS itself.
+fn proxied() -> bool {
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        .iter()
+        .any(|name| env::var_os(name).is_some())
+}
+
+/// What the two have in common.
+fn connector() -> ConnectorBuilder {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build();
+    Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
+        .proxy_config(ProxyConfig::from_env())
+}
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug)]
@@ -45,26 +97,10 @@ pub struct Answer {
 }
 
 impl Http {
-    fn connector(&self) -> SharedHttpConnector {
-        let set_up = || {
-            let settings = HttpConnectorSettings::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .build();
-            let connector = Connector::builder()
-                .connector_settings(settings)
-                .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new())
-                .proxy_config(ProxyConfig::from_env())
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(tls_context());
-            SharedHttpConnector::new(connector.build())
-        };
-        self.0.get_or_init(set_up).clone()
-    }
-
-    /// The same for the clients of the AWS SDK.
+    /// A client for those of the AWS SDK.
     pub fn sdk_client(&self) -> SharedHttpClient {
-        let http = self.clone();
-        http_client_fn(move |_, _| http.connector())
+        let connector = self.0.clone();
+        http_client_fn(move |_, _| connector.clone())
     }
 
     /// Makes one call, without a second try.
@@ -92,11 +128,7 @@ impl Http {
             });
         set_up.map_err(|_| "the call cannot be written as HTTP".to_owned())?;
         let answer = async {
-            let response = self
-                .connector()
-                .call(request)
-                .await
-                .map_err(|error| causes(&error))?;
+            let response = self.0.call(request).await.map_err(|error| causes(&error))?;
             let status = response.status().as_u16();
             let body = ByteStream::new(response.into_body());
             let body = body.collect().await.map_err(|error| causes(&error))?;
