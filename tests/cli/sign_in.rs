@@ -73,11 +73,11 @@ fn keys_of_the_environment() {
 fn session_keys_of_the_environment_work_as_they_are() {
     let account = Account::new();
     account.put("identity", json!({"session_keys": [
-        {"access_key_id": "ASIAIOSFODNN7EXAMPLE", "secret_access_key": "s", "session_token": "t", "mfa": true, "name": "maria"},
+        {"access_key_id": "ASIAMARIAMARIAEXAMPL", "secret_access_key": "s", "session_token": "t", "mfa": true, "name": "maria"},
     ]}));
     let mut whoami = command(&account, "whoami --output json");
     whoami
-        .env("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
+        .env("AWS_ACCESS_KEY_ID", "ASIAMARIAMARIAEXAMPL")
         .env("AWS_SECRET_ACCESS_KEY", "s")
         .env("AWS_SESSION_TOKEN", "t");
     assert_is(&finish(&mut whoami), ":user/maria", "environment variables");
