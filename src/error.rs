@@ -143,3 +143,17 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// The first of an error's causes, itself among them, that is an `E`.
+pub fn find_cause<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}

@@ -2,7 +2,12 @@
 //! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
 //! certificates read once.
 
-use std::{env, fs, sync::OnceLock, time::Duration};
+use std::{
+    env, fs,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use aws_smithy_http_client::{
     Connector, ConnectorBuilder,
@@ -17,9 +22,10 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use url::Url;
 
-use crate::error::causes;
+use crate::error::{Failure, causes};
 
 /// The longest that connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,14 +34,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client that keeps its connections. Its clones share them; it is set up
 /// with the first use.
-#[derive(Clone, Debug)]
-pub struct Http(SharedHttpConnector);
-
-impl Default for Http {
-    fn default() -> Self {
-        Self(SharedHttpConnector::new(Connectors::default()))
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct Http(Arc<Connectors>);
 
 /// Reading the certificates takes milliseconds, which plain HTTP need not wait
 /// for: an endpoint of one's own, the instance metadata.
@@ -43,6 +43,7 @@ impl Default for Http {
 struct Connectors {
     plain: OnceLock<SharedHttpConnector>,
     tls: OnceLock<SharedHttpConnector>,
+    more_certificates: OnceLock<Vec<u8>>,
 }
 
 impl Connectors {
@@ -55,16 +56,16 @@ impl Connectors {
         self.tls.get_or_init(|| {
             let connector = connector()
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(tls_context());
+                .tls_context(tls_context(self.more_certificates.get()));
             SharedHttpConnector::new(connector.build())
         })
     }
 }
 
-impl HttpConnector for Connectors {
+impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let plain = request.uri().starts_with("http:") && !proxied();
-        let connector = if plain { self.plain() } else { self.tls() };
+        let connector = if plain { self.0.plain() } else { self.0.tls() };
         connector.call(request)
     }
 }
@@ -97,9 +98,29 @@ pub struct Answer {
 }
 
 impl Http {
+    /// Trusts the certificates of a PEM file besides the system's own; of two
+    /// files the first counts.
+    ///
+    /// # Errors
+    /// Usage: the file cannot be read, or is none. `named_by` is what names it.
+    pub fn trust(&self, bundle: &Path, named_by: &str) -> Result<(), Failure> {
+        let wrong = |why: String| {
+            Failure::usage(format!("cannot use {} ({named_by}): {why}", bundle.display())).hint(
+                "it has to be a file with certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----",
+            )
+        };
+        let pem = fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
+        let good = certificates(&pem);
+        if good.is_empty() {
+            return Err(wrong("there is no certificate in it".into()));
+        }
+        let _ = self.0.more_certificates.set(good);
+        Ok(())
+    }
+
     /// A client for those of the AWS SDK.
     pub fn sdk_client(&self) -> SharedHttpClient {
-        let connector = self.0.clone();
+        let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -128,7 +149,9 @@ impl Http {
             });
         set_up.map_err(|_| "the call cannot be written as HTTP".to_owned())?;
         let answer = async {
-            let response = self.0.call(request).await.map_err(|error| causes(&error))?;
+            let response = HttpConnector::call(self, request)
+                .await
+                .map_err(|error| causes(&error))?;
             let status = response.status().as_u16();
             let body = ByteStream::new(response.into_body());
             let body = body.collect().await.map_err(|error| causes(&error))?;
@@ -144,13 +167,91 @@ impl Http {
 /// The certificates to trust. On Linux the bundle, one file with all of them,
 /// where OpenSSL would find it (`SSL_CERT_FILE` first): reading the hundreds of
 /// files beside it takes longer than a call. Else wherever the platform keeps them.
-fn tls_context() -> TlsContext {
+fn tls_context(more: Option<&Vec<u8>>) -> TlsContext {
     let bundle = cfg!(target_os = "linux")
         .then(openssl_probe::probe)
-        .and_then(|found| fs::read(found.cert_file?).ok());
-    let bundled = bundle.filter(|pem| !pem.is_empty()).and_then(|pem| {
-        let store = TrustStore::empty().with_pem_certificate(pem);
-        TlsContext::builder().with_trust_store(store).build().ok()
+        .and_then(|found| fs::read(found.cert_file?).ok())
+        .map(|pem| certificates(&pem))
+        .filter(|pem| !pem.is_empty());
+    let mut store = match bundle {
+        Some(pem) => TrustStore::empty().with_pem_certificate(pem),
+        None => TrustStore::default(),
+    };
+    if let Some(more) = more {
+        store.add_pem_certificate(more.as_slice());
+    }
+    TlsContext::builder()
+        .with_trust_store(store)
+        .build()
+        .unwrap_or_default()
+}
+
+/// The certificates of a PEM file, without what is none: the HTTP stack panics
+/// at those.
+fn certificates(pem: &[u8]) -> Vec<u8> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = String::from_utf8_lossy(pem);
+    let good = text.split(BEGIN).skip(1).filter_map(|block| {
+        let (body, _) = block.split_once(END)?;
+        let body: String = body.split_whitespace().collect();
+        let der = BASE64_STANDARD.decode(&body).ok()?;
+        is_certificate(&der).then(|| format!("{BEGIN}\n{body}\n{END}\n"))
     });
-    bundled.unwrap_or_default()
+    good.collect::<String>().into_bytes()
+}
+
+/// Whether this has the form of a certificate: a sequence of what is signed, the
+/// algorithm and the signature (RFC 5280, section 4.1), and nothing else.
+fn is_certificate(der: &[u8]) -> bool {
+    let Some((0x30, certificate, [])) = element(der) else {
+        return false;
+    };
+    let Some((0x30, signed, rest)) = element(certificate) else {
+        return false;
+    };
+    let Some((0x30, _, rest)) = element(rest) else {
+        return false;
+    };
+    matches!(element(rest), Some((0x03, _, []))) && element(signed).is_some()
+}
+
+/// A DER element's tag and contents, and what follows it.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, length], rest) = der.split_first_chunk()?;
+    let (length, rest) = if length < 0x80 {
+        (usize::from(length), rest)
+    } else {
+        let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+        let more = |length: usize, byte: &u8| length.checked_mul(256)?.checked_add((*byte).into());
+        (bytes.iter().try_fold(0, more)?, rest)
+    };
+    let (contents, rest) = rest.split_at_checked(length)?;
+    Some((tag, contents, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_left_out_of_a_bundle() {
+        // Sequences of the right form, with nothing in them that is signed.
+        let good = BASE64_STANDARD.encode([0x30, 9, 0x30, 2, 5, 0, 0x30, 0, 0x03, 1, 0]);
+        let block = |body: &str| {
+            format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+        };
+        let pem = format!(
+            "# a CA\n{}{}{}{}-----BEGIN CERTIFICATE-----\n{good}",
+            block("AAAA"),
+            block(&good),
+            block("no base64!"),
+            block(&BASE64_STANDARD.encode([0x30, 0x84, 0xff, 0xff, 0xff, 0xff])),
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&certificates(pem.as_bytes())),
+            block(&good)
+        );
+        assert_eq!(certificates(b"PK\x03\x04"), b"");
+    }
 }

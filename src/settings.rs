@@ -58,6 +58,8 @@ pub struct AwsSettings {
     pub http: Http,
     /// The profiles, and the caches beside them.
     pub files: AwsFiles,
+    /// `AWS_CA_BUNDLE`: certificates to trust besides the system's.
+    pub ca_bundle: Option<PathBuf>,
     /// Whether there is a browser to sign in with.
     pub desktop: Desktop,
     /// Whether the environment has keys, which a named profile goes before.
@@ -80,6 +82,7 @@ impl AwsSettings {
             mfa_code: global.mfa_code.clone(),
             http: Http::default(),
             files: aws_files(),
+            ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
             desktop: Desktop::of(),
             keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
         }

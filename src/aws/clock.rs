@@ -12,7 +12,14 @@ use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
         interceptors::{
-            Intercept, context::BeforeDeserializationInterceptorContextRef, dyn_dispatch_hint,
+            Intercept,
+            context::{BeforeDeserializationInterceptorContextMut, InterceptorContext},
+            dyn_dispatch_hint,
+        },
+        orchestrator::HttpResponse,
+        retries::{
+            RequestAttempts,
+            classifiers::{ClassifyRetry, RetryAction},
         },
         runtime_components::RuntimeComponents,
     },
@@ -20,7 +27,12 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::{
     config_bag::ConfigBag,
     date_time::{DateTime, Format},
+    retry::ErrorKind,
 };
+
+/// Below this AWS takes no offence (as the SDK has it), so that a refusal has
+/// another reason.
+const TOLERATED_SECONDS: u64 = 4 * 60;
 
 /// How far AWS's clock is ahead of this machine's. Clones share what was seen.
 #[derive(Clone, Debug, Default)]
@@ -61,24 +73,72 @@ impl Intercept for Clock {
         "Clock"
     }
 
-    fn read_before_deserialization(
+    fn modify_before_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context
-            .response()
-            .headers()
-            .get("date")
-            .and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        if let Some(date) = date {
-            let here = DateTime::from(SystemTime::now());
-            self.ahead_seconds
-                .store(date.secs() - here.secs(), Ordering::Relaxed);
+        if let Some(ahead) = ahead_seconds(context.response()) {
+            self.ahead_seconds.store(ahead, Ordering::Relaxed);
         }
+        let tries = cfg
+            .load::<RequestAttempts>()
+            .map_or(1, RequestAttempts::attempts);
+        context.response_mut().add_extension(Tries(tries));
         Ok(())
     }
+}
+
+/// Which try of its call an answer is to, from 1.
+#[derive(Clone, Copy, Debug)]
+struct Tries(u32);
+
+/// Codes with which AWS refuses a call from a clock that is off, too.
+const CLOCK_CODES: [&str; 3] = ["RequestExpired", "AuthFailure", "SignatureDoesNotMatch"];
+
+/// The SDK signs by AWS's clock as soon as it has seen it, but does not try
+/// again after a `RequestExpired`: nothing has happened then. One more try, by
+/// the right clock, tells whether that was the reason.
+impl ClassifyRetry for Clock {
+    fn name(&self) -> &'static str {
+        "Clock"
+    }
+
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let code = context
+            .response()
+            .filter(|response| minutes_off(response).is_some())
+            .and_then(|response| clock_code(response.body().bytes()?));
+        let tries = context.response().and_then(|response| response.extension());
+        let first = tries.is_none_or(|Tries(tries)| *tries <= 1);
+        match code {
+            Some("RequestExpired") if first => RetryAction::retryable_error(ErrorKind::ClientError),
+            Some(_) if !first => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+}
+
+/// The code of a refusal, if it is one of [`CLOCK_CODES`].
+fn clock_code(body: &[u8]) -> Option<&'static str> {
+    let body = std::str::from_utf8(body).ok()?;
+    CLOCK_CODES
+        .into_iter()
+        .find(|code| body.contains(&format!("<Code>{code}</Code>")))
+}
+
+/// By how many minutes this machine's clock differs from that of the answer, if
+/// AWS may refuse calls for that; negative when it is behind.
+pub fn minutes_off(response: &HttpResponse) -> Option<i64> {
+    let ahead = ahead_seconds(response)?;
+    (ahead.unsigned_abs() > TOLERATED_SECONDS).then_some(-ahead / 60)
+}
+
+fn ahead_seconds(response: &HttpResponse) -> Option<i64> {
+    let date = response.headers().get("date")?;
+    let there = DateTime::from_str(date, Format::HttpDate).ok()?;
+    Some(there.secs() - DateTime::from(SystemTime::now()).secs())
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId as _;
 
-use crate::error::{Failure, Kind, causes};
+use super::{clock, reach};
+use crate::error::{Failure, Kind, causes, find_cause};
 
 /// What a code means for what is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +180,11 @@ where
     let kind = kind(code);
     let said = shortened(said.trim_end_matches('.'));
     let failure = Failure::new(kind, format!("{what}: {said} ({code}{request_id})"));
+    if kind == Kind::NotSignedIn
+        && let Some(minutes) = clock::minutes_off(answer.raw())
+    {
+        return clock_off(failure, minutes);
+    }
     match (kind, code) {
         (Kind::NotSignedIn, "RequestExpired" | "SignatureDoesNotMatch") => {
             failure.hint("check this machine's clock, and the secret access key")
@@ -198,6 +204,19 @@ where
             None => failure,
         },
     }
+}
+
+/// The same for a call that is part of signing in: where AWS is out of reach,
+/// nobody is signed in.
+pub fn sign_in_failure<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
+{
+    let mut failure = failure(error, what, region);
+    if error.as_service_error().is_none() {
+        failure.kind = Kind::NotSignedIn;
+    }
+    failure
 }
 
 /// What to do about a named thing that EC2 does not know.
@@ -231,21 +250,34 @@ fn kind(code: &str) -> Kind {
     }
 }
 
+/// AWS takes no calls from a clock that is so far off.
+fn clock_off(failure: Failure, minutes: i64) -> Failure {
+    let direction = if minutes < 0 { "behind" } else { "ahead of" };
+    let off = format!(
+        "this machine's clock is {} minutes {direction} AWS's",
+        minutes.unsigned_abs()
+    );
+    failure.while_doing(&off).hint(
+        "set the clock, best from a time server: timedatectl set-ntp true on most Linux systems",
+    )
+}
+
 /// No answer, or none that can be read.
 fn unanswered<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
 where
     E: std::error::Error + Debug + 'static,
 {
+    // Credentials that ended in the middle of a run have their own words.
+    if let Some(failure) = find_cause::<Failure>(error) {
+        return failure.clone().while_doing(what);
+    }
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), causes);
     match error {
         SdkError::TimeoutError(_) => Failure::failed(format!("{what}: AWS did not answer in time"))
             .hint(format!(
                 "check the network, and that {region} is the region you mean"
             )),
-        SdkError::DispatchFailure(_) => {
-            Failure::failed(format!("{what}: cannot reach AWS in {region}: {why}"))
-                .hint("check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url")
-        }
+        SdkError::DispatchFailure(_) => reach::out_of_reach(&why, what, region),
         _ => Failure::failed(format!("{what}: {why}")),
     }
 }

@@ -8,6 +8,7 @@ pub mod launch;
 mod lookups;
 mod patience;
 mod pricing;
+mod reach;
 mod security_groups;
 pub mod trace;
 
@@ -90,6 +91,7 @@ impl Aws {
             .timeout_config(patience::time_limits())
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
+            .retry_classifier(clock.clone())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(&config)
             .retry_config(patience::retries())
@@ -97,6 +99,7 @@ impl Aws {
             .timeout_config(patience::time_limits())
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
+            .retry_classifier(clock.clone())
             .build();
         Self {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
@@ -117,7 +120,7 @@ impl Aws {
             .send()
             .await
             .map_err(|error| {
-                errors::failure(&error, "cannot tell who is signed in", &self.region)
+                errors::sign_in_failure(&error, "cannot tell who is signed in", &self.region)
             })?;
         Ok(Identity {
             account: answer.account.unwrap_or_default(),

@@ -23,7 +23,8 @@ const TRIES: u32 = 3;
 
 /// Asks for what is not given, signs in, and adds the profile.
 pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -> Result<()> {
-    let config = identity::unsigned_config(settings).await;
+    let profiles = Profiles::load(&settings.files).await?;
+    let config = identity::unsigned_config(settings, &profiles).await?;
     let default_region = config.region().map(ToString::to_string);
     if !out.interactive {
         // Before anybody signs in.
@@ -37,15 +38,14 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
             given.ok_or_else(|| missing(flag))?;
         }
     }
-    let profiles = Profiles::load(&settings.files).await?;
     let session = session(args, settings, &profiles, out).await?;
-    let login_command = identity::login_to_session(session.cache_key());
-    let sso = Sso::new(session, config, settings.files.clone(), login_command, out);
+    let command = identity::login_to_session(session.cache_key());
+    let sso = identity::sso(session, command, settings, &profiles, &config, out);
     let (portal_token, accounts) = signed_in(args, settings, &sso).await?;
     let portal = sso.portal(&portal_token);
     let account = account(args, accounts, out).await?;
     let role_name = role(args, &portal, &account, out).await?;
-    let session = sso.session().clone();
+    let session = sso.session.clone();
     let region = Question {
         flag: "--region",
         text: "region of the machines",

@@ -13,7 +13,7 @@ use crate::{
 pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
     let token = sso.login(how(args, settings)).await?;
-    let session = sso.session();
+    let session = &sso.session;
     let report = LoginReport {
         sso_session: session.name.clone(),
         start_url: session.start_url.clone(),

@@ -11,7 +11,7 @@ pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Resu
     let ended = sso
         .logout(&identity::profiles::Profiles::load(&settings.files).await?)
         .await?;
-    let session = sso.session();
+    let session = &sso.session;
     let report = LogoutReport {
         sso_session: session.name.clone(),
         start_url: session.start_url.clone(),

@@ -5,7 +5,7 @@ pub mod profiles;
 mod refusals;
 pub mod sso;
 
-use std::{fmt, sync::Mutex};
+use std::{fmt, path::Path, sync::Mutex};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, ecs::EcsCredentialsProvider,
@@ -19,7 +19,7 @@ use aws_credential_types::{
 };
 
 use self::{
-    profiles::{AwsFiles, Profile, Profiles},
+    profiles::{AwsFiles, Profile, Profiles, SsoSession},
     refusals::Refusal,
     sso::{How, Sso},
 };
@@ -83,7 +83,7 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
             ));
         }
     }
-    let config = unsigned_config(settings).await;
+    let config = unsigned_config(settings, &profiles).await?;
     let region = region(&config)?;
     let (source, provider) = credentials(settings, &profiles, &config, &region, out).await?;
     let config = config
@@ -99,7 +99,11 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
 }
 
 /// A configuration without credentials, and with a region if there is one.
-pub async fn unsigned_config(settings: &AwsSettings) -> SdkConfig {
+///
+/// # Errors
+/// Usage: certificates that are to be trusted and are none.
+pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Result<SdkConfig> {
+    trust(settings, profiles)?;
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(aws_config::retry::RetryConfig::standard())
         .timeout_config(
@@ -119,7 +123,23 @@ pub async fn unsigned_config(settings: &AwsSettings) -> SdkConfig {
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    loader.load().await
+    Ok(loader.load().await)
+}
+
+/// Trusts the certificates that the environment or the profile names: where a
+/// company opens TLS on the way, its own.
+fn trust(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
+    if let Some(bundle) = &settings.ca_bundle {
+        return settings.http.trust(bundle, "AWS_CA_BUNDLE");
+    }
+    let name = settings.profile.as_deref().unwrap_or("default");
+    match profiles.find(name)?.and_then(|profile| profile.ca_bundle) {
+        Some(bundle) => {
+            let named_by = format!("ca_bundle of profile {name}");
+            settings.http.trust(Path::new(&bundle), &named_by)
+        }
+        None => Ok(()),
+    }
 }
 
 /// The region of the configuration.
@@ -169,14 +189,16 @@ async fn credentials(
         let mut provider = Provider {
             first: Mutex::new(None),
             sso: sso_of(&source, settings, profiles, config, out)?,
-            inner: provider(&source, settings, region),
+            inner: provider(&source, settings, config, region),
             source: source.clone(),
             region: region.to_owned(),
             files: settings.files.clone(),
         };
         let first = match provider.get().await {
             Err(Refusal::SignInNeeded(failure)) => {
-                provider.get_after_login(failure, settings, out).await
+                provider
+                    .get_after_login(failure, settings, config, out)
+                    .await
             }
             other => other,
         };
@@ -241,13 +263,9 @@ fn sso_of(
             settings.files.config.display()
         )));
     };
-    Ok(Some(Sso::new(
-        session.clone(),
-        config.clone(),
-        settings.files.clone(),
-        login_command(settings, &base.name),
-        out,
-    )))
+    let command = login_command(settings, &base.name);
+    let session = session.clone();
+    Ok(Some(sso(session, command, settings, profiles, config, out)))
 }
 
 /// The session that a command is about: the named one, or that of the profile.
@@ -274,14 +292,28 @@ pub async fn sso_session(
         };
         (session, login_command(settings, &base))
     };
-    let config = unsigned_config(settings).await;
-    Ok(Sso::new(
+    let config = unsigned_config(settings, &profiles).await?;
+    Ok(sso(session, command, settings, &profiles, &config, out))
+}
+
+/// A session with what it takes to speak to it.
+pub fn sso(
+    session: SsoSession,
+    login_command: String,
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+    out: Output,
+) -> Sso {
+    let profile = settings.profile.as_deref().unwrap_or("default");
+    Sso {
         session,
-        config,
-        settings.files.clone(),
-        command,
+        config: config.clone(),
+        oidc_endpoint: profiles.service_endpoint(profile, "sso_oidc"),
+        files: settings.files.clone(),
+        login_command,
         out,
-    ))
+    }
 }
 
 /// The profile does not sign in with IAM Identity Center.
@@ -327,8 +359,16 @@ pub fn shell_word(text: &str) -> String {
 
 /// The SDK's provider for a place. The metadata services are on this machine:
 /// they keep the SDK's own HTTP client with its short time limits.
-fn provider(source: &Source, settings: &AwsSettings, region: &str) -> SharedCredentialsProvider {
-    let nearby = ProviderConfig::default().with_region(Some(Region::new(region.to_owned())));
+fn provider(
+    source: &Source,
+    settings: &AwsSettings,
+    config: &SdkConfig,
+    region: &str,
+) -> SharedCredentialsProvider {
+    let nearby = ProviderConfig::default()
+        .with_region(Some(Region::new(region.to_owned())))
+        .with_use_fips(config.use_fips())
+        .with_use_dual_stack(config.use_dual_stack());
     let far = || nearby.clone().with_http_client(settings.http.sdk_client());
     match source {
         Source::Environment => {
@@ -384,6 +424,7 @@ impl Provider {
         &mut self,
         failure: Failure,
         settings: &AwsSettings,
+        config: &SdkConfig,
         out: Output,
     ) -> Result<Credentials, Refusal> {
         let Some(sso) = self.sso.as_ref().filter(|_| out.interactive) else {
@@ -401,7 +442,7 @@ impl Provider {
             .await
             .map_err(Refusal::Other)?;
         // The SDK's own has the old token in its memory.
-        self.inner = provider(&self.source, settings, &self.region);
+        self.inner = provider(&self.source, settings, config, &self.region);
         self.get().await
     }
 }

@@ -260,21 +260,17 @@ impl Profiles {
         })
     }
 
-    #[allow(dead_code, reason = "networks are being built on it")]
-    /// `endpoint_url` of a service in the `services` section that the profile
-    /// names, by any of the names that SDKs know the service by.
-    pub fn service_endpoint(&self, profile: &str, services: &[&str]) -> Option<String> {
+    /// `endpoint_url` of a service in the `services` section that the profile names.
+    pub fn service_endpoint(&self, profile: &str, service: &str) -> Option<String> {
         let section = self.sections.get_profile(profile)?.get("services")?;
-        services.iter().find_map(|service| {
-            let key = PropertiesKey::builder()
-                .section_key("services")
-                .section_name(section)
-                .property_name(*service)
-                .sub_property_name("endpoint_url")
-                .build()
-                .ok()?;
-            non_empty(self.sections.other_sections().get(&key)?)
-        })
+        let key = PropertiesKey::builder()
+            .section_key("services")
+            .section_name(section)
+            .property_name(service)
+            .sub_property_name("endpoint_url")
+            .build()
+            .ok()?;
+        non_empty(self.sections.other_sections().get(&key)?)
     }
 
     fn no_source(&self, profile: &str, source: &str) -> Failure {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     aws::errors,
-    error::{Failure, Kind, causes},
+    error::{Failure, Kind, causes, find_cause},
 };
 
 /// Why a place gives no credentials.
@@ -59,13 +59,14 @@ pub fn explained(
     files: &AwsFiles,
     error: &CredentialsError,
 ) -> Refusal {
-    if let Some(error) = find::<SdkError<GetRoleCredentialsError, HttpResponse>>(error) {
+    if let Some(error) = find_cause::<SdkError<GetRoleCredentialsError, HttpResponse>>(error) {
         return by_portal(source, sso, region, files, error);
     }
-    if let Some(error) = find::<SdkError<AssumeRoleError, HttpResponse>>(error) {
+    if let Some(error) = find_cause::<SdkError<AssumeRoleError, HttpResponse>>(error) {
         return Refusal::Other(by_sts(source, error, region));
     }
-    if let Some(error) = find::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>(error) {
+    if let Some(error) = find_cause::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>(error)
+    {
         return Refusal::Other(by_sts(source, error, region));
     }
     match error {
@@ -121,7 +122,7 @@ fn by_portal(
     match (errors::code(error), sso) {
         (Some("UnauthorizedException"), Some(sso)) => sso.ended(said).into(),
         (Some("ForbiddenException" | "ResourceNotFoundException"), Some(sso)) => {
-            let start_url = &sso.session().start_url;
+            let start_url = &sso.session.start_url;
             Refusal::Other(
                 Failure::new(
                     Kind::NotPermitted,
@@ -130,11 +131,11 @@ fn by_portal(
                 .hint(format!("check sso_account_id and sso_role_name in {}: {start_url} shows what you have, `inductiva-aws configure sso` makes a profile for it", files.config.display())),
             )
         }
-        _ => Refusal::Other(signing_in(errors::failure(
+        _ => Refusal::Other(errors::sign_in_failure(
             error,
             "cannot get credentials from IAM Identity Center",
             region,
-        ))),
+        )),
     }
 }
 
@@ -144,7 +145,10 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let what = format!("cannot assume the role of {source}");
-    let failure = signing_in(errors::failure(error, &what, region));
+    let mut failure = errors::sign_in_failure(error, &what, region);
+    if failure.kind == Kind::Failed {
+        failure.kind = Kind::NotSignedIn;
+    }
     match errors::code(error) {
         Some("AccessDenied") => failure.hint("the role has to be there and to trust who assumes it, and that one needs the permission sts:AssumeRole; a role may also demand MFA (mfa_serial) or external_id"),
         Some("ExpiredTokenException") => failure.hint("the web identity token is over: whoever writes its file has to write a new one"),
@@ -187,24 +191,4 @@ fn other(source: &Source, error: &CredentialsError) -> Failure {
         format!("not signed in to AWS: {source}: {said}"),
     )
     .hint("`inductiva-aws whoami --profile NAME` tries another sign-in")
-}
-
-/// What keeps somebody from signing in is a matter of signing in.
-fn signing_in(mut failure: Failure) -> Failure {
-    if failure.kind == Kind::Failed {
-        failure.kind = Kind::NotSignedIn;
-    }
-    failure
-}
-
-/// The first of the causes that is an `E`.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }

@@ -20,6 +20,7 @@ mod inductiva;
 mod launches;
 mod list;
 mod logs;
+mod networks;
 mod output;
 mod refusals;
 mod sign_in;

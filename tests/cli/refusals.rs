@@ -380,14 +380,14 @@ fn a_server_that_speaks_no_tls_is_out_of_reach() {
     let account = Account::new();
     let https = account.aws_url().replace("http://", "https://");
     let run = refused(&account, &format!("--endpoint-url {https}"));
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""));
     assert!(
         run.stderr.contains("cannot reach AWS in eu-west-2"),
         "{}",
         run.stderr
     );
     assert!(
-        text(&json!(run.stderr)).contains("hint: check the network"),
+        text(&json!(run.stderr)).contains("hint: check --endpoint-url"),
         "{}",
         run.stderr
     );

@@ -69,37 +69,21 @@ impl From<Trouble> for Failure {
 /// One session, and what is kept of it.
 #[derive(Clone, Debug)]
 pub struct Sso {
-    session: SsoSession,
-    config: SdkConfig,
-    files: AwsFiles,
+    /// The session.
+    pub session: SsoSession,
+    /// It needs neither credentials nor a region.
+    pub config: SdkConfig,
+    /// Where botocore would find the OIDC service, by the profile.
+    pub oidc_endpoint: Option<String>,
+    /// Where the token is kept.
+    pub files: AwsFiles,
     /// The command that signs in, for messages.
-    login_command: String,
-    out: Output,
+    pub login_command: String,
+    /// The streams.
+    pub out: Output,
 }
 
 impl Sso {
-    /// `config` needs neither credentials nor a region.
-    pub fn new(
-        session: SsoSession,
-        config: SdkConfig,
-        files: AwsFiles,
-        login_command: String,
-        out: Output,
-    ) -> Self {
-        Self {
-            session,
-            config,
-            files,
-            login_command,
-            out,
-        }
-    }
-
-    /// The session.
-    pub fn session(&self) -> &SsoSession {
-        &self.session
-    }
-
     /// The portal, for a token of this session.
     pub fn portal<'a>(&'a self, token: &'a Token) -> Portal<'a> {
         Portal::new(
@@ -238,7 +222,7 @@ impl Sso {
                 Some(code) if !code.starts_with("Internal") => code.to_owned(),
                 _ => {
                     let what = format!("{expired}, and cannot be refreshed");
-                    return Err(Trouble::Other(errors::failure(
+                    return Err(Trouble::Other(errors::sign_in_failure(
                         &error,
                         &what,
                         &self.session.region,
@@ -276,6 +260,11 @@ impl Sso {
     }
 
     fn oidc(&self) -> Oidc<'_> {
-        Oidc::new(&self.session, &self.config, self.out)
+        Oidc::new(
+            &self.session,
+            &self.config,
+            self.oidc_endpoint.as_deref(),
+            self.out,
+        )
     }
 }

@@ -101,6 +101,6 @@ impl<'a> Portal<'a> {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let what = format!("IAM Identity Center: cannot {what}");
-        errors::failure(error, &what, self.region)
+        errors::sign_in_failure(error, &what, self.region)
     }
 }

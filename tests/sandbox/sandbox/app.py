@@ -19,7 +19,10 @@ class Application:
         self._observer = Observer(self)
 
     def __call__(self, request):
-        account, path = DEFAULT_ACCOUNT, request.path
+        # A relay in front of the sandbox names the account in a header, so that
+        # paths stay as they were signed.
+        account = request.headers.get("X-Sandbox-Account", DEFAULT_ACCOUNT)
+        path = request.path
         prefix = _ACCOUNT_PREFIX.match(path)
         if prefix:
             account, path = prefix.group(1), path[prefix.end() :]

@@ -1,0 +1,444 @@
+//! Proxies, companies' own certificates, endpoints and partitions, and what is
+//! said where AWS is out of reach.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, Run, finish, text};
+
+/// What tests/cli/network.py offers.
+struct Network {
+    account: Account,
+    ports: Value,
+    _process: Child,
+}
+
+impl Network {
+    fn new() -> Self {
+        let account = Account::new();
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let url = account.aws_url();
+        let sandbox = url.trim_start_matches("http://").split('/').next();
+        let mut process = Command::new(root.join("target/sandbox/venv/bin/python"))
+            .arg(root.join("tests/cli/network.py"))
+            .arg(account.home.path())
+            .args([sandbox.expect("an address"), &account.number])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the network starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("stdout is a pipe"))
+            .read_line(&mut line)
+            .expect("the network says its ports");
+        Self {
+            account,
+            ports: serde_json::from_str(&line).expect("JSON"),
+            _process: process,
+        }
+    }
+
+    fn url(&self, scheme: &str, port: &str) -> String {
+        format!("{scheme}://127.0.0.1:{}", self.ports[port])
+    }
+
+    fn ca(&self) -> String {
+        self.account
+            .home
+            .path()
+            .join("ca.pem")
+            .display()
+            .to_string()
+    }
+
+    /// The program where only this network leads to the sandbox.
+    fn command(&self, line: &str) -> Command {
+        let mut command = self.account.command(line.split_whitespace());
+        command
+            .env_remove("AWS_ENDPOINT_URL")
+            .env("AWS_MAX_ATTEMPTS", "1");
+        command
+    }
+
+    /// The same behind the proxy, with the CA trusted.
+    fn behind_proxy(&self, line: &str) -> Command {
+        let mut command = self.command(line);
+        command
+            .env("HTTPS_PROXY", self.url("http", "proxy"))
+            .env("AWS_CA_BUNDLE", self.ca());
+        command
+    }
+
+    /// What the proxy was asked for, once each; forgets it.
+    fn proxied(&self) -> BTreeSet<String> {
+        let path = self.account.home.path().join("proxied");
+        let lines = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        lines.lines().map(str::to_owned).collect()
+    }
+}
+
+#[track_caller]
+fn assert_works(run: &Run) {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn calls_go_through_the_proxy_to_the_endpoints_of_the_partition() {
+    let network = Network::new();
+    network.account.file(
+        ".aws/config",
+        "[profile fips]\nuse_fips_endpoint = true\nregion = us-east-1\n",
+    );
+    network.account.file(
+        ".aws/credentials",
+        "[fips]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n",
+    );
+    // The sandbox's EC2 has regions of the usual partition alone.
+    network.account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "code": "UnauthorizedOperation", "message": "no", "status": 403, "count": null}));
+    for (flags, environment, sts, ec2) in [
+        (
+            "",
+            None,
+            "sts.eu-west-2.amazonaws.com",
+            "ec2.eu-west-2.amazonaws.com",
+        ),
+        (
+            "--region cn-north-1",
+            None,
+            "sts.cn-north-1.amazonaws.com.cn",
+            "ec2.cn-north-1.amazonaws.com.cn",
+        ),
+        (
+            "--region us-gov-west-1",
+            None,
+            "sts.us-gov-west-1.amazonaws.com",
+            "ec2.us-gov-west-1.amazonaws.com",
+        ),
+        (
+            "--region us-east-1",
+            Some(("AWS_USE_FIPS_ENDPOINT", "true")),
+            "sts-fips.us-east-1.amazonaws.com",
+            "ec2-fips.us-east-1.amazonaws.com",
+        ),
+        (
+            "--profile fips",
+            Some(("AWS_REGION", "us-east-1")),
+            "sts-fips.us-east-1.amazonaws.com",
+            "ec2-fips.us-east-1.amazonaws.com",
+        ),
+    ] {
+        for (command, host) in [("whoami", sts), ("list", ec2)] {
+            let mut run = network.behind_proxy(&format!("{command} {flags}"));
+            let run = finish(run.envs(environment));
+            assert_eq!(
+                run.code,
+                if command == "whoami" { 0 } else { 4 },
+                "{}",
+                run.stderr
+            );
+            assert!(
+                network.proxied().contains(&format!("{host}:443")),
+                "{command} {flags}: {host}"
+            );
+        }
+    }
+}
+
+#[test]
+fn identity_center_is_reached_in_its_own_partition() {
+    let network = Network::new();
+    let number = &network.account.number;
+    network
+        .account
+        .put("sso", json!({"pending_polls": 0, "interval": 1}));
+    network.account.file(
+        ".aws/config",
+        format!("[profile sso]\nsso_session = corp\nsso_account_id = {number}\nsso_role_name = Launcher\nregion = cn-north-1\n[sso-session corp]\nsso_start_url = https://start.home.awsapps.cn/directory/d\nsso_region = cn-north-1\n"),
+    );
+    assert_works(&finish(
+        &mut network.behind_proxy("login --profile sso --no-browser"),
+    ));
+    assert_eq!(
+        network.proxied(),
+        ["oidc.cn-north-1.amazonaws.com.cn:443".to_owned()].into()
+    );
+    assert_works(&finish(
+        network
+            .behind_proxy("whoami --profile sso")
+            .env_remove("AWS_REGION"),
+    ));
+    assert!(
+        network
+            .proxied()
+            .contains("portal.sso.cn-north-1.amazonaws.com.cn:443")
+    );
+}
+
+#[test]
+fn roles_are_assumed_at_fips_endpoints_too() {
+    let network = Network::new();
+    let number = &network.account.number;
+    network
+        .account
+        .put("identity", json!({"roles": [{"name": "machines"}]}));
+    network.account.file(
+        ".aws/config",
+        format!("[profile role]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = Environment\n"),
+    );
+    let mut command = network.behind_proxy("whoami --profile role --region us-east-1");
+    assert_works(&finish(command.env("AWS_USE_FIPS_ENDPOINT", "true")));
+    assert_eq!(
+        network.proxied(),
+        ["sts-fips.us-east-1.amazonaws.com:443".to_owned()].into()
+    );
+}
+
+#[test]
+fn a_companys_certificates_are_trusted_when_they_are_named() {
+    let network = Network::new();
+    let endpoint = network.url("https", "tls");
+    let whoami = || {
+        let mut command = network.command("whoami --output json");
+        command.env("AWS_ENDPOINT_URL", &endpoint);
+        command
+    };
+    let refused = finish(&mut whoami());
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert!(
+        text(&refused.error()["hint"]).contains("AWS_CA_BUNDLE"),
+        "{}",
+        refused.stderr
+    );
+    assert_works(&finish(whoami().env("AWS_CA_BUNDLE", network.ca())));
+    // In the profile that is named, and in the default one.
+    let keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n";
+    network
+        .account
+        .file(".aws/credentials", format!("[work]\n{keys}"));
+    let bundle = format!("ca_bundle = {}\n", network.ca());
+    network
+        .account
+        .file(".aws/config", format!("[profile work]\n{bundle}"));
+    assert_works(&finish(whoami().args(["--profile", "work"])));
+    network
+        .account
+        .file(".aws/config", format!("[default]\n{bundle}"));
+    assert_works(&finish(&mut whoami()));
+    // The variable goes before the profile; a file that is none is told.
+    for (path, why) in [
+        ("/no/such/bundle.pem".to_owned(), "No such file"),
+        (
+            network
+                .account
+                .file("text", "nothing")
+                .display()
+                .to_string(),
+            "there is no certificate in it",
+        ),
+    ] {
+        let run = finish(whoami().env("AWS_CA_BUNDLE", &path));
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{}", run.stderr);
+        let message = run.error();
+        let message = text(&message["message"]);
+        assert!(
+            message.starts_with(&format!("cannot use {path} (AWS_CA_BUNDLE): "))
+                && message.contains(why),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn no_proxy_and_proxies_for_plain_http_are_honoured() {
+    let network = Network::new();
+    let mut past = network.behind_proxy("whoami");
+    past.env("AWS_ENDPOINT_URL", network.url("https", "tls"))
+        .env("NO_PROXY", "127.0.0.1");
+    assert_works(&finish(&mut past));
+    assert_eq!(network.proxied(), [].into());
+    let mut plain = network.command("whoami");
+    plain
+        .env("AWS_ENDPOINT_URL", "http://sts.example.com/x")
+        .env("HTTP_PROXY", network.url("http", "proxy"));
+    assert_works(&finish(&mut plain));
+    assert_eq!(
+        network.proxied(),
+        ["http://sts.example.com/x/".to_owned()].into()
+    );
+}
+
+#[test]
+fn endpoints_of_single_services_are_honoured() {
+    let network = Network::new();
+    let account = &network.account;
+    let url = account.aws_url();
+    // Of two services each has its own; what is not named would be AWS's.
+    let mut list = network.command("list");
+    assert_works(&finish(list.env("AWS_ENDPOINT_URL_EC2", &url)));
+    let mut whoami = network.command("whoami");
+    assert_works(&finish(
+        whoami
+            .env("AWS_ENDPOINT_URL_STS", &url)
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+    ));
+    // As botocore writes them in a profile.
+    let number = &account.number;
+    account.put("sso", json!({"pending_polls": 0, "interval": 1}));
+    account.file(
+        ".aws/config",
+        format!("[profile sso]\nsso_session = corp\nsso_account_id = {number}\nsso_role_name = Launcher\nservices = local\nendpoint_url = http://127.0.0.1:9\n\
+            [sso-session corp]\nsso_start_url = https://d-sandbox.awsapps.com/start\nsso_region = eu-west-2\n\
+            [services local]\nsso_oidc =\n  endpoint_url = {url}\nsso =\n  endpoint_url = {url}\nsts =\n  endpoint_url = {url}\n"),
+    );
+    assert_works(&finish(
+        &mut network.command("login --profile sso --no-browser"),
+    ));
+    assert_works(&finish(&mut network.command("whoami --profile sso")));
+    // The environment goes before the profile.
+    let mut login = network.command("login --profile sso --no-browser");
+    let run = finish(login.env("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9"));
+    assert_eq!(run.code, 4, "{}", run.stderr);
+}
+
+#[test]
+fn each_reason_to_be_out_of_reach_has_its_own_words() {
+    let network = Network::new();
+    let tls = network.url("https", "tls");
+    let expired = network.url("https", "expired");
+    let plain = network.account.aws_url().replace("http://", "https://");
+    let (refusing, guarded) = (
+        network.url("http", "refusing"),
+        network.url("http", "guarded"),
+    );
+    let aws = "https://sts.eu-west-2.amazonaws.com".to_owned();
+    for (endpoint, proxy, meaning, hint) in [
+        (
+            &aws,
+            Some("http://127.0.0.1:9"),
+            "the proxy does not answer",
+            "HTTPS_PROXY",
+        ),
+        (
+            &aws,
+            Some(refusing.as_str()),
+            "the proxy refuses to connect to AWS",
+            "HTTPS_PROXY",
+        ),
+        (
+            &aws,
+            Some(&guarded),
+            "the proxy wants a user and a password",
+            "http://USER:PASSWORD@HOST:PORT",
+        ),
+        (
+            &tls,
+            None,
+            "nobody trusted has issued the certificate",
+            "AWS_CA_BUNDLE",
+        ),
+        (
+            &expired,
+            None,
+            "the certificate is over, by this machine's clock",
+            "clock",
+        ),
+        (
+            &plain,
+            None,
+            "what answers there speaks no TLS",
+            "--endpoint-url",
+        ),
+        (
+            &"http://no.such.host.invalid".into(),
+            None,
+            "its name is not found",
+            "--region",
+        ),
+        (
+            &"http://127.0.0.1:9".into(),
+            None,
+            "Connection refused",
+            "--endpoint-url",
+        ),
+    ] {
+        let mut command = network.command("whoami --output json");
+        command.env("AWS_ENDPOINT_URL", endpoint);
+        command.envs(proxy.map(|proxy| ("HTTPS_PROXY", proxy)));
+        if meaning.contains("is over") {
+            command.env("AWS_CA_BUNDLE", network.ca());
+        }
+        let run = finish(&mut command);
+        assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
+        let error = run.error();
+        let message = text(&error["message"]);
+        assert!(
+            message.starts_with("cannot tell who is signed in: cannot reach AWS in eu-west-2: ")
+                && message.contains(meaning),
+            "{message}"
+        );
+        assert!(text(&error["hint"]).contains(hint), "{error}");
+        assert_eq!(error["kind"], "not_signed_in");
+    }
+}
+
+#[test]
+fn a_proxys_password_is_not_shown() {
+    let network = Network::new();
+    let proxy = network
+        .url("http", "refusing")
+        .replace("//", "//me:MARKED@");
+    let run = finish(network.command("whoami -vv").env("HTTPS_PROXY", proxy));
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(!run.stderr.contains("MARKED"), "{}", run.stderr);
+}
+
+#[test]
+fn a_clock_that_is_off_does_not_stop_anybody() {
+    for seconds in [1200, -1200] {
+        let account = Account::new();
+        account.put("settings", json!({"clock_offset_seconds": seconds}));
+        let run = account.run("start --machine-group-name g --num-machines 2");
+        assert_works(&run);
+        assert_eq!(account.live().len(), 2);
+        assert_works(&account.run("terminate g -y"));
+        assert_eq!(account.live(), [] as [String; 0]);
+    }
+}
+
+#[test]
+fn a_refusal_for_the_clock_says_by_how_much_it_is_off() {
+    for (seconds, says) in [(1230, "20 minutes behind"), (-1230, "20 minutes ahead of")] {
+        let account = Account::new();
+        account.put("settings", json!({"clock_offset_seconds": seconds}));
+        for (command, service, operation, code) in [
+            ("list", "ec2", "DescribeInstances", "RequestExpired"),
+            ("list", "ec2", "DescribeInstances", "AuthFailure"),
+            (
+                "whoami",
+                "sts",
+                "GetCallerIdentity",
+                "SignatureDoesNotMatch",
+            ),
+        ] {
+            account.forget_faults();
+            account.fault(json!({"service": service, "operation": operation, "code": code, "message": "no", "status": 403, "count": null}));
+            let run = account.run(&format!("{command} --output json"));
+            assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
+            let error = run.error();
+            assert!(
+                text(&error["message"])
+                    .starts_with(&format!("this machine's clock is {says} AWS's: ")),
+                "{error}"
+            );
+            assert!(text(&error["hint"]).contains("set the clock"), "{error}");
+        }
+    }
+}
