@@ -37,6 +37,8 @@ pub enum Sort {
     Mismatch,
     /// The token was spent on machines that are terminated.
     Spent,
+    /// A security group or key pair is not known: not yet, where it is new.
+    NotFound,
     /// Anything else: trying again would not help.
     Fatal,
 }
@@ -111,6 +113,14 @@ const CODES: &[(Sort, &[&str])] = &[
             "InternalFailure",
             "ServiceUnavailable",
             "Unavailable",
+        ],
+    ),
+    (
+        Sort::NotFound,
+        &[
+            "InvalidGroup.NotFound",
+            "InvalidGroupId.NotFound",
+            "InvalidKeyPair.NotFound",
         ],
     ),
     (Sort::Mismatch, &["IdempotentParameterMismatch"]),

@@ -61,6 +61,8 @@ pub enum LaunchError {
     Unknown(Failure),
     /// EC2 asks for patience, or was not reached: nothing was launched.
     NotNow(Failure),
+    /// A security group or key pair is not known, or not yet: nothing was launched.
+    NotFound(Failure),
     /// Nothing was launched for want of capacity or quota.
     NoCapacity(NoCapacity),
     /// EC2 refused: nothing was launched.
@@ -153,6 +155,7 @@ impl Aws {
             Sort::Mismatch => LaunchError::TokenMismatch,
             Sort::Spent => LaunchError::TokenSpent,
             Sort::NotNow => LaunchError::NotNow(failure),
+            Sort::NotFound => LaunchError::NotFound(failure),
             Sort::Unknown => LaunchError::Unknown(failure),
             Sort::Place => no_capacity(Remedy::Place, failure),
             Sort::Quota | Sort::SpotQuota => no_capacity(Remedy::Type, failure),

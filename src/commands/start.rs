@@ -68,7 +68,10 @@ pub async fn run(
         out,
     };
     match Box::pin(start.fill()).await {
-        Ok(Some(started)) => start.finish(started).await,
+        Ok(Some(started)) => {
+            launcher.drop_unused_group(&started.machines).await;
+            start.finish(started).await
+        }
         Ok(None) => Ok(()),
         Err(failure) => Err(launcher.clean_up(failure).await),
     }

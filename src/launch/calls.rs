@@ -245,6 +245,13 @@ impl<'a> Calls<'a> {
         let mut throttling = Patience::with_throttling();
         let mut failures = Patience::with_failures();
         let mut open = false;
+        let told = |failure, open| {
+            if open {
+                self.nobody_knows(failure)
+            } else {
+                failure
+            }
+        };
         loop {
             launcher.pace.next().await;
             // Nothing more is launched once somebody has said stop; what may have
@@ -268,17 +275,16 @@ impl<'a> Calls<'a> {
                 Err(LaunchError::NoCapacity(none)) => {
                     return Ok(Attempt::NoCapacity(Box::new(none)));
                 }
-                Err(LaunchError::Refused(failure)) if open => {
-                    return Err(self.nobody_knows(failure));
+                Err(LaunchError::Refused(failure)) => return Err(told(failure, open)),
+                Err(LaunchError::NotFound(failure)) => {
+                    let new = launcher.made_something_new();
+                    if !new || !self.try_again(&mut failures, &failure, !open).await {
+                        return Err(told(failure, open));
+                    }
                 }
-                Err(LaunchError::Refused(failure)) => return Err(failure),
                 Err(LaunchError::NotNow(failure)) => {
                     if !self.try_again(&mut throttling, &failure, !open).await {
-                        return Err(if open {
-                            self.nobody_knows(failure)
-                        } else {
-                            failure
-                        });
+                        return Err(told(failure, open));
                     }
                 }
                 Err(LaunchError::Unknown(failure)) => {

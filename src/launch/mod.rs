@@ -53,6 +53,8 @@ struct Made {
     group: RefCell<Option<String>>,
     /// The key pair.
     key_pair: Cell<bool>,
+    /// A security group, which stays.
+    security_group: Cell<bool>,
 }
 
 impl<'a> Launcher<'a> {
@@ -140,6 +142,26 @@ impl<'a> Launcher<'a> {
         self.made.machines.borrow_mut().extend_from_slice(machines);
     }
 
+    /// Whether EC2 may not know yet of something that this run has made.
+    fn made_something_new(&self) -> bool {
+        self.made.security_group.get() || self.made.key_pair.get()
+    }
+
+    /// Takes back a group on Inductiva's side that none of the machines is of:
+    /// another start was faster.
+    pub async fn drop_unused_group(&self, machines: &[Machine]) {
+        let made = self.made.group.borrow_mut().take();
+        // Machines without an id look for the group by its name: it may be this one.
+        let is_of_another = |m: &Machine, id: &str| {
+            m.tag(TAG_GROUP_ID)
+                .is_some_and(|other| !other.is_empty() && other != id)
+        };
+        let unused = |id: &String| machines.iter().all(|m| is_of_another(m, id));
+        if let Some(id) = made.filter(unused) {
+            self.delete_group(&id).await;
+        }
+    }
+
     /// Remembers machines of other runs.
     fn told(&self, machines: Vec<Machine>) {
         self.made.told.borrow_mut().extend(machines);
@@ -208,6 +230,7 @@ impl<'a> Launcher<'a> {
         match &plan.security_group {
             SecurityGroupChoice::Existing(id) => Ok(id.clone()),
             SecurityGroupChoice::New { name, vpc_id } => {
+                self.made.security_group.set(true);
                 self.aws
                     .create_security_group(name, vpc_id, self.request.ssh_from.as_ref())
                     .await

@@ -251,3 +251,29 @@ fn hundreds_of_machines_are_launched_as_fast_as_the_buckets_allow() {
     assert!(time(launches[1], "started") >= time(launches[0], "ended"));
     assert!(time(launches[2], "started") < time(launches[1], "ended"));
 }
+
+#[test]
+fn a_security_group_that_was_just_made_need_not_be_known_yet() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidGroup.NotFound", "message": "The security group does not exist", "status": 400, "count": 2}));
+    account.json("start --machine-group-name g");
+    assert_eq!(account.launched(), 1);
+    // One that has been there is not there.
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidGroup.NotFound", "message": "The security group does not exist", "status": 400}));
+    assert_eq!(account.run("start --machine-group-name h -q").code, 1);
+    assert_eq!(account.launched(), 1);
+}
+
+#[test]
+fn two_starts_at_once_leave_one_group_on_inductivas_side() {
+    for _ in 0..3 {
+        let account = Account::new();
+        account.put("settings", json!({"delay_ms": 100}));
+        let line = "start --machine-group-name g --num-machines 2 -q";
+        for run in [account.start(line), account.start(line)].map(ended) {
+            assert_eq!(run.code, 0, "{}", run.stderr);
+        }
+        assert_eq!(account.launched(), 2);
+        assert_eq!(account.groups().len(), 1);
+    }
+}
