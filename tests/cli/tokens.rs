@@ -22,7 +22,7 @@ fn tokens(account: &Account) -> Vec<(String, Value)> {
 #[test]
 fn one_intent_has_one_token_of_64_hex_characters() {
     let account = Account::new();
-    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "PendingVerification", "message": "not yet", "status": 400, "count": null}));
     for _ in 0..2 {
         assert_eq!(
             account
@@ -46,7 +46,7 @@ fn the_token_changes_with_the_intent_and_not_with_the_bytes() {
         (account.number.clone(), tokens(&account)[0].0.clone())
     };
     let no_capacity = |account: &Account| {
-        account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+        account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "PendingVerification", "message": "not yet", "status": 400, "count": null}));
     };
     // The account is part of every intent: two accounts never share a token.
     let (_, one) = token(&no_capacity, "start --machine-group-name g");
