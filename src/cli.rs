@@ -47,7 +47,7 @@ pub struct Global {
     pub region: Option<String>,
     /// Profile of ~/.aws/config and ~/.aws/credentials to sign in with
     ///
-    /// Else AWS_PROFILE. A named profile is used even when there are keys in the
+    /// Else AWS_PROFILE or AWS_DEFAULT_PROFILE. A named profile is used even when there are keys in the
     /// environment.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,

@@ -517,6 +517,31 @@ hint: sign in: inductiva-aws login --profile new
 }
 
 #[test]
+fn a_sign_in_that_ends_in_the_middle_of_a_run_says_how_to_sign_in_again() {
+    let account = account();
+    account.put("sso", json!({"role_credentials_seconds": 1}));
+    login(&account, "--profile new");
+    let running = crate::sandbox::spawn(&mut command(&account, "list --watch 1 --profile new"));
+    account.until("the list is drawn", |a| {
+        a.operations().contains(&"DescribeInstances".to_owned())
+    });
+    account.post("expire", json!({"what": ["access_tokens"]}));
+    let run = crate::sandbox::ended(running);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("cannot list machines: not signed in to AWS: IAM Identity Center no longer takes the SSO token in "),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr
+            .ends_with("hint: sign in: inductiva-aws login --profile new\n"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn logout_ends_that_session_and_no_other() {
     let account = account();
     account.put("sso", json!({"pending_polls": 0, "interval": 1}));
@@ -868,5 +893,52 @@ mod on_a_terminal {
         assert!(!run.stdout.contains("sign in now"), "{}", run.stdout);
         assert_eq!(account.operations(), [] as [String; 0]);
         assert_eq!(account.launched(), 0);
+    }
+
+    /// The command lines of the README about Identity Center.
+    fn readme() -> Vec<&'static str> {
+        let readme = include_str!("../../README.md");
+        let section = readme.split("**IAM Identity Center (SSO).**").nth(1);
+        let section = section.and_then(|rest| rest.split("**MFA.**").next());
+        let blocks = section.expect("a section").split("```sh\n").skip(1);
+        blocks
+            .flat_map(|block| block.split("```").next().expect("a block").lines())
+            .collect()
+    }
+
+    #[test]
+    fn the_readmes_lines_work_as_they_are_written() {
+        let account = Account::new();
+        let lines = readme();
+        let arguments = |line: &'static str| line.strip_prefix("inductiva-aws ").expect("ours");
+        let [configure, login, whoami, logout] = lines.as_slice() else {
+            panic!("other lines than those tried here: {lines:?}");
+        };
+        let configured = on_a_terminal(
+            &account,
+            arguments(configure),
+            &[
+                "see:name of the SSO session [sso]: ",
+                "type:\n",
+                "see:start URL of IAM Identity Center: ",
+                "type:https://d-sandbox.awsapps.com/start/#/\n",
+                "see:region of IAM Identity Center: ",
+                "type:eu-west-2\n",
+                "see:region of the machines [eu-west-2]: ",
+                "type:\n",
+                "see:added profile work to ",
+            ],
+            DESKTOP,
+        );
+        assert_eq!(configured.code, 0, "{}", configured.stdout);
+        for (line, says) in [
+            (login, "signed in to sso until"),
+            (whoami, "credentials from  profile work"),
+            (logout, "signed out of sso"),
+        ] {
+            let run = run(&account, arguments(line));
+            assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+            assert!(run.stdout.contains(says), "{line}: {}", run.stdout);
+        }
     }
 }
