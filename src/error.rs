@@ -55,6 +55,9 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Ids of the machines that may be running because of this run.
     pub machines: Vec<String>,
+    /// The policy that would allow what was denied, to hand to an administrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Box<serde_json::Value>>,
     /// Where there was no capacity.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
@@ -87,6 +90,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             machines: Vec::new(),
+            policy: None,
             tried: Vec::new(),
         }
     }

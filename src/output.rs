@@ -103,8 +103,8 @@ impl Output {
         written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     }
 
-    /// Shows a failure: one JSON document, or a message, a hint and how to end
-    /// what may be running.
+    /// Shows a failure: one JSON document, or a message, a hint, the policy that
+    /// is missing, and what may be running.
     pub fn failure(self, failure: &Failure) {
         if self.format == Format::Json {
             let document = serde_json::json!({ "error": failure });
@@ -117,6 +117,9 @@ impl Output {
         }
         if let Some(hint) = &failure.hint {
             line(&format!("{HINT}hint{HINT:#}: {hint}"));
+        }
+        if let Some(policy) = &failure.policy {
+            line(&format!("{policy:#}"));
         }
         if !failure.machines.is_empty() {
             line(&format!(

@@ -10,8 +10,15 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId as _;
 
-use super::{clock, reach};
+use super::{
+    clock,
+    denial::{self, Denial},
+    reach,
+};
 use crate::error::{Failure, Kind, causes, find_cause};
+
+/// What follows it repeats the request, with the session token.
+const CANONICAL_STRING: &str = "The Canonical String for this request";
 
 /// What a code means for what is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,16 +172,35 @@ pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Optio
         .and_then(ProvideErrorMetadata::code)
 }
 
+/// The encoded part of a denial, which STS can decode.
+pub fn encoded_denial<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    let metadata = error.as_service_error()?.meta();
+    denial::encoded(metadata.message()?)
+}
+
 /// What AWS said, without the parts that only it can read.
 pub fn said<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &str {
     let said = error
         .as_service_error()
         .and_then(ProvideErrorMetadata::message);
-    shortened(said.unwrap_or("AWS gave no reason").trim_end_matches('.'))
+    denial::readable(said.unwrap_or("AWS gave no reason"))
 }
 
 /// The failure for `error`, which came of doing `what` in `region`.
 pub fn failure<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
+where
+    E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
+{
+    decoded_failure(error, what, region, None)
+}
+
+/// The same with the encoded part of a denial, decoded.
+pub fn decoded_failure<E>(
+    error: &SdkError<E, HttpResponse>,
+    what: &str,
+    region: &str,
+    decoded: Option<&str>,
+) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
 {
@@ -188,8 +214,17 @@ where
         .request_id()
         .map_or(String::new(), |id| format!(", request {id}"));
     let kind = kind(code);
-    let said = shortened(said.trim_end_matches('.'));
-    let failure = Failure::new(kind, format!("{what}: {said} ({code}{request_id})"));
+    let reference = format!("{code}{request_id}");
+    if kind == Kind::NotPermitted {
+        return Denial::read(said, decoded).failure(what, said, &reference);
+    }
+    let said = said
+        .split(CANONICAL_STRING)
+        .next()
+        .unwrap_or(said)
+        .trim()
+        .trim_end_matches('.');
+    let failure = Failure::new(kind, format!("{what}: {said} ({reference})"));
     if kind == Kind::NotSignedIn
         && let Some(minutes) = clock::minutes_off(answer.raw())
     {
@@ -203,7 +238,6 @@ where
             failure.hint(format!("the account is not set up for this yet, or {region} has to be enabled first"))
         }
         (Kind::NotSignedIn, _) => failure.hint("sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `inductiva-aws whoami` shows which are used"),
-        (Kind::NotPermitted, _) => failure.hint("ask the account's administrator for the permission; the README lists the least policy"),
         (Kind::Capacity, "PendingVerification") => failure.hint("AWS is checking the new account for this region; that takes up to 4 hours"),
         (Kind::Capacity, _) if matches!(sort_of(code), Sort::Quota | Sort::SpotQuota | Sort::Account) => {
             failure.hint("ask for a higher EC2 quota in the Service Quotas console, choose a smaller --vm-type, or fewer --num-machines")
@@ -290,13 +324,4 @@ where
         SdkError::DispatchFailure(_) => reach::out_of_reach(&why, what, region),
         _ => Failure::failed(format!("{what}: {why}")),
     }
-}
-
-/// Without the encoded part that only AWS can read.
-fn shortened(message: &str) -> &str {
-    message
-        .split(" Encoded authorization failure message:")
-        .next()
-        .unwrap_or(message)
-        .trim_end_matches('.')
 }

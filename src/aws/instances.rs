@@ -136,7 +136,7 @@ impl Aws {
                 Vec::new()
             }
             Err(error) => {
-                let failure = failure(&error, "cannot terminate", &self.region);
+                let failure = self.failure(&error, "cannot terminate").await;
                 let unknown = match code(&error) {
                     Some("InvalidInstanceID.NotFound") => named(&failure.message, batch),
                     _ => Vec::new(),
@@ -150,23 +150,21 @@ impl Aws {
     /// The console of a machine: its last 64 KB. `latest` is live, and for
     /// Nitro types alone; else it is what EC2 posted after the last change.
     pub async fn console(&self, id: &str, latest: bool) -> Result<String> {
+        let what = format!("cannot read the console of {id}");
         let answer = self
             .ec2
             .get_console_output()
             .instance_id(id)
             .latest(latest)
             .send()
-            .await
-            .map_err(|error| {
-                failure(
-                    &error,
-                    &format!("cannot read the console of {id}"),
-                    &self.region,
-                )
-            })?;
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.failure(&error, &what).await),
+        };
         let bytes = base64::engine::general_purpose::STANDARD
             .decode(answer.output.unwrap_or_default())
-            .with_context(|| format!("cannot read the console of {id}"))?;
+            .with_context(|| what)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 

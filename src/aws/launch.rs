@@ -14,8 +14,8 @@ use aws_sdk_ec2::{
 use base64::Engine as _;
 
 use super::{
-    Aws, dry_run_verdict,
-    errors::{self, Sort, code, failure},
+    Aws,
+    errors::{self, Sort, code},
     tag_specification,
 };
 use crate::{
@@ -142,7 +142,7 @@ impl Aws {
             Err(error) => error,
         };
         let what = format!("cannot launch {}", launch.candidate.vm_type);
-        let failure = failure(&error, &what, &self.region);
+        let failure = self.failure(&error, &what).await;
         let no_capacity = |remedy, failure| {
             let code = code(&error).unwrap_or_default().to_owned();
             LaunchError::NoCapacity(NoCapacity {
@@ -167,11 +167,11 @@ impl Aws {
     /// Whether EC2 would permit the launch.
     pub async fn dry_run_instances(&self, launch: Launch<'_>) -> Result<()> {
         let answer = self.run_instances_call(launch).dry_run(true).send().await;
-        dry_run_verdict(
+        self.dry_run_verdict(
             answer,
             &format!("cannot launch {}", launch.candidate.vm_type),
-            &self.region,
         )
+        .await
     }
 
     fn run_instances_call(&self, launch: Launch<'_>) -> RunInstancesFluentBuilder {
@@ -267,39 +267,32 @@ impl Aws {
             })
             .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
             .send()
-            .await
-            .map_err(|error| {
-                let duplicate = code(&error) == Some("InvalidKeyPair.Duplicate");
-                let failure = failure(
-                    &error,
-                    &format!("cannot make the key pair {name}"),
-                    &self.region,
-                );
-                if duplicate {
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.key_material.unwrap_or_default()),
+            Err(error) => {
+                let what = format!("cannot make the key pair {name}");
+                let failure = self.failure(&error, &what).await;
+                Err(if code(&error) == Some("InvalidKeyPair.Duplicate") {
                     failure.hint(format!(
                         "use it with --key-name {name}, or choose another name"
                     ))
                 } else {
                     failure
-                }
-            })?;
-        Ok(answer.key_material.unwrap_or_default())
+                })
+            }
+        }
     }
 
     /// Takes a key pair back.
     pub async fn delete_key_pair(&self, name: &str) -> Result<()> {
-        self.ec2
-            .delete_key_pair()
-            .key_name(name)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| {
-                failure(
-                    &error,
-                    &format!("cannot delete the key pair {name}"),
-                    &self.region,
-                )
-            })
+        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let what = format!("cannot delete the key pair {name}");
+                Err(self.failure(&error, &what).await)
+            }
+        }
     }
 }

@@ -2,19 +2,27 @@
 //! in words. SDK types stay in here.
 
 mod clock;
+mod denial;
 pub mod errors;
 pub mod instances;
 pub mod launch;
 mod lookups;
 mod patience;
 mod pricing;
+pub mod quotas;
 mod reach;
 mod security_groups;
 pub mod trace;
 
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::{
+    date_time::{DateTime, Format},
+    error::metadata::ProvideErrorMetadata,
+};
 
 pub use self::clock::{Clock, instant};
 use crate::{
@@ -23,6 +31,9 @@ use crate::{
     output::Output,
     settings::AwsSettings,
 };
+
+/// How long a failure may wait for being decoded.
+const DECODED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -45,6 +56,7 @@ pub struct Aws {
     /// AWS's clock, in whatever region.
     pub clock: Clock,
     config: aws_config::SdkConfig,
+    credentials: Credentials,
     out: Output,
 }
 
@@ -56,6 +68,7 @@ impl Aws {
             sign_in.config,
             sign_in.region,
             sign_in.source,
+            sign_in.credentials,
             Clock::default(),
             out,
         ))
@@ -72,6 +85,7 @@ impl Aws {
             config,
             region.to_owned(),
             self.source.clone(),
+            self.credentials.clone(),
             self.clock.clone(),
             self.out,
         )
@@ -81,6 +95,7 @@ impl Aws {
         config: aws_config::SdkConfig,
         region: String,
         source: Source,
+        credentials: Credentials,
         clock: Clock,
         out: Output,
     ) -> Self {
@@ -108,8 +123,14 @@ impl Aws {
             source,
             clock,
             config,
+            credentials,
             out,
         }
+    }
+
+    /// The credentials that this run started with.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     /// `sts:GetCallerIdentity`: it needs no permission.
@@ -127,6 +148,59 @@ impl Aws {
             arn: answer.arn.unwrap_or_default(),
         })
     }
+
+    /// The failure for `error`, which came of doing `what`; a denial is decoded
+    /// where that is permitted.
+    async fn failure<E>(&self, error: &SdkError<E, HttpResponse>, what: &str) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let decoded = match errors::encoded_denial(error) {
+            Some(encoded) => self.decoded(encoded).await,
+            None => None,
+        };
+        errors::decoded_failure(error, what, &self.region, decoded.as_deref())
+    }
+
+    /// `sts:DecodeAuthorizationMessage`. It needs a permission of its own and is
+    /// closed to sessions of `GetSessionToken`: without an answer the message
+    /// is told as it is.
+    async fn decoded(&self, encoded: &str) -> Option<String> {
+        let call = self
+            .sts
+            .decode_authorization_message()
+            .encoded_message(encoded)
+            .send();
+        let answer = tokio::time::timeout(DECODED_WITHIN, call)
+            .await
+            .ok()?
+            .ok()?;
+        answer.decoded_message
+    }
+
+    /// `DryRunOperation` is EC2's yes.
+    async fn dry_run_verdict<T, E>(
+        &self,
+        answer: Result<T, SdkError<E, HttpResponse>>,
+        what: &str,
+    ) -> Result<()>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match answer {
+            Ok(_) => Err(Failure::failed(format!(
+                "{what}: EC2 took a dry run for the real thing"
+            ))),
+            Err(error) if errors::code(&error) == Some("DryRunOperation") => Ok(()),
+            Err(error) => Err(self.failure(&error, what).await),
+        }
+    }
+}
+
+/// When the credentials end, as RFC 3339; None for keys that stay good.
+pub fn expiry(credentials: &Credentials) -> Option<String> {
+    let end = DateTime::from(credentials.expiry()?);
+    DateTime::from_secs(end.secs()).fmt(Format::DateTime).ok()
 }
 
 fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
@@ -145,22 +219,4 @@ fn tag_specification(resource: ResourceType, tags: &[(String, String)]) -> TagSp
         .resource_type(resource)
         .set_tags(Some(tags))
         .build()
-}
-
-/// `DryRunOperation` is EC2's yes.
-fn dry_run_verdict<T, E>(
-    answer: Result<T, SdkError<E, HttpResponse>>,
-    what: &str,
-    region: &str,
-) -> Result<()>
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    match answer {
-        Ok(_) => Err(Failure::failed(format!(
-            "{what}: EC2 took a dry run for the real thing"
-        ))),
-        Err(error) if errors::code(&error) == Some("DryRunOperation") => Ok(()),
-        Err(error) => Err(errors::failure(&error, what, region)),
-    }
 }

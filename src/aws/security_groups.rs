@@ -6,7 +6,7 @@ use aws_sdk_ec2::{
 };
 
 use super::{
-    Aws, dry_run_verdict,
+    Aws,
     errors::{code, failure},
     filter, tag_specification,
 };
@@ -80,7 +80,7 @@ impl Aws {
                 .find(|group| group.vpc_id == vpc_id)
                 .map(|group| group.id)
                 .ok_or_else(|| failure(&error, &what, &self.region))?,
-            Err(error) => return Err(failure(&error, &what, &self.region)),
+            Err(error) => return Err(self.failure(&error, &what).await),
         };
         if let Some(cidr) = ssh_from {
             let answer = self
@@ -92,11 +92,8 @@ impl Aws {
                 .await;
             match answer {
                 Err(error) if code(&error) != Some("InvalidPermission.Duplicate") => {
-                    return Err(failure(
-                        &error,
-                        &format!("cannot open SSH in the security group {name}"),
-                        &self.region,
-                    ));
+                    let what = format!("cannot open SSH in the security group {name}");
+                    return Err(self.failure(&error, &what).await);
                 }
                 _ => {}
             }
@@ -129,11 +126,8 @@ impl Aws {
             .dry_run(true)
             .send()
             .await;
-        dry_run_verdict(
-            answer,
-            &format!("cannot make the security group {name}"),
-            &self.region,
-        )
+        self.dry_run_verdict(answer, &format!("cannot make the security group {name}"))
+            .await
     }
 
     fn security_group_call(&self, name: &str, vpc_id: &str) -> CreateSecurityGroupFluentBuilder {
