@@ -330,16 +330,21 @@ pub struct WhoamiReport {
     pub region: String,
     /// Where the credentials came from.
     pub credentials_from: String,
+    /// When they end, RFC 3339; null for keys that stay good.
+    pub credentials_expire: Option<String>,
 }
 
 impl fmt::Display for WhoamiReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = [
+        let mut rows = vec![
             ("account", self.account.clone()),
             ("arn", self.arn.clone()),
             ("region", self.region.clone()),
             ("credentials from", self.credentials_from.clone()),
         ];
+        if let Some(end) = &self.credentials_expire {
+            rows.push(("credentials end", end.clone()));
+        }
         labelled(f, &rows)
     }
 }

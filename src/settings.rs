@@ -13,7 +13,7 @@ use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
     http::Http,
-    identity::profiles::AwsFiles,
+    identity::{process, profiles::AwsFiles},
     machines::Market,
     output::Output,
     plan::{Request, Runner, packed_user_data},
@@ -44,15 +44,19 @@ pub fn output(global: &Global) -> Output {
 pub struct AwsSettings {
     /// `--region`.
     pub region: Option<String>,
+    /// The region where nothing names one; else there has to be one.
+    pub fallback_region: Option<&'static str>,
     /// `--profile`, `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
     pub profile: Option<String>,
+    /// `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
+    pub profile_in_environment: Option<String>,
+    /// The profiles whose `credential_process` this run is part of.
+    pub within_profiles: Vec<String>,
     /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
-    #[allow(dead_code, reason = "being built")]
     /// `--mfa-serial`; else the profile may name a device.
     pub mfa_serial: Option<String>,
-    #[allow(dead_code, reason = "being built")]
-    /// `--mfa-code`.
+    /// `--mfa-code`, whatever was typed.
     pub mfa_code: Option<String>,
     /// The HTTP stack of all calls, those to Inductiva too.
     pub http: Http,
@@ -64,19 +68,27 @@ pub struct AwsSettings {
     pub desktop: Desktop,
     /// Whether the environment has keys, which a named profile goes before.
     pub keys_in_environment: bool,
+    /// Whether those keys are a session's (`AWS_SESSION_TOKEN`).
+    pub session_in_environment: bool,
+    /// `--no-input`: nobody is asked for anything.
+    pub no_input: bool,
 }
 
 impl AwsSettings {
     /// What the command line and the environment say.
     pub fn of(global: &Global) -> Self {
-        let profile = global
-            .profile
-            .clone()
-            .or_else(|| variable("AWS_PROFILE"))
-            .or_else(|| variable("AWS_DEFAULT_PROFILE"));
+        let profile_in_environment =
+            variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
+        let within = variable(process::WITHIN).unwrap_or_default();
         Self {
             region: global.region.clone(),
-            profile,
+            fallback_region: None,
+            profile: global
+                .profile
+                .clone()
+                .or_else(|| profile_in_environment.clone()),
+            profile_in_environment,
+            within_profiles: within.lines().map(str::to_owned).collect(),
             endpoint_url: global.endpoint_url.clone(),
             mfa_serial: global.mfa_serial.clone(),
             mfa_code: global.mfa_code.clone(),
@@ -85,6 +97,8 @@ impl AwsSettings {
             ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
             desktop: Desktop::of(),
             keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
+            session_in_environment: variable("AWS_SESSION_TOKEN").is_some(),
+            no_input: global.no_input,
         }
     }
 }
@@ -214,6 +228,20 @@ fn stored_api_key() -> Result<Option<String>> {
 /// Usage failures, before any call: no API key, a script that cannot be read or
 /// is too large.
 pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
+    let key = ApiSettings::of(&args.boot.api)?.require_key()?;
+    let request = unchecked_request(args, &key, out)?;
+    if let Some(size) = request.volume.size_gib {
+        request.volume.check(size).map_err(Failure::usage)?;
+    }
+    checked_user_data(&request)?;
+    Ok(request)
+}
+
+/// The same with this key, whatever there is to be said against it.
+///
+/// # Errors
+/// A script that cannot be read; no randomness for a name.
+pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result<Request> {
     let boot = &args.boot;
     let network = &args.network;
     let mut types: Vec<VmType> = Vec::new();
@@ -232,7 +260,7 @@ pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
             args.num_machines
         )));
     }
-    let request = Request {
+    Ok(Request {
         group: group_name(boot)?,
         num_machines: args.num_machines,
         min_machines: args.min_machines,
@@ -258,22 +286,21 @@ pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
         max_price: args.max_price.clone(),
         tags: args.tags.clone(),
         script: script(boot, out)?,
-        runner: runner(
-            boot,
-            args.num_machines,
-            &ApiSettings::of(&boot.api)?.require_key()?,
-        )?,
-    };
-    if let Some(size) = request.volume.size_gib {
-        request.volume.check(size).map_err(Failure::usage)?;
-    }
+        runner: runner(boot, args.num_machines, api_key)?,
+    })
+}
+
+/// How many bytes the user data has at most.
+///
+/// # Errors
+/// A usage failure: more than EC2 takes.
+pub fn checked_user_data(request: &Request) -> Result<usize> {
     // With an id of the usual length, so that the real one cannot make it too large.
     let group_id = "00000000-0000-0000-0000-000000000000";
     let variables = request
         .runner
         .variables(&request.group, Some(group_id), true);
-    packed_user_data(request.script.with_preamble(&variables))?;
-    Ok(request)
+    packed_user_data(request.script.with_preamble(&variables)).map(|packed| packed.len())
 }
 
 /// The named group, or a new name.

@@ -1,15 +1,110 @@
 //! `credentials`: session credentials for other programs.
 
+use std::io::{self, IsTerminal as _};
+
+use aws_credential_types::Credentials;
+use serde_json::{Value, json};
+
 use crate::{
-    aws::Aws,
-    cli::CredentialsArgs,
+    aws::{Aws, expiry},
+    cli::{CredentialsArgs, CredentialsFormat},
     error::{Failure, Result},
     output::Output,
     settings::AwsSettings,
 };
 
-/// To be built.
-pub async fn run(_args: &CredentialsArgs, settings: &AwsSettings, out: Output) -> Result<()> {
-    Aws::connect(settings, out).await?;
-    Err(Failure::failed("not built yet"))
+/// The region to sign in in where none is set: it has no part in what is printed.
+const ANY_REGION: &str = "us-east-1";
+
+/// Prints the credentials that every other command would use.
+pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    if io::stdout().is_terminal() && !args.force {
+        return Err(Failure::usage("these are secrets, and stdout is a terminal")
+            .hint("redirect them, as in eval \"$(inductiva-aws credentials --format env)\", or add --force"));
+    }
+    let settings = AwsSettings {
+        fallback_region: Some(ANY_REGION),
+        ..settings.clone()
+    };
+    let aws = Aws::connect(&settings, out).await?;
+    let keys = aws.credentials();
+    match args.format {
+        CredentialsFormat::Process => out.json(&process(keys)),
+        CredentialsFormat::Json => {
+            let identity = aws.identity().await?;
+            out.json(&json!({
+                "access_key_id": keys.access_key_id(),
+                "secret_access_key": keys.secret_access_key(),
+                "session_token": keys.session_token(),
+                "expiration": expiry(keys),
+                "account": identity.account,
+                "arn": identity.arn,
+            }))
+        }
+        CredentialsFormat::Env => out.data(&lines(
+            keys,
+            |name, value| format!("export {name}={}", single_quoted(value, r"'\''")),
+            |name| format!("unset {name}"),
+        )),
+        CredentialsFormat::Fish => out.data(&lines(
+            keys,
+            |name, value| {
+                let value = value.replace('\\', r"\\");
+                format!("set -gx {name} {};", single_quoted(&value, r"\'"))
+            },
+            |name| format!("set -e {name};"),
+        )),
+        CredentialsFormat::Powershell => out.data(&lines(
+            keys,
+            |name, value| format!("$Env:{name} = {}", single_quoted(value, "''")),
+            |name| format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue"),
+        )),
+    }
+}
+
+/// What `credential_process` is to print (AWS SDKs reference guide, "Process
+/// credential provider"): nothing is null.
+fn process(keys: &Credentials) -> Value {
+    let mut document = json!({
+        "Version": 1,
+        "AccessKeyId": keys.access_key_id(),
+        "SecretAccessKey": keys.secret_access_key(),
+    });
+    if let Some(token) = keys.session_token() {
+        document["SessionToken"] = json!(token);
+    }
+    if let Some(expires) = expiry(keys) {
+        document["Expiration"] = json!(expires);
+    }
+    document
+}
+
+/// A line for each variable; what these credentials do not have is taken out,
+/// so that nothing of others is mixed with them.
+fn lines(
+    keys: &Credentials,
+    set: impl Fn(&str, &str) -> String,
+    unset: impl Fn(&str) -> String,
+) -> String {
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", Some(keys.access_key_id().to_owned())),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            Some(keys.secret_access_key().to_owned()),
+        ),
+        ("AWS_SESSION_TOKEN", keys.session_token().map(str::to_owned)),
+        ("AWS_CREDENTIAL_EXPIRATION", expiry(keys)),
+    ];
+    variables
+        .iter()
+        .map(|(name, value)| match value {
+            Some(value) => set(name, value) + "\n",
+            None => unset(name) + "\n",
+        })
+        .collect()
+}
+
+/// A text in single quotes, and `quote` for those within it.
+fn single_quoted(text: &str, quote: &str) -> String {
+    format!("'{}'", text.replace('\'', quote))
 }

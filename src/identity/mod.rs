@@ -1,11 +1,13 @@
 //! Signing in to AWS: which credentials are used, and where they come from.
 
+mod mfa;
 pub mod private_files;
+pub mod process;
 pub mod profiles;
 mod refusals;
 pub mod sso;
 
-use std::{fmt, path::Path, sync::Mutex};
+use std::{fmt, path::Path, sync::Mutex, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, ecs::EcsCredentialsProvider,
@@ -19,6 +21,7 @@ use aws_credential_types::{
 };
 
 use self::{
+    mfa::Mfa,
     profiles::{AwsFiles, Profile, Profiles, SsoSession},
     refusals::Refusal,
     sso::{How, Sso},
@@ -65,6 +68,8 @@ pub struct SignIn {
     pub region: String,
     /// Where the credentials came from.
     pub source: Source,
+    /// The credentials as they are now.
+    pub credentials: Credentials,
 }
 
 /// Finds credentials and region. On a terminal a person may sign in to IAM
@@ -84,17 +89,36 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
         }
     }
     let config = unsigned_config(settings, &profiles).await?;
-    let region = region(&config)?;
-    let (source, provider) = credentials(settings, &profiles, &config, &region, out).await?;
+    let region = match (config.region(), settings.fallback_region) {
+        (None, Some(region)) => region.to_owned(),
+        _ => region(&config)?,
+    };
     let config = config
         .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(provider))
-        .identity_cache(aws_config::identity::IdentityCache::lazy().build())
+        .region(Region::new(region.clone()))
+        .build();
+    let (source, credentials, provider) = match Mfa::of(settings, &profiles, &config, out)? {
+        Some(mfa) => {
+            let first = mfa.credentials().await?;
+            (mfa.source(), first.clone(), mfa.provider(first))
+        }
+        None => credentials(settings, &profiles, &config, out).await?,
+    };
+    let config = config
+        .into_builder()
+        .credentials_provider(provider)
+        .identity_cache(
+            aws_config::identity::IdentityCache::lazy()
+                // Somebody may have to type a code.
+                .load_timeout(Duration::from_mins(2))
+                .build(),
+        )
         .build();
     Ok(SignIn {
         config,
         region,
         source,
+        credentials,
     })
 }
 
@@ -108,8 +132,8 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
         .retry_config(aws_config::retry::RetryConfig::standard())
         .timeout_config(
             aws_config::timeout::TimeoutConfig::builder()
-                .connect_timeout(std::time::Duration::from_secs(5))
-                .operation_attempt_timeout(std::time::Duration::from_mins(1))
+                .connect_timeout(Duration::from_secs(5))
+                .operation_attempt_timeout(Duration::from_mins(1))
                 .build(),
         )
         .http_client(settings.http.sdk_client())
@@ -172,9 +196,8 @@ async fn credentials(
     settings: &AwsSettings,
     profiles: &Profiles,
     config: &SdkConfig,
-    region: &str,
     out: Output,
-) -> Result<(Source, Provider)> {
+) -> Result<(Source, Credentials, SharedCredentialsProvider)> {
     let places = match &settings.profile {
         Some(name) => vec![Source::Profile(name.clone())],
         None => vec![
@@ -186,31 +209,9 @@ async fn credentials(
         ],
     };
     for source in places {
-        let mut provider = Provider {
-            first: Mutex::new(None),
-            sso: sso_of(&source, settings, profiles, config, out)?,
-            inner: provider(&source, settings, config, region),
-            source: source.clone(),
-            region: region.to_owned(),
-            files: settings.files.clone(),
-        };
-        let first = match provider.get().await {
-            Err(Refusal::SignInNeeded(failure)) => {
-                provider
-                    .get_after_login(failure, settings, config, out)
-                    .await
-            }
-            other => other,
-        };
-        match first {
-            Ok(first) => {
-                return Ok((
-                    source,
-                    Provider {
-                        first: Mutex::new(Some(first)),
-                        ..provider
-                    },
-                ));
+        match of_place(&source, settings, profiles, config, out).await {
+            Ok((first, provider)) => {
+                return Ok((source, first, SharedCredentialsProvider::new(provider)));
             }
             // As botocore: half a pair is a mistake, not the lack of one.
             Err(Refusal::NotHere(_))
@@ -230,6 +231,45 @@ async fn credentials(
         "not signed in to AWS: no credentials were found",
     )
     .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile; `inductiva-aws configure sso` makes one for IAM Identity Center"))
+}
+
+/// The credentials of one place, and the provider of those that come after them.
+async fn of_place(
+    source: &Source,
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+    out: Output,
+) -> Result<(Credentials, Provider), Refusal> {
+    let region = config.region().map_or("", AsRef::as_ref);
+    let process = match source {
+        Source::Profile(name) => {
+            process::provider(name, profiles, settings).map_err(Refusal::Other)?
+        }
+        _ => None,
+    };
+    let inner = process.map_or_else(
+        || provider(source, settings, config, region),
+        SharedCredentialsProvider::new,
+    );
+    let mut provider = Provider {
+        first: Mutex::new(None),
+        sso: sso_of(source, settings, profiles, config, out).map_err(Refusal::Other)?,
+        inner,
+        source: source.clone(),
+        region: region.to_owned(),
+        files: settings.files.clone(),
+    };
+    let first = match provider.get().await {
+        Err(Refusal::SignInNeeded(failure)) => {
+            provider
+                .get_after_login(failure, settings, config, out)
+                .await?
+        }
+        other => other?,
+    };
+    provider.first = Mutex::new(Some(first.clone()));
+    Ok((first, provider))
 }
 
 /// The sign-in that the credentials of a profile, or of the profile that it

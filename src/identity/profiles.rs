@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use aws_config::profile::ProfileSet;
+use aws_credential_types::Credentials;
 use aws_runtime::env_config::{file::EnvConfigFiles, property::PropertiesKey};
 use aws_types::os_shim_internal::{Env, Fs};
 
@@ -49,7 +50,6 @@ impl SsoSession {
 }
 
 /// One profile. Empty values count as unset.
-#[allow(dead_code, reason = "roles with MFA are being built on it")]
 #[expect(
     clippy::struct_field_names,
     reason = "they are the names that the files have"
@@ -181,6 +181,19 @@ impl Profiles {
             let message = format!("there is no AWS profile {name:?} in {}", self.places());
             Failure::new(Kind::NotSignedIn, message).hint(hint)
         })
+    }
+
+    /// The keys that stand in the profile itself.
+    pub fn keys(&self, name: &str) -> Option<Credentials> {
+        let section = self.sections.get_profile(name)?;
+        let get = |key: &str| section.get(key).map(str::trim).and_then(non_empty);
+        Some(Credentials::new(
+            get("aws_access_key_id")?,
+            get("aws_secret_access_key")?,
+            get("aws_session_token"),
+            None,
+            "Profile",
+        ))
     }
 
     /// The profile at the bottom of this one's chain of roles, if that signs in

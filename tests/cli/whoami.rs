@@ -30,6 +30,7 @@ fn json_has_the_same() {
             "arn": format!("arn:aws:iam::{}:user/sandbox", account.number),
             "region": "eu-west-2",
             "credentials_from": "environment variables",
+            "credentials_expire": null,
         })
     );
 }

@@ -1,0 +1,216 @@
+//! The two calls that take an MFA code: `GetSessionToken` and `AssumeRole`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_config::SdkConfig;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_sdk_sts::types;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde_json::{Value, json};
+
+use super::code::Code;
+use crate::{
+    aws::{errors, trace::Trace},
+    error::{Failure, Kind, Result},
+    identity::profiles::Profile,
+    output::Output,
+};
+
+/// How long a session of `GetSessionToken` is to last: AWS's own default,
+/// 12 hours (STS API reference).
+const SESSION_SECONDS: i32 = 43_200;
+
+/// One call, without the code.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    client: aws_sdk_sts::Client,
+    region: String,
+    what: What<'a>,
+}
+
+#[derive(Clone, Debug)]
+enum What<'a> {
+    SessionToken,
+    AssumeRole { arn: &'a str, profile: &'a Profile },
+}
+
+/// What a call made.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The keys, with their end.
+    pub credentials: Credentials,
+    /// Of a role: AWS's `AssumedRoleUser`.
+    pub role: Option<Value>,
+}
+
+/// Why a call made nothing.
+pub enum Refusal {
+    /// The code is wrong, or was used before.
+    WrongCode(Failure),
+    /// Anything else.
+    Other(Failure),
+}
+
+impl<'a> Call<'a> {
+    /// `GetSessionToken` with long-term keys.
+    pub fn session_token(keys: Credentials, config: &SdkConfig, out: Output) -> Self {
+        Self::new(keys, config, out, What::SessionToken)
+    }
+
+    /// `AssumeRole` as the profile has it.
+    pub fn assume_role(
+        arn: &'a str,
+        profile: &'a Profile,
+        keys: Credentials,
+        config: &SdkConfig,
+        out: Output,
+    ) -> Self {
+        Self::new(keys, config, out, What::AssumeRole { arn, profile })
+    }
+
+    fn new(keys: Credentials, config: &SdkConfig, out: Output, what: What<'a>) -> Self {
+        let region = config.region().map_or(String::new(), ToString::to_string);
+        let config = aws_sdk_sts::config::Builder::from(config)
+            .credentials_provider(SharedCredentialsProvider::new(keys))
+            .interceptor(Trace(out))
+            .build();
+        Self {
+            client: aws_sdk_sts::Client::from_conf(config),
+            region,
+            what,
+        }
+    }
+
+    /// Makes the call, with a device's serial number and code.
+    pub async fn send(&self, mfa: Option<(&str, &Code)>) -> Result<Session, Refusal> {
+        let serial = mfa.map(|(serial, _)| serial.to_owned());
+        let code = mfa.map(|(_, code)| code.digits().to_owned());
+        let made = match &self.what {
+            What::SessionToken => self
+                .client
+                .get_session_token()
+                .duration_seconds(SESSION_SECONDS)
+                .set_serial_number(serial)
+                .set_token_code(code)
+                .send()
+                .await
+                .map(|answer| (answer.credentials, None))
+                .map_err(|error| self.refusal(&error, mfa)),
+            What::AssumeRole { arn, profile } => self
+                .client
+                .assume_role()
+                .role_arn(*arn)
+                .role_session_name(session_name(profile))
+                .set_external_id(profile.external_id.clone())
+                .set_duration_seconds(
+                    profile
+                        .duration_seconds
+                        .map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
+                )
+                .set_serial_number(serial)
+                .set_token_code(code)
+                .send()
+                .await
+                .map(|answer| (answer.credentials, answer.assumed_role_user))
+                .map_err(|error| self.refusal(&error, mfa)),
+        };
+        let (credentials, role) = made?;
+        let credentials = credentials.and_then(credentials_of).ok_or_else(|| {
+            Refusal::Other(Failure::failed(format!(
+                "{}: AWS gave no keys",
+                self.failed()
+            )))
+        })?;
+        Ok(Session {
+            credentials,
+            role: role.map(|user| json!({"AssumedRoleId": user.assumed_role_id, "Arn": user.arn})),
+        })
+    }
+
+    /// The call without a code.
+    pub async fn without_mfa(&self) -> Result<Session> {
+        self.send(None).await.map_err(|refusal| match refusal {
+            Refusal::WrongCode(failure) | Refusal::Other(failure) => failure,
+        })
+    }
+
+    fn failed(&self) -> String {
+        match &self.what {
+            What::SessionToken => "cannot sign in with MFA".into(),
+            What::AssumeRole { arn, profile } => {
+                format!("cannot assume the role {arn} (profile {})", profile.name)
+            }
+        }
+    }
+
+    fn refusal<E>(&self, error: &SdkError<E, HttpResponse>, mfa: Option<(&str, &Code)>) -> Refusal
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let failure = errors::failure(error, &self.failed(), &self.region);
+        let said = error
+            .as_service_error()
+            .and_then(|error| error.meta().message())
+            .unwrap_or_default();
+        if let Some((serial, _)) = mfa.filter(|_| said.contains("MultiFactorAuthentication failed"))
+        {
+            return mfa_refusal(&failure, serial, said);
+        }
+        Refusal::Other(match (&self.what, failure.kind) {
+            // The role's own side is not in AWS's words.
+            (What::AssumeRole { profile, .. }, Kind::NotPermitted) => {
+                Failure { policy: None, ..failure }.hint(role_hint(profile, mfa.is_some()))
+            }
+            (What::AssumeRole { .. }, Kind::Failed) if said.contains("DurationSeconds") => {
+                failure.hint("lower duration_seconds in the profile: a role that is assumed with a session's keys lasts an hour at most, others as long as the role allows")
+            }
+            _ => failure,
+        })
+    }
+}
+
+/// AWS's two ways of not taking a code.
+fn mfa_refusal(failure: &Failure, serial: &str, said: &str) -> Refusal {
+    let refused = |message: String| Failure::new(Kind::NotSignedIn, message);
+    if said.contains("invalid MFA one time pass code") {
+        Refusal::WrongCode(
+            refused(format!("AWS does not take this MFA code of {serial}"))
+                .hint("is it the device's newest code, and of this device? each works once, for about 30 s, and needs the device's clock to be right"),
+        )
+    } else {
+        Refusal::Other(refused(failure.message.clone()).hint(format!(
+            "does {serial} belong to the user whose keys these are? the device's ARN is in the IAM console under \"Security credentials\""
+        )))
+    }
+}
+
+fn role_hint(profile: &Profile, with_mfa: bool) -> String {
+    let mut hint = format!(
+        "the role's trust policy has to name the identity that assumes it, and its own policies have to allow sts:AssumeRole; if the role asks for an external id, profile {} needs external_id",
+        profile.name
+    );
+    if !with_mfa {
+        hint.push_str("; if it asks for MFA, mfa_serial or --mfa-serial");
+    }
+    hint
+}
+
+/// The name that the role's session has in AWS's records.
+fn session_name(profile: &Profile) -> String {
+    profile.role_session_name.clone().unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        format!("inductiva-aws-{}", now.map_or(0, |now| now.as_secs()))
+    })
+}
+
+fn credentials_of(made: types::Credentials) -> Option<Credentials> {
+    let expires = SystemTime::try_from(made.expiration).ok()?;
+    Some(Credentials::new(
+        made.access_key_id,
+        made.secret_access_key,
+        Some(made.session_token),
+        Some(expires),
+        "Mfa",
+    ))
+}

@@ -1,0 +1,241 @@
+//! `credentials`: what other programs can use, and when it prints nothing.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::{
+    mfa::aws,
+    sandbox::{Account, Run, finish, text},
+    terminal::on_a_terminal,
+};
+
+const SECRET: &str = "it's \"$HOME\" `id` \\n/+=";
+
+/// An account whose session keys have what a shell would trip over.
+fn with_session() -> Account {
+    let account = Account::new();
+    account.put(
+        "identity",
+        json!({"session_keys": [{"access_key_id": "ASIAI44QH8DHBEXAMPLE", "secret_access_key": SECRET, "session_token": "to ken/+=", "mfa": true}]}),
+    );
+    account.file(
+        ".aws/credentials",
+        format!("[session]\naws_access_key_id = ASIAI44QH8DHBEXAMPLE\naws_secret_access_key = {SECRET}\naws_session_token = to ken/+=\n"),
+    );
+    account
+}
+
+/// A profile `mfa` whose role needs a code, `outer` that asks this program for
+/// its credentials, and a session that is kept already.
+fn with_kept_role() -> Account {
+    let account = Account::new();
+    let serial = format!("arn:aws:iam::{}:mfa/phone", account.number);
+    account.put(
+        "identity",
+        json!({"mfa_devices": [{"serial": serial, "codes": ["123456"]}], "roles": [{"name": "guarded", "requires_mfa": true}]}),
+    );
+    let program = env!("CARGO_BIN_EXE_inductiva-aws");
+    account.file(
+        ".aws/config",
+        format!(
+            "[profile mfa]\nrole_arn = arn:aws:iam::{}:role/guarded\ncredential_source = Environment\nmfa_serial = {serial}\n[profile outer]\ncredential_process = {program} credentials --profile mfa\n",
+            account.number
+        ),
+    );
+    let run = account.run("credentials --profile mfa --mfa-code 123456 -q");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    account
+}
+
+#[test]
+fn process_is_what_the_sdks_read() {
+    let account = with_kept_role();
+    let run = account.run("credentials --profile mfa -q");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let document = run.document();
+    let issued = account.get("identity")["issued"][0].clone();
+    assert_eq!(document["Version"], 1);
+    assert_eq!(document["AccessKeyId"], issued["access_key_id"]);
+    assert_eq!(document["SecretAccessKey"], issued["secret_access_key"]);
+    assert_eq!(document["SessionToken"], issued["session_token"]);
+    assert!(text(&document["Expiration"]).ends_with('Z'));
+    // Keys that stay good have neither token nor end, and null is not a text.
+    let keys = account.json("credentials");
+    assert_eq!(
+        keys,
+        json!({"Version": 1, "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"})
+    );
+}
+
+#[test]
+fn json_has_the_identity_too() {
+    let account = with_session();
+    assert_eq!(
+        account.json("credentials --profile session --format json"),
+        json!({
+            "access_key_id": "ASIAI44QH8DHBEXAMPLE",
+            "secret_access_key": SECRET,
+            "session_token": "to ken/+=",
+            "expiration": null,
+            "account": account.number,
+            "arn": format!("arn:aws:iam::{}:user/sandbox", account.number),
+        })
+    );
+}
+
+#[test]
+fn env_is_safe_to_eval_and_takes_others_keys_out() {
+    let account = with_session();
+    let script = "eval \"$(\"$PROGRAM\" credentials --format env -q \"$@\")\" && printf '%s|' \"$AWS_ACCESS_KEY_ID\" \"$AWS_SECRET_ACCESS_KEY\" \"${AWS_SESSION_TOKEN-none}\" \"${AWS_CREDENTIAL_EXPIRATION-none}\"";
+    let eval = |args: &[&str]| {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "sh"])
+            .args(args)
+            .env_clear()
+            .envs(account.environment())
+            .env("PROGRAM", env!("CARGO_BIN_EXE_inductiva-aws"))
+            .env("AWS_CREDENTIAL_EXPIRATION", "2001-01-01T00:00:00Z")
+            .stdout(std::process::Stdio::piped());
+        finish(&mut command)
+    };
+    let run = eval(&["--profile", "session"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(
+        run.stdout,
+        format!("ASIAI44QH8DHBEXAMPLE|{SECRET}|to ken/+=|none|")
+    );
+    let run = eval(&[]);
+    assert_eq!(
+        run.stdout,
+        "AKIAIOSFODNN7EXAMPLE|wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY|none|none|"
+    );
+}
+
+#[test]
+fn shells_have_their_own_quotes() {
+    let account = with_session();
+    let fish = account.run("credentials --profile session --format fish -q");
+    assert_eq!((fish.code, fish.stderr.as_str()), (0, ""));
+    assert_eq!(
+        fish.stdout,
+        "set -gx AWS_ACCESS_KEY_ID 'ASIAI44QH8DHBEXAMPLE';\n\
+         set -gx AWS_SECRET_ACCESS_KEY 'it\\'s \"$HOME\" `id` \\\\n/+=';\n\
+         set -gx AWS_SESSION_TOKEN 'to ken/+=';\n\
+         set -e AWS_CREDENTIAL_EXPIRATION;\n"
+    );
+    let powershell = account.run("credentials --profile session --format powershell -q");
+    assert_eq!((powershell.code, powershell.stderr.as_str()), (0, ""));
+    assert_eq!(
+        powershell.stdout,
+        "$Env:AWS_ACCESS_KEY_ID = 'ASIAI44QH8DHBEXAMPLE'\n\
+         $Env:AWS_SECRET_ACCESS_KEY = 'it''s \"$HOME\" `id` \\n/+='\n\
+         $Env:AWS_SESSION_TOKEN = 'to ken/+='\n\
+         Remove-Item Env:AWS_CREDENTIAL_EXPIRATION -ErrorAction SilentlyContinue\n"
+    );
+}
+
+#[test]
+fn no_region_is_needed() {
+    let account = Account::new();
+    let mut command = account.command(["credentials"]);
+    command.env_remove("AWS_REGION");
+    let run = finish(&mut command);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_terminal_is_shown_nothing_unless_forced() {
+    let account = Account::new();
+    let run = on_a_terminal(&account, "credentials", &["see:stdout is a terminal"], &[]);
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert!(!run.stdout.contains("wJalrXUtnFEMI"), "{}", run.stdout);
+    let run = on_a_terminal(&account, "credentials --force", &["see:wJalrXUtnFEMI"], &[]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+}
+
+#[test]
+fn the_aws_cli_and_boto3_take_it_as_credential_process() {
+    let account = with_kept_role();
+    let told = aws(&account, "sts get-caller-identity --profile outer", "");
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(
+        told.stdout.contains(":assumed-role/guarded/"),
+        "{}",
+        told.stdout
+    );
+    let told = boto3(&account);
+    assert_eq!(told.code, 0, "{}", told.stderr);
+    assert!(
+        told.stdout.contains(":assumed-role/guarded/"),
+        "{}",
+        told.stdout
+    );
+    // And so does this program itself.
+    let run = account.run("whoami --profile outer -q");
+    assert!(
+        run.stdout.contains(":assumed-role/guarded/"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// The caller, as boto3 finds it with the profile `outer`.
+fn boto3(account: &Account) -> Run {
+    let python = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/target/sandbox/venv/bin/python"
+    );
+    let script = "import boto3; print(boto3.Session(profile_name='outer', region_name='eu-west-2').client('sts').get_caller_identity()['Arn'])";
+    let mut command = Command::new(python);
+    command
+        .args(["-c", script])
+        .env_clear()
+        .envs(account.environment())
+        .stdout(std::process::Stdio::piped());
+    finish(&mut command)
+}
+
+#[test]
+fn a_profile_that_asks_for_itself_ends_at_once() {
+    let account = Account::new();
+    let program = env!("CARGO_BIN_EXE_inductiva-aws");
+    account.file(
+        ".aws/config",
+        format!(
+            "[profile me]\ncredential_process = {program} credentials --profile me\n[profile a]\ncredential_process = \"{program}\" credentials --profile=b\n[profile b]\ncredential_process = {program} credentials --profile a\n[profile bare]\ncredential_process = {program} credentials\n[profile hidden]\ncredential_process = sh {}/wrapper\n",
+            account.home.path().display()
+        ),
+    );
+    account.file(
+        "wrapper",
+        format!(
+            "echo >>{}/runs\nexec {program} credentials --profile hidden\n",
+            account.home.path().display()
+        ),
+    );
+    account.run("credentials --profile me -q").assert(
+        2,
+        str![],
+        str![[r#"
+error: profile me gets its credentials from inductiva-aws, which would get them from profile me
+hint: name another profile in its credential_process: the one that has the keys, the role or the SSO sign-in
+
+"#]],
+    );
+    for name in ["a", "b"] {
+        let run = account.run(&format!("credentials --profile {name} -q"));
+        assert_eq!(run.code, 2, "{}", run.stderr);
+    }
+    let mut command = account.command(["start", "-q"]);
+    let run = finish(command.env("AWS_PROFILE", "bare"));
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    // By way of a script it is found out at the second turn.
+    let run = account.run("credentials --profile hidden -q");
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
+    let runs = std::fs::read_to_string(account.home.path().join("runs")).expect("runs");
+    assert_eq!(runs, "\n");
+    assert_eq!(account.requests(), [] as [Value; 0]);
+}
