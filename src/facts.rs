@@ -5,7 +5,8 @@ use crate::{
     cost::Prices,
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError, Group},
-    plan::{Facts, Request, security_group_name},
+    machines::Machine,
+    plan::{Facts, Image, Request, SecurityGroup, Subnet, VmTypeFacts, security_group_name},
 };
 
 /// The group on Inductiva's side, as far as it can be known.
@@ -32,7 +33,28 @@ pub struct Found {
     pub prices: Prices,
 }
 
-/// Asks everything in one round trip.
+/// Every answer for itself.
+#[derive(Debug)]
+pub struct Lookups {
+    /// Who is signed in.
+    pub identity: Result<Identity>,
+    /// The group on Inductiva's side.
+    pub group: Result<Option<Group>, ApiError>,
+    /// The group's machines.
+    pub machines: Result<Vec<Machine>>,
+    /// The type's properties.
+    pub vm_type: Result<VmTypeFacts>,
+    /// The properties of the types after it.
+    pub other_types: Result<Vec<VmTypeFacts>>,
+    /// The images that may serve.
+    pub images: Result<Vec<Image>>,
+    /// The subnets to launch in.
+    pub subnets: Result<Vec<Subnet>>,
+    /// The security groups of our name.
+    pub security_groups: Result<Vec<SecurityGroup>>,
+}
+
+/// Asks everything, for a start.
 ///
 /// # Errors
 /// The first of: not signed in, the wrong account, a refused API key, what EC2
@@ -43,6 +65,26 @@ pub async fn gather(
     request: &Request,
     expected_account: Option<&str>,
 ) -> Result<Found> {
+    let (mut lookups, prices) =
+        tokio::join!(Box::pin(look(aws, api, request)), aws.prices(request));
+    let identity = lookups.identity.clone()?;
+    expect_account(aws, &identity, expected_account)?;
+    let group = match std::mem::replace(&mut lookups.group, Ok(None)) {
+        Ok(Some(group)) if group.is_active() => GroupLookup::Active(group),
+        Ok(_) => GroupLookup::Absent,
+        Err(ApiError::OutOfReach(why)) => GroupLookup::OutOfReach(why),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Found {
+        identity,
+        facts: lookups.facts(aws)?,
+        group,
+        prices,
+    })
+}
+
+/// Asks everything in one round trip.
+pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Lookups {
     let security_group_name = security_group_name(request.ssh_from.as_ref());
     let security_groups = async {
         match request.security_group_id {
@@ -50,7 +92,7 @@ pub async fn gather(
             None => aws.security_groups(&security_group_name).await,
         }
     };
-    let (identity, group, machines, vm_type, other_types, images, subnets, security_groups, prices) = tokio::join!(
+    let (identity, group, machines, vm_type, other_types, images, subnets, security_groups) = tokio::join!(
         aws.identity(),
         api.group(&request.group),
         aws.group_machines(&request.group),
@@ -59,9 +101,48 @@ pub async fn gather(
         aws.images(request),
         aws.subnets(request),
         security_groups,
-        aws.prices(request),
     );
-    let identity = identity?;
+    Lookups {
+        identity,
+        group,
+        machines,
+        vm_type,
+        other_types,
+        images,
+        subnets,
+        security_groups,
+    }
+}
+
+impl Lookups {
+    /// What a plan is made of.
+    ///
+    /// # Errors
+    /// The first of those that EC2 had no answer for.
+    pub fn facts(self, aws: &Aws) -> Result<Facts> {
+        Ok(Facts {
+            account: self.identity?.account,
+            region: aws.region.clone(),
+            now: aws.clock.now(),
+            machines: self.machines?,
+            vm_type: self.vm_type?,
+            other_types: self.other_types?,
+            images: self.images?,
+            subnets: self.subnets?,
+            security_groups: self.security_groups?,
+        })
+    }
+}
+
+/// Refuses any other account than the one that is expected.
+///
+/// # Errors
+/// Which account it is.
+pub fn expect_account(
+    aws: &Aws,
+    identity: &Identity,
+    expected_account: Option<&str>,
+) -> Result<()> {
     if let Some(expected) = expected_account.filter(|expected| *expected != identity.account) {
         return Err(Failure::new(
             Kind::NotPermitted,
@@ -75,27 +156,5 @@ pub async fn gather(
             aws.source
         )));
     }
-    let group = match group {
-        Ok(Some(group)) if group.is_active() => GroupLookup::Active(group),
-        Ok(_) => GroupLookup::Absent,
-        Err(ApiError::OutOfReach(why)) => GroupLookup::OutOfReach(why),
-        Err(error) => return Err(error.into()),
-    };
-    let facts = Facts {
-        account: identity.account.clone(),
-        region: aws.region.clone(),
-        now: aws.clock.now(),
-        machines: machines?,
-        vm_type: vm_type?,
-        other_types: other_types?,
-        images: images?,
-        subnets: subnets?,
-        security_groups: security_groups?,
-    };
-    Ok(Found {
-        identity,
-        facts,
-        group,
-        prices,
-    })
+    Ok(())
 }

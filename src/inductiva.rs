@@ -95,6 +95,12 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTi
     Ok(value.as_str().and_then(aws::instant))
 }
 
+/// Whose key it is.
+#[derive(serde::Deserialize)]
+struct User {
+    username: String,
+}
+
 /// Why a call had no answer that can be used.
 #[derive(Clone, Debug)]
 pub enum ApiError {
@@ -190,6 +196,17 @@ impl Client {
         let groups: Vec<serde_json::Value> = parse(&body)?;
         let group = |value| serde_json::from_value(value).ok();
         Ok(groups.into_iter().filter_map(group).collect())
+    }
+
+    /// `GET /users/info`: whose key it is.
+    pub async fn user(&self) -> Result<String, ApiError> {
+        let (status, body) = self
+            .call("GET", self.address(&["users", "info"]), None)
+            .await?;
+        match status {
+            200 => parse::<User>(&body).map(|user| user.username),
+            _ => Err(unexpected(status, &body)),
+        }
     }
 
     /// `POST /compute/group`: makes a group of machines that are not

@@ -1,6 +1,7 @@
 //! `inductiva-aws`: machines of one's own AWS account on the Inductiva platform.
 
 mod aws;
+mod checks;
 mod cli;
 mod commands;
 mod console;

@@ -1,15 +1,314 @@
 //! `check`: everything that `start` would need, tried without launching.
 
-use crate::{
-    aws::Aws,
-    cli::CheckArgs,
-    error::{Failure, Result},
-    output::Output,
-    settings::AwsSettings,
+use std::{
+    collections::BTreeSet,
+    time::{Duration, SystemTime},
 };
 
-/// To be built.
-pub async fn run(_args: &CheckArgs, settings: &AwsSettings, out: Output) -> Result<()> {
-    Aws::connect(settings, out).await?;
-    Err(Failure::failed("not built yet"))
+use crate::{
+    aws::{Aws, Identity, quotas::Quota},
+    checks::{Check, CheckReport},
+    cli::{CheckArgs, StartArgs},
+    commands::start,
+    error::{Failure, Kind, Result},
+    facts::{self, Lookups},
+    inductiva::{self, ApiError},
+    machines::{self, Market},
+    output::Output,
+    plan::{self, Plan, Request, Subnet, VmTypeFacts},
+    settings::{self, ApiSettings, AwsSettings},
+    user_data::MAX_BYTES,
+};
+
+/// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM
+/// user guide).
+const CLOCK_MAY_DIFFER_SECONDS: u64 = 300;
+/// A session that ends so soon is worth a word.
+const SOON: Duration = Duration::from_mins(30);
+
+/// Prints a line for each check; fails as the first failure among them would.
+pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    let args = &args.start;
+    let api_settings = ApiSettings::of(&args.boot.api)?;
+    // Without a key there is nothing that the API would tell; the rest is checked.
+    let key = api_settings.key.clone().unwrap_or_default();
+    let request = settings::unchecked_request(args, &key, out)?;
+    let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
+    let aws_side = async {
+        match Aws::connect(settings, out).await {
+            Ok(aws) => of_aws(&aws, &api, args, &request).await,
+            Err(failure) if failure.message.contains("region") => {
+                vec![Check::failed("region", failure)]
+            }
+            Err(failure) => vec![Check::failed("identity", failure)],
+        }
+    };
+    let (mut checks, api_key) = tokio::join!(Box::pin(aws_side), api_key(&api_settings, &api));
+    checks.extend([disk(&request), user_data(&request), api_key]);
+    let report = CheckReport::new(checks);
+    out.result(&report, &[])?;
+    report.verdict()
+}
+
+/// What AWS has to say.
+async fn of_aws(
+    aws: &Aws,
+    api: &inductiva::Client,
+    args: &StartArgs,
+    request: &Request,
+) -> Vec<Check> {
+    let types = [request.vm_type.as_str()];
+    let (found, zones) = tokio::join!(
+        Box::pin(facts::look(aws, api, request)),
+        aws.offerings(&types)
+    );
+    let mut checks = vec![identity(aws, &found.identity)];
+    if let Ok(identity) = &found.identity {
+        checks.push(account(aws, identity, args.expect_account.as_deref()));
+    }
+    checks.push(Check::ok("region", &aws.region));
+    checks.push(clock(aws));
+    if found.identity.is_err() {
+        return checks;
+    }
+    let first = checks.len();
+    let zones = zones.map(|offered| {
+        let zones: BTreeSet<String> = offered.into_iter().map(|(_, zone)| zone).collect();
+        zones.into_iter().collect()
+    });
+    checks.push(vm_type(request, &found.vm_type, zones));
+    checks.push(Check::of("network", found.subnets.clone(), |subnets| {
+        network(request, &subnets)
+    }));
+    let others = [
+        ("vm_type", found.other_types.as_ref().err()),
+        ("image", found.images.as_ref().err()),
+        ("machine_group", found.machines.as_ref().err()),
+        ("security_group", found.security_groups.as_ref().err()),
+    ];
+    checks.extend(
+        others
+            .into_iter()
+            .filter_map(|(name, failure)| Some(Check::failed(name, failure?.clone()))),
+    );
+    let vcpus = found.vm_type.as_ref().map_or(1, |facts| facts.vcpus);
+    if checks[first..].iter().any(Check::has_failed) {
+        checks.push(quota(aws, request, request.num_machines * vcpus).await);
+    } else {
+        checks.extend(launch(aws, request, found, vcpus).await);
+    }
+    checks
+}
+
+fn network(request: &Request, subnets: &[Subnet]) -> String {
+    match (&request.subnet_id, subnets.first()) {
+        (Some(id), Some(subnet)) => format!("{id} in {}", subnet.vpc_id),
+        (None, Some(subnet)) => format!(
+            "default VPC {} with {} default subnets",
+            subnet.vpc_id,
+            subnets.len()
+        ),
+        (_, None) => "no subnet".into(),
+    }
+}
+
+/// The very launch, decided and put to EC2 as a dry run.
+async fn launch(aws: &Aws, request: &Request, found: Lookups, vcpus: u32) -> Vec<Check> {
+    let decided = found
+        .facts(aws)
+        .and_then(|facts| plan::plan(request, &facts));
+    match decided {
+        Ok(Plan::Complete(machines)) => vec![Check::ok(
+            "launch",
+            format!(
+                "the group {} has {} already: nothing to launch",
+                request.group,
+                machines::count(machines.len())
+            ),
+        )],
+        Ok(Plan::Launch(plan)) => {
+            let image = Check::ok("image", format!("{} {}", plan.image.id, plan.image.name));
+            let mut checks = vec![image];
+            // Too much user data is a check of its own, and cannot be asked about.
+            if settings::checked_user_data(request).is_ok() {
+                let permission = start::permitted(aws, request, &plan, None).await;
+                let number = machines::count(plan.number as usize);
+                checks.push(Check::of("permission", permission, |()| {
+                    format!("EC2 would permit the launch of {number}")
+                }));
+            }
+            checks.push(quota(aws, request, plan.number * vcpus).await);
+            checks
+        }
+        Ok(Plan::Settling) => {
+            let message = format!(
+                "an earlier start of the group {} may be under way: its machines do not show yet",
+                request.group
+            );
+            let failure = Failure::failed(message).hint("check again in a minute");
+            vec![Check::warning("launch", failure)]
+        }
+        Err(failure) => vec![Check::failed("launch", failure)],
+    }
+}
+
+fn identity(aws: &Aws, identity: &Result<Identity>) -> Check {
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(failure) => return Check::failed("identity", failure.clone()),
+    };
+    let mut detail = format!("{} ({})", identity.arn, aws.source);
+    let Some(end) = aws.credentials().expiry() else {
+        return Check::ok("identity", detail);
+    };
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    let minutes = left.as_secs() / 60;
+    detail = format!(
+        "{detail}, signed in for another {} h {} min",
+        minutes / 60,
+        minutes % 60
+    );
+    if left > SOON {
+        return Check::ok("identity", detail);
+    }
+    Check::warning(
+        "identity",
+        Failure::new(Kind::NotSignedIn, detail).hint("the session ends soon: sign in again"),
+    )
+}
+
+fn account(aws: &Aws, identity: &Identity, expected: Option<&str>) -> Check {
+    match facts::expect_account(aws, identity, expected) {
+        Ok(()) if expected.is_some() => {
+            Check::ok("account", format!("{}, as expected", identity.account))
+        }
+        Ok(()) => Check::ok("account", &identity.account),
+        Err(failure) => Check::failed("account", failure),
+    }
+}
+
+fn clock(aws: &Aws) -> Check {
+    let ahead = aws.clock.ahead_seconds();
+    let by = ahead.unsigned_abs();
+    let detail = match ahead {
+        // AWS tells whole seconds.
+        -2..=2 => "the same as AWS's".to_owned(),
+        3.. => format!("{by} s behind AWS's"),
+        _ => format!("{by} s ahead of AWS's"),
+    };
+    if by < CLOCK_MAY_DIFFER_SECONDS {
+        return Check::ok("clock", detail);
+    }
+    let failure = Failure::new(
+        Kind::NotSignedIn,
+        format!(
+            "this machine's clock is {detail}: AWS refuses what is signed more than 5 minutes off"
+        ),
+    );
+    Check::failed("clock", failure.hint("set the clock, or have it set (NTP)"))
+}
+
+fn vm_type(request: &Request, facts: &Result<VmTypeFacts>, zones: Result<Vec<String>>) -> Check {
+    let vm_type = &request.vm_type;
+    let vcpus = match facts {
+        Ok(facts) => facts.vcpus,
+        Err(failure) => return Check::failed("vm_type", failure.clone()),
+    };
+    match zones {
+        Ok(zones) => match &request.availability_zone {
+            Some(zone) if !zones.contains(zone) => Check::failed(
+                "vm_type",
+                Failure::failed(format!("{vm_type} is not offered in {zone}")).hint(format!(
+                    "it is in {}",
+                    if zones.is_empty() {
+                        "no zone of this region".to_owned()
+                    } else {
+                        zones.join(", ")
+                    }
+                )),
+            ),
+            _ => Check::ok(
+                "vm_type",
+                format!(
+                    "{vm_type} with {vcpus} vCPU{}, offered in {}",
+                    if vcpus == 1 { "" } else { "s" },
+                    zones.join(", ")
+                ),
+            ),
+        },
+        Err(failure) => Check::warning("vm_type", failure),
+    }
+}
+
+fn disk(request: &Request) -> Check {
+    let volume = &request.volume;
+    let kind = volume.kind.as_str();
+    match volume.size_gib {
+        None => Check::ok(
+            "disk",
+            format!("{kind}, of the standard size or the image's"),
+        ),
+        Some(gib) => Check::of("disk", volume.check(gib).map_err(Failure::usage), |()| {
+            format!("{gib} GiB {kind}")
+        }),
+    }
+}
+
+fn user_data(request: &Request) -> Check {
+    Check::of("user_data", settings::checked_user_data(request), |bytes| {
+        format!("{bytes} bytes of at most {MAX_BYTES}")
+    })
+}
+
+/// Whether as many vCPUs more may run. A quota that cannot be seen stops no start.
+async fn quota(aws: &Aws, request: &Request, more: u32) -> Check {
+    let name = "quota";
+    let market = request.market;
+    let Some(quota) = Quota::of(request.vm_type.as_str()) else {
+        let message = format!("no quota is known for {}", request.vm_type);
+        return Check::warning(
+            name,
+            Failure::failed(message).hint("look in the Service Quotas console"),
+        );
+    };
+    let (most, used) = tokio::join!(
+        aws.vcpu_quota(quota, market),
+        aws.vcpus_in_use(quota, market)
+    );
+    let (most, used) = match (most, used) {
+        (Ok(most), Ok(used)) => (most, used),
+        (Err(failure), _) | (_, Err(failure)) => return Check::warning(name, failure),
+    };
+    let kind = match market {
+        Market::OnDemand => "on demand",
+        Market::Spot => "spot",
+    };
+    let detail = format!(
+        "{used} of {most} vCPUs in use, {more} more needed ({}, {kind})",
+        quota.name
+    );
+    if f64::from(used + more) <= most {
+        return Check::ok(name, detail);
+    }
+    let code = quota.code(market);
+    Check::failed(
+        name,
+        Failure::new(Kind::Capacity, detail).hint(format!(
+            "ask for a higher quota in the Service Quotas console (Amazon EC2, {code}), or choose fewer --num-machines or a smaller --vm-type"
+        )),
+    )
+}
+
+/// Whether Inductiva takes the key.
+async fn api_key(settings: &ApiSettings, api: &inductiva::Client) -> Check {
+    let name = "api_key";
+    if let Err(failure) = settings.require_key() {
+        return Check::failed(name, failure);
+    }
+    match api.user().await {
+        Ok(user) => Check::ok(name, format!("of {user}")),
+        // A start goes on without the API: the machines try again themselves.
+        Err(error @ ApiError::OutOfReach(_)) => Check::warning(name, error.into()),
+        Err(error) => Check::failed(name, error.into()),
+    }
 }

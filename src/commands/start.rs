@@ -341,7 +341,7 @@ async fn dry_run(
 }
 
 /// EC2's own answer to the calls that the plan comes to.
-async fn permitted(
+pub async fn permitted(
     aws: &Aws,
     request: &Request,
     plan: &LaunchPlan,

@@ -13,16 +13,25 @@
 mod sandbox;
 
 mod capacity;
+mod check;
 mod cost;
+#[cfg(unix)]
+mod credentials;
+mod denials;
 mod forgotten;
 mod groups;
 mod inductiva;
 mod launches;
 mod list;
 mod logs;
+#[cfg(unix)]
+mod mfa;
 mod networks;
 mod output;
+mod policies;
 mod refusals;
+#[cfg(target_os = "linux")]
+mod secrets;
 mod sign_in;
 mod sso;
 mod sso_with_others;

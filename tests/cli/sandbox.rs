@@ -359,6 +359,7 @@ fn placeholders() -> Redactions {
     let mut placeholders = Redactions::new();
     for (name, pattern) in [
         ("[ID]", r"\bi-[0-9a-f]{17}\b"),
+        ("[VPC]", r"\bvpc-[0-9a-f]{17}\b"),
         ("[SG]", r"\bsg-[0-9a-f]{17}\b"),
         ("[UUID]", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
         ("[GROUP]", r"\baws-[a-z0-9]{8}\b"),

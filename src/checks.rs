@@ -1,0 +1,143 @@
+//! What `check` finds: one line each, with a remedy.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Failure, Kind};
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing in the way.
+    Ok,
+    /// `start` would go through all the same, or nobody can tell.
+    Warning,
+    /// `start` would not go through.
+    Failed,
+}
+
+/// One check.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    name: &'static str,
+    status: Status,
+    detail: String,
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Box<Value>>,
+    #[serde(skip)]
+    kind: Option<Kind>,
+}
+
+/// All of them, in the order of a start.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckReport {
+    checks: Vec<Check>,
+    ok: bool,
+}
+
+impl Check {
+    /// Nothing in the way.
+    pub fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            status: Status::Ok,
+            detail: detail.into(),
+            hint: None,
+            policy: None,
+            kind: None,
+        }
+    }
+
+    /// Something that does not stop a start.
+    pub fn warning(name: &'static str, failure: Failure) -> Self {
+        Self {
+            status: Status::Warning,
+            kind: None,
+            ..Self::failed(name, failure)
+        }
+    }
+
+    /// Something that stops a start.
+    pub fn failed(name: &'static str, failure: Failure) -> Self {
+        Self {
+            name,
+            status: Status::Failed,
+            detail: failure.message,
+            hint: failure.hint,
+            policy: failure.policy,
+            kind: Some(failure.kind),
+        }
+    }
+
+    /// The check of a result.
+    pub fn of<T>(
+        name: &'static str,
+        result: Result<T, Failure>,
+        detail: impl FnOnce(T) -> String,
+    ) -> Self {
+        match result {
+            Ok(found) => Self::ok(name, detail(found)),
+            Err(failure) => Self::failed(name, failure),
+        }
+    }
+
+    /// Whether it stops a start.
+    pub fn has_failed(&self) -> bool {
+        self.status == Status::Failed
+    }
+}
+
+impl CheckReport {
+    /// The report of these checks.
+    pub fn new(checks: Vec<Check>) -> Self {
+        Self {
+            ok: !checks.iter().any(Check::has_failed),
+            checks,
+        }
+    }
+
+    /// # Errors
+    /// That `start` would not go through, with the first failure's exit code.
+    pub fn verdict(&self) -> Result<(), Failure> {
+        let failed: Vec<&Check> = self.checks.iter().filter(|c| c.has_failed()).collect();
+        let Some(first) = failed.first() else {
+            return Ok(());
+        };
+        let names: Vec<&str> = failed.iter().map(|check| check.name).collect();
+        Err(Failure::new(
+            first.kind.unwrap_or(Kind::Failed),
+            format!("a start would not go through: {}", names.join(", ")),
+        ))
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
+        for check in &self.checks {
+            let (status, color) = match check.status {
+                Status::Ok => ("ok", AnsiColor::Green),
+                Status::Warning => ("warning", AnsiColor::Yellow),
+                Status::Failed => ("failed", AnsiColor::Red),
+            };
+            let style: Style = color.on_default().bold();
+            writeln!(
+                f,
+                "{style}{status:7}{style:#}  {:width$}  {}",
+                check.name, check.detail
+            )?;
+            if let Some(hint) = &check.hint {
+                writeln!(f, "{:7}  {:width$}  hint: {hint}", "", "")?;
+            }
+            if let Some(policy) = &check.policy {
+                writeln!(f, "{policy:#}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! The policies of the README: enough, and nothing in them for nothing.
+
+use std::{collections::BTreeMap, fs};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, list, text};
+
+/// The JSON blocks below the heading "Permissions".
+fn policies_of_the_readme() -> Vec<Value> {
+    let readme =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
+    let (_, section) = readme
+        .split_once("\n## Permissions\n")
+        .expect("the section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    section
+        .split("```json\n")
+        .skip(1)
+        .map(|block| {
+            let block = block.split("```").next().unwrap_or_default();
+            serde_json::from_str(block).expect("JSON")
+        })
+        .collect()
+}
+
+/// The least policy, and the one that demands MFA.
+fn policies() -> [Value; 2] {
+    policies_of_the_readme().try_into().expect("two policies")
+}
+
+fn actions(policy: &Value) -> Vec<String> {
+    list(&policy["Statement"])
+        .iter()
+        .flat_map(|statement| match &statement["Action"] {
+            Value::Array(actions) => actions.clone(),
+            one => vec![one.clone()],
+        })
+        .map(|action| text(&action).to_owned())
+        .collect()
+}
+
+fn without(policy: &Value, action: &str) -> Value {
+    let mut policy = policy.clone();
+    let statements = policy["Statement"].as_array_mut().expect("statements");
+    for statement in statements.iter_mut() {
+        let rest: Vec<Value> = match &statement["Action"] {
+            Value::Array(actions) => actions.clone(),
+            one => vec![one.clone()],
+        };
+        statement["Action"] = rest.into_iter().filter(|a| a != action).collect();
+    }
+    statements.retain(|statement| statement["Action"] != json!([]));
+    policy
+}
+
+/// Which commands fail under these policies: each has what it needs to find.
+fn failing(policies: &[Value]) -> Vec<&'static str> {
+    let account = Account::new();
+    let mut failed = Vec::new();
+    for (command, line) in [
+        ("start", "start --machine-group-name g -q"),
+        ("list", "list -q"),
+        ("list --all-regions", "list --all-regions -q"),
+        ("logs", "logs g -q"),
+        ("terminate", "terminate g --yes -q"),
+    ] {
+        if command != "start" {
+            account.put("policy", json!({}));
+            account.json("start --machine-group-name g");
+        }
+        account.put("policy", json!({"documents": policies}));
+        let run = account.run(line);
+        match run.code {
+            0 => {}
+            4 => failed.push(command),
+            code => panic!("{line}: {code}\n{}", run.stderr),
+        }
+    }
+    failed
+}
+
+#[test]
+fn the_least_policy_is_enough() {
+    let [least, _] = policies();
+    assert_eq!(failing(&[least]), [] as [&str; 0]);
+}
+
+#[test]
+fn each_action_of_the_least_policy_is_needed() {
+    let [least, _] = policies();
+    let needed: BTreeMap<String, Vec<&str>> = actions(&least)
+        .into_iter()
+        .map(|action| {
+            let mut failing = failing(&[without(&least, &action)]);
+            // Of all regions, those that are denied are left out, with a warning.
+            failing.retain(|line| action == "ec2:DescribeRegions" || !line.contains("--all"));
+            (action, failing)
+        })
+        .collect();
+    let expected: BTreeMap<String, Vec<&str>> = [
+        ("ec2:CreateSecurityGroup", &["start"][..]),
+        ("ec2:CreateTags", &["start"]),
+        ("ec2:DescribeImages", &["start"]),
+        ("ec2:DescribeInstanceTypes", &["start", "logs"]),
+        (
+            "ec2:DescribeInstances",
+            &["start", "list", "logs", "terminate"],
+        ),
+        ("ec2:DescribeRegions", &["list --all-regions"]),
+        ("ec2:DescribeSecurityGroups", &["start"]),
+        ("ec2:DescribeSubnets", &["start"]),
+        ("ec2:GetConsoleOutput", &["logs"]),
+        ("ec2:RunInstances", &["start"]),
+        ("ec2:TerminateInstances", &["terminate"]),
+    ]
+    .map(|(action, commands)| (action.to_owned(), commands.to_vec()))
+    .into();
+    assert_eq!(needed, expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_least_policy_ends_our_machines_only() {
+    let [least, _] = policies();
+    let account = Account::new();
+    let kwargs = json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1});
+    let others = account.ec2("run_instances", kwargs)["Instances"][0]["InstanceId"].clone();
+    account.json("start --machine-group-name g");
+    account.put("policy", json!({"documents": [least]}));
+    let terminate = |id: &str| {
+        let line = format!("ec2 terminate-instances --instance-ids {id}");
+        crate::mfa::aws(&account, &line, "")
+    };
+    let refused = terminate(text(&others));
+    assert!(
+        refused.stderr.contains("UnauthorizedOperation"),
+        "{}",
+        refused.stderr
+    );
+    for id in account.live() {
+        let run = terminate(&id);
+        assert_eq!(run.code == 0, id != text(&others), "{}", run.stderr);
+    }
+    assert_eq!(account.live(), [text(&others)]);
+}
+
+#[test]
+fn what_is_good_to_have_is_done_without() {
+    let [least, _] = policies();
+    let account = Account::new();
+    account.put("policy", json!({"documents": [least]}));
+    let run = account.run("check --output json -q");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let warnings: Vec<Value> = list(&run.document()["checks"])
+        .into_iter()
+        .filter(|check| check["status"] != "ok")
+        .map(|check| check["name"].clone())
+        .collect();
+    assert_eq!(warnings, ["vm_type", "quota"]);
+    for flags in ["", "--spot"] {
+        let run = account.run(&format!("start -q {flags}"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+}
+
+#[test]
+fn options_need_what_the_readme_says() {
+    let [least, _] = policies();
+    for (flags, actions) in [
+        (
+            "--create-key-pair key",
+            &["ec2:CreateKeyPair", "ec2:DeleteKeyPair"][..],
+        ),
+        (
+            "--create-key-pair key --ssh-from 203.0.113.0/24",
+            &[
+                "ec2:CreateKeyPair",
+                "ec2:DeleteKeyPair",
+                "ec2:AuthorizeSecurityGroupIngress",
+            ],
+        ),
+    ] {
+        let line = format!("start -q {flags}");
+        let account = Account::new();
+        account.put("policy", json!({"documents": [least]}));
+        assert_eq!(account.run(&line).code, 4, "{flags}");
+        let more = json!({"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+        let account = Account::new();
+        account.put("policy", json!({"documents": [least, more]}));
+        let run = account.run(&line);
+        assert_eq!(run.code, 0, "{flags}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn the_second_policy_makes_launches_ask_for_mfa() {
+    let [least, mfa] = policies();
+    let account = Account::new();
+    let serial = format!("arn:aws:iam::{}:mfa/phone", account.number);
+    account.put(
+        "identity",
+        json!({"mfa_devices": [{"serial": serial, "codes": ["123456"]}]}),
+    );
+    account.put("policy", json!({"documents": [least, mfa]}));
+    for line in ["start -q", "check"] {
+        let run = account.run(line);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, 4, "{told}");
+        assert!(
+            told.contains("hint: sign in with MFA: add --mfa-serial")
+                || told.contains("if it is allowed with MFA only: add --mfa-serial"),
+            "{told}"
+        );
+    }
+    assert_eq!(account.launched(), 0);
+    // All else goes without.
+    assert_eq!(account.run("list -q").code, 0);
+    for line in [
+        format!("check -q --mfa-serial {serial} --mfa-code 123456"),
+        format!("start -q --mfa-serial {serial}"),
+    ] {
+        let run = account.run(&line);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{line}");
+    }
+    assert_eq!(account.launched(), 1);
+}
