@@ -18,11 +18,11 @@ fn with_session() -> Account {
     let account = Account::new();
     account.put(
         "identity",
-        json!({"session_keys": [{"access_key_id": "ASIAI44QH8DHBEXAMPLE", "secret_access_key": SECRET, "session_token": "to ken/+=", "mfa": true}]}),
+        json!({"session_keys": [{"access_key_id": account.session_key_id(), "secret_access_key": SECRET, "session_token": "to ken/+=", "mfa": true}]}),
     );
     account.file(
         ".aws/credentials",
-        format!("[session]\naws_access_key_id = ASIAI44QH8DHBEXAMPLE\naws_secret_access_key = {SECRET}\naws_session_token = to ken/+=\n"),
+        format!("[session]\naws_access_key_id = {}\naws_secret_access_key = {SECRET}\naws_session_token = to ken/+=\n", account.session_key_id()),
     );
     account
 }
@@ -75,7 +75,7 @@ fn json_has_the_identity_too() {
     assert_eq!(
         account.json("credentials --profile session --format json"),
         json!({
-            "access_key_id": "ASIAI44QH8DHBEXAMPLE",
+            "access_key_id": account.session_key_id(),
             "secret_access_key": SECRET,
             "session_token": "to ken/+=",
             "expiration": null,
@@ -105,7 +105,7 @@ fn env_is_safe_to_eval_and_takes_others_keys_out() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(
         run.stdout,
-        format!("ASIAI44QH8DHBEXAMPLE|{SECRET}|to ken/+=|none|")
+        format!("{}|{SECRET}|to ken/+=|none|", account.session_key_id())
     );
     let run = eval(&[]);
     assert_eq!(
@@ -120,8 +120,8 @@ fn shells_have_their_own_quotes() {
     let fish = account.run("credentials --profile session --format fish -q");
     assert_eq!((fish.code, fish.stderr.as_str()), (0, ""));
     assert_eq!(
-        fish.stdout,
-        "set -gx AWS_ACCESS_KEY_ID 'ASIAI44QH8DHBEXAMPLE';\n\
+        fish.stdout.replace(&account.session_key_id(), "ID"),
+        "set -gx AWS_ACCESS_KEY_ID 'ID';\n\
          set -gx AWS_SECRET_ACCESS_KEY 'it\\'s \"$HOME\" `id` \\\\n/+=';\n\
          set -gx AWS_SESSION_TOKEN 'to ken/+=';\n\
          set -e AWS_CREDENTIAL_EXPIRATION;\n"
@@ -129,8 +129,8 @@ fn shells_have_their_own_quotes() {
     let powershell = account.run("credentials --profile session --format powershell -q");
     assert_eq!((powershell.code, powershell.stderr.as_str()), (0, ""));
     assert_eq!(
-        powershell.stdout,
-        "$Env:AWS_ACCESS_KEY_ID = 'ASIAI44QH8DHBEXAMPLE'\n\
+        powershell.stdout.replace(&account.session_key_id(), "ID"),
+        "$Env:AWS_ACCESS_KEY_ID = 'ID'\n\
          $Env:AWS_SECRET_ACCESS_KEY = 'it''s \"$HOME\" `id` \\n/+='\n\
          $Env:AWS_SESSION_TOKEN = 'to ken/+='\n\
          Remove-Item Env:AWS_CREDENTIAL_EXPIRATION -ErrorAction SilentlyContinue\n"

@@ -287,12 +287,12 @@ hint: give it with --mfa-code, or let the profile's mfa_process print it
 #[test]
 fn keys_with_a_session_token_work_as_they_are() {
     let account = with_device(&[]);
-    let session = json!({"access_key_id": "ASIAI44QH8DHBEXAMPLE", "secret_access_key": "secret", "session_token": "token", "mfa": true});
+    let session = json!({"access_key_id": account.session_key_id(), "secret_access_key": "secret", "session_token": "token", "mfa": true});
     account.put("identity", json!({"session_keys": [session]}));
     account.put("policy", json!({"require_mfa": true}));
     let mut command = account.command(["start", "-q"]);
     command
-        .env("AWS_ACCESS_KEY_ID", "ASIAI44QH8DHBEXAMPLE")
+        .env("AWS_ACCESS_KEY_ID", account.session_key_id())
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .env("AWS_SESSION_TOKEN", "token");
     let run = finish(&mut command);

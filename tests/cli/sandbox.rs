@@ -96,6 +96,11 @@ impl Account {
         format!("{}/inductiva", self.aws_url())
     }
 
+    /// An id for temporary keys of this account's: AWS tells accounts apart by it.
+    pub fn session_key_id(&self) -> String {
+        format!("ASIA{}TEST", self.number)
+    }
+
     /// The environment of a command: nothing of the developer's own.
     pub fn environment(&self) -> HashMap<String, String> {
         [

@@ -10,9 +10,13 @@ use std::{
 
 use serde_json::json;
 
-use crate::sandbox::{Account, finish, list, text};
+use crate::{
+    sandbox::{Account, finish, list, text},
+    sso,
+};
 
 /// Every secret of the run by its name.
+#[derive(Default)]
 struct Secrets(BTreeMap<&'static str, String>);
 
 impl Secrets {
@@ -64,7 +68,7 @@ fn account(secrets: &Secrets) -> Account {
                 {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": secrets.get("secret access key")},
                 {"access_key_id": "AKIAI44QH8DHBEXAMPLE", "secret_access_key": secrets.get("profile's secret key")},
             ],
-            "session_keys": [{"access_key_id": "ASIAI44QH8DHBEXAMPLE", "secret_access_key": secrets.get("secret access key"), "session_token": secrets.get("session token")}],
+            "session_keys": [{"access_key_id": account.session_key_id(), "secret_access_key": secrets.get("secret access key"), "session_token": secrets.get("session token")}],
             "mfa_devices": [{"serial": serial, "codes": [secrets.get("MFA code")]}],
             "roles": [{"name": "guarded", "requires_mfa": true}],
         }),
@@ -166,10 +170,9 @@ fn no_command_shows_or_leaves_a_secret() {
     let account = account(&secrets);
     let serial = format!("arn:aws:iam::{}:mfa/phone", account.number);
     let session = [
-        ("AWS_ACCESS_KEY_ID", "ASIAI44QH8DHBEXAMPLE"),
-        ("AWS_SESSION_TOKEN", secrets.get("session token")),
-    ]
-    .map(|(name, value)| (name, value.to_owned()));
+        ("AWS_ACCESS_KEY_ID", account.session_key_id()),
+        ("AWS_SESSION_TOKEN", secrets.get("session token").to_owned()),
+    ];
     let session: Vec<(&str, &str)> = session.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let key = format!("--api-key {}", secrets.get("API key"));
     let wrong_code = format!(
@@ -269,6 +272,91 @@ fn kept(account: &Account, secrets: &Secrets) -> Vec<&'static str> {
     }
     kept.sort_unstable();
     kept
+}
+
+/// Tokens, secrets of clients and codes of sign-ins: known only afterwards.
+#[test]
+fn signing_in_with_sso_shows_or_leaves_no_secret_elsewhere() {
+    let account = sso::account();
+    account.put("sso", json!({"pending_polls": 0, "interval": 1}));
+    let browser = account.file(
+        "browser",
+        format!(
+            "#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >>\"$HOME/children\"\ntr '\\0' ' ' </proc/$PPID/cmdline >>\"$HOME/children\"\nexec {} \"$@\"\n",
+            sso::BROWSER
+        ),
+    );
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let mut streams = String::new();
+    let mut run = |line: &str| {
+        let mut command = account.command(line.split_whitespace().chain(["-vv", "--no-input"]));
+        command
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY")
+            .env("BROWSER", &browser);
+        let run = finish(&mut command);
+        for text in [line, "\n", &run.stdout, &run.stderr] {
+            streams.push_str(text);
+        }
+        run.code
+    };
+    for (line, code) in [
+        ("whoami --profile new", 4),
+        ("login --profile new", 0),
+        ("whoami --profile new", 0),
+        ("start --profile new", 0),
+        ("check --profile new --output json", 0),
+        ("terminate --all --yes --profile new", 0),
+        ("login --profile old --no-browser", 0),
+        ("whoami --profile old", 0),
+    ] {
+        assert_eq!(run(line), code, "{line}");
+    }
+    sso::make_stale(&account, sso::CORP);
+    assert_eq!(run("whoami --profile new"), 0);
+    account.post(
+        "expire",
+        json!({"what": ["access_tokens", "refresh_tokens"]}),
+    );
+    sso::make_stale(&account, sso::CORP);
+    assert_eq!(run("start --profile new"), 4);
+    assert_eq!(run("logout --profile new"), 0);
+    assert_eq!(run("login --profile new"), 0);
+    account.put("sso", json!({"authorization": "deny"}));
+    assert_eq!(run("login --profile new"), 4);
+
+    let handed_out = account.get("sso");
+    let mut secrets = Secrets::default();
+    let mut all = Vec::new();
+    for (list_of, field) in [("clients", "secret"), ("tokens", "value")] {
+        for one in list(&handed_out[list_of]) {
+            all.push(text(&one[field]).to_owned());
+        }
+    }
+    for keys in list(&account.get("identity")["issued"]) {
+        all.push(text(&keys["secret_access_key"]).to_owned());
+        all.push(text(&keys["session_token"]).to_owned());
+    }
+    assert!(all.len() > 10, "{handed_out}");
+    for secret in all {
+        secrets.0.insert("one of SSO", secret);
+        assert_eq!(secrets.seen_in(&streams), [] as [&str; 0], "{streams}");
+        for file in files_below(account.home.path()) {
+            let contents = fs::read(&file).expect("a file");
+            if secrets
+                .seen_in(&String::from_utf8_lossy(&contents))
+                .is_empty()
+            {
+                continue;
+            }
+            let path = file.strip_prefix(account.home.path()).expect("a path");
+            assert!(path.starts_with(".aws/sso/cache"), "{}", path.display());
+            let mode = fs::metadata(&file).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+    }
+    let children = fs::read_to_string(account.home.path().join("children")).expect("children");
+    assert!(children.contains("/authorize?"), "{children}");
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {

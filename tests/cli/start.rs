@@ -194,7 +194,7 @@ fn the_launch_of_the_mfa_guide_runs_with_keys_and_session_token_in_the_environme
         "start --image-id ami-0ab00000000000001 --count 1 --instance-type t2.micro --key-name aws-default-key-pair -q".split(' '),
     );
     command
-        .env("AWS_ACCESS_KEY_ID", "ASIAIOSFODNN7EXAMPLE")
+        .env("AWS_ACCESS_KEY_ID", account.session_key_id())
         .env("AWS_SESSION_TOKEN", "session-token-of-the-test");
     let run = crate::sandbox::finish(&mut command);
     run.assert(
