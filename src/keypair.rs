@@ -39,18 +39,41 @@ impl NewKeyPair {
         }))
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Refuses to go where a file is already.
+    ///
+    /// # Errors
+    /// A usage failure.
+    pub fn check_file(&self) -> Result<()> {
+        if self.path.exists() {
+            let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(self.cannot_make_file(&error));
+        }
+        Ok(())
+    }
+
+    fn cannot_make_file(&self, error: &std::io::Error) -> Failure {
+        Failure::usage(format!(
+            "cannot make {} for the private key: {error}",
+            self.path.display()
+        ))
+        .hint(format!(
+            "remove that file, or use the key pair with --key-name {}",
+            self.name
+        ))
+    }
+
     /// Makes it. The file comes first: EC2 tells a private key once, and it
     /// must not be lost for want of a place.
     pub async fn make(&self, aws: &Aws, out: Output) -> Result<()> {
         let path = self.path.display();
-        let mut file = self.new_file().map_err(|error| {
-            Failure::usage(format!("cannot make {path} for the private key: {error}")).hint(
-                format!(
-                    "remove that file, or use the key pair with --key-name {}",
-                    self.name
-                ),
-            )
-        })?;
+        let mut file = self
+            .new_file()
+            .map_err(|error| self.cannot_make_file(&error))?;
         match aws
             .create_key_pair(&self.name, self.format == KeyFormat::Ppk)
             .await

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_ec2::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
-    operation::run_instances::builders::RunInstancesFluentBuilder,
+    operation::{
+        create_key_pair::builders::CreateKeyPairFluentBuilder,
+        run_instances::builders::RunInstancesFluentBuilder,
+    },
     types::{
         self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
         InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, MarketType, Placement,
@@ -254,21 +257,7 @@ impl Aws {
 
     /// Makes an EC2 key pair; returns the private key.
     pub async fn create_key_pair(&self, name: &str, ppk: bool) -> Result<String> {
-        let tags = [(TAG_LAUNCHER.to_owned(), LAUNCHER.to_owned())];
-        let answer = self
-            .ec2
-            .create_key_pair()
-            .key_name(name)
-            .key_type(types::KeyType::Ed25519)
-            .key_format(if ppk {
-                types::KeyFormat::Ppk
-            } else {
-                types::KeyFormat::Pem
-            })
-            .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
-            .send()
-            .await;
-        match answer {
+        match self.key_pair_call(name, ppk).send().await {
             Ok(answer) => Ok(answer.key_material.unwrap_or_default()),
             Err(error) => {
                 let what = format!("cannot make the key pair {name}");
@@ -282,6 +271,27 @@ impl Aws {
                 })
             }
         }
+    }
+
+    /// Whether EC2 would permit making the key pair.
+    pub async fn dry_run_key_pair(&self, name: &str) -> Result<()> {
+        let answer = self.key_pair_call(name, false).dry_run(true).send().await;
+        self.dry_run_verdict(answer, &format!("cannot make the key pair {name}"))
+            .await
+    }
+
+    fn key_pair_call(&self, name: &str, ppk: bool) -> CreateKeyPairFluentBuilder {
+        let tags = [(TAG_LAUNCHER.to_owned(), LAUNCHER.to_owned())];
+        self.ec2
+            .create_key_pair()
+            .key_name(name)
+            .key_type(types::KeyType::Ed25519)
+            .key_format(if ppk {
+                types::KeyFormat::Ppk
+            } else {
+                types::KeyFormat::Pem
+            })
+            .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
     }
 
     /// Takes a key pair back.

@@ -10,12 +10,14 @@ use crate::{
     checks::{Check, CheckReport},
     cli::{CheckArgs, StartArgs},
     commands::start,
+    cost::Cost,
     error::{Failure, Kind, Result},
-    facts::{self, Lookups},
+    facts,
     inductiva::{self, ApiError},
+    keypair::NewKeyPair,
     machines::{self, Market},
     output::Output,
-    plan::{self, Plan, Request, Subnet, VmTypeFacts},
+    plan::{self, Facts, Plan, Request, Subnet, VmTypeFacts},
     settings::{self, ApiSettings, AwsSettings},
     user_data::MAX_BYTES,
 };
@@ -58,9 +60,10 @@ async fn of_aws(
     request: &Request,
 ) -> Vec<Check> {
     let types = [request.vm_type.as_str()];
-    let (found, zones) = tokio::join!(
+    let (found, zones, prices) = tokio::join!(
         Box::pin(facts::look(aws, api, request)),
-        aws.offerings(&types)
+        aws.offerings(&types),
+        aws.prices(request)
     );
     let mut checks = vec![identity(aws, &found.identity)];
     if let Ok(identity) = &found.identity {
@@ -95,9 +98,22 @@ async fn of_aws(
     if checks[first..].iter().any(Check::has_failed) {
         checks.push(quota(aws, request, request.num_machines * vcpus).await);
     } else {
-        checks.extend(launch(aws, request, found, vcpus).await);
+        match found.facts(aws) {
+            Ok(facts) => {
+                checks.push(cost(args, &start::cost(request, &facts, &prices)));
+                checks.extend(launch(aws, args, request, &facts, vcpus).await);
+            }
+            Err(failure) => checks.push(Check::failed("launch", failure)),
+        }
     }
     checks
+}
+
+/// What the group costs, and whether that is too much.
+fn cost(args: &StartArgs, cost: &Cost) -> Check {
+    Check::of("cost", start::refuse_dear(args, cost), |()| {
+        cost.to_string()
+    })
 }
 
 fn network(request: &Request, subnets: &[Subnet]) -> String {
@@ -113,11 +129,14 @@ fn network(request: &Request, subnets: &[Subnet]) -> String {
 }
 
 /// The very launch, decided and put to EC2 as a dry run.
-async fn launch(aws: &Aws, request: &Request, found: Lookups, vcpus: u32) -> Vec<Check> {
-    let decided = found
-        .facts(aws)
-        .and_then(|facts| plan::plan(request, &facts));
-    match decided {
+async fn launch(
+    aws: &Aws,
+    args: &StartArgs,
+    request: &Request,
+    facts: &Facts,
+    vcpus: u32,
+) -> Vec<Check> {
+    match plan::plan(request, facts) {
         Ok(Plan::Complete(machines)) => vec![Check::ok(
             "launch",
             format!(
@@ -129,9 +148,22 @@ async fn launch(aws: &Aws, request: &Request, found: Lookups, vcpus: u32) -> Vec
         Ok(Plan::Launch(plan)) => {
             let image = Check::ok("image", format!("{} {}", plan.image.id, plan.image.name));
             let mut checks = vec![image];
+            let key_pair = match NewKeyPair::of(&args.network) {
+                Ok(key_pair) => key_pair,
+                Err(failure) => {
+                    checks.push(Check::failed("key_pair", failure));
+                    None
+                }
+            };
+            let key_pair = key_pair.as_ref();
+            if let Some(key_pair) = key_pair {
+                checks.push(Check::of("key_pair", key_pair.check_file(), |()| {
+                    format!("{} is to be made", key_pair.name())
+                }));
+            }
             // Too much user data is a check of its own, and cannot be asked about.
             if settings::checked_user_data(request).is_ok() {
-                let permission = start::permitted(aws, request, &plan, None).await;
+                let permission = start::permitted(aws, request, &plan, None, key_pair).await;
                 let number = machines::count(plan.number as usize);
                 checks.push(Check::of("permission", permission, |()| {
                     format!("EC2 would permit the launch of {number}")

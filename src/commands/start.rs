@@ -14,7 +14,7 @@ use crate::{
     launch::Launcher,
     machines::{self, Machine, TAG_GROUP_ID},
     output::Output,
-    plan::{self, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data},
+    plan::{self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data},
     report::{GroupReport, PlanReport, StartReport, StartedMachine},
     settings::{self, ApiSettings, AwsSettings},
     wait::Wait,
@@ -98,18 +98,13 @@ struct Started {
 }
 
 /// What the group costs when it has all its machines.
-fn cost(request: &Request, found: &Found) -> Cost {
-    match plan::root_disk_gib(request, &found.facts) {
-        Ok(size_gib) => Cost::of(
-            &found.prices,
-            request.num_machines,
-            &request.volume,
-            size_gib,
-        ),
+pub fn cost(request: &Request, facts: &Facts, prices: &Prices) -> Cost {
+    match plan::root_disk_gib(request, facts) {
+        Ok(size_gib) => Cost::of(prices, request.num_machines, &request.volume, size_gib),
         Err(failure) => {
             let prices = Prices {
                 disk: Err(failure.message),
-                ..found.prices.clone()
+                ..prices.clone()
             };
             Cost::of(&prices, request.num_machines, &request.volume, 0)
         }
@@ -117,7 +112,7 @@ fn cost(request: &Request, found: &Found) -> Cost {
 }
 
 /// `--max-cost-per-hour`.
-fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
+pub fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
     args.max_cost_per_hour
         .map_or(Ok(()), |most| cost.refuse_above(most))
 }
@@ -145,7 +140,7 @@ impl Start<'_> {
                 continue;
             }
             settling = None;
-            let cost = cost(self.request, &found);
+            let cost = cost(self.request, &found.facts, &found.prices);
             if self.args.dry_run {
                 let (args, request) = (self.args, self.request);
                 dry_run(args, self.aws, request, &found, &plan, cost, self.out).await?;
@@ -335,7 +330,8 @@ async fn dry_run(
         &[],
     )?;
     refuse_dear(args, &cost)?;
-    permitted(aws, request, plan, group_id.as_deref()).await?;
+    let key_pair = NewKeyPair::of(&args.network)?;
+    permitted(aws, request, plan, group_id.as_deref(), key_pair.as_ref()).await?;
     out.say("EC2 would permit this launch (capacity and quotas are only known when it happens)");
     Ok(())
 }
@@ -346,7 +342,15 @@ pub async fn permitted(
     request: &Request,
     plan: &LaunchPlan,
     group_id: Option<&str>,
+    key_pair: Option<&NewKeyPair>,
 ) -> Result<()> {
+    let mut request = request.clone();
+    if let Some(key_pair) = key_pair {
+        aws.dry_run_key_pair(key_pair.name()).await?;
+        // EC2 would look for it.
+        request.key_name = None;
+    }
+    let request = &request;
     let tags = plan.first_tags(request, group_id);
     let user_data = packed_user_data(plan.user_data(request, group_id))?;
     let security_group_id = match &plan.security_group {

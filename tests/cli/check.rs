@@ -51,6 +51,7 @@ ok       region      eu-west-2
 ok       clock       the same as AWS's
 ok       vm_type     t2.micro with 1 vCPU, offered in eu-west-2a, eu-west-2b, eu-west-2c
 ok       network     default VPC [VPC] with 3 default subnets
+ok       cost        about [..] USD an hour, [..]
 ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
 ok       permission  EC2 would permit the launch of 3 machines
 ok       quota       0 of 256 vCPUs in use, 3 more needed (Standard (A, C, D, H, I, M, R, T, Z), on demand)
@@ -283,4 +284,27 @@ fn a_group_that_is_complete_or_of_another_kind() {
     let run = account.run("check --machine-group-name g --vm-type t3.micro --output json");
     assert_eq!(run.code, 1);
     assert_eq!(troubles(&run.document()), ["failed launch"]);
+}
+
+#[test]
+fn a_key_pair_to_be_made_is_tried_too() {
+    let account = Account::new();
+    let run = account.run("start --dry-run -q --create-key-pair mykey");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let report = agrees(&account, "--create-key-pair mykey").document();
+    assert_eq!(named(&report, "key_pair")["status"], "ok");
+    // Now the file is there.
+    let report = account.run("check --create-key-pair mykey --output json");
+    assert_eq!(report.code, 2, "{}", report.stdout);
+    assert_eq!(troubles(&report.document()), ["failed key_pair"]);
+    let account = Account::new();
+    account.put("policy", json!({"deny": ["ec2:CreateKeyPair"]}));
+    let report = agrees(&account, "--create-key-pair mykey").document();
+    assert_eq!(troubles(&report), ["failed permission"]);
+}
+
+#[test]
+fn a_group_that_costs_more_than_it_may() {
+    let report = agrees(&Account::new(), "--max-cost-per-hour 0.001").document();
+    assert_eq!(troubles(&report), ["failed cost"]);
 }
