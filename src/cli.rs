@@ -400,7 +400,7 @@ pub struct TerminateArgs {
     pub all_regions: bool,
     /// With --all: the security groups that inductiva-aws made, too
     ///
-    /// Waits until the machines are gone, for as long as they are there they need them.
+    /// Waits until the machines are gone, as they need theirs until then.
     #[arg(long, alias = "remove_security_group", requires = "all",
           conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
     pub remove_security_group: bool,

@@ -49,16 +49,37 @@ impl Aws {
         Prices { machine, disk }
     }
 
-    /// The dearest machine of those that the request allows. A spot machine
-    /// never costs more than its highest price.
+    /// The dearest machine of those that the request allows.
     async fn dearest(&self, vm_types: &[&str], request: &Request) -> Known<f64> {
-        if request.market == Market::OnDemand {
-            let mut dearest: f64 = 0.0;
-            for price in self.on_demand_prices(vm_types).await {
-                dearest = dearest.max(price.1?);
+        let markets = request.markets();
+        let on_demand = async {
+            if markets.contains(&Market::OnDemand) {
+                self.dearest_on_demand(vm_types).await
+            } else {
+                Ok(0.0)
             }
-            return Ok(dearest);
-        }
+        };
+        let spot = async {
+            if markets.contains(&Market::Spot) {
+                self.dearest_spot(vm_types, request).await
+            } else {
+                Ok(0.0)
+            }
+        };
+        let (on_demand, spot) = tokio::join!(on_demand, spot);
+        Ok(on_demand?.max(spot?))
+    }
+
+    async fn dearest_on_demand(&self, vm_types: &[&str]) -> Known<f64> {
+        let prices = self.on_demand_prices(vm_types).await;
+        prices
+            .into_values()
+            .try_fold(0.0, |dearest: f64, price| Ok(dearest.max(price?)))
+    }
+
+    /// Of all zones that it may be in. A spot machine never costs more than its
+    /// highest price.
+    async fn dearest_spot(&self, vm_types: &[&str], request: &Request) -> Known<f64> {
         let zone = request.availability_zone.as_deref();
         let prices = self.spot_prices(vm_types, zone).await?;
         let now = prices.iter().map(|price| price.usd).reduce(f64::max);

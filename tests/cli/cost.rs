@@ -98,6 +98,37 @@ fn a_spot_machine_costs_what_the_dearest_zone_takes_now() {
 }
 
 #[test]
+fn of_several_types_and_markets_the_dearest_counts() {
+    let account = Account::new();
+    let machine = |line: &str| usd(&account.json(line), "machines_usd_per_hour");
+    assert_close(
+        machine("start --dry-run --vm-type t2.micro,t3.small"),
+        0.0236,
+    );
+    assert_close(
+        machine("start --dry-run --vm-type t3.small,t2.micro"),
+        0.0236,
+    );
+    assert_close(machine("start --dry-run --spot --spot-fallback"), 0.0132);
+    let spot = json!([{"vm_type": "t3.small", "zone": "*b", "usd": 0.02}, {"usd": 0.01}]);
+    account.put("prices", json!({"spot": spot}));
+    assert_close(
+        machine("start --dry-run --spot --vm-type t2.micro,t3.small"),
+        0.02,
+    );
+    account.put("prices", json!({"spot": [{"usd": 0.9}]}));
+    assert_close(machine("start --dry-run --spot --spot-fallback"), 0.9);
+    account.put("prices", json!({"on_demand": {"t3.small": null}}));
+    let document = account.json("start --dry-run --vm-type t2.micro,t3.small");
+    assert_eq!(
+        document["cost"]["unknown_because"],
+        "the Price List has no t3.small in eu-west-2"
+    );
+    let run = account.run("start --vm-type t2.micro,t3.small --max-cost-per-hour 9");
+    assert_eq!((run.code, account.launched()), (1, 0), "{}", run.stderr);
+}
+
+#[test]
 fn a_dry_run_shows_the_cost() {
     let run = Account::new().run("start --dry-run --machine-group-name g");
     assert_eq!(run.code, 0, "{}", run.stderr);
