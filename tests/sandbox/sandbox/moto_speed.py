@@ -71,18 +71,14 @@ def _speed_up_serializer():
         kind = type(value)
         # A member's shape is of one structure, so its parent need not be asked.
         known = shape.__dict__.setdefault("_names_by_type", {})
-        names = known.get(kind)
-        if names is None:
+        if kind not in known:
             context = serialize.AttributePickerContext(value, key, shape)
             names = tuple(dict.fromkeys(picker.get_possible_keys(context)))
-            known[kind] = names
+            known[kind] = names, _getter(kind, names)
+        names, get = known[kind]
         found = None
         for name in names:
-            picked = (
-                value.get(name, serialize.MISSING)
-                if kind is dict and "." not in name
-                else serialize.get_value(value, name, serialize.MISSING)
-            )
+            picked = get(value, name, serialize.MISSING)
             if picked is not serialize.MISSING:
                 found = picked
                 break
@@ -92,6 +88,15 @@ def _speed_up_serializer():
         return found
 
     serialize.ResponseSerializer.get_value = get_value
+
+
+def _getter(kind, names):
+    """The quickest that does what moto's `get_value` does for values of this type."""
+    if any("." in name for name in names):
+        return serialize.get_value
+    if kind is dict:
+        return dict.get
+    return serialize.get_value if hasattr(kind, "__getitem__") else getattr
 
 
 # By the identity of a response class's transformers, which stay as long as it does.
