@@ -1,0 +1,408 @@
+//! The cases: what is done to a group, by name.
+
+use std::env;
+
+use serde_json::{Value, json};
+
+use crate::{
+    group::{Call, Group, Verdict},
+    sandbox::ended,
+};
+
+/// The numbers of machines: one, some, many, and more than one call launches.
+const NUMBERS: [usize; 3] = [1, 2, 20];
+/// With what is left for the last call, and the calls between.
+const SEVERAL_CALLS: [usize; 2] = [101, 250];
+
+/// The part of the names that is asked for; empty for all cases.
+pub fn wanted() -> String {
+    env::var("INDUCTIVA_AWS_FAULT_CASE").unwrap_or_default()
+}
+
+type Act = Box<dyn Fn(&Group) -> Verdict + Send + Sync>;
+
+/// Something that happens to a group that is to have `number` machines.
+pub struct Case {
+    pub name: String,
+    number: usize,
+    act: Act,
+}
+
+impl Case {
+    pub fn new(
+        number: usize,
+        what: &str,
+        act: impl Fn(&Group) -> Verdict + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: format!("{number} machines: {what}"),
+            number,
+            act: Box::new(act),
+        }
+    }
+
+    /// Lets it happen, and looks whether the group comes to have its machines.
+    pub fn run(&self) -> Verdict {
+        let group = Group::new(self.number);
+        (self.act)(&group)?;
+        group.settle()
+    }
+}
+
+/// What can happen to a call.
+#[derive(Clone)]
+enum Happening {
+    /// A fault of the sandbox's.
+    Fault(&'static str, Value),
+    /// SIGKILL while the call is held: `hold` before its effect, `hold_answer`
+    /// after. Then the call is dropped, goes on, or goes on when the next start
+    /// is over.
+    Killed(&'static str, Late),
+    /// Signals while the call is held, and then whether its answer is lost.
+    Signalled(&'static str, &'static [&'static str], bool),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Late {
+    Never,
+    Soon,
+    AfterTheNextStart,
+}
+
+impl Happening {
+    fn name(&self) -> String {
+        let at = |held: &str| if held == "hold" { "before" } else { "after" };
+        match self {
+            Self::Fault(name, _) => (*name).to_owned(),
+            Self::Killed(held, late) => {
+                let late = match late {
+                    Late::Never => "",
+                    Late::Soon => " and it arrives later",
+                    Late::AfterTheNextStart => " and it arrives after the next start",
+                };
+                format!("SIGKILL {} its effect{late}", at(held))
+            }
+            Self::Signalled(held, signals, lost) => format!(
+                "{} {} its effect{}",
+                signals.join(" ").replace('-', "SIG"),
+                at(held),
+                if *lost { ", answer lost" } else { "" }
+            ),
+        }
+    }
+
+    /// Lets it happen to the call of a start.
+    fn happen(&self, group: &Group, call: &Call) -> Verdict {
+        let account = &group.account;
+        match self {
+            Self::Fault(_, fault) => {
+                account.fault(call.fault(fault));
+                group.run()?;
+                group.all_struck()
+            }
+            Self::Killed(held, late) => {
+                account.fault(call.fault(&json!({"kind": held})));
+                let mut child = group.start();
+                group.until_held(&mut child)?;
+                Group::kill(child);
+                if *late == Late::AfterTheNextStart {
+                    group.run()?;
+                }
+                group.release(*late == Late::Never);
+                Ok(())
+            }
+            Self::Signalled(held, signals, lost) => {
+                account.fault(call.fault(&json!({"kind": held})));
+                let mut child = group.start();
+                group.until_held(&mut child)?;
+                let run = group.interrupt(child, signals, *lost);
+                group.judge(&run, &[])
+            }
+        }
+    }
+}
+
+/// A call that fails once and for all, for the user to mend.
+pub fn refused() -> Value {
+    json!({"kind": "error", "status": 400, "code": "InvalidParameterValue", "message": "refused by the test", "detail": "refused by the test"})
+}
+
+/// What can happen to any call, in short: much of it takes no time.
+fn happenings() -> Vec<Happening> {
+    use Happening::{Fault, Killed, Signalled};
+    let throttled =
+        json!({"status": 503, "code": "RequestLimitExceeded", "count": null, "for_seconds": 1});
+    vec![
+        Fault("lost_answer", json!({"kind": "lost_answer"})),
+        Fault("reset", json!({"kind": "reset"})),
+        Fault("500", json!({"status": 500})),
+        Fault("503", json!({"status": 503, "code": "Unavailable"})),
+        Fault("refused", refused()),
+        Fault("throttled for a second", throttled),
+        Killed("hold", Late::Never),
+        Killed("hold", Late::Soon),
+        Killed("hold_answer", Late::Never),
+        Signalled("hold", &["-INT"], false),
+        Signalled("hold_answer", &["-INT"], false),
+        Signalled("hold_answer", &["-TERM"], true),
+        Signalled("hold_answer", &["-INT", "-INT"], true),
+    ]
+}
+
+/// What takes long, or matters for the calls that change something.
+fn long_happenings() -> Vec<Happening> {
+    use Happening::{Fault, Killed, Signalled};
+    let throttled =
+        json!({"status": 503, "code": "RequestLimitExceeded", "count": null, "for_seconds": 20});
+    vec![
+        Fault("throttled for 20 seconds", throttled),
+        Fault("stall", json!({"kind": "stall", "seconds": 25})),
+        Killed("hold", Late::AfterTheNextStart),
+        Signalled("hold", &["-INT", "-TERM"], false),
+    ]
+}
+
+/// What can happen to a launch of several calls.
+fn large_happenings() -> Vec<Happening> {
+    use Happening::{Fault, Killed, Signalled};
+    vec![
+        Fault("lost_answer", json!({"kind": "lost_answer"})),
+        Fault("refused", refused()),
+        Killed("hold_answer", Late::Never),
+        Signalled("hold_answer", &["-INT"], false),
+    ]
+}
+
+/// The calls of a start that nothing disturbs, or that the fault does. None for
+/// a number of machines that no case is wanted of.
+fn calls(number: usize, fault: Option<Value>) -> Vec<Call> {
+    let wanted = wanted();
+    if wanted.contains("machines:") && !wanted.starts_with(&number.to_string()) {
+        return Vec::new();
+    }
+    let group = Group::new(number);
+    if let Some(fault) = fault {
+        group.account.fault(fault);
+    }
+    let code = group.account.run(&group.line()).code;
+    assert!(
+        code == 0 || code == 1,
+        "{number} machines: exit code {code}"
+    );
+    group.calls()
+}
+
+fn launches(call: &Call) -> bool {
+    call.operation == "RunInstances"
+}
+
+pub fn every_fault_at_every_call() -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |number: usize, call: &Call, happening: Happening| {
+        let call = call.clone();
+        let what = format!("{call} {}", happening.name());
+        cases.push(Case::new(number, &what, move |group| {
+            happening.happen(group, &call)
+        }));
+    };
+    // The long ones first, for the short ones to fill the time.
+    for call in calls(2, None).iter().filter(|c| c.changes_something()) {
+        for happening in long_happenings() {
+            add(2, call, happening);
+        }
+    }
+    for number in SEVERAL_CALLS {
+        for call in calls(number, None).iter().filter(|c| launches(c)) {
+            for happening in large_happenings() {
+                add(number, call, happening);
+            }
+        }
+    }
+    for number in NUMBERS {
+        for call in calls(number, None) {
+            // What reads does not depend on the number of machines.
+            let all = number <= 2 || call.changes_something();
+            let some = if all {
+                happenings()
+            } else {
+                large_happenings()
+            };
+            for happening in some {
+                add(number, &call, happening);
+            }
+        }
+    }
+    cases.extend(undone());
+    cases
+}
+
+/// Each fault at each call with which a launch that failed is undone.
+fn undone() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for number in [2, SEVERAL_CALLS[0]] {
+        let Some(last) = calls(number, None).into_iter().rfind(launches) else {
+            continue;
+        };
+        let fault = last.fault(&refused());
+        let all = calls(number, Some(fault.clone()));
+        let after = all.iter().position(|call| *call == last).expect("it fails");
+        for call in &all[after + 1..] {
+            let all = if number <= 2 {
+                happenings()
+            } else {
+                large_happenings()
+            };
+            for happening in all {
+                let (call, fault) = (call.clone(), fault.clone());
+                let what = format!("undoing, {call} {}", happening.name());
+                cases.push(Case::new(number, &what, move |group| {
+                    group.account.fault(fault.clone());
+                    happening.happen(group, &call)
+                }));
+            }
+        }
+    }
+    cases
+}
+
+/// What happens around a start, not to one call of it.
+pub fn around_a_start() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for number in NUMBERS {
+        for starts in [2, 8] {
+            let what = format!("{starts} starts at once");
+            cases.push(Case::new(number, &what, move |g| at_once(g, starts)));
+        }
+        cases.push(Case::new(number, "a start of a group that is there", |g| {
+            g.run()?;
+            Ok(())
+        }));
+        cases.push(Case::new(
+            number,
+            "another after all were terminated",
+            move |g| {
+                g.run()?;
+                g.terminate(number);
+                g.run()?;
+                Ok(())
+            },
+        ));
+        cases.push(Case::new(
+            number,
+            "another when EC2 has forgotten the terminated",
+            move |g| {
+                g.run()?;
+                g.terminate(number);
+                g.account.post("forget_terminated", json!({}));
+                g.run()?;
+                Ok(())
+            },
+        ));
+        cases.push(Case::new(number, "one terminated", |g| {
+            g.run()?;
+            g.terminate(1);
+            g.run()?;
+            Ok(())
+        }));
+        for (what, visible_at_once) in [("no machine", 0), ("half of the machines", number / 2)] {
+            let unseen = json!({"visible_after_seconds": 4, "visible_at_once": visible_at_once});
+            cases.extend(invisible(number, what, &unseen));
+        }
+        for hours in [-1, 1] {
+            let what = format!("the clock is {hours} h wrong");
+            cases.push(Case::new(number, &what, move |g| {
+                g.account
+                    .put("settings", json!({"clock_offset_seconds": hours * 3600}));
+                g.run()?;
+                Ok(())
+            }));
+        }
+        cases.push(Case::new(number, "Inductiva down", |g| {
+            g.account.put("inductiva", json!({"status": 503}));
+            succeeds(g)
+        }));
+        for seed in 0..4 {
+            let what = format!("Inductiva flapping, seed {seed}");
+            cases.push(Case::new(number, &what, move |g| {
+                g.account.fault(json!({"service": "inductiva", "operation": "*", "count": null, "probability": 0.5, "seed": seed}));
+                succeeds(g)
+            }));
+        }
+    }
+    cases
+}
+
+/// A start that must succeed whatever else is the matter.
+fn succeeds(group: &Group) -> Verdict {
+    let run = group.run()?;
+    if run.code == 0 {
+        Ok(())
+    } else {
+        Err(format!("exit code {}\n{}", run.code, run.stderr))
+    }
+}
+
+/// Several starts of one line at a time: each that succeeds tells the same machines.
+fn at_once(group: &Group, starts: usize) -> Verdict {
+    let children: Vec<_> = (0..starts).map(|_| group.start()).collect();
+    let runs: Vec<_> = children.into_iter().map(ended).collect();
+    if runs.iter().all(|run| run.code != 0) {
+        return Err(format!("none of them succeeds\n{}", runs[0].stderr));
+    }
+    for run in runs.iter().filter(|run| run.code == 0) {
+        group.judge(run, &[])?;
+    }
+    Ok(())
+}
+
+/// Cases in which new machines do not show for some seconds.
+fn invisible(number: usize, what: &str, unseen: &Value) -> Vec<Case> {
+    let case = |how: &str, act: fn(&Group) -> Verdict| {
+        let unseen = unseen.clone();
+        Case::new(number, &format!("{what} shows, {how}"), move |group| {
+            group.account.put("settings", unseen.clone());
+            act(group)
+        })
+    };
+    vec![
+        case("a start after another", |g| {
+            g.run()?;
+            g.run()?;
+            Ok(())
+        }),
+        case("a start after a killed one", |g| {
+            kill_at_launch(g)?;
+            g.run()?;
+            Ok(())
+        }),
+        case("a newer image after a killed start", |g| {
+            kill_at_launch(g)?;
+            g.account.post("publish_image", json!({}));
+            g.run()?;
+            Ok(())
+        }),
+        case("two starts at once", |g| at_once(g, 2)),
+        case("interrupted after the launch", |g| {
+            let call = Call::launch();
+            g.account.fault(call.fault(&json!({"kind": "hold_answer"})));
+            let mut child = g.start();
+            g.until_held(&mut child)?;
+            let run = g.interrupt(child, &["-INT"], false);
+            g.judge(&run, &[])
+        }),
+    ]
+}
+
+/// A start that is killed when its machines are launched, and nobody knows.
+fn kill_at_launch(group: &Group) -> Verdict {
+    let call = Call::launch();
+    group
+        .account
+        .fault(call.fault(&json!({"kind": "hold_answer"})));
+    let mut child = group.start();
+    group.until_held(&mut child)?;
+    Group::kill(child);
+    group.release(true);
+    group.account.forget_faults();
+    Ok(())
+}

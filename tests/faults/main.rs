@@ -1,0 +1,136 @@
+//! Promise 1: N machines, whatever happens at whatever call of `start`.
+//!
+//! The cases are generated: each call of an undisturbed run × each thing that can
+//! happen to it × several N. One case alone, or those of a part of the name:
+//!
+//!     INDUCTIVA_AWS_FAULT_CASE='2 machines: RunInstances#1 lost_answer' cargo test --test faults
+
+mod cases;
+mod group;
+mod random;
+#[path = "../cli/sandbox.rs"]
+#[expect(
+    dead_code,
+    clippy::needless_pass_by_value,
+    reason = "the tests of the command line use the rest"
+)]
+mod sandbox;
+
+use std::{
+    env,
+    io::{Write as _, stderr},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use crate::cases::Case;
+
+/// Cases at a time: most of them wait most of the time.
+const SIDE_BY_SIDE: usize = 12;
+
+/// Runs the cases side by side; fails with all that did not hold.
+fn all_hold(cases: &[Case]) {
+    let wanted = cases::wanted();
+    let cases: Vec<&Case> = cases.iter().filter(|c| c.name.contains(&wanted)).collect();
+    let next = AtomicUsize::new(0);
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(why) = verdict(case) {
+                        let alone = format!("INDUCTIVA_AWS_FAULT_CASE='{}'", case.name);
+                        let why = format!("{why}\nalone: {alone} cargo test --test faults");
+                        say(&format!("{}: FAILED", case.name));
+                        failed
+                            .lock()
+                            .expect("no panic")
+                            .push((case.name.clone(), why));
+                    }
+                }
+            });
+        }
+    });
+    tell(&failed.into_inner().expect("no panic"), cases.len());
+}
+
+/// Past the capture of the test harness, at once.
+fn say(line: &str) {
+    let line = format!("{line}\n");
+    stderr().write_all(line.as_bytes()).expect("stderr");
+}
+
+/// Fails with all that did not hold.
+fn tell(failed: &[(String, String)], cases: usize) {
+    let told: Vec<String> = failed
+        .iter()
+        .map(|(name, why)| format!("{name}\n  {}", why.trim().replace('\n', "\n  ")))
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} cases:\n\n{}\n",
+        failed.len(),
+        cases,
+        told.join("\n\n")
+    );
+}
+
+fn verdict(case: &Case) -> group::Verdict {
+    catch_unwind(AssertUnwindSafe(|| case.run())).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().cloned();
+        Err(said.unwrap_or_else(|| "it panicked".to_owned()))
+    })
+}
+
+#[test]
+fn whatever_happens_to_a_call_the_group_has_n_machines_or_none_and_an_error() {
+    all_hold(&cases::every_fault_at_every_call());
+}
+
+#[test]
+fn whatever_happens_around_a_start_the_group_has_n_machines() {
+    all_hold(&cases::around_a_start());
+}
+
+/// `INDUCTIVA_AWS_FAULTS_SEED` is the first round's seed, `…_SECONDS` the time
+/// within which rounds begin: `INDUCTIVA_AWS_FAULTS_SEED=7 …_SECONDS=0` is round
+/// 7 alone.
+#[test]
+fn whatever_faults_chance_orders_the_group_has_n_machines() {
+    let given = |name: &str| env::var(format!("INDUCTIVA_AWS_FAULTS_{name}")).ok();
+    let number = |text: String| text.parse::<u64>().expect("a number");
+    let since_1970 = SystemTime::UNIX_EPOCH.elapsed().expect("a clock");
+    let seed = given("SEED").map_or(since_1970.as_secs(), number);
+    let seconds = given("SECONDS").map_or(20, number);
+    say(&format!(
+        "random faults for {seconds} s: INDUCTIVA_AWS_FAULTS_SEED={seed}"
+    ));
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let next = AtomicU64::new(seed);
+    let failed = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..(if seconds == 0 { 1 } else { 4 }) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let case = random::round(seed);
+                    if let Err(why) = verdict(&case) {
+                        let why = format!("{why}\nalone: INDUCTIVA_AWS_FAULTS_SEED={seed} INDUCTIVA_AWS_FAULTS_SECONDS=0");
+                        failed.lock().expect("no panic").push((case.name, why));
+                    }
+                    if seconds == 0 || Instant::now() > until {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("no panic");
+    let rounds = next.into_inner() - seed;
+    tell(&failed, usize::try_from(rounds).expect("few"));
+}
