@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use tokio::sync::watch;
 
-use crate::error::{Failure, Kind, Result};
+use crate::{
+    error::{Failure, Kind, Result},
+    plan::terminate_command,
+    values::GroupName,
+};
 
 /// The number of interruptions so far, and the machines that the last of them
 /// leaves running.
@@ -15,6 +19,7 @@ use crate::error::{Failure, Kind, Result};
 pub struct Interrupt {
     count: watch::Receiver<u32>,
     running: Arc<Mutex<BTreeSet<String>>>,
+    group: Arc<OnceLock<GroupName>>,
 }
 
 impl Interrupt {
@@ -30,6 +35,7 @@ impl Interrupt {
         Self {
             count: receiver,
             running: Arc::default(),
+            group: Arc::default(),
         }
     }
 
@@ -66,6 +72,26 @@ impl Interrupt {
     pub fn running(&self) -> Vec<String> {
         let running = self.running.lock();
         running.map_or(Vec::new(), |ids| ids.iter().cloned().collect())
+    }
+
+    /// Remembers the group that is being started.
+    pub fn starts(&self, group: &GroupName) {
+        let _ = self.group.set(group.clone());
+    }
+
+    /// What ends a start at once: the second interruption. Of a call without an
+    /// answer only the group is known.
+    pub fn insisted(&self) -> Failure {
+        let failure = Failure::new(Kind::Interrupted, "interrupted twice");
+        let Some(group) = self.group.get() else {
+            return failure;
+        };
+        Failure {
+            message: format!("interrupted twice: machines of the group {group} may be running"),
+            ..failure
+        }
+        .hint(format!("end them: {}", terminate_command(group)))
+        .machines(self.running())
     }
 
     /// The result of `work`, dropped at the first interruption.

@@ -99,27 +99,33 @@ fn refused(error: &clap::Error) -> ExitCode {
 
 async fn run(cli: &Cli, out: Output) -> Result<()> {
     let interrupt = Interrupt::listen();
-    // A start undoes what it can at the first interruption; the second ends it.
-    let (most, message, hint) = match &cli.command {
-        Command::Start(_) => (
-            2,
-            "interrupted twice: machines of the group may be running",
-            Some("inductiva-aws list shows them, inductiva-aws terminate ends them"),
-        ),
-        Command::Terminate(_) => (
-            1,
-            "interrupted: machines that were to end may go on running",
-            Some("inductiva-aws list shows them; the same line again ends them"),
-        ),
-        _ => (1, "interrupted", None),
-    };
     tokio::select! {
         result = dispatch(cli, out, &interrupt) => result,
-        () = interrupt.until(most) => Err(Failure {
-            hint: hint.map(str::to_owned),
-            machines: interrupt.running(),
-            ..Failure::new(Kind::Interrupted, message)
-        }),
+        failure = interrupted(&cli.command, &interrupt) => Err(failure),
+    }
+}
+
+/// The interruption that ends a command at once. A start undoes what it can at
+/// the first; the second ends it.
+async fn interrupted(command: &Command, interrupt: &Interrupt) -> Failure {
+    match command {
+        Command::Start(_) => {
+            interrupt.until(2).await;
+            interrupt.insisted()
+        }
+        Command::Terminate(_) => {
+            interrupt.until(1).await;
+            Failure::new(
+                Kind::Interrupted,
+                "interrupted: machines that were to end may go on running",
+            )
+            .hint("inductiva-aws list shows them; the same line again ends them")
+            .machines(interrupt.running())
+        }
+        _ => {
+            interrupt.until(1).await;
+            Failure::new(Kind::Interrupted, "interrupted")
+        }
     }
 }
 

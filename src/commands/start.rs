@@ -46,6 +46,7 @@ pub async fn run(
         out,
     )?;
     let key_pair = NewKeyPair::of(&args.network)?;
+    interrupt.starts(&request.group);
     out.say(&format!("machine group {}", request.group));
     let signing_in = Box::pin(Aws::connect(settings, out));
     let aws = interrupt.or(signing_in, NOTHING_LAUNCHED).await?;
