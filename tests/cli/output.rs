@@ -32,6 +32,7 @@ fn start_in_json_is_what_the_contract_names() {
             "machine_group",
             "machines",
             "region",
+            "requested",
             "vm_type"
         ]
     );
@@ -54,7 +55,8 @@ fn start_in_json_is_what_the_contract_names() {
             "market",
             "private_ip",
             "public_ip",
-            "state"
+            "state",
+            "vm_type"
         ]
     );
     assert_eq!(document["account"], account.number);
