@@ -34,7 +34,7 @@ impl Found {
     /// denies is left out with a warning: many accounts deny all but a few.
     ///
     /// # Errors
-    /// The regions cannot be listed.
+    /// The regions cannot be listed, or a policy denies every one of them.
     pub async fn everywhere(aws: &Aws, out: Output) -> Result<Self> {
         let mut asked = tokio::task::JoinSet::new();
         for region in aws.regions().await? {
@@ -45,6 +45,7 @@ impl Found {
             everywhere: true,
             ..Self::default()
         };
+        let mut denied = None;
         for (region, machines) in asked.join_all().await {
             match machines {
                 Ok(machines) => {
@@ -55,11 +56,18 @@ impl Found {
                     found.everywhere = false;
                     if failure.kind == Kind::NotPermitted {
                         out.warn(&format!("{region} was left out: {}", failure.message));
+                        denied = Some(failure);
                     } else {
                         found.missing.push((region, failure));
                     }
                 }
             }
+        }
+        if let Some(failure) = denied
+            && found.regions.is_empty()
+            && found.missing.is_empty()
+        {
+            return Err(failure);
         }
         found.regions.sort();
         found.missing.sort_by(|a, b| a.0.cmp(&b.0));

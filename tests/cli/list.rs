@@ -201,6 +201,15 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
 }
 
 #[test]
+fn a_list_that_no_region_answers_is_a_failure() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "count": null, "code": "UnauthorizedOperation", "message": "You are not authorized to perform this operation.", "status": 403}));
+    let run = account.run("list --all-regions --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "not_permitted");
+}
+
+#[test]
 fn hundreds_of_machines_are_paged_through() {
     let account = Account::new();
     account.json("start --machine-group-name g --num-machines 1000");

@@ -93,7 +93,7 @@ fn each_action_of_the_least_policy_is_needed() {
         .into_iter()
         .map(|action| {
             let mut failing = failing(&[without(&least, &action)]);
-            // Of all regions, those that are denied are left out, with a warning.
+            // What the list of one region needs, that of all does too.
             failing.retain(|line| action == "ec2:DescribeRegions" || !line.contains("--all"));
             (action, failing)
         })
