@@ -74,6 +74,18 @@ impl Check {
         }
     }
 
+    /// The same, where `start` has a way around what fails.
+    pub fn not_in_the_way(self) -> Self {
+        Self {
+            status: match self.status {
+                Status::Failed => Status::Warning,
+                status => status,
+            },
+            kind: None,
+            ..self
+        }
+    }
+
     /// The check of a result.
     pub fn of<T>(
         name: &'static str,

@@ -1,6 +1,8 @@
 //! What a machine says on its console while it boots: user-data.sh writes a
 //! line for each phase, and one when it gives up. Pure.
 
+use std::fmt;
+
 /// How far a machine has come, by its own account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -8,6 +10,27 @@ pub enum Standing {
     Phase(String),
     /// It gave up: `PHASE: reason`.
     Failed(String),
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phase(name) => write!(f, "phase {}", printable(name)),
+            Self::Failed(why) => write!(f, "failed {}", printable(why)),
+        }
+    }
+}
+
+/// Says that so many machines have no live console; none when there are none.
+pub fn late(machines: usize) -> Option<String> {
+    let machines = match machines {
+        0 => return None,
+        1 => "1 machine is".to_owned(),
+        n => format!("{n} machines are"),
+    };
+    Some(format!(
+        "{machines} of a type without a live console (Xen): EC2 posts it some minutes late"
+    ))
 }
 
 /// What our lines have in common, wherever the system puts its time stamps.

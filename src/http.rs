@@ -53,12 +53,14 @@ impl Connectors {
     }
 
     fn tls(&self) -> &SharedHttpConnector {
-        self.tls.get_or_init(|| {
-            let connector = connector()
-                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .tls_context(tls_context(self.more_certificates.get()));
-            SharedHttpConnector::new(connector.build())
-        })
+        self.tls.get_or_init(|| self.with_tls(connector()))
+    }
+
+    fn with_tls(&self, connector: ConnectorBuilder) -> SharedHttpConnector {
+        let connector = connector
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(tls_context(self.more_certificates.get()));
+        SharedHttpConnector::new(connector.build())
     }
 }
 
@@ -122,6 +124,18 @@ impl Http {
     pub fn sdk_client(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// A client for the services that give credentials to the machine or the
+    /// container this is: past any proxy, and with the SDK's short time limits.
+    pub fn nearby_client(&self) -> SharedHttpClient {
+        let connectors = Arc::clone(&self.0);
+        http_client_fn(move |settings, _| {
+            let connector = Connector::builder()
+                .connector_settings(settings.clone())
+                .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new());
+            connectors.with_tls(connector)
+        })
     }
 
     /// Makes one call, without a second try.

@@ -211,6 +211,14 @@ impl Progress {
             None => {}
         }
     }
+
+    /// A line that stays, above what is shown of how things stand.
+    pub fn note(&self, message: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.output.say(message)),
+            None => self.output.say(message),
+        }
+    }
 }
 
 impl Drop for Progress {

@@ -53,7 +53,7 @@ impl Wait<'_> {
         let ids = machines::ids(machines);
         let mut progress = self.out.progress();
         let mut pause = FIRST_PAUSE;
-        let live_consoles = self.live_consoles(machines).await;
+        let mut booting = self.with_known_phases(machines).await;
         loop {
             let (seen, registered) =
                 tokio::join!(self.aws.machines_by_id(&ids), self.registered(&ids));
@@ -68,6 +68,9 @@ impl Wait<'_> {
                 .iter()
                 .filter(|m| m.state == State::Running)
                 .count();
+            for news in self.news(&mut booting).await {
+                progress.note(&news);
+            }
             let (done, what) = match self.until {
                 WaitFor::Running => (running, "running"),
                 WaitFor::Registered => (registered.unwrap_or(0), "registered"),
@@ -75,11 +78,7 @@ impl Wait<'_> {
             progress.update(match self.until {
                 WaitFor::Running => format!("{done} of {} running", ids.len()),
                 WaitFor::Registered => {
-                    let phases = self.phases(&live_consoles).await;
-                    format!(
-                        "{running} of {} running, {done} registered{phases}",
-                        ids.len()
-                    )
+                    format!("{running} of {} running, {done} registered", ids.len())
                 }
             });
             if done == ids.len() {
@@ -112,40 +111,48 @@ impl Wait<'_> {
         Some(ids.iter().filter(|id| group.machine(id).is_some()).count())
     }
 
-    /// The machines whose phase can be known: their consoles are live, and they
-    /// are few enough to be asked one by one.
-    async fn live_consoles(&self, machines: &[Machine]) -> Vec<String> {
-        if self.until == WaitFor::Running || machines.len() > MOST_CONSOLES {
-            return Vec::new();
+    /// The machines whose phase can be known, with the phase last shown: their
+    /// consoles are live, and they are few enough to be asked one by one.
+    async fn with_known_phases(&self, machines: &[Machine]) -> BTreeMap<String, Option<Standing>> {
+        if self.until == WaitFor::Running {
+            return BTreeMap::new();
         }
-        let live = self.aws.with_live_console(machines).await;
-        live.map_or(Vec::new(), |ids| ids.into_iter().collect())
+        if machines.len() > MOST_CONSOLES {
+            self.out.say(&format!(
+                "the phases of more than {MOST_CONSOLES} machines are not shown: inductiva-aws logs has a machine's"
+            ));
+            return BTreeMap::new();
+        }
+        // A wait does without.
+        let Ok(live) = self.aws.with_live_console(machines).await else {
+            return BTreeMap::new();
+        };
+        if let Some(late) = console::late(machines.len() - live.len()) {
+            self.out.say(&late);
+        }
+        live.into_iter().map(|id| (id, None)).collect()
     }
 
-    /// How many machines are in which phase of their boot, as the end of a
-    /// sentence; nothing where none can be known.
-    async fn phases(&self, live_consoles: &[String]) -> String {
+    /// A line for each machine that has come further since it was last looked at.
+    async fn news(&self, booting: &mut BTreeMap<String, Option<Standing>>) -> Vec<String> {
         let mut reading = tokio::task::JoinSet::new();
-        for id in live_consoles {
+        for id in booting.keys() {
             let (aws, id) = (self.aws.clone(), id.clone());
-            reading.spawn(async move { console::standing(&aws.console(&id, true).await.ok()?) });
+            reading.spawn(async move {
+                let said = aws.console(&id, true).await.ok()?;
+                Some((id, console::standing(&said)?))
+            });
         }
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for standing in reading.join_all().await.into_iter().flatten() {
-            let words = match standing {
-                Standing::Phase(phase) => phase,
-                Standing::Failed(why) => format!("failed {why}"),
-            };
-            *counts.entry(words).or_default() += 1;
+        let mut news = Vec::new();
+        for (id, standing) in reading.join_all().await.into_iter().flatten() {
+            let standing = Some(standing);
+            if let (Some(now), true) = (&standing, booting.get(&id) != Some(&standing)) {
+                news.push(format!("{id}  {now}"));
+                booting.insert(id, standing);
+            }
         }
-        if counts.is_empty() {
-            return String::new();
-        }
-        let counts: Vec<String> = counts
-            .iter()
-            .map(|(phase, n)| format!("{n} in {phase}"))
-            .collect();
-        format!("; {}", counts.join(", "))
+        news.sort_unstable();
+        news
     }
 
     /// A machine that ends itself while it boots has failed to: what it said

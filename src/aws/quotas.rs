@@ -17,7 +17,8 @@ pub struct Quota {
     pub name: &'static str,
     families: &'static [&'static str],
     on_demand: &'static str,
-    spot: &'static str,
+    /// Some families are not to be had as spot machines.
+    spot: Option<&'static str>,
 }
 
 /// Codes of Service Quotas ("Amazon EC2 instance type quotas", EC2 user guide).
@@ -26,19 +27,61 @@ const QUOTAS: &[Quota] = &[
         name: "Standard (A, C, D, H, I, M, R, T, Z)",
         families: &["a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"],
         on_demand: "L-1216C47A",
-        spot: "L-34B43A08",
+        spot: Some("L-34B43A08"),
     },
     Quota {
         name: "G and VT",
         families: &["g", "gr", "vt"],
         on_demand: "L-DB2E81BA",
-        spot: "L-3819A6DF",
+        spot: Some("L-3819A6DF"),
     },
     Quota {
         name: "P",
         families: &["p"],
         on_demand: "L-417A185B",
-        spot: "L-7212CCBC",
+        spot: Some("L-7212CCBC"),
+    },
+    Quota {
+        name: "DL",
+        families: &["dl"],
+        on_demand: "L-6E869C2A",
+        spot: Some("L-85EED4F7"),
+    },
+    Quota {
+        name: "F",
+        families: &["f"],
+        on_demand: "L-74FC7D96",
+        spot: Some("L-88CF9481"),
+    },
+    Quota {
+        name: "High Memory (U)",
+        families: &["u"],
+        on_demand: "L-43DA4232",
+        spot: None,
+    },
+    Quota {
+        name: "HPC",
+        families: &["hpc"],
+        on_demand: "L-F7808C92",
+        spot: None,
+    },
+    Quota {
+        name: "Inf",
+        families: &["inf"],
+        on_demand: "L-1945791B",
+        spot: Some("L-B5D1601B"),
+    },
+    Quota {
+        name: "Trn",
+        families: &["trn"],
+        on_demand: "L-2C3B7624",
+        spot: Some("L-6B0D517C"),
+    },
+    Quota {
+        name: "X",
+        families: &["x"],
+        on_demand: "L-7295265B",
+        spot: Some("L-E3A00192"),
     },
 ];
 
@@ -55,10 +98,10 @@ impl Quota {
             .copied()
     }
 
-    /// Its code in Service Quotas.
-    pub fn code(self, market: Market) -> &'static str {
+    /// Its code in Service Quotas; none for a market that it does not have.
+    pub fn code(self, market: Market) -> Option<&'static str> {
         match market {
-            Market::OnDemand => self.on_demand,
+            Market::OnDemand => Some(self.on_demand),
             Market::Spot => self.spot,
         }
     }
@@ -66,11 +109,10 @@ impl Quota {
 
 impl Aws {
     /// `servicequotas:GetServiceQuota`: the vCPUs that may run at once.
-    pub async fn vcpu_quota(&self, quota: Quota, market: Market) -> Result<f64> {
+    pub async fn vcpu_quota(&self, code: &str) -> Result<f64> {
         let config = aws_sdk_servicequotas::config::Builder::from(&self.config)
             .interceptor(Trace(self.out))
             .build();
-        let code = quota.code(market);
         let answer = aws_sdk_servicequotas::Client::from_conf(config)
             .get_service_quota()
             .service_code("ec2")
@@ -145,14 +187,18 @@ mod tests {
 
     #[test]
     fn a_type_counts_against_its_familys_quota() {
-        let code = |vm_type: &str| Quota::of(vm_type).map(|quota| quota.code(Market::OnDemand));
+        let code = |vm_type: &str| Quota::of(vm_type)?.code(Market::OnDemand);
         assert_eq!(code("t2.micro"), Some("L-1216C47A"));
         assert_eq!(code("c7i.large"), Some("L-1216C47A"));
         assert_eq!(code("g5.xlarge"), Some("L-DB2E81BA"));
         assert_eq!(code("vt1.3xlarge"), Some("L-DB2E81BA"));
         assert_eq!(code("p4d.24xlarge"), Some("L-417A185B"));
-        assert_eq!(code("hpc7a.12xlarge"), None);
-        let spot = Quota::of("t2.micro").map(|quota| quota.code(Market::Spot));
-        assert_eq!(spot, Some("L-34B43A08"));
+        assert_eq!(code("hpc7a.12xlarge"), Some("L-F7808C92"));
+        assert_eq!(code("u7i-12tb.224xlarge"), Some("L-43DA4232"));
+        assert_eq!(code("inf2.xlarge"), Some("L-1945791B"));
+        assert_eq!(code("mac2.metal"), None);
+        let spot = |vm_type: &str| Quota::of(vm_type)?.code(Market::Spot);
+        assert_eq!(spot("t2.micro"), Some("L-34B43A08"));
+        assert_eq!(spot("hpc7a.12xlarge"), None);
     }
 }

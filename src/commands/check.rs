@@ -94,14 +94,16 @@ async fn of_aws(
             .into_iter()
             .filter_map(|(name, failure)| Some(Check::failed(name, failure?.clone()))),
     );
-    let vcpus = found.vm_type.as_ref().map_or(1, |facts| facts.vcpus);
+    // Of the types in their order. A type that is not known has failed already.
+    let mut vcpus = vec![found.vm_type.as_ref().map_or(1, |facts| facts.vcpus)];
+    vcpus.extend(found.other_types.iter().flatten().map(|facts| facts.vcpus));
     if checks[first..].iter().any(Check::has_failed) {
-        checks.push(quota(aws, request, request.num_machines * vcpus).await);
+        checks.extend(quotas(aws, request, &vcpus, request.num_machines).await);
     } else {
         match found.facts(aws) {
             Ok(facts) => {
                 checks.push(cost(args, &start::cost(request, &facts, &prices)));
-                checks.extend(launch(aws, args, request, &facts, vcpus).await);
+                checks.extend(launch(aws, args, request, &facts, &vcpus).await);
             }
             Err(failure) => checks.push(Check::failed("launch", failure)),
         }
@@ -134,7 +136,7 @@ async fn launch(
     args: &StartArgs,
     request: &Request,
     facts: &Facts,
-    vcpus: u32,
+    vcpus: &[u32],
 ) -> Vec<Check> {
     match plan::plan(request, facts) {
         Ok(Plan::Complete(machines)) => vec![Check::ok(
@@ -169,7 +171,7 @@ async fn launch(
                     format!("EC2 would permit the launch of {number}")
                 }));
             }
-            checks.push(quota(aws, request, plan.number * vcpus).await);
+            checks.extend(quotas(aws, request, vcpus, plan.number).await);
             checks
         }
         Ok(Plan::Settling) => {
@@ -292,37 +294,48 @@ fn user_data(request: &Request) -> Check {
     })
 }
 
+/// Whether so many machines more may run, for each type and market that a start
+/// would try: it goes on to the next where a quota is used up, so one is enough.
+async fn quotas(aws: &Aws, request: &Request, vcpus: &[u32], machines: u32) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for market in request.markets() {
+        for (vm_type, vcpus) in request.vm_types().zip(vcpus) {
+            checks.push(quota(aws, vm_type.as_str(), market, machines * vcpus).await);
+        }
+    }
+    if checks.iter().any(|check| !check.has_failed()) {
+        checks = checks.into_iter().map(Check::not_in_the_way).collect();
+    }
+    checks
+}
+
 /// Whether as many vCPUs more may run. A quota that cannot be seen stops no start.
-async fn quota(aws: &Aws, request: &Request, more: u32) -> Check {
+async fn quota(aws: &Aws, vm_type: &str, market: Market, more: u32) -> Check {
     let name = "quota";
-    let market = request.market;
-    let Some(quota) = Quota::of(request.vm_type.as_str()) else {
-        let message = format!("no quota is known for {}", request.vm_type);
+    let kind = match market {
+        Market::OnDemand => "on demand",
+        Market::Spot => "spot",
+    };
+    let known = Quota::of(vm_type).and_then(|quota| Some((quota, quota.code(market)?)));
+    let Some((quota, code)) = known else {
+        let message = format!("no quota is known for {vm_type} {kind}");
         return Check::warning(
             name,
             Failure::failed(message).hint("look in the Service Quotas console"),
         );
     };
-    let (most, used) = tokio::join!(
-        aws.vcpu_quota(quota, market),
-        aws.vcpus_in_use(quota, market)
-    );
+    let (most, used) = tokio::join!(aws.vcpu_quota(code), aws.vcpus_in_use(quota, market));
     let (most, used) = match (most, used) {
         (Ok(most), Ok(used)) => (most, used),
         (Err(failure), _) | (_, Err(failure)) => return Check::warning(name, failure),
     };
-    let kind = match market {
-        Market::OnDemand => "on demand",
-        Market::Spot => "spot",
-    };
     let detail = format!(
-        "{used} of {most} vCPUs in use, {more} more needed ({}, {kind})",
+        "{used} of {most} vCPUs in use, {more} more needed for {vm_type} ({}, {kind})",
         quota.name
     );
     if f64::from(used + more) <= most {
         return Check::ok(name, detail);
     }
-    let code = quota.code(market);
     Check::failed(
         name,
         Failure::new(Kind::Capacity, detail).hint(format!(

@@ -49,15 +49,8 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
     let aws = Aws::connect(settings, out).await?;
     let machines = find(args, &aws).await?;
     let live = aws.with_live_console(&machines).await?;
-    let late = machines.len() - live.len();
-    if late > 0 {
-        out.say(&format!(
-            "{} of a type without a live console (Xen): EC2 posts it some minutes late",
-            match late {
-                1 => "1 machine is".to_owned(),
-                n => format!("{n} machines are"),
-            }
-        ));
+    if let Some(late) = console::late(machines.len() - live.len()) {
+        out.say(&late);
     }
     let asked: Vec<(String, bool)> = machines::ids(&machines)
         .into_iter()

@@ -397,32 +397,35 @@ pub fn shell_word(text: &str) -> String {
     }
 }
 
-/// The SDK's provider for a place. The metadata services are on this machine:
-/// they keep the SDK's own HTTP client with its short time limits.
+/// The SDK's provider for a place. Each needs an HTTP client: the SDK is built
+/// without one of its own.
 fn provider(
     source: &Source,
     settings: &AwsSettings,
     config: &SdkConfig,
     region: &str,
 ) -> SharedCredentialsProvider {
-    let nearby = ProviderConfig::default()
+    let places = ProviderConfig::default()
         .with_region(Some(Region::new(region.to_owned())))
         .with_use_fips(config.use_fips())
         .with_use_dual_stack(config.use_dual_stack());
-    let far = || nearby.clone().with_http_client(settings.http.sdk_client());
+    let usual = || places.clone().with_http_client(settings.http.sdk_client());
+    let nearby = places
+        .clone()
+        .with_http_client(settings.http.nearby_client());
     match source {
         Source::Environment => {
             SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
         }
         Source::Profile(name) => SharedCredentialsProvider::new(
             ProfileFileCredentialsProvider::builder()
-                .configure(&far())
+                .configure(&usual())
                 .profile_name(name)
                 .build(),
         ),
         Source::WebIdentity => SharedCredentialsProvider::new(
             WebIdentityTokenCredentialsProvider::builder()
-                .configure(&far())
+                .configure(&usual())
                 .build(),
         ),
         Source::Container => SharedCredentialsProvider::new(

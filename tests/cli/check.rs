@@ -54,7 +54,7 @@ ok       network     default VPC [VPC] with 3 default subnets
 ok       cost        about [..] USD an hour, [..]
 ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
 ok       permission  EC2 would permit the launch of 3 machines
-ok       quota       0 of 256 vCPUs in use, 3 more needed (Standard (A, C, D, H, I, M, R, T, Z), on demand)
+ok       quota       0 of 256 vCPUs in use, 3 more needed for t2.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)
 ok       disk        gp3, of the standard size or the image's
 ok       user_data   [..] bytes of at most 16384
 ok       api_key     of sandbox
@@ -144,7 +144,7 @@ fn a_quota_that_is_used_up() {
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert_eq!(
         named(&run.document(), "quota")["detail"],
-        "4 of 5 vCPUs in use, 1 more needed (Standard (A, C, D, H, I, M, R, T, Z), on demand)"
+        "4 of 5 vCPUs in use, 1 more needed for t2.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)"
     );
     let run = account.run("check --vm-type t3.micro -q --output json");
     assert_eq!((run.code, text(&run.error()["kind"])), (5, "capacity"));
@@ -152,6 +152,45 @@ fn a_quota_that_is_used_up() {
     let run = account.run("check --vm-type t3.micro --spot -q --output json");
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert!(text(&named(&run.document(), "quota")["detail"]).starts_with("2 of 256 vCPUs"));
+}
+
+#[test]
+fn one_type_or_market_with_room_in_its_quota_is_enough() {
+    let account = Account::new();
+    account.put(
+        "quotas",
+        json!({"L-1216C47A": 1, "L-1945791B": 1000, "L-34B43A08": 1}),
+    );
+    let quotas = |line: &str| {
+        let run = account.run(&format!("check -q --output json {line}"));
+        let checks = list(&run.document()["checks"]);
+        let quotas = checks.iter().filter(|check| check["name"] == "quota");
+        let told = quotas.map(|q| format!("{} {}", text(&q["status"]), text(&q["detail"])));
+        (run.code, told.collect::<Vec<String>>())
+    };
+    let standard = "0 of 1 vCPUs in use, 2 more needed for t3.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)";
+    assert_eq!(
+        quotas("--vm-type t3.micro,inf1.xlarge"),
+        (
+            0,
+            vec![
+                format!("warning {standard}"),
+                "ok 0 of 1000 vCPUs in use, 4 more needed for inf1.xlarge (Inf, on demand)"
+                    .to_owned(),
+            ]
+        )
+    );
+    let (code, told) = quotas("--vm-type t3.micro,t3.small");
+    assert_eq!(code, 5, "{told:?}");
+    assert_eq!(told[0], format!("failed {standard}"));
+    assert_eq!(told.len(), 2);
+    // Spot has no room for two vCPUs, on demand has.
+    account.put("quotas", json!({"L-1216C47A": 2}));
+    let (code, told) = quotas("--vm-type t3.micro --spot --spot-fallback");
+    assert_eq!(code, 0, "{told:?}");
+    assert!(told[0].starts_with("warning 0 of 1 vCPUs"), "{told:?}");
+    assert!(told[1].starts_with("ok 0 of 2 vCPUs"), "{told:?}");
+    assert_eq!(quotas("--vm-type t3.micro --spot").0, 5);
 }
 
 #[test]

@@ -165,8 +165,64 @@ fn waiting_shows_the_phases_that_can_be_known() {
         "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait --timeout 1s",
     );
     assert_eq!(run.code, 6, "{}", run.stderr);
-    let line = "2 of 2 running, 0 registered; 1 in container-engine, 1 in images\n";
-    assert!(run.stderr.contains(line), "{}", run.stderr);
+    let mut lines = [
+        format!("{}  phase images\n", ids[0]),
+        format!("{}  phase container-engine\n", ids[1]),
+    ];
+    lines.sort();
+    // Each once, however often the consoles are looked at.
+    let shown = format!("{}2 of 2 running, 0 registered\nerror: ", lines.concat());
+    assert!(run.stderr.contains(&shown), "{}", run.stderr);
+}
+
+#[test]
+fn waiting_says_of_each_machine_when_it_comes_further() {
+    let account = Account::new();
+    let line = "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait";
+    let child = account.start(line);
+    account.until("two machines are there", |a| a.live().len() == 2);
+    let ids = account.live();
+    for phase in ["container-engine", "images"] {
+        let says = format!("inductiva-aws: phase {phase}\n");
+        account.put("consoles", json!({&ids[0]: says}));
+        let looks = |a: &Account| {
+            let looks = a.operations();
+            looks.iter().filter(|o| *o == "GetConsoleOutput").count()
+        };
+        let before = looks(&account);
+        // Two looks of two machines: the first pair may have begun before.
+        account.until("more looks", |a| looks(a) >= before + 4);
+    }
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let ours = format!("{}  ", ids[0]);
+    let told: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter_map(|l| l.strip_prefix(&ours))
+        .collect();
+    assert_eq!(told, ["phase container-engine", "phase images"]);
+    let others = format!("{}  ", ids[1]);
+    assert!(
+        !run.stderr.lines().any(|line| line.starts_with(&others)),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn waiting_says_whose_phases_cannot_be_known() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    let run = account.run("start --machine-group-name g --vm-type t2.micro --wait");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("1 machine is of a type without a live console (Xen)"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
     reason = "`json!({…})` reads better than `&json!({…})`"
 )]
 
+mod aws_cli;
 mod sandbox;
 
 mod capacity;

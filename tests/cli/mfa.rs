@@ -1,11 +1,12 @@
 //! Signing in with MFA: sessions, roles, and what is kept of them.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::{
+    aws_cli::aws,
     sandbox::{Account, Run, finish, list, text},
     terminal::on_a_terminal,
 };
@@ -65,32 +66,6 @@ fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
         }
     }
     files
-}
-
-/// The AWS CLI of version 2 with these arguments.
-pub fn aws(account: &Account, line: &str, stdin: &str) -> Run {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let program = std::env::split_paths(&path)
-        .map(|folder| folder.join("aws"))
-        .find(|program| {
-            Command::new(program)
-                .arg("--version")
-                .output()
-                .is_ok_and(|told| told.stdout.starts_with(b"aws-cli/2"))
-        })
-        .expect("the tests need the AWS CLI, version 2, on PATH");
-    // Before version 2.13 it has no AWS_ENDPOINT_URL: see the sandbox's aws_models.py.
-    let models = account.get("aws_models");
-    for (name, model) in models.as_object().expect("an object") {
-        account.file(&format!(".aws/models/{name}"), model.to_string());
-    }
-    let mut command = Command::new(program);
-    command
-        .args(line.split_whitespace())
-        .env_clear()
-        .envs(account.environment())
-        .stdout(std::process::Stdio::piped());
-    crate::sandbox::finish_with_stdin(&mut command, stdin)
 }
 
 #[test]
@@ -348,6 +323,37 @@ fn a_source_profile_has_mfa_of_its_own() {
 }
 
 #[test]
+fn the_keys_below_may_come_from_a_command() {
+    let account = with_device(&["123456", "234567"]);
+    let keys = account.file(
+        "keys.json",
+        r#"{"Version": 1, "AccessKeyId": "AKIAI44QH8DHBEXAMPLE", "SecretAccessKey": "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY"}"#,
+    );
+    account.file(
+        ".aws/config",
+        format!(
+            "[profile base]\ncredential_process = cat {}\n[profile mfa]\nrole_arn = arn:aws:iam::{}:role/guarded\nsource_profile = base\nmfa_serial = {}\n",
+            keys.display(),
+            account.number,
+            serial(&account)
+        ),
+    );
+    let run = whoami(&account, "--profile mfa --mfa-code 123456 -q");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert!(text(&run.document()["arn"]).contains(":assumed-role/guarded/"));
+    // Without a role as well: the session of the keys.
+    let flags = format!(
+        "--profile base --mfa-serial {} --mfa-code 234567 -q",
+        serial(&account)
+    );
+    let run = whoami(&account, &flags);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let made = account.operations();
+    let made = made.iter().filter(|o| *o != "GetCallerIdentity");
+    assert_eq!(made.collect::<Vec<_>>(), ["AssumeRole", "GetSessionToken"]);
+}
+
+#[test]
 fn a_role_that_refuses_says_whose_doing_it_is() {
     let account = with_device(&["123456"]);
     with_role(&account, "external_id = wrong\n");
@@ -477,7 +483,9 @@ fn the_aws_cli_and_this_program_share_the_sessions_of_roles() {
     // Ours is found by the AWS CLI, which would have to ask for a code.
     let run = whoami(&account, "--profile mfa --mfa-code 123456 -q");
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let told = aws(&account, "sts get-caller-identity --profile mfa", "");
+    let Some(told) = aws(&account, "sts get-caller-identity --profile mfa", "") else {
+        return;
+    };
     assert_eq!(told.code, 0, "{}", told.stderr);
     assert!(told.stdout.contains(text(&run.document()["arn"])));
     assert_eq!(sessions_made(&account), 1);
@@ -489,7 +497,8 @@ fn the_aws_cli_and_this_program_share_the_sessions_of_roles() {
         &account,
         "sts get-caller-identity --profile mfa",
         "234567\n",
-    );
+    )
+    .expect("it was there a moment ago");
     assert_eq!(told.code, 0, "{}", told.stderr);
     let run = whoami(&account, "--profile mfa -q");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));

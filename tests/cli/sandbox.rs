@@ -65,6 +65,13 @@ pub struct Account {
     pub home: TempDir,
 }
 
+/// The sandbox keeps nothing of it: hundreds of tests share one.
+impl Drop for Account {
+    fn drop(&mut self) {
+        let _ = self.ask("DELETE", "account", None);
+    }
+}
+
 /// A command that has ended.
 pub struct Run {
     pub code: i32,
@@ -254,12 +261,8 @@ impl Account {
     }
 
     fn control(&self, method: &str, what: &str, body: Option<Value>) -> Value {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}/_sandbox/{what}", self.aws_url()))
-            .body(body.map_or(String::new(), |body| body.to_string()))
-            .expect("a request");
-        let mut response = CONTROL.run(request).expect("the sandbox answers");
+        let answer = self.ask(method, what, body);
+        let mut response = answer.expect("the sandbox answers");
         let body = response
             .body_mut()
             .with_config()
@@ -272,6 +275,20 @@ impl Account {
             response.status()
         );
         serde_json::from_str(&body).unwrap_or_default()
+    }
+
+    fn ask(
+        &self,
+        method: &str,
+        what: &str,
+        body: Option<Value>,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}/_sandbox/{what}", self.aws_url()))
+            .body(body.map_or(String::new(), |body| body.to_string()))
+            .expect("a request");
+        CONTROL.run(request)
     }
 
     /// Asks again until the condition holds; at most half a minute.

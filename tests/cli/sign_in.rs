@@ -13,6 +13,9 @@ const KEYS: (&str, &str) = (
     "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
 );
 
+/// A session: the id of its key, its secret and its token.
+const SESSION: [&str; 3] = ["ASIAMARIAMARIAEXAMPL", "s", "t"];
+
 /// An account that knows the keys above as those of `maria`, and no others.
 fn account() -> Account {
     let account = Account::new();
@@ -154,7 +157,16 @@ fn a_named_profile_pins_by_each_of_its_names() {
     assert_is(&finish(&mut whoami), ":user/maria", "profile work");
 }
 
-/// A metadata service such as EC2's, with the keys of maria.
+/// Lets the account know the session that the metadata service gives.
+fn with_session(account: &Account) {
+    account.put("identity", json!({
+        "only_known_keys": true,
+        "session_keys": [{"access_key_id": SESSION[0], "secret_access_key": SESSION[1], "session_token": SESSION[2], "name": "maria"}],
+        "roles": [{"name": "machines"}],
+    }));
+}
+
+/// A metadata service such as EC2's, or a container's, with a session.
 fn metadata_service() -> String {
     use std::io::{BufRead as _, BufReader, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -170,7 +182,7 @@ fn metadata_service() -> String {
             lines
                 .take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty()))
                 .for_each(drop);
-            let (id, secret) = KEYS;
+            let [id, secret, token] = SESSION;
             let body = match request.split(' ').nth(1).unwrap_or_default() {
                 "/latest/api/token" => "a-token".to_owned(),
                 path if path
@@ -183,7 +195,7 @@ fn metadata_service() -> String {
                     "the-role".to_owned()
                 }
                 path if path.contains("/the-role") => format!(
-                    r#"{{"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z", "AccessKeyId": "{id}", "SecretAccessKey": "{secret}", "Token": "", "Expiration": "2099-01-01T00:00:00Z"}}"#
+                    r#"{{"Code": "Success", "Type": "AWS-HMAC", "LastUpdated": "2026-01-01T00:00:00Z", "AccessKeyId": "{id}", "SecretAccessKey": "{secret}", "Token": "{token}", "Expiration": "2099-01-01T00:00:00Z"}}"#
                 ),
                 _ => String::new(),
             };
@@ -200,6 +212,7 @@ fn metadata_service() -> String {
 #[test]
 fn the_instances_own_role_is_for_those_who_name_no_profile() {
     let account = Account::new();
+    with_session(&account);
     let metadata = metadata_service();
     let mut unnamed = command(&account, "whoami --output json");
     let mut named = command(&account, "whoami --output json --profile typo");
@@ -210,7 +223,7 @@ fn the_instances_own_role_is_for_those_who_name_no_profile() {
     }
     assert_is(
         &finish(&mut unnamed),
-        ":user/sandbox",
+        ":user/maria",
         "EC2 instance metadata",
     );
     account.forget_requests();
@@ -218,6 +231,48 @@ fn the_instances_own_role_is_for_those_who_name_no_profile() {
     assert_eq!((run.code, run.stdout.as_str()), (4, ""));
     assert!(text(&run.error()["message"]).starts_with("there is no AWS profile \"typo\" in "));
     assert_eq!(account.operations(), [] as [String; 0]);
+}
+
+#[test]
+fn a_containers_own_role() {
+    let account = Account::new();
+    with_session(&account);
+    let keys = format!("{}/the-role", metadata_service());
+    let mut whoami = command(&account, "whoami --output json");
+    whoami.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &keys);
+    assert_is(&finish(&mut whoami), ":user/maria", "container metadata");
+}
+
+#[test]
+fn a_role_begins_with_that_of_the_container_or_the_instance() {
+    let account = Account::new();
+    with_session(&account);
+    let metadata = metadata_service();
+    let roles = ["EcsContainer", "Ec2InstanceMetadata"].map(|place| {
+        let number = &account.number;
+        format!("[profile {place}]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = {place}\n[profile {place}-brief]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = {place}\nduration_seconds = 900\n")
+    });
+    account.file(".aws/config", roles.concat());
+    for profile in [
+        "EcsContainer",
+        "EcsContainer-brief",
+        "Ec2InstanceMetadata",
+        "Ec2InstanceMetadata-brief",
+    ] {
+        let mut whoami = command(&account, "whoami -q --output json --profile");
+        whoami
+            .arg(profile)
+            .env_remove("AWS_EC2_METADATA_DISABLED")
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata)
+            .env(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                format!("{metadata}/the-role"),
+            );
+        let run = finish(&mut whoami);
+        assert_eq!(run.code, 0, "{profile}: {}", run.stderr);
+        let arn = run.document()["arn"].clone();
+        assert!(text(&arn).contains(":assumed-role/machines/"), "{arn}");
+    }
 }
 
 #[test]

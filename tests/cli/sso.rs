@@ -335,6 +335,42 @@ fn a_role_begins_with_a_profile_that_signs_in() {
 }
 
 #[test]
+fn a_role_with_a_duration_of_its_own_begins_with_a_profile_that_signs_in() {
+    let account = account();
+    account.put("identity", json!({"roles": [{"name": "machines"}]}));
+    let config = account.home.path().join(".aws/config");
+    let mut profiles = fs::read_to_string(&config).expect("a file");
+    profiles += &format!(
+        "[profile brief]\nrole_arn = arn:aws:iam::{}:role/machines\nsource_profile = old\nduration_seconds = 1800\n",
+        account.number
+    );
+    fs::write(&config, profiles).expect("written");
+    let refused = run(&account, "whoami -q --profile brief --no-input");
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert!(
+        refused
+            .stderr
+            .contains("hint: sign in: inductiva-aws login --profile old\n"),
+        "{}",
+        refused.stderr
+    );
+    login(&account, "--profile brief");
+    let run = run(&account, "whoami -q --profile brief");
+    assert!(
+        run.stdout.contains(":assumed-role/machines/"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    let requests = account.requests();
+    let assumed = requests.iter().find(|r| r["operation"] == "AssumeRole");
+    assert_eq!(
+        assumed.expect("the call")["params"]["DurationSeconds"],
+        "1800"
+    );
+}
+
+#[test]
 fn a_stale_token_is_refreshed_and_written_back() {
     let account = account();
     login(&account, "--profile new");

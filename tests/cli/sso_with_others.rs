@@ -3,13 +3,14 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use serde_json::json;
 
 use crate::{
+    aws_cli::aws_cli,
     sandbox::{Account, Run, finish},
     sso::{
         BROWSER, CORP, START_URL, account, assert_signed_in, login, make_stale, private_json, run,
@@ -44,29 +45,6 @@ fn botocore(account: &Account, profile: &str) -> Run {
             .args(["-c", IDENTITY])
             .env("AWS_PROFILE", profile),
     )
-}
-
-/// The AWS CLI of version 2, led to the sandbox by endpoint rules: older ones
-/// do not read `AWS_ENDPOINT_URL`. None where there is no such program; CI has it.
-#[expect(clippy::print_stderr, reason = "a test that is not tried says so")]
-fn aws_cli(account: &Account) -> Option<impl Fn(&str) -> Run> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_version_2 = |program: &PathBuf| {
-        let told = Command::new(program).arg("--version").output();
-        told.is_ok_and(|told| told.stdout.starts_with(b"aws-cli/2"))
-    };
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("aws"))
-        .find(is_version_2);
-    let Some(program) = found else {
-        eprintln!("not tried: there is no AWS CLI of version 2 on PATH");
-        return None;
-    };
-    let models = account.get("aws_models");
-    for (name, content) in models.as_object().expect("an object") {
-        account.file(&format!(".aws/models/{name}"), content.to_string());
-    }
-    Some(move |line: &str| finish(other(account, &program).args(line.split_whitespace())))
 }
 
 #[track_caller]
@@ -108,7 +86,10 @@ fn botocore_takes_a_token_of_the_older_form() {
 #[test]
 fn the_aws_cli_takes_our_token_and_our_profile() {
     let account = account();
-    let Some(aws) = aws_cli(&account) else { return };
+    let Some(program) = aws_cli(&account) else {
+        return;
+    };
+    let aws = |line: &str| finish(other(&account, &program).args(line.split_whitespace()));
     let line = format!(
         "configure sso --profile work --region eu-west-1 --sso-session acme --sso-start-url {START_URL} --sso-region eu-west-2 --sso-account-id {}",
         account.number
@@ -138,7 +119,10 @@ fn the_aws_cli_takes_our_token_and_our_profile() {
 #[test]
 fn we_take_the_token_of_the_aws_cli() {
     let account = account();
-    let Some(aws) = aws_cli(&account) else { return };
+    let Some(program) = aws_cli(&account) else {
+        return;
+    };
+    let aws = |line: &str| finish(other(&account, &program).args(line.split_whitespace()));
     for (flags, profile) in [("--sso-session corp", "new"), ("--profile old", "old")] {
         let login = aws(&format!("sso login {flags}"));
         assert_eq!(login.code, 0, "{}", login.stderr);

@@ -24,6 +24,8 @@ type Act = Box<dyn Fn(&Group) -> Verdict + Send + Sync>;
 /// Something that happens to a group that is to have `number` machines.
 pub struct Case {
     pub name: String,
+    /// Whether it does little but wait, for half a minute or more.
+    pub waits: bool,
     number: usize,
     act: Act,
 }
@@ -36,8 +38,17 @@ impl Case {
     ) -> Self {
         Self {
             name: format!("{number} machines: {what}"),
+            waits: false,
             number,
             act: Box::new(act),
+        }
+    }
+
+    /// The same, which mostly waits.
+    fn that_waits(self) -> Self {
+        Self {
+            waits: true,
+            ..self
         }
     }
 
@@ -127,7 +138,7 @@ pub fn refused() -> Value {
     json!({"kind": "error", "status": 400, "code": "InvalidParameterValue", "message": "refused by the test", "detail": "refused by the test"})
 }
 
-/// What can happen to any call, in short: much of it takes no time.
+/// What can happen to any call and takes little time.
 fn happenings() -> Vec<Happening> {
     use Happening::{Fault, Killed, Signalled};
     let throttled =
@@ -141,28 +152,28 @@ fn happenings() -> Vec<Happening> {
         Fault("throttled for a second", throttled),
         Killed("hold", Late::Never),
         Killed("hold", Late::Soon),
+        Killed("hold", Late::AfterTheNextStart),
         Killed("hold_answer", Late::Never),
         Signalled("hold", &["-INT"], false),
+        Signalled("hold", &["-INT", "-TERM"], false),
         Signalled("hold_answer", &["-INT"], false),
         Signalled("hold_answer", &["-TERM"], true),
         Signalled("hold_answer", &["-INT", "-INT"], true),
     ]
 }
 
-/// What takes long, or matters for the calls that change something.
+/// What can happen to any call and is waited out.
 fn long_happenings() -> Vec<Happening> {
-    use Happening::{Fault, Killed, Signalled};
+    use Happening::Fault;
     let throttled =
         json!({"status": 503, "code": "RequestLimitExceeded", "count": null, "for_seconds": 20});
     vec![
         Fault("throttled for 20 seconds", throttled),
         Fault("stall", json!({"kind": "stall", "seconds": 25})),
-        Killed("hold", Late::AfterTheNextStart),
-        Signalled("hold", &["-INT", "-TERM"], false),
     ]
 }
 
-/// What can happen to a launch of several calls.
+/// What can happen to a launch of several calls, which takes a while each time.
 fn large_happenings() -> Vec<Happening> {
     use Happening::{Fault, Killed, Signalled};
     vec![
@@ -198,42 +209,32 @@ fn launches(call: &Call) -> bool {
 
 pub fn every_fault_at_every_call() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut add = |number: usize, call: &Call, happening: Happening| {
-        let call = call.clone();
-        let what = format!("{call} {}", happening.name());
-        cases.push(Case::new(number, &what, move |group| {
-            happening.happen(group, &call)
-        }));
-    };
-    // The long ones first, for the short ones to fill the time.
-    for call in calls(2, None).iter().filter(|c| c.changes_something()) {
-        for happening in long_happenings() {
-            add(2, call, happening);
+    for number in NUMBERS {
+        for call in calls(number, None) {
+            cases.extend(happening_to(number, &call, happenings()));
+            let long = happening_to(number, &call, long_happenings());
+            cases.extend(long.map(Case::that_waits));
         }
     }
     for number in SEVERAL_CALLS {
         for call in calls(number, None).iter().filter(|c| launches(c)) {
-            for happening in large_happenings() {
-                add(number, call, happening);
-            }
-        }
-    }
-    for number in NUMBERS {
-        for call in calls(number, None) {
-            // What reads does not depend on the number of machines.
-            let all = number <= 2 || call.changes_something();
-            let some = if all {
-                happenings()
-            } else {
-                large_happenings()
-            };
-            for happening in some {
-                add(number, &call, happening);
-            }
+            cases.extend(happening_to(number, call, large_happenings()));
         }
     }
     cases.extend(undone());
     cases
+}
+
+fn happening_to(
+    number: usize,
+    call: &Call,
+    happenings: Vec<Happening>,
+) -> impl Iterator<Item = Case> {
+    happenings.into_iter().map(move |happening| {
+        let call = call.clone();
+        let what = format!("{call} {}", happening.name());
+        Case::new(number, &what, move |group| happening.happen(group, &call))
+    })
 }
 
 /// Each fault at each call with which a launch that failed is undone.
@@ -247,19 +248,21 @@ fn undone() -> Vec<Case> {
         let all = calls(number, Some(fault.clone()));
         let after = all.iter().position(|call| *call == last).expect("it fails");
         for call in &all[after + 1..] {
-            let all = if number <= 2 {
-                happenings()
-            } else {
-                large_happenings()
-            };
-            for happening in all {
+            let undoing = |happening: Happening| {
                 let (call, fault) = (call.clone(), fault.clone());
                 let what = format!("undoing, {call} {}", happening.name());
-                cases.push(Case::new(number, &what, move |group| {
+                Case::new(number, &what, move |group| {
                     group.account.fault(fault.clone());
                     happening.happen(group, &call)
-                }));
+                })
+            };
+            if number > 2 {
+                cases.extend(large_happenings().into_iter().map(undoing));
+                continue;
             }
+            cases.extend(happenings().into_iter().map(undoing));
+            let long = long_happenings().into_iter().map(undoing);
+            cases.extend(long.map(Case::that_waits));
         }
     }
     cases
@@ -305,7 +308,7 @@ pub fn around_a_start() -> Vec<Case> {
             Ok(())
         }));
         for (what, visible_at_once) in [("no machine", 0), ("half of the machines", number / 2)] {
-            let unseen = json!({"visible_after_seconds": 4, "visible_at_once": visible_at_once});
+            let unseen = json!({"visible_after_seconds": 30, "visible_at_once": visible_at_once});
             cases.extend(invisible(number, what, &unseen));
         }
         for hours in [-1, 1] {
@@ -355,7 +358,7 @@ fn at_once(group: &Group, starts: usize) -> Verdict {
     Ok(())
 }
 
-/// Cases in which new machines do not show for some seconds.
+/// Cases in which new machines do not show for half a minute.
 fn invisible(number: usize, what: &str, unseen: &Value) -> Vec<Case> {
     let case = |how: &str, act: fn(&Group) -> Verdict| {
         let unseen = unseen.clone();
@@ -363,6 +366,7 @@ fn invisible(number: usize, what: &str, unseen: &Value) -> Vec<Case> {
             group.account.put("settings", unseen.clone());
             act(group)
         })
+        .that_waits()
     };
     vec![
         case("a start after another", |g| {

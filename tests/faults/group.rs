@@ -40,12 +40,6 @@ impl Call {
         order_map.extend(fault.as_object().expect("an object").clone());
         order
     }
-
-    /// Whether it makes or ends something.
-    pub fn changes_something(&self) -> bool {
-        let reads = ["Get", "Describe", "GET"];
-        !reads.iter().any(|read| self.operation.starts_with(read))
-    }
 }
 
 impl std::fmt::Display for Call {

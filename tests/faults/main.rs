@@ -30,17 +30,25 @@ use std::{
 
 use crate::cases::Case;
 
-/// Cases at a time: most of them wait most of the time.
-const SIDE_BY_SIDE: usize = 12;
+/// Cases at a time that keep the machine busy,
+const SIDE_BY_SIDE: usize = 6;
+/// and those that wait most of the time, beside them.
+const WAITING_SIDE_BY_SIDE: usize = 30;
 
 /// Runs the cases side by side; fails with all that did not hold.
 fn all_hold(cases: &[Case]) {
     let wanted = cases::wanted();
-    let cases: Vec<&Case> = cases.iter().filter(|c| c.name.contains(&wanted)).collect();
-    let next = AtomicUsize::new(0);
+    let (waiting, busy): (Vec<&Case>, Vec<&Case>) = cases
+        .iter()
+        .filter(|case| case.name.contains(&wanted))
+        .partition(|case| case.waits);
+    let number = waiting.len() + busy.len();
+    let waiting = (waiting, AtomicUsize::new(0), WAITING_SIDE_BY_SIDE);
+    let busy = (busy, AtomicUsize::new(0), SIDE_BY_SIDE);
     let failed = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
+        let workers = [&waiting, &busy].map(|lane| std::iter::repeat_n(lane, lane.2));
+        for (cases, next, _) in workers.into_iter().flatten() {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(why) = verdict(case) {
@@ -56,7 +64,7 @@ fn all_hold(cases: &[Case]) {
             });
         }
     });
-    tell(&failed.into_inner().expect("no panic"), cases.len());
+    tell(&failed.into_inner().expect("no panic"), number);
 }
 
 /// Past the capture of the test harness, at once.

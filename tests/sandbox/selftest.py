@@ -159,6 +159,22 @@ class SandboxTest(unittest.TestCase):
         return sorted(subnets, key=lambda subnet: subnet["AvailabilityZone"])
 
 
+class Accounts(SandboxTest):
+    def test_nothing_is_left_of_an_account_that_is_forgotten_and_others_stay(self):
+        other = next(self.accounts)
+        self.launch(client=self.client("ec2", account=other))
+        self.launch(ClientToken="once")
+        self.control("DELETE", "account")
+        self.assertEqual(self.instances(), [])
+        self.assertEqual(self.control("GET", "launched")["instances"], [])
+        operations = [r["operation"] for r in self.control("GET", "requests")]
+        self.assertEqual(operations, ["DescribeInstances"])
+        self.launch(ClientToken="once")
+        self.assertEqual(len(self.instances()), 1)
+        self.account = other
+        self.assertEqual(len(self.control("GET", "launched")["instances"]), 1)
+
+
 class Images(SandboxTest):
     def newest(self, **arguments):
         images = self.ec2.describe_images(**arguments)["Images"]

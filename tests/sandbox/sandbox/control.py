@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import identity_control
 from .http import Response
 from .images import publish_newer
-from .moto_library import backend
+from .moto_library import backend, forget
 from .networks import delete_default_vpc, set_free_addresses
 from .tenant import DEFAULT_REGION
 
@@ -28,6 +28,13 @@ def answer(tenant, request, observer):
     except (ValueError, TypeError, KeyError, BotoCoreError) as error:
         message = f"{type(error).__name__}: {error}"
         return Response.of_json({"error": {"Code": "Sandbox", "Message": message}}, 400)
+
+
+def _forget_account(tenant, _given, _observer):
+    with tenant.lock:
+        tenant.tenants.forget(tenant.account)
+        forget(tenant.account)
+    return Response(204)
 
 
 def _get_requests(tenant, _given, _observer):
@@ -196,6 +203,7 @@ def _put_inductiva(tenant, given, _observer):
 
 
 _ROUTES = {
+    ("DELETE", "/account"): _forget_account,
     ("GET", "/requests"): _get_requests,
     ("DELETE", "/requests"): _clear_requests,
     ("GET", "/settings"): _get_settings,

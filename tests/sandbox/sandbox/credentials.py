@@ -100,3 +100,8 @@ class KeyRegistry:
     def of_account(self, account):
         with self._lock:
             return [k for k in self._by_id.values() if k.caller.account == account]
+
+    def forget(self, account):
+        with self._lock:
+            kept = {i: k for i, k in self._by_id.items() if k.caller.account != account}
+            self._by_id = kept

@@ -61,6 +61,7 @@ def _import_moto():
 _base_backend, _ec2_models = _import_moto()
 _base_backend.Session = _EnabledRegions
 
+from moto.core import common_models  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.ec2.exceptions import InvalidInstanceIdError  # noqa: E402
 from moto.ec2.models import amis, core, elastic_network_interfaces  # noqa: E402
@@ -83,6 +84,20 @@ def load_models():
 def backend(account, region):
     """moto's EC2 of one account and region; made at first use."""
     return ec2_backends[account][region]
+
+
+def forget(account):
+    """Ends an account with all that it has."""
+    for backends in list(_base_backend.BackendDict._instances):
+        backends.pop(account, None)
+
+
+def _let_go():
+    """moto keeps every resource that ever was, for a dashboard, and with it all
+    accounts."""
+    common_models.BaseModel.__new__ = lambda cls, *_args, **_kwargs: object.__new__(cls)
+    of_account = _base_backend.AccountSpecificBackend
+    of_account._generate_regions = of_account._generate_regions.__wrapped__
 
 
 def _fix_tags():
@@ -187,4 +202,5 @@ _fix_terminated_addresses()
 _fix_interface_groups()
 _fix_image_disks()
 _fix_images()
+_let_go()
 speed_up()

@@ -14,12 +14,14 @@ DEFAULT_VALUES = {
     "L-34B43A08": 256.0,
     "L-DB2E81BA": 64.0,
     "L-3819A6DF": 64.0,
+    "L-1945791B": 64.0,
 }
 _NAMES = {
     "L-1216C47A": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
     "L-34B43A08": "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
     "L-DB2E81BA": "Running On-Demand G and VT instances",
     "L-3819A6DF": "All G and VT Spot Instance Requests",
+    "L-1945791B": "Running On-Demand Inf instances",
 }
 
 

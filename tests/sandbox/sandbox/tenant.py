@@ -111,3 +111,8 @@ class Tenants:
             if account not in self._by_account:
                 self._by_account[account] = Tenant(account, self)
             return self._by_account[account]
+
+    def forget(self, account):
+        with self._lock:
+            self._by_account.pop(account, None)
+        self.keys.forget(account)

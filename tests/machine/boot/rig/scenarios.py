@@ -388,7 +388,7 @@ def apt_locked(world):
     machine.launch()
     machine.wait_for_console("inductiva-aws: phase container-engine", 60)
     held_since = machine.uptime()
-    wait_for(lambda: machine.uptime() > held_since + 30, 60, "30 s of waiting", 1)
+    wait_for(lambda: machine.uptime() > held_since + 60, 120, "a minute of waiting", 1)
     require("phase images" not in machine.console, "the locks were not held")
     machine.run("touch", "/run/let-go")
     wait_until_registered(machine)
