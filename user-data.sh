@@ -31,7 +31,7 @@ state=$root/var/lib/inductiva-aws
 units=$root/etc/systemd/system
 phase=start
 
-# One line to the console, which EC2 shows, and to the log of whoever runs this.
+# One line to the console, which EC2 shows, and to the log of the caller.
 say() {
   local line="inductiva-aws: ${1%%$'\n'*}"
   echo "$line"
@@ -75,7 +75,7 @@ set_traps() {
 }
 set_traps
 
-# What it says goes to a log; the last line of a failure to the console as well.
+# Output goes to a log, the last line of a failure to the console too.
 retry() {
   local pause output
   for pause in 5 15 30 60 ''; do
@@ -94,7 +94,6 @@ retry() {
 ending() {
   cat >"$units/inductiva-aws-$1.service" <<EOF
 [Unit]
-Description=inductiva-aws: $1
 DefaultDependencies=no
 
 [Service]
@@ -102,8 +101,7 @@ ExecStart=/bin/sh -c 'echo "inductiva-aws: $2" | tee -a $root/dev/console; timeo
 EOF
 }
 
-# An absolute time survives a reboot, and counts when it passed during one; the
-# relative one is for a clock that is set back.
+# The absolute time survives a reboot, the relative one a clock that is set back.
 deadline() {
   ending "$1" "$3"
   cat >"$units/inductiva-aws-$1.timer" <<EOF
@@ -138,12 +136,12 @@ phase=configuration
 
 # Other jobs of a first boot hold apt's locks: it waits for dpkg's by itself, but
 # not for those of its lists and archives. `update` and `install` are one try, as
-# the first ends well with a part of the lists.
+# the first ends well with a part of the lists. gzip is quicker.
 apt_install() {
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none
-    -o Dpkg::Options::=--force-unsafe-io)
+    -o Acquire::CompressionTypes::Order::=gz -o Dpkg::Options::=--force-unsafe-io)
   timeout 600 python3 -c 'import fcntl, sys
-for path in sys.argv[1:]: fcntl.lockf(open(path, "a"), fcntl.LOCK_EX)' \
+for p in sys.argv[1:]: fcntl.lockf(open(p, "a"), fcntl.LOCK_EX)' \
     "$root"/var/{lib/apt/lists,cache/apt/archives}/lock || true
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
   "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"
@@ -169,7 +167,9 @@ packages=()
 for tool in curl iptables; do
   command -v "$tool" >/dev/null || packages+=("$tool")
 done
-engine_works >/dev/null 2>&1 || packages+=(docker.io apparmor ca-certificates pigz)
+engine=(docker.io ca-certificates pigz)
+[[ ! -e $root/sys/module/apparmor ]] || engine+=(apparmor)
+engine_works >/dev/null 2>&1 || packages+=("${engine[@]}")
 if ((${#packages[@]})); then
   install_packages "${packages[@]}"
   # A package of its own in Debian 13.
@@ -182,11 +182,11 @@ fi
 enter images
 runner_image=${TASK_RUNNER_IMAGE:-inductiva/task-runner:main}
 tracker_image=${FILE_TRACKER_IMAGE:-inductiva/file-tracker:main}
-retry docker pull --quiet "$tracker_image" &
-tracker_pull=$!
 retry docker pull --quiet "$runner_image" &
+runner_pull=$!
+retry docker pull --quiet "$tracker_image" &
 wait "$!" || exit
-wait "$tracker_pull" || exit
+wait "$runner_pull" || exit
 
 # --- Configuration ---
 
@@ -294,7 +294,7 @@ stop_containers() {
   engine 20 stop -t 10 "$tracker" || engine 15 kill "$tracker"
 } >/dev/null 2>&1
 
-# Not by a machine that never joined, and not while others may be on their way.
+# Not by one that never joined, and not while others may be on their way.
 delete_group() {
   local view last='' seen id
   [[ -e $state/registered ]] || return
@@ -345,7 +345,7 @@ close_off() {
 close_off iptables 169.254.169.254
 [[ ! -e $root/proc/net/if_inet6 ]] || close_off ip6tables fd00:ec2::254
 
-# Ubuntu 24.04 keeps what the runner's apptainer needs behind this switch.
+# Ubuntu 24.04's switch for what the runner's apptainer needs.
 userns=kernel.apparmor_restrict_unprivileged_userns
 [[ ! -e $root/proc/sys/${userns//.//} ]] || sysctl -q -w "$userns=0"
 
@@ -410,7 +410,7 @@ last_words() {
     tail -n 1 | cut -c -300 || true
 }
 
-# A runner that outlived the supervisor may be at work: it is kept.
+# One that outlived the supervisor may be at work: it is kept.
 enter task-runner
 install -d -m 0777 "$state/executer-images"
 started=$(now)

@@ -339,12 +339,12 @@ fn a_role_with_a_duration_of_its_own_begins_with_a_profile_that_signs_in() {
     let account = account();
     account.put("identity", json!({"roles": [{"name": "machines"}]}));
     let config = account.home.path().join(".aws/config");
-    let mut profiles = fs::read_to_string(&config).expect("a file");
-    profiles += &format!(
+    let profiles = fs::read_to_string(&config).expect("a file");
+    let brief = format!(
         "[profile brief]\nrole_arn = arn:aws:iam::{}:role/machines\nsource_profile = old\nduration_seconds = 1800\n",
         account.number
     );
-    fs::write(&config, profiles).expect("written");
+    fs::write(&config, profiles + &brief).expect("written");
     let refused = run(&account, "whoami -q --profile brief --no-input");
     assert_eq!(refused.code, 4, "{}", refused.stderr);
     assert!(

@@ -79,6 +79,7 @@ fn tell(failed: &[(String, String)], cases: usize) {
         .iter()
         .map(|(name, why)| format!("{name}\n  {}", why.trim().replace('\n', "\n  ")))
         .collect();
+    say(&format!("{cases} cases, {} did not hold", failed.len()));
     assert!(
         failed.is_empty(),
         "{} of {} cases:\n\n{}\n",

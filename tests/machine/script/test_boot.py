@@ -226,7 +226,7 @@ class Failures(MachineTest):
 
 
 class ContainerEngine(MachineTest):
-    INSTALL = "docker.io apparmor ca-certificates pigz"
+    INSTALL = "docker.io ca-certificates pigz"
 
     def apt(self, verb):
         return [text for text in self.texts("apt-get ") if f" {verb}" in text]
@@ -243,6 +243,13 @@ class ContainerEngine(MachineTest):
         [install] = self.apt("install")
         self.assertTrue(install.endswith(f"install -y --no-install-recommends {self.INSTALL}"), install)
         self.assertIn("systemctl start docker", self.texts())
+
+    def test_where_the_kernel_has_apparmor_its_tools_are_installed_too(self):
+        (self.case / "bin/docker").unlink()
+        self.write("root/sys/module/apparmor/parameters/enabled", "Y\n")
+        self.assertEqual(self.boot(), 0, self.output)
+        [install] = self.apt("install")
+        self.assertTrue(install.endswith(f" {self.INSTALL} apparmor"), install)
 
     def test_what_apt_and_docker_say_is_in_a_log_and_not_on_the_console(self):
         (self.case / "bin/docker").unlink()
