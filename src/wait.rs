@@ -145,10 +145,9 @@ impl Wait<'_> {
         }
         let mut news = Vec::new();
         for (id, standing) in reading.join_all().await.into_iter().flatten() {
-            let standing = Some(standing);
-            if let (Some(now), true) = (&standing, booting.get(&id) != Some(&standing)) {
-                news.push(format!("{id}  {now}"));
-                booting.insert(id, standing);
+            let line = format!("{id}  {standing}");
+            if booting.insert(id, Some(standing.clone())) != Some(Some(standing)) {
+                news.push(line);
             }
         }
         news.sort_unstable();

@@ -241,6 +241,15 @@ fn a_containers_own_role() {
     let mut whoami = command(&account, "whoami --output json");
     whoami.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &keys);
     assert_is(&finish(&mut whoami), ":user/maria", "container metadata");
+    // It is asked past any proxy, unlike AWS; there is none at this address.
+    whoami.env("HTTP_PROXY", "http://127.0.0.1:1");
+    let run = finish(&mut whoami);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    let message = run.error()["message"].clone();
+    assert!(
+        text(&message).starts_with("cannot tell who is signed in: cannot reach AWS"),
+        "{message}"
+    );
 }
 
 #[test]
