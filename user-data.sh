@@ -2,9 +2,9 @@
 #
 # Turns this machine into an Inductiva task runner, and ends it when it is not.
 #
-# inductiva-aws puts `export NAME='value'` lines right below the first line and
-# gives the whole to the machine as user data; cloud-init runs it once, as root,
-# in its last stage. It also runs by hand (Ubuntu 22.04, 24.04, Debian 12, 13).
+# inductiva-aws puts `export NAME='value'` lines below the first line and gives
+# the whole to the machine as user data; cloud-init runs it once, as root, in its
+# last stage. It also runs by hand (Ubuntu 22.04, 24.04, Debian 12, 13).
 #
 #   INDUCTIVA_API_KEY     required
 #   INDUCTIVA_API_URL     https://api.inductiva.ai
@@ -20,8 +20,7 @@
 #
 # For tests: INDUCTIVA_AWS_ROOT, a prefix of every absolute path.
 #
-# The machine is launched so that powering off terminates it. No path through
-# this file leaves it up and useless.
+# Powering off terminates it. No path through this file leaves it up and useless.
 
 set -Eeuo pipefail
 export -n INDUCTIVA_API_KEY # not in the environment of any command below
@@ -31,7 +30,7 @@ state=$root/var/lib/inductiva-aws
 units=$root/etc/systemd/system
 phase=start
 
-# One line to the console, which EC2 shows, and to the log of the caller.
+# One line to the console, which EC2 shows, and to the caller's log.
 say() {
   local line="inductiva-aws: ${1%%$'\n'*}"
   echo "$line"
@@ -75,7 +74,7 @@ set_traps() {
 }
 set_traps
 
-# Output goes to a log, the last line of a failure to the console too.
+# Output goes to a log, a failure's last line to the console too.
 retry() {
   local pause output
   for pause in 5 15 30 60 ''; do
@@ -89,8 +88,8 @@ retry() {
 
 # --- Deadlines, before anything that can hang ---
 
-# Powers off, by force when the orderly way takes five minutes. A shutdown would
-# stop it if it had the default dependencies.
+# Powers off, after five minutes by force. With the default dependencies, the
+# shutdown would stop it.
 ending() {
   cat >"$units/inductiva-aws-$1.service" <<EOF
 [Unit]
@@ -134,9 +133,9 @@ phase=configuration
 
 # --- Packages ---
 
-# Other jobs of a first boot hold apt's locks: it waits for dpkg's by itself, but
-# not for those of its lists and archives. `update` and `install` are one try, as
-# the first ends well with a part of the lists. gzip is quicker.
+# Other jobs of a first boot hold apt's locks. It waits for dpkg's, not for those
+# of its lists and archives. `update` and `install` are one try: the first ends
+# well with a part of the lists. gzip is quicker.
 apt_install() {
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none
     -o Acquire::CompressionTypes::Order::=gz -o Dpkg::Options::=--force-unsafe-io)
@@ -185,12 +184,11 @@ tracker_image=${FILE_TRACKER_IMAGE:-inductiva/file-tracker:main}
 retry docker pull --quiet "$runner_image" &
 runner_pull=$!
 retry docker pull --quiet "$tracker_image" &
-wait "$!" || exit
-wait "$runner_pull" || exit
+tracker_pull=$!
 
-# --- Configuration ---
+# --- Configuration, meanwhile ---
 
-enter configuration
+phase=configuration
 install -d -m 0700 "$state"
 api_url=${INDUCTIVA_API_URL:-https://api.inductiva.ai}
 api_url=${api_url%/}
@@ -232,14 +230,14 @@ engine() {
   timeout -k 5 "$1" docker "${@:2}"
 }
 
-# Seconds since the boot: a clock that nobody sets.
+# Since the boot, which nobody sets.
 now() {
   local uptime
   read -r uptime _ <"$root/proc/uptime"
   echo "${uptime%.*}"
 }
 
-# A sleep that a signal ends.
+# A signal ends it.
 pause() {
   sleep "$1" &
   wait "$!" || true
@@ -502,6 +500,12 @@ TimeoutStopSec=240
 [Install]
 WantedBy=multi-user.target
 EOF
+
+phase=images
+wait "$tracker_pull" || exit
+sync & # else the first container waits
+wait "$runner_pull" || exit
+phase=configuration
 
 # cloud-init's last stage does not wait for it.
 systemctl enable --quiet inductiva-aws.service

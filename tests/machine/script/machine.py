@@ -28,7 +28,7 @@ GROUP_ID = "6a2e3a36-4ad2-4d77-9d5e-3b2f6a1c7f10"
 
 STAND_INS = (
     "apt-cache apt-get cloud-init curl docker ip6tables iptables poweroff reboot shutdown"
-    " sleep sysctl systemctl systemd-run timeout"
+    " sleep sync sysctl systemctl systemd-run timeout"
 ).split()
 # What the script may use of the system as it is; any other command is not found.
 TOOLS = (
