@@ -505,7 +505,7 @@ phase=images
 wait "$tracker_pull" || exit
 sync & # else the first container waits
 wait "$runner_pull" || exit
-phase=configuration
+enter configuration
 
 # cloud-init's last stage does not wait for it.
 systemctl enable --quiet inductiva-aws.service

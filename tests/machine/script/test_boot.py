@@ -11,7 +11,7 @@ import unittest
 
 from machine import GROUP_ID, KEY, SCRIPT, MachineTest
 
-PHASES = ["deadlines", "container-engine", "images"]
+PHASES = ["deadlines", "container-engine", "images", "configuration"]
 
 
 def after_phase(phase, line):
