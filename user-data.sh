@@ -230,7 +230,7 @@ engine() {
   timeout -k 5 "$1" docker "${@:2}"
 }
 
-# Since the boot, which nobody sets.
+# Seconds since the boot, never set.
 now() {
   local uptime
   read -r uptime _ <"$root/proc/uptime"

@@ -387,20 +387,25 @@ class Images(MachineTest):
         self.assertEqual(sorted(self.texts("docker pull")), [self.TRACKER, self.RUNNER])
 
     def test_the_machine_is_configured_meanwhile_and_started_only_after(self):
-        # The runner's pull waits, in vain at last, for what comes after its start.
+        start = "systemctl restart --no-block inductiva-aws.service"
+        self.reply("sync", """
+            [[ ! -s $CASE/root/etc/systemd/system/inductiva-aws.service ]] ||
+              touch $CASE/configured-and-synced""")
+        # The runner's pull waits, in vain at last, for what is done meanwhile.
         self.reply("docker-pull", """
             [[ $* == *task-runner* ]] || exit 0
             for _ in {1..500}; do
-              [[ ! -s $CASE/root/etc/systemd/system/inductiva-aws.service ]] || exit 0
+              [[ ! -e $CASE/configured-and-synced ]] || exit 0
               "$REAL_SLEEP" 0.01
             done
             exit 1""")
         self.assertEqual(self.boot(), 0, self.output)
         self.assertEqual(self.texts("docker pull").count(self.RUNNER), 1)
+        self.assertEqual(self.texts(start), [start])
         self.forget()
         self.reply("docker-pull", "[[ $* != *task-runner* ]] || fail_the_first 99 'no'")
         self.boot()
-        self.assertEqual(self.texts("systemctl restart --no-block inductiva-aws.service"), [])
+        self.assertEqual(self.texts(start), [])
 
     def test_the_usual_images_are_pulled_when_none_are_named(self):
         self.boot(TASK_RUNNER_IMAGE=None, FILE_TRACKER_IMAGE="")
