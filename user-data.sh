@@ -133,9 +133,8 @@ phase=configuration
 
 # --- Packages ---
 
-# Other jobs of a first boot hold apt's locks. It waits for dpkg's, not for those
-# of its lists and archives. `update` and `install` are one try: the first ends
-# well with a part of the lists. gzip is quicker.
+# Other jobs of a first boot hold apt's locks: it waits for dpkg's alone. `update`
+# and `install` are one try: the first ends well with a part of the lists.
 apt_install() {
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none
     -o Acquire::CompressionTypes::Order::=gz -o Dpkg::Options::=--force-unsafe-io)
@@ -181,6 +180,8 @@ fi
 enter images
 runner_image=${TASK_RUNNER_IMAGE:-inductiva/task-runner:main}
 tracker_image=${FILE_TRACKER_IMAGE:-inductiva/file-tracker:main}
+# Else what they unpack goes to the disk in the end.
+while sleep 3 && kill -0 $$; do sync; done &>/dev/null &
 retry docker pull --quiet "$runner_image" &
 runner_pull=$!
 retry docker pull --quiet "$tracker_image" &
@@ -285,8 +286,8 @@ print("busy" if busy else "idle" if mine else "absent",
 
 # --- Ends ---
 
-# Two minutes for the runner to save its work. Bounded from here: it repeats its
-# last event until the API takes it.
+# The runner has two minutes to save its work. It repeats its last event until the
+# API takes it: bounded from here.
 stop_containers() {
   engine 130 stop -t 120 "$runner" || engine 15 kill "$runner"
   engine 20 stop -t 10 "$tracker" || engine 15 kill "$tracker"
@@ -437,7 +438,7 @@ while pause 5; do
   ((++tick))
   notice=$(imds spot/instance-action) && finish "spot interruption: $notice"
 
-  # An engine without an answer for minutes has no runner either.
+  # No answer for minutes: no runner either.
   if container=$(engine 60 inspect --format '{{.State.Status}} {{.State.ExitCode}}' \
     "$runner" 2>/dev/null); then
     unseen=0
@@ -503,7 +504,6 @@ EOF
 
 phase=images
 wait "$tracker_pull" || exit
-sync & # else the first container waits
 wait "$runner_pull" || exit
 enter configuration
 

@@ -386,19 +386,20 @@ class Images(MachineTest):
         self.assertEqual(self.boot(), 0, self.output)
         self.assertEqual(sorted(self.texts("docker pull")), [self.TRACKER, self.RUNNER])
 
-    def test_the_machine_is_configured_meanwhile_and_started_only_after(self):
+    def test_the_machine_is_configured_and_its_disk_written_meanwhile(self):
         start = "systemctl restart --no-block inductiva-aws.service"
-        self.reply("sync", """
-            [[ ! -s $CASE/root/etc/systemd/system/inductiva-aws.service ]] ||
-              touch $CASE/configured-and-synced""")
+        self.reply("sync", 'echo x >>"$CASE/writes"')
         # The runner's pull waits, in vain at last, for what is done meanwhile.
         self.reply("docker-pull", """
             [[ $* == *task-runner* ]] || exit 0
             for _ in {1..500}; do
-              [[ ! -e $CASE/configured-and-synced ]] || exit 0
+              mapfile -t writes <"$CASE/writes"
+              [[ ! -s $CASE/root/etc/systemd/system/inductiva-aws.service ]] ||
+                ((${#writes[@]} < 3)) || exit 0
               "$REAL_SLEEP" 0.01
             done
             exit 1""")
+        self.write("writes", "")
         self.assertEqual(self.boot(), 0, self.output)
         self.assertEqual(self.texts("docker pull").count(self.RUNNER), 1)
         self.assertEqual(self.texts(start), [start])
@@ -406,6 +407,20 @@ class Images(MachineTest):
         self.reply("docker-pull", "[[ $* != *task-runner* ]] || fail_the_first 99 'no'")
         self.boot()
         self.assertEqual(self.texts(start), [])
+
+    def test_the_writing_ends_with_the_script(self):
+        self.boot()
+        self.reply("sync", 'echo x >>"$CASE/writes"')
+        self.reply("docker-pull", 'until [[ -s $CASE/writes ]]; do "$REAL_SLEEP" 0.01; done')
+        # Time for the last of it, and then to go wrong in.
+        self.run_bash("-c", """
+            bash "$0"
+            "$REAL_SLEEP" 0.2
+            writes=$(<"$CASE/writes")
+            "$REAL_SLEEP" 0.3
+            [[ $writes != "$(<"$CASE/writes")" ]] || touch "$CASE/ended"
+            """, self.case / "part-001")
+        self.assertTrue((self.case / "ended").exists())
 
     def test_the_usual_images_are_pulled_when_none_are_named(self):
         self.boot(TASK_RUNNER_IMAGE=None, FILE_TRACKER_IMAGE="")
