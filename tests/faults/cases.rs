@@ -108,8 +108,8 @@ impl Happening {
         match self {
             Self::Fault(_, fault) => {
                 account.fault(call.fault(fault));
-                group.run()?;
-                group.all_struck()
+                let run = group.run()?;
+                group.all_struck(&run)
             }
             Self::Killed(held, late) => {
                 account.fault(call.fault(&json!({"kind": held})));
