@@ -2,9 +2,9 @@
 #
 # Turns this machine into an Inductiva task runner, and ends it when it is not.
 #
-# inductiva-aws puts `export NAME='value'` lines below the first line and gives
-# the whole to the machine as user data; cloud-init runs it once, as root, in its
-# last stage. It also runs by hand (Ubuntu 22.04, 24.04, Debian 12, 13).
+# inductiva-aws puts `export NAME='value'` lines below the first line; cloud-init
+# runs it once, as root, in its last stage. It also runs by hand (Ubuntu 22.04,
+# 24.04, Debian 12, 13).
 #
 #   INDUCTIVA_API_KEY     required
 #   INDUCTIVA_API_URL     https://api.inductiva.ai
@@ -18,9 +18,9 @@
 #   NUM_MACHINES          1: how many the group is to have
 #   GPU                   true on a machine with NVIDIA GPUs
 #
-# For tests: INDUCTIVA_AWS_ROOT, a prefix of every absolute path.
+# For tests: INDUCTIVA_AWS_ROOT, a prefix of all paths.
 #
-# Powering off terminates it. No path through this file leaves it up and useless.
+# Powering off terminates it. No path leaves it up and useless.
 
 set -Eeuo pipefail
 export -n INDUCTIVA_API_KEY # not in the environment of any command below
@@ -100,7 +100,7 @@ ExecStart=/bin/sh -c 'echo "inductiva-aws: $2" | tee -a $root/dev/console; timeo
 EOF
 }
 
-# The absolute time survives a reboot, the relative one a clock that is set back.
+# The absolute time survives a reboot, the relative one a clock set back.
 deadline() {
   ending "$1" "$3"
   cat >"$units/inductiva-aws-$1.timer" <<EOF
@@ -133,6 +133,9 @@ phase=configuration
 
 # --- Packages ---
 
+# Its restarts would end a task.
+systemctl disable --now apt-daily-upgrade.timer 2>/dev/null || true
+
 # Other jobs of a first boot hold apt's locks: it waits for dpkg's alone. `update`
 # and `install` are one try: the first ends well with a part of the lists.
 apt_install() {
@@ -151,7 +154,7 @@ install_packages() {
 
 # --- Your own commands ---
 # In a copy for --user-data-path, your own lines go here. The deadlines hold, a
-# failing line powers the machine off, and `install_packages NAME...` is there.
+# failing line powers off, and `install_packages NAME...` is there.
 phase=own-commands
 
 # --- Container engine ---
@@ -204,7 +207,7 @@ unset INDUCTIVA_API_KEY
 
 group_id=${MACHINE_GROUP_ID:-}
 group_name=$MACHINE_GROUP_NAME
-group_path=$(python3 -c 'import sys, urllib.parse
+group_path=/compute/group/$(python3 -c 'import sys, urllib.parse
 print(urllib.parse.quote(sys.argv[1], safe=""))' "$group_name")
 num_machines=$((10#${NUM_MACHINES:-1}))
 gpu=${GPU:-false}
@@ -233,9 +236,8 @@ engine() {
 
 # Seconds since the boot, never set.
 now() {
-  local uptime
-  read -r uptime _ <"$root/proc/uptime"
-  echo "${uptime%.*}"
+  read -rd. uptime <"$root/proc/uptime"
+  echo "$uptime"
 }
 
 # A signal ends it.
@@ -256,20 +258,20 @@ api() {
     curl -sSf --path-as-is --max-time 15 -H @- -X "$1" "${@:3}" "$api_url$2"
 }
 
-# The API's own word, twice: a proxy's 403 is no JSON.
-key_refused() {
+# By the API's own 40$1, twice: a proxy's is no JSON.
+refused() {
   local answer
   for _ in 1 2; do
     pause 2
-    answer=$(api GET /users/info -o /dev/null -w '%{http_code} %{content_type}' 2>/dev/null)
-    [[ $answer =~ ^40[13]\ application/json ]] || return
+    answer=$(api GET "$2" -o /dev/null -w '%{http_code} %{content_type}' 2>/dev/null)
+    [[ $answer =~ ^40$1\ application/json ]] || return
   done
 }
 
 # This machine as the API shows it: absent, busy or idle; `last` if the group is
 # ours to delete and has no other machine; how many it ever had; its id.
 group() {
-  api GET "/compute/group/$group_path" | python3 -c '
+  api GET "$group_path" | python3 -c '
 import json, sys, urllib.parse
 me, group_id = sys.argv[1:]
 group = json.load(sys.stdin)
@@ -297,7 +299,7 @@ stop_containers() {
 delete_group() {
   local view last='' seen id
   [[ -e $state/registered ]] || return
-  view=$(group) || say 'cannot ask whether the machine group is empty'
+  view=$(group) || say 'cannot ask about the machine group'
   read -r _ last seen id <<<"$view"
   [[ $last == last ]] && ((seen >= num_machines || $(now) > boot_timeout)) || return
   api DELETE "/compute/group?machine_group_id=$id" >/dev/null ||
@@ -311,7 +313,7 @@ finish() {
   set +e
   say "$1"
   stop_containers
-  if [[ -z ${2:-} ]] || systemctl list-jobs --no-legend | grep -q poweroff.target; then
+  if [[ -z ${2:-} || $(systemctl list-jobs) == *poweroff.target* ]]; then
     delete_group
     end_machine
   fi
@@ -344,7 +346,7 @@ close_off() {
 close_off iptables 169.254.169.254
 [[ ! -e $root/proc/net/if_inet6 ]] || close_off ip6tables fd00:ec2::254
 
-# Ubuntu 24.04's switch for what the runner's apptainer needs.
+# Ubuntu 24.04's switch; apptainer needs it.
 userns=kernel.apparmor_restrict_unprivileged_userns
 [[ ! -e $root/proc/sys/${userns//.//} ]] || sysctl -q -w "$userns=0"
 
@@ -409,7 +411,7 @@ last_words() {
     tail -n 1 | cut -c -300 || true
 }
 
-# One that outlived the supervisor may be at work: it is kept.
+# One that outlived the supervisor may be at work.
 enter task-runner
 install -d -m 0777 "$state/executer-images"
 started=$(now)
@@ -417,12 +419,13 @@ running "$runner" || start_runner
 
 # --- Watching ---
 
-# Two witnesses: the API shows no task, and the container has as few processes as
-# it ever had: the runner itself. No answer: not idle.
+# Two witnesses: the API shows no task (or no group, or refuses the key), and the
+# container has as few processes as it ever had: the runner itself.
 least=0
 idle() {
   local view processes
-  view=$(group) && [[ $view == idle\ * ]] || return 1
+  view=$(group) || refused '[134]' "$group_path" || return 1
+  [[ $view != busy\ * ]] || return 1
   processes=$(engine 30 top "$runner" -eo pid,stat |
     awk 'NR > 1 && $2 !~ /^Z/ { n++ } END { print n; exit !n }') || return 1
   ((least && least <= processes)) || least=$processes
@@ -451,7 +454,7 @@ while pause 5; do
     'exited 0') finish 'the task runner is done' ;;
     *)
       tick=0
-      [[ $container != 'exited 1' ]] || ! key_refused ||
+      [[ $container != 'exited 1' ]] || ! refused '[13]' /users/info ||
         finish 'failed task-runner: the API refuses the key'
       runner_failed "$container: $(last_words)"
       start_runner
@@ -465,12 +468,12 @@ while pause 5; do
       touch "$state/registered"
       registered=yes
       enter registered
-    elif (($(now) - begun > boot_timeout)); then
+    elif [[ $view ]] && (($(now) - begun > boot_timeout)); then
       finish "failed task-runner: not registered within $boot_timeout s"
     fi
   elif ((tick % 4 == 0)); then
     engine 60 start "$tracker" >/dev/null 2>&1 || true
-    if ((max_idle_seconds == 0)) || ! idle; then
+    if ((!max_idle_seconds)) || ! idle; then
       idle_since=
       continue
     fi

@@ -4,10 +4,14 @@ import fcntl
 import os
 import re
 import shlex
+import shutil
 import stat
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
+from pathlib import Path
 
 from machine import GROUP_ID, KEY, SCRIPT, MachineTest
 
@@ -297,6 +301,16 @@ class ContainerEngine(MachineTest):
         [install] = self.apt("install")
         self.assertTrue(install.endswith("--no-install-recommends iptables"), install)
 
+    def test_nothing_is_upgraded_below_a_task(self):
+        # On Ubuntu 24.04 an upgrade of libc restarts every service, of docker.io
+        # the engine: the runner would be stopped.
+        self.reply("systemctl-disable", "[[ $* != *apt-daily* ]] || exit 1")
+        self.assertEqual(self.boot(), 0, self.output)
+        texts = self.texts()
+        disabled = texts.index("systemctl disable --now apt-daily-upgrade.timer")
+        self.assertLess(texts.index("systemctl restart inductiva-aws-boot-deadline.timer"), disabled)
+        self.assertLess(disabled, texts.index("docker version"))
+
     def test_apt_waits_for_dpkgs_lock_and_asks_nobody(self):
         (self.case / "bin/docker").unlink()
         self.reply("apt-get", '[[ $DEBIAN_FRONTEND == noninteractive ]] || exit 99')
@@ -562,6 +576,18 @@ class OwnCommands(MachineTest):
         self.assertLess(texts.index("systemctl restart inductiva-aws-boot-deadline.timer"), install)
         self.assertLess(install, texts.index("docker version"))
         self.assertIn("for a group", self.output)
+
+    def test_what_the_readme_shows_does_that(self):
+        readme = (SCRIPT.parent / "README.md").read_text()
+        [shown] = [code for code in re.findall(r"```sh\n(.*?)```", readme, re.S) if "my-lines" in code]
+        *made, start = shown.splitlines()
+        self.assertIn("--user-data-path my-user-data.sh", start)
+        with tempfile.TemporaryDirectory() as here:
+            shutil.copy(SCRIPT, here)
+            subprocess.run(["sh", "-ec", "\n".join(made)], cwd=here, check=True)
+            script = (Path(here) / "my-user-data.sh").read_text()
+        self.assertEqual(self.boot(lambda _: script.split("\n", 1)[1]), 0, self.output)
+        self.assertTrue([text for text in self.texts("apt-get ") if text.endswith(" ffmpeg")])
 
     def test_one_that_fails_is_said_and_powers_off(self):
         self.boot(self.own("false my line"))

@@ -498,24 +498,24 @@ class Idleness(Supervisor):
 
     def test_an_answer_that_is_no_answer_makes_it_busy(self):
         answers = [
-            401, 403, 404, 429, 500, 503,
+            400, 429, 500, 503, (401, b"<html>"), (403, b"<html>"), (404, b"<html>"),
             b"", b"rubbish", b"null", b"[]", b"{}", b'{"id": "x"}',
             {"id": GROUP_ID, "machines": None},
             {"id": GROUP_ID, "machines": ["x", entry()]},
             {"machines": [entry()]},
             json.dumps(group(entry())).encode()[:-1],
-            group(),
-            group(entry("i-another")),
-            group(entry(terminated_at="2025-01-01T00:00:00Z")),
             group(entry(task="")),
         ]  # fmt: skip
-        asked = []
+        looks = []
 
         # It shows as idle and with one of these in turn, every 20 s: with one
-        # that is taken for idle it would be so for the 40 s that end it.
+        # that is taken for idle it would be so for the 40 s that end it. What is
+        # asked within a look has the same answer.
         def answer(request):
-            asked.append(request)
-            return answers.pop(0) if answers and len(asked) % 2 else group(entry())
+            if not looks or self.clock() - looks[-1][0] > 10:
+                bad = answers and len(looks) % 2 == 0
+                looks.append((self.clock(), answers.pop(0) if bad else group(entry())))
+            return looks[-1][1]
 
         self.boot()
         settings = self.env_file.parent / "settings"
@@ -526,6 +526,47 @@ class Idleness(Supervisor):
         self.assertEqual(answers, [])
         self.assertEqual(len([line for line in self.console if line.startswith("idle")]), 1)
         self.assertEqual(self.ending, self.ENDED)
+
+    def test_a_runner_that_the_api_shows_no_more_is_ended_when_it_does_nothing(self):
+        # It repeats its last event for ever if that is refused.
+        for answer in (
+            group(), group(entry("i-another")), group(entry(terminated_at="2025-01-01T00:00:00Z")),
+            401, 403, 404,
+        ):  # fmt: skip
+            with self.subTest(answer=answer):
+                self.write("root/proc/uptime", "1000.00 1000.00\n")
+                self.api.answer = lambda request: group(entry()) if self.clock() < 1010 else answer
+                self.at(600, STOP)
+                self.boot_and_supervise()
+                self.assertIn("idle for 1 minutes", self.console)
+                self.assertEqual(self.ending, self.ENDED)
+
+    def test_it_goes_on_while_it_works(self):
+        for answer in (group(), 401, 404):
+            with self.subTest(answer=answer):
+                self.write("root/proc/uptime", "1000.00 1000.00\n")
+                self.write("processes", "1 Ssl\n")
+                self.api.answer = lambda request: group(entry()) if self.clock() < 1030 else answer
+                self.at(25, 'printf "1 Ssl\n9 R\n" >"$CASE/processes"')
+                self.at(300, STOP)
+                self.boot_and_supervise()
+                self.assertIn("registered", self.phases)
+                self.assert_never_idle()
+
+    def test_one_refusal_among_other_answers_makes_it_busy(self):
+        asked = []
+
+        def answer(request):
+            if self.clock() < 1010:
+                return group(entry())
+            asked.append(request)
+            return (401, 401, group(entry()))[(len(asked) - 1) % 3]
+
+        self.api.answer = answer
+        self.at(300, STOP)
+        self.boot_and_supervise()
+        self.assertGreater(len(asked), 12)
+        self.assert_never_idle()
 
     def test_an_api_that_is_slow_makes_it_busy(self):
         self.write("impatient", "")
@@ -639,7 +680,7 @@ class Ends(Supervisor):
                 self.forget()
                 self.write("root/proc/uptime", "1000.00 1.00\n")
                 self.assertEqual(self.end(answer), [])
-                self.assertIn("cannot ask whether the machine group is empty", self.console)
+                self.assertIn("cannot ask about the machine group", self.console)
 
     def test_a_deletion_that_fails_is_said_and_does_not_keep_the_machine(self):
         self.api.answer = lambda request: 500 if request[0] == "DELETE" else group(entry())
@@ -724,6 +765,13 @@ class Systemd(Supervisor):
         self.assertEqual(self.api.asked("DELETE"), [DELETE])
         self.assertEqual(self.ending, self.ENDED)
 
+    def test_a_power_off_is_seen_however_long_the_list_of_jobs_is(self):
+        others = "".join(f"{n} unit-{n}.service stop running\n" for n in range(10_000))
+        self.write("jobs", f"12 poweroff.target start waiting\n{others}")
+        self.at(30, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(self.api.asked("DELETE"), [DELETE])
+
     def test_a_stop_during_a_long_pause_is_not_held_by_it(self):
         # The pause itself does not end; the signal comes into it.
         self.reply("docker-run.after", f"[[ $* != *{RUNNER}* ]] || set_runner exited 1")
@@ -757,6 +805,15 @@ class Systemd(Supervisor):
         self.assertEqual(self.supervise(), 0)
         self.assertEqual(self.texts("docker run"), [])
         self.assertEqual(self.texts("docker rm"), [])
+
+    def test_it_is_kept_while_the_api_is_down(self):
+        self.at(30, "kill -KILL $PPID")
+        self.boot_and_supervise(BOOT_TIMEOUT_SECONDS="60")
+        self.forget()
+        self.api.answer = lambda request: 503
+        self.at(400, STOP)
+        self.assertEqual(self.supervise(), 0)
+        self.assertEqual((self.failures, self.ending), ([], []))
 
     def test_a_second_run_of_the_script_ends_in_one_runner_with_the_new_settings(self):
         self.at(30, STOP)  # The restart of the service.
