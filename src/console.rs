@@ -73,17 +73,30 @@ pub fn tail(console: &str, number: usize) -> Vec<&str> {
     lines
 }
 
-/// What `new` has beyond `old`. The console is a window on the last 64 KB: what
-/// has scrolled out at its top may be missing from `new`.
+/// The lines that have an end: what follows them is still being written.
+pub fn whole_lines(console: &str) -> &str {
+    &console[..console.rfind('\n').map_or(0, |at| at + 1)]
+}
+
+/// What `new` has beyond `old`, of which one may be older than the other. The
+/// console is a window on the last 64 KB: what has scrolled out at its top is
+/// missing from `new`, whose first line may be cut.
 pub fn beyond<'a>(old: &str, new: &'a str) -> &'a str {
     if let Some(more) = new.strip_prefix(old) {
         return more;
     }
+    let after_first = new.find('\n').map_or(new.len(), |at| at + 1);
+    let uncut = &new[after_first..];
+    if old.starts_with(new) || !uncut.is_empty() && old.ends_with(uncut) {
+        return "";
+    }
     // The longest end of `old` that `new` begins with, in whole lines.
     let starts = old.match_indices('\n').map(|(at, _)| at + 1);
-    for start in starts {
-        if let Some(more) = new.strip_prefix(&old[start..]) {
-            return more;
+    for start in starts.filter(|start| *start < old.len()) {
+        for window in [new, uncut] {
+            if let Some(more) = window.strip_prefix(&old[start..]) {
+                return more;
+            }
         }
     }
     new
@@ -122,5 +135,45 @@ mod tests {
         assert_eq!(beyond("a\nb\nc\n", "c\nd\n"), "d\n");
         assert_eq!(beyond("a\nb\n", "a\nb\n"), "");
         assert_eq!(beyond("a\n", "x\ny\n"), "x\ny\n");
+    }
+
+    #[test]
+    fn a_window_that_begins_within_a_line_repeats_nothing() {
+        let lines: Vec<String> = (0..100).map(|n| format!("line {n}\n")).collect();
+        let all = lines.concat();
+        for window in 1..all.len() {
+            let mut told = String::new();
+            for cut in [40, 45, 70, 99] {
+                let said = lines[..cut].concat();
+                let new = whole_lines(&said[said.len().saturating_sub(window)..]);
+                assert!(
+                    beyond(&told, new).len() <= new.len(),
+                    "{window} bytes, {cut} lines"
+                );
+                if window > 400 {
+                    let expected = match cut {
+                        40 => new.to_owned(),
+                        45 => lines[40..45].concat(),
+                        70 => lines[45..70].concat(),
+                        _ => lines[70..99].concat(),
+                    };
+                    assert_eq!(beyond(&told, new), expected, "{window} bytes, {cut} lines");
+                }
+                new.clone_into(&mut told);
+            }
+        }
+    }
+
+    #[test]
+    fn an_older_console_has_nothing_new() {
+        assert_eq!(beyond("a\nb\nc\n", "a\nb\n"), "");
+        assert_eq!(beyond("a\nb\nc\n", "x\nb\nc\n"), "");
+        assert_eq!(beyond("a\n", ""), "");
+    }
+
+    #[test]
+    fn a_line_without_its_end_is_left_for_later() {
+        assert_eq!(whole_lines("a\nb\nc"), "a\nb\n");
+        assert_eq!(whole_lines("a"), "");
     }
 }

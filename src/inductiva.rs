@@ -35,7 +35,7 @@ pub struct Group {
     #[serde(default)]
     pub provider_id: Option<String>,
     /// When it was made.
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, rename = "creation_timestamp", deserialize_with = "instant")]
     pub created_at: Option<SystemTime>,
     /// registered, starting, started, terminated and others.
     #[serde(default)]

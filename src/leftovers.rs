@@ -116,6 +116,7 @@ mod tests {
         Machine {
             instance_id: HOST.into(),
             state,
+            state_reason: None,
             vm_type: "t2.micro".into(),
             region: "eu-west-2".into(),
             availability_zone: None,
@@ -145,7 +146,7 @@ mod tests {
 
     fn generated(created_at: &str) -> Group {
         group(&format!(
-            r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "created_at": "{created_at}"}}"#
+            r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "creation_timestamp": "{created_at}"}}"#
         ))
     }
 
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn a_tag_tells_whose_a_group_is() {
         let named = group(&format!(
-            r#"{{"name": "mine", "provider_id": "LOCAL", "created_at": "{YOUNG}"}}"#
+            r#"{{"name": "mine", "provider_id": "LOCAL", "creation_timestamp": "{YOUNG}"}}"#
         ));
         let seen = |state| judge(&named, &[machine("mine", state)], false);
         assert_eq!(seen(State::Terminated), Some(LeftOver::Surely));
@@ -186,7 +187,7 @@ mod tests {
     fn a_group_with_a_machine_that_was_seen_lately_is_in_use() {
         let with = |host: &str, seen: &str, ended: &str| {
             group(&format!(
-                r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "created_at": "{OLD}", "machines":
+                r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "creation_timestamp": "{OLD}", "machines":
                     [{{"host_name": "{host}", "last_seen_at": "{seen}", "terminated_at": {ended}}}]}}"#
             ))
         };

@@ -94,6 +94,8 @@ pub struct Machine {
     pub instance_id: String,
     /// Where in its life it is.
     pub state: State,
+    /// Why, if EC2 has a reason for it: `Client.UserInitiatedShutdown: …`
+    pub state_reason: Option<String>,
     /// The EC2 type.
     pub vm_type: String,
     /// The region it is in.
@@ -128,6 +130,13 @@ impl Machine {
     /// The name of its machine group.
     pub fn group(&self) -> Option<&str> {
         self.tag(TAG_GROUP)
+    }
+
+    /// Whether it was shut down from within, as user-data.sh does (EC2 API
+    /// reference, `StateReason`).
+    pub fn has_ended_itself(&self) -> bool {
+        let reason = self.state_reason.as_deref();
+        reason.is_some_and(|reason| reason.starts_with("Client.InstanceInitiatedShutdown"))
     }
 
     /// Whether this program launched it.

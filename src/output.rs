@@ -1,6 +1,9 @@
 //! The two streams: stdout is data, stderr is conversation.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
@@ -24,6 +27,9 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 const DIM: Style = Style::new().dimmed();
+
+/// Whether writing to stdout has shown that nobody reads it any more.
+static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
 
 /// What this run may write, and where.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +101,11 @@ impl Output {
                 .write_all(text.as_bytes())
                 .and_then(|()| anstream::stdout().flush()),
         )
+    }
+
+    /// Whether stdout's reader went away (`| head`): what goes on and on may end.
+    pub fn reader_is_gone(self) -> bool {
+        READER_IS_GONE.load(Ordering::Relaxed)
     }
 
     /// Bytes to stdout, as they are.
@@ -263,10 +274,14 @@ fn lines(ids: &[String]) -> String {
 /// A reader that went away (`| head`) is not a failure of ours.
 fn written(result: io::Result<()>) -> Result<()> {
     match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(anyhow::Error::new(error)
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            READER_IS_GONE.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(error) => Err(anyhow::Error::new(error)
             .context("cannot write to stdout")
             .into()),
-        _ => Ok(()),
     }
 }
 

@@ -176,6 +176,7 @@ impl Ec2 {
         let machine = |n: u32| Machine {
             instance_id: format!("i-{}", first + n as usize),
             state: State::Pending,
+            state_reason: None,
             vm_type: "t2.micro".into(),
             region: "eu-west-2".into(),
             availability_zone: None,

@@ -198,10 +198,10 @@ pub struct ListReport {
 
 impl ListReport {
     /// The list of `machines` at the time `now`, and what Inductiva says of those
-    /// of `groups`.
+    /// of `groups`, some of which it may not have.
     pub fn of(
         machines: &[Machine],
-        groups: &BTreeMap<String, Group>,
+        groups: &BTreeMap<String, Option<Group>>,
         prices: &PriceBook,
         now: SystemTime,
     ) -> Self {
@@ -210,7 +210,8 @@ impl ListReport {
         sorted.sort_by_key(|m| (&m.region, m.group(), &m.launch_time, &m.instance_id));
         let listed = |m: &&Machine| {
             let known = m.group().and_then(|name| groups.get(name));
-            let registered = known.map(|group| group.machine(&m.instance_id));
+            let registered =
+                known.map(|group| group.as_ref().and_then(|g| g.machine(&m.instance_id)));
             ListedMachine {
                 machine: MachineReport::from(*m),
                 machine_group: m.group().map(str::to_owned),

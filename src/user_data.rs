@@ -71,16 +71,19 @@ impl Script {
         line.strip_prefix(b"#!")
     }
 
-    /// Whether its first line makes the shell print what it runs, and so the
-    /// preamble: `#!/bin/bash -x`.
-    fn traces(&self) -> bool {
-        self.shebang().is_some_and(|line| {
-            String::from_utf8_lossy(line)
-                .split_whitespace()
-                .any(|word| {
-                    word == "xtrace" || word.strip_prefix('-').is_some_and(|f| f.contains('x'))
-                })
-        })
+    /// The shell's flags by which its first line makes it print what it reads (`v`)
+    /// or runs (`x`), and so the preamble: `#!/bin/bash -x`.
+    fn printing_flags(&self) -> String {
+        let line = String::from_utf8_lossy(self.shebang().unwrap_or_default());
+        let is_on = |flag: char, name: &str| {
+            line.split_whitespace().skip(1).any(|word| {
+                let letters = word.strip_prefix('-').filter(|l| !l.starts_with('-'));
+                word.trim_start_matches("--") == name || letters.is_some_and(|l| l.contains(flag))
+            })
+        };
+        let flags = [('v', "verbose"), ('x', "xtrace")];
+        let on = flags.iter().filter(|(flag, name)| is_on(*flag, name));
+        on.map(|(flag, _)| flag).collect()
     }
 
     /// The bytes of the whole: the first line, the preamble, the rest; or the
@@ -99,12 +102,11 @@ impl Script {
             whole.push(b'\n');
         }
         let preamble = preamble(variables);
-        if self.traces() {
-            whole.extend_from_slice(b"set +x\n");
+        let flags = self.printing_flags();
+        if flags.is_empty() {
             whole.extend_from_slice(preamble.as_bytes());
-            whole.extend_from_slice(b"set -x\n");
         } else {
-            whole.extend_from_slice(preamble.as_bytes());
+            whole.extend(format!("set +{flags}\n{preamble}set -{flags}\n").bytes());
         }
         whole.extend_from_slice(rest);
         whole
@@ -248,26 +250,39 @@ mod tests {
     }
 
     #[test]
-    fn a_tracing_script_does_not_print_its_variables() {
+    fn a_script_that_prints_itself_does_not_print_its_variables() {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        for first_line in [
-            "#!/bin/bash -x",
-            "#!/bin/bash -eux",
-            "#!/bin/bash -o xtrace",
+        for (first_line, traced, read) in [
+            ("#!/bin/bash -x", true, false),
+            ("#!/bin/bash -eux", true, false),
+            ("#!/bin/bash -o xtrace", true, false),
+            ("#!/bin/bash -v", false, true),
+            ("#!/bin/bash --verbose", false, true),
+            ("#!/bin/bash -o verbose", false, true),
+            ("#!/bin/bash -exv", true, true),
+            ("#!/bin/sh -v", false, true),
+            ("#!/bin/sh -x", true, false),
+            ("#!/bin/bash --posix", false, false),
+            ("#!/bin/bash -e", false, false),
         ] {
             let script =
-                Script::custom(format!("{first_line}\n: \"$A\" >/dev/null\necho done\n").into());
+                Script::custom(format!("{first_line}\n: \"$A\" >/dev/null\necho $0\n").into());
             let path = dir.path().join("script");
             std::fs::write(&path, script.with_preamble(&[variable("A", "hush")])).expect("written");
-            let options: Vec<&str> = first_line.split(' ').skip(1).collect();
-            let run = Command::new("bash")
-                .args(&options)
+            let mut words = first_line.trim_start_matches("#!").split(' ');
+            let run = Command::new(words.next().expect("a shell"))
+                .args(words)
                 .arg(&path)
                 .output()
-                .expect("bash runs");
-            let traced = String::from_utf8_lossy(&run.stderr);
-            assert!(traced.contains("+ echo done"), "{first_line}: {traced}");
-            assert!(!traced.contains("export"), "{first_line}: {traced}");
+                .expect("the shell runs");
+            let said = String::from_utf8_lossy(&run.stderr);
+            let of_trace = format!("+ echo {}", path.display());
+            assert_eq!(said.contains(&of_trace), traced, "{first_line}: {said}");
+            assert_eq!(said.contains("echo $0"), read, "{first_line}: {said}");
+            assert!(!said.contains("export"), "{first_line}: {said}");
+            if !traced {
+                assert!(!said.contains("hush"), "{first_line}: {said}");
+            }
         }
     }
 

@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     aws::Aws,
     cli::WaitFor,
     console::{self, Standing},
     error::{Failure, Kind, Result},
-    inductiva,
+    inductiva::{self, ApiError},
     machines::{self, Machine, State},
-    output::Output,
+    output::{Output, Progress},
     plan::terminate_command,
     values::GroupName,
 };
@@ -23,8 +23,15 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Consoles are read one by one: above so many machines only counts are shown.
 const MOST_CONSOLES: usize = 20;
+/// What EC2 has not answered of them by then is looked at the next time.
+const CONSOLES_WITHIN: Duration = Duration::from_secs(5);
 /// Lines shown of a machine that failed.
 const LAST_LINES: usize = 15;
+/// How long they are waited for: EC2 posts them some time after the machine's end.
+const LAST_LINES_WITHIN: Duration = Duration::from_mins(1);
+
+/// Consoles by machine, as they were last seen.
+type Consoles = BTreeMap<String, String>;
 
 /// What is waited for.
 pub struct Wait<'a> {
@@ -51,9 +58,9 @@ impl Wait<'_> {
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
         let deadline = Instant::now() + self.timeout;
         let ids = machines::ids(machines);
+        let mut consoles = self.with_known_phases(machines).await;
         let mut progress = self.out.progress();
         let mut pause = FIRST_PAUSE;
-        let mut booting = self.with_known_phases(machines).await;
         loop {
             let (seen, registered) =
                 tokio::join!(self.aws.machines_by_id(&ids), self.registered(&ids));
@@ -63,18 +70,24 @@ impl Wait<'_> {
                 Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
                 Err(failure) => return Err(failure),
             }
-            self.refuse_ended(machines).await?;
+            if machines.iter().any(|m| !m.state.is_live()) {
+                return Err(self
+                    .ended(machines, &consoles, &mut progress, deadline)
+                    .await);
+            }
             let running = machines
                 .iter()
                 .filter(|m| m.state == State::Running)
                 .count();
-            for news in self.news(&mut booting).await {
-                progress.note(&news);
-            }
             let (done, what) = match self.until {
                 WaitFor::Running => (running, "running"),
-                WaitFor::Registered => (registered.unwrap_or(0), "registered"),
+                WaitFor::Registered => (*registered.as_ref().unwrap_or(&0), "registered"),
             };
+            if done < ids.len() {
+                for news in self.news(&mut consoles).await {
+                    progress.note(&news);
+                }
+            }
             progress.update(match self.until {
                 WaitFor::Running => format!("{done} of {} running", ids.len()),
                 WaitFor::Registered => {
@@ -86,10 +99,13 @@ impl Wait<'_> {
             }
             if Instant::now() + pause > deadline {
                 drop(progress);
+                let why = registered.err().map_or(String::new(), |error| {
+                    format!(" (Inductiva cannot be asked: {})", error.why())
+                });
                 let failure = Failure::new(
                     Kind::TimedOut,
                     format!(
-                        "timed out after {}s: {done} of {} {what}",
+                        "timed out after {}s: {done} of {} {what}{why}",
                         self.timeout.as_secs(),
                         machines::count(ids.len())
                     ),
@@ -101,81 +117,133 @@ impl Wait<'_> {
         }
     }
 
-    /// How many of `ids` Inductiva has as machines of the group; none when it
-    /// cannot be asked.
-    async fn registered(&self, ids: &[String]) -> Option<usize> {
+    /// How many of `ids` Inductiva has as machines of the group.
+    async fn registered(&self, ids: &[String]) -> Result<usize, ApiError> {
         if self.until == WaitFor::Running {
-            return None;
+            return Ok(0);
         }
-        let group = self.api.group(self.group).await.ok()??;
-        Some(ids.iter().filter(|id| group.machine(id).is_some()).count())
+        let group = self.api.group(self.group).await?;
+        let is_there = |id: &&String| group.as_ref().is_some_and(|g| g.machine(id).is_some());
+        Ok(ids.iter().filter(is_there).count())
     }
 
-    /// The machines whose phase can be known, with the phase last shown: their
-    /// consoles are live, and they are few enough to be asked one by one.
-    async fn with_known_phases(&self, machines: &[Machine]) -> BTreeMap<String, Option<Standing>> {
+    /// The machines whose phase can be known: their consoles are live, and they
+    /// are few enough to be asked one by one.
+    async fn with_known_phases(&self, machines: &[Machine]) -> Consoles {
         if self.until == WaitFor::Running {
-            return BTreeMap::new();
+            return Consoles::new();
         }
         if machines.len() > MOST_CONSOLES {
             self.out.say(&format!(
                 "the phases of more than {MOST_CONSOLES} machines are not shown: inductiva-aws logs has a machine's"
             ));
-            return BTreeMap::new();
+            return Consoles::new();
         }
         // A wait does without.
         let Ok(live) = self.aws.with_live_console(machines).await else {
-            return BTreeMap::new();
+            return Consoles::new();
         };
         if let Some(late) = console::late(machines.len() - live.len()) {
             self.out.say(&late);
         }
-        live.into_iter().map(|id| (id, None)).collect()
+        live.into_iter().map(|id| (id, String::new())).collect()
     }
 
     /// A line for each machine that has come further since it was last looked at.
-    async fn news(&self, booting: &mut BTreeMap<String, Option<Standing>>) -> Vec<String> {
-        let mut reading = tokio::task::JoinSet::new();
-        for id in booting.keys() {
-            let (aws, id) = (self.aws.clone(), id.clone());
-            reading.spawn(async move {
-                let said = aws.console(&id, true).await.ok()?;
-                Some((id, console::standing(&said)?))
-            });
-        }
+    async fn news(&self, consoles: &mut Consoles) -> Vec<String> {
+        let asked = consoles.keys().map(|id| (id.clone(), true)).collect();
+        let looking = self.look(asked);
+        let Ok(looked) = timeout(CONSOLES_WITHIN, looking).await else {
+            return Vec::new();
+        };
         let mut news = Vec::new();
-        for (id, standing) in reading.join_all().await.into_iter().flatten() {
-            let line = format!("{id}  {standing}");
-            if booting.insert(id, Some(standing.clone())) != Some(Some(standing)) {
-                news.push(line);
+        for (id, said) in looked {
+            let seen = consoles.entry(id.clone()).or_default();
+            let before = console::standing(seen);
+            renew(seen, said);
+            match console::standing(seen) {
+                Some(standing) if before.as_ref() != Some(&standing) => {
+                    news.push(format!("{id}  {standing}"));
+                }
+                _ => {}
             }
         }
-        news.sort_unstable();
         news
     }
 
-    /// A machine that ends itself while it boots has failed to: what it said
-    /// last is shown.
-    async fn refuse_ended(&self, machines: &[Machine]) -> Result<()> {
-        let ended: Vec<&str> = machines
-            .iter()
-            .filter(|m| !m.state.is_live())
-            .map(|m| m.instance_id.as_str())
-            .collect();
-        if ended.is_empty() {
-            return Ok(());
+    /// The consoles of machines by id, with whether they are live; not those that
+    /// have nothing on them or cannot be read.
+    async fn look(&self, asked: Vec<(String, bool)>) -> Consoles {
+        let mut reading = tokio::task::JoinSet::new();
+        for (id, live) in asked {
+            let aws = self.aws.clone();
+            reading.spawn(async move {
+                let said = aws.console(&id, live).await.unwrap_or_default();
+                (id, said)
+            });
         }
-        for id in ended.iter().take(MOST_CONSOLES) {
-            let said = self.aws.console(id, false).await.unwrap_or_default();
-            for line in console::tail(&said, LAST_LINES) {
-                self.out.say(&format!("{id}  {}", console::printable(line)));
+        let mut looked: Consoles = reading.join_all().await.into_iter().collect();
+        looked.retain(|_, said| !said.is_empty());
+        looked
+    }
+
+    /// A machine that ends while it boots has failed to: what it said last is
+    /// shown, and EC2's reason.
+    async fn ended(
+        &self,
+        machines: &[Machine],
+        consoles: &Consoles,
+        progress: &mut Progress,
+        deadline: Instant,
+    ) -> Failure {
+        let ended: Vec<&Machine> = machines.iter().filter(|m| !m.state.is_live()).collect();
+        let ids: Vec<&str> = ended.iter().map(|m| m.instance_id.as_str()).collect();
+        let what = format!(
+            "{} ended while booting: {}",
+            machines::count(ids.len()),
+            ids.join(" ")
+        );
+        let shown = &ended[..ended.len().min(MOST_CONSOLES)];
+        let posted_by = deadline.min(Instant::now() + LAST_LINES_WITHIN);
+        let mut said = consoles.clone();
+        let mut asked = shown.to_vec();
+        loop {
+            let looking = asked.iter().map(|m| {
+                let id = m.instance_id.clone();
+                let live = consoles.contains_key(&id);
+                (id, live)
+            });
+            for (id, new) in self.look(looking.collect()).await {
+                renew(said.entry(id).or_default(), new);
+            }
+            asked.retain(|m| {
+                let standing = said
+                    .get(&m.instance_id)
+                    .and_then(|said| console::standing(said));
+                m.has_ended_itself() && !matches!(standing, Some(Standing::Failed(_)))
+            });
+            if asked.is_empty() || Instant::now() + LAST_PAUSE > posted_by {
+                break;
+            }
+            progress.update(format!("{what}; its last lines are waited for"));
+            sleep(LAST_PAUSE).await;
+        }
+        for machine in shown {
+            let id = &machine.instance_id;
+            let said = said.get(id).map_or("", String::as_str);
+            for line in console::tail(said, LAST_LINES) {
+                progress.note(&format!("{id}  {}", console::printable(line)));
+            }
+            if asked.iter().any(|m| m.instance_id == *id) {
+                progress.note(&format!(
+                    "{id}  its last lines are not there yet: inductiva-aws logs --instance-id {id} has them in some minutes"
+                ));
+            }
+            if let Some(reason) = &machine.state_reason {
+                progress.note(&format!("{id}  {reason}"));
             }
         }
-        Err(Failure::failed(format!(
-            "{} ended while booting: {}",
-            machines::count(ended.len()),
-            ended.join(" ")
-        )))
+        Failure::failed(what)
     }
 
     /// Names the machines that may be running, and how they are ended.
@@ -192,12 +260,23 @@ impl Wait<'_> {
             Kind::TimedOut | Kind::Interrupted => failure.kind,
             _ => Kind::MachinesMayBeRunning,
         };
-        Failure { kind, ..failure }
-            .hint(format!(
-                "look at them with inductiva-aws list, end them with {}",
-                terminate_command(self.group)
-            ))
-            .machines(left)
+        let look = format!(
+            "look at them with inductiva-aws list, end them with {}",
+            terminate_command(self.group)
+        );
+        let hint = match &failure.hint {
+            Some(hint) => format!("{hint}; {look}"),
+            None => look,
+        };
+        Failure { kind, ..failure }.hint(hint).machines(left)
+    }
+}
+
+/// Puts what is on a console now over what was seen of it, unless that is newer:
+/// what EC2 posted last may be older than what was live.
+fn renew(seen: &mut String, said: String) {
+    if !console::beyond(seen, &said).is_empty() {
+        *seen = said;
     }
 }
 

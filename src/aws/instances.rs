@@ -15,7 +15,7 @@ use super::{
     filter,
 };
 use crate::{
-    error::{Failure, Result},
+    error::{Failure, Kind, Result},
     machines::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
     values::GroupName,
 };
@@ -147,9 +147,21 @@ impl Aws {
         }
     }
 
-    /// The console of a machine: its last 64 KB. `latest` is live, and for
-    /// Nitro types alone; else it is what EC2 posted after the last change.
-    pub async fn console(&self, id: &str, latest: bool) -> Result<String> {
+    /// The console of a machine: its last 64 KB. It is `live` on Nitro types alone;
+    /// else, and where the live one has nothing or is there no more, it is what
+    /// EC2 posted some time after the last change.
+    pub async fn console(&self, id: &str, live: bool) -> Result<String> {
+        if live {
+            match self.console_output(id, true).await {
+                Ok(said) if said.is_empty() => {}
+                Err(failure) if failure.kind == Kind::Failed => {}
+                other => return other,
+            }
+        }
+        self.console_output(id, false).await
+    }
+
+    async fn console_output(&self, id: &str, latest: bool) -> Result<String> {
         let what = format!("cannot read the console of {id}");
         let answer = self
             .ec2
@@ -162,8 +174,11 @@ impl Aws {
             Ok(answer) => answer,
             Err(error) => return Err(self.failure(&error, &what).await),
         };
+        // EC2 breaks it into lines.
+        let mut encoded = answer.output.unwrap_or_default();
+        encoded.retain(|c| !c.is_ascii_whitespace());
         let bytes = base64::engine::general_purpose::STANDARD
-            .decode(answer.output.unwrap_or_default())
+            .decode(encoded)
             .with_context(|| what)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -204,6 +219,9 @@ impl Aws {
         };
         Machine {
             state: state(instance.state.as_ref()),
+            state_reason: instance
+                .state_reason
+                .and_then(|reason| reason.message.or(reason.code)),
             vm_type: instance
                 .instance_type
                 .map_or(String::new(), |t| t.as_str().to_owned()),

@@ -37,6 +37,9 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
     loop {
         out.clear_screen()?;
         show(&aws, api.as_ref(), args, &mut prices, out).await?;
+        if out.reader_is_gone() {
+            return Ok(());
+        }
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 }
@@ -167,12 +170,12 @@ async fn active(api: Option<&inductiva::Client>) -> Result<Option<Vec<Group>>, A
     }
 }
 
-/// What Inductiva says of the machines' groups, and why one could not be asked
-/// about.
+/// What Inductiva says of the machines' groups, none of those that it does not
+/// have, and why one could not be asked about.
 async fn groups(
     api: Option<&inductiva::Client>,
     machines: &[Machine],
-) -> (BTreeMap<String, Group>, Option<ApiError>) {
+) -> (BTreeMap<String, Option<Group>>, Option<ApiError>) {
     let mut groups = BTreeMap::new();
     let Some(api) = api else {
         return (groups, None);
@@ -192,10 +195,9 @@ async fn groups(
     let mut why = None;
     for (name, group) in asked.join_all().await {
         match group {
-            Ok(Some(group)) => {
+            Ok(group) => {
                 groups.insert(name.to_string(), group);
             }
-            Ok(None) => {}
             Err(error) => why = Some(error),
         }
     }

@@ -1,8 +1,13 @@
 //! `logs`: what machines say on their consoles while they boot.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use anstyle::{AnsiColor, Style};
+use anyhow::Context as _;
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -10,7 +15,7 @@ use crate::{
     aws::Aws,
     cli::LogsArgs,
     console,
-    error::{Failure, Result},
+    error::{Failure, Kind, Result},
     machines::{self, Machine},
     output::{Format, Output},
     settings::AwsSettings,
@@ -59,34 +64,77 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
             (id, live)
         })
         .collect();
-    let mut logs = read(&aws, &asked).await?;
-    if out.format == Format::Json {
-        return out.json(&LogsReport { logs });
+    let many = asked.len() > 1;
+    if args.follow {
+        return follow(&aws, &asked, many, out).await;
     }
-    let many = logs.len() > 1;
-    for log in &logs {
-        if log.console.is_empty() {
-            out.say(&format!(
-                "{} has nothing on its console yet",
-                log.instance_id
-            ));
+    let mut logs = Vec::new();
+    let mut failures = Vec::new();
+    for read in read(&aws, &asked).await? {
+        match read {
+            Ok(log) => logs.push(log),
+            Err((_, failure)) => failures.push(failure),
         }
-        show(log, &log.console, many, out)?;
     }
+    if out.format == Format::Json {
+        if failures.is_empty() || !logs.is_empty() {
+            out.json(&LogsReport { logs })?;
+        }
+    } else {
+        for log in &logs {
+            say_if_empty(log, out);
+            show(log, &log.console, many, out)?;
+        }
+    }
+    let last = failures.pop();
+    for failure in failures {
+        out.warn(&failure.message);
+    }
+    last.map_or(Ok(()), Err)
+}
+
+/// Shows whole lines as they come, until the reader goes away. A console that
+/// cannot be read is said and tried again.
+async fn follow(aws: &Aws, asked: &[(String, bool)], many: bool, out: Output) -> Result<()> {
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
-    if !args.follow {
-        return Ok(());
-    }
+    let mut failing: BTreeSet<String> = BTreeSet::new();
     loop {
-        for log in logs {
-            shown.insert(log.instance_id, log.console);
+        for read in read(aws, asked).await? {
+            let log = match read {
+                Ok(log) => log,
+                Err((id, failure)) => {
+                    if failing.insert(id) {
+                        out.warn(&failure.message);
+                    }
+                    continue;
+                }
+            };
+            failing.remove(&log.instance_id);
+            let console = console::whole_lines(&log.console);
+            let old = shown.get(&log.instance_id);
+            if old.is_none() {
+                say_if_empty(&log, out);
+            }
+            let old = old.map_or("", String::as_str);
+            let news = console::beyond(old, console);
+            show(&log, news, many, out)?;
+            if !news.is_empty() || old.is_empty() {
+                shown.insert(log.instance_id.clone(), console.to_owned());
+            }
+        }
+        if out.reader_is_gone() {
+            return Ok(());
         }
         sleep(LOOK_EVERY).await;
-        logs = read(&aws, &asked).await?;
-        for log in &logs {
-            let old = shown.get(&log.instance_id).map_or("", String::as_str);
-            show(log, console::beyond(old, &log.console), many, out)?;
-        }
+    }
+}
+
+fn say_if_empty(log: &Log, out: Output) {
+    if log.console.is_empty() {
+        out.say(&format!(
+            "{} has nothing on its console yet",
+            log.instance_id
+        ));
     }
 }
 
@@ -123,29 +171,38 @@ async fn find(args: &LogsArgs, aws: &Aws) -> Result<Vec<Machine>> {
     Ok(machines)
 }
 
-/// The consoles, some at a time, in the machines' order.
-async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Log>> {
+/// The consoles, some at a time, in the machines' order; with the machine's id
+/// the failure of one that cannot be read.
+///
+/// # Errors
+/// Not signed in or not permitted: that is no machine's fault.
+async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (String, Failure)>>> {
     let mut logs = Vec::new();
     for some in asked.chunks(SIDE_BY_SIDE) {
-        let mut reading = tokio::task::JoinSet::new();
-        for (instance_id, live) in some.iter().cloned() {
-            let aws = aws.clone();
-            reading.spawn(async move {
-                let console = aws.console(&instance_id, live).await?;
-                Ok(Log {
-                    instance_id,
-                    live,
-                    console,
+        let reading: Vec<_> = some
+            .iter()
+            .cloned()
+            .map(|(instance_id, live)| {
+                let aws = aws.clone();
+                tokio::spawn(async move {
+                    match aws.console(&instance_id, live).await {
+                        Ok(console) => Ok(Log {
+                            instance_id,
+                            live,
+                            console,
+                        }),
+                        Err(failure) => Err((instance_id, failure)),
+                    }
                 })
-            });
+            })
+            .collect();
+        for reading in reading {
+            let read = reading.await.context("cannot read a console")?;
+            match read {
+                Err((_, failure)) if failure.kind != Kind::Failed => return Err(failure),
+                read => logs.push(read),
+            }
         }
-        let mut read: Vec<Log> = reading
-            .join_all()
-            .await
-            .into_iter()
-            .collect::<Result<_>>()?;
-        read.sort_by_key(|log| some.iter().position(|(id, _)| *id == log.instance_id));
-        logs.append(&mut read);
     }
     Ok(logs)
 }

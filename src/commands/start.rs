@@ -6,7 +6,7 @@ use crate::{
     aws::{Aws, launch::Launch},
     cli::StartArgs,
     cost::{Cost, Prices},
-    error::{Failure, Result},
+    error::{Failure, Kind, Result},
     facts::{self, Found, GroupLookup},
     inductiva,
     interrupt::Interrupt,
@@ -273,6 +273,10 @@ impl Start<'_> {
                     .map_err(|failure| wait.machines_left(failure, &started.machines))
             }
         };
+        // Nothing of this run is left, unless it is the group.
+        if waited.as_ref().is_err_and(|f| f.kind == Kind::Failed) {
+            self.launcher.drop_deserted_group().await;
+        }
         let launched = self.launcher.launched_of(&started.machines);
         let report = StartReport {
             machine_group: GroupReport {

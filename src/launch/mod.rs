@@ -150,7 +150,7 @@ impl<'a> Launcher<'a> {
     /// Takes back a group on Inductiva's side that none of the machines is of:
     /// another start was faster.
     pub async fn drop_unused_group(&self, machines: &[Machine]) {
-        let made = self.made.group.borrow_mut().take();
+        let made = self.made.group.borrow().clone();
         // Machines without an id look for the group by its name: it may be this one.
         let is_of_another = |m: &Machine, id: &str| {
             m.tag(TAG_GROUP_ID)
@@ -158,6 +158,19 @@ impl<'a> Launcher<'a> {
         };
         let unused = |id: &String| machines.iter().all(|m| is_of_another(m, id));
         if let Some(id) = made.filter(unused) {
+            self.made.group.take();
+            self.delete_group(&id).await;
+        }
+    }
+
+    /// Takes back a group on Inductiva's side whose machines have all ended while
+    /// they booted: none has joined it, so none deletes it.
+    pub async fn drop_deserted_group(&self) {
+        let Some(id) = self.made.group.take() else {
+            return;
+        };
+        let others = self.aws.group_machines(&self.request.group).await;
+        if others.is_ok_and(|machines| machines.iter().all(|m| m.state.is_gone())) {
             self.delete_group(&id).await;
         }
     }

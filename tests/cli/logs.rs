@@ -1,22 +1,30 @@
-//! `logs`, and what `list` and `start --wait` show of the machines themselves.
+//! `logs`.
+
+use std::cell::RefCell;
 
 use serde_json::{Value, json};
 use snapbox::str;
 
 #[cfg(unix)]
 use crate::sandbox::signal;
-use crate::sandbox::{Account, Run, ended, list, text};
+use crate::sandbox::{Account, ended, spawn, text};
 
-const BOOTING: &str = "[    0.0] Linux version 6.8\n[   12.0] cloud-init[500]: inductiva-aws: phase deadlines\ninductiva-aws: phase images\n";
+pub const BOOTING: &str = "[    0.0] Linux version 6.8\n[   12.0] cloud-init[500]: inductiva-aws: phase deadlines\ninductiva-aws: phase images\n";
 
 /// A group with this console on each of its machines; their ids.
-fn group_that_says(account: &Account, flags: &str, console: &str) -> Vec<String> {
+pub fn group_that_says(account: &Account, flags: &str, console: &str) -> Vec<String> {
     account.json(&format!("start --machine-group-name g {flags}"));
     let ids = account.live();
     for id in &ids {
         account.put("consoles", json!({id: console}));
     }
     ids
+}
+
+/// With 8,000 of them, more than EC2 keeps.
+fn numbered_lines(number: u32) -> String {
+    let lines: Vec<String> = (0..number).map(|n| format!("line {n} é\n")).collect();
+    lines.concat()
 }
 
 #[test]
@@ -53,6 +61,28 @@ fn the_console_of_an_older_machine_lags_and_that_is_said() {
 }
 
 #[test]
+fn a_long_console_comes_in_lines_and_with_its_end() {
+    let account = Account::new();
+    let console = numbered_lines(8_000);
+    group_that_says(&account, "--vm-type t3.micro", &console);
+    let run = account.run("logs g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    // 64 KB, of which the first line is cut.
+    let (_, whole) = run.stdout.split_once('\n').expect("lines");
+    assert!(whole.len() > 65_000 && console.ends_with(whole));
+}
+
+#[test]
+fn a_live_console_that_has_nothing_is_that_which_ec2_posted() {
+    let account = Account::new();
+    let ids = group_that_says(&account, "--vm-type t3.micro", BOOTING);
+    account.fault(json!({"operation": "GetConsoleOutput", "service": "ec2", "match": {"Latest": "true"}, "count": null, "code": "IncorrectInstanceState", "status": 400}));
+    account
+        .run(&format!("logs --instance-id {}", ids[0]))
+        .assert(0, BOOTING, str![]);
+}
+
+#[test]
 fn lines_say_whose_they_are_when_there_are_many() {
     let account = Account::new();
     let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
@@ -78,6 +108,29 @@ fn phases_and_failures_stand_out_and_nothing_else_reaches_the_terminal() {
     assert!(!lines[0].contains('\x1b'), "{lines:?}");
     assert!(lines[1].contains("\x1b[32m"), "{lines:?}");
     assert!(lines[2].contains("\x1b[31m"), "{lines:?}");
+}
+
+#[test]
+fn a_console_that_cannot_be_read_does_not_hide_the_others() {
+    let account = Account::new();
+    let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
+    account.fault(json!({"service": "ec2", "operation": "GetConsoleOutput", "match": {"InstanceId": ids[0]}, "count": null, "code": "IncorrectInstanceState", "status": 400, "message": "not now"}));
+    let run = account.run("logs g");
+    assert_eq!(
+        (run.code, run.stdout),
+        (1, format!("{}  one\n", ids[1])),
+        "{}",
+        run.stderr
+    );
+    let why = format!("error: cannot read the console of {}: not now", ids[0]);
+    assert!(run.stderr.starts_with(&why), "{}", run.stderr);
+    let run = account.run("logs g --output json");
+    assert_eq!(run.code, 1);
+    assert_eq!(run.error()["kind"], "failed");
+    assert_eq!(
+        run.document(),
+        json!({"logs": [{"instance_id": ids[1], "live": true, "console": "one\n"}]})
+    );
 }
 
 #[test]
@@ -135,12 +188,6 @@ fn follow_goes_on_with_what_is_new_until_interrupted() {
     let account = Account::new();
     let ids = group_that_says(&account, "--vm-type t3.micro", "one\n");
     let child = account.start("logs g --follow");
-    let looks = |a: &Account| {
-        a.operations()
-            .iter()
-            .filter(|o| *o == "GetConsoleOutput")
-            .count()
-    };
     account.until("a first look", |a| looks(a) == 1);
     account.put("consoles", json!({&ids[0]: "one\ntwo\n"}));
     account.until("two more looks", |a| looks(a) == 3);
@@ -149,169 +196,101 @@ fn follow_goes_on_with_what_is_new_until_interrupted() {
     assert_eq!((run.code, run.stdout.as_str()), (130, "one\ntwo\n"));
 }
 
-#[test]
-fn waiting_shows_the_phases_that_can_be_known() {
-    let account = Account::new();
-    let ids = group_that_says(
-        &account,
-        "--vm-type t3.micro --num-machines 2",
-        "inductiva-aws: phase images\n",
-    );
-    account.put(
-        "consoles",
-        json!({&ids[1]: "inductiva-aws: phase container-engine\n"}),
-    );
-    let run = account.run(
-        "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait --timeout 1s",
-    );
-    assert_eq!(run.code, 6, "{}", run.stderr);
-    let mut lines = [
-        format!("{}  phase images\n", ids[0]),
-        format!("{}  phase container-engine\n", ids[1]),
-    ];
-    lines.sort();
-    // Each once, however often the consoles are looked at.
-    let shown = format!("{}2 of 2 running, 0 registered\nerror: ", lines.concat());
-    assert!(run.stderr.contains(&shown), "{}", run.stderr);
+/// How often the consoles were looked at.
+#[cfg(unix)]
+fn looks(account: &Account) -> usize {
+    let operations = account.operations();
+    operations
+        .iter()
+        .filter(|o| *o == "GetConsoleOutput")
+        .count()
 }
 
+#[cfg(unix)]
 #[test]
-fn waiting_says_of_each_machine_when_it_comes_further() {
+fn follow_shows_a_line_when_it_has_its_end() {
     let account = Account::new();
-    let line = "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait";
-    let child = account.start(line);
-    account.until("two machines are there", |a| a.live().len() == 2);
-    let ids = account.live();
-    for phase in ["container-engine", "images"] {
-        let says = format!("inductiva-aws: phase {phase}\n");
-        account.put("consoles", json!({&ids[0]: says}));
-        let looks = |a: &Account| {
-            let looks = a.operations();
-            looks.iter().filter(|o| *o == "GetConsoleOutput").count()
-        };
-        let before = looks(&account);
-        // Two looks of two machines: the first pair may have begun before.
-        account.until("more looks", |a| looks(a) >= before + 4);
-    }
-    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    let ids = group_that_says(&account, "--vm-type t3.micro", "one\ntw");
+    let child = account.start("logs g --follow");
+    account.until("a first look", |a| looks(a) == 1);
+    account.put("consoles", json!({&ids[0]: "one\ntwo\nth"}));
+    account.until("two more looks", |a| looks(a) == 3);
+    signal(&child, "-INT");
+    assert_eq!(ended(child).stdout, "one\ntwo\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn follow_repeats_nothing_of_a_console_that_is_longer_than_what_ec2_keeps() {
+    let account = Account::new();
+    let ids = group_that_says(&account, "--vm-type t3.micro", &numbered_lines(8_000));
+    // A pipe that nobody reads would be full.
+    let path = account.file("shown", "");
+    let file = std::fs::File::create(&path).expect("a file");
+    let child = spawn(account.command(["logs", "g", "--follow"]).stdout(file));
+    account.until("a first look", |a| looks(a) == 1);
+    account.put("consoles", json!({&ids[0]: numbered_lines(8_010)}));
+    account.until("two more looks", |a| looks(a) == 3);
+    signal(&child, "-INT");
+    ended(child);
+    let shown = std::fs::read_to_string(path).expect("it is UTF-8");
+    let (_, whole) = shown.split_once('\n').expect("lines");
+    assert!(numbered_lines(8_010).ends_with(whole));
+}
+
+#[cfg(unix)]
+#[test]
+fn follow_goes_on_with_the_others_and_comes_back_to_one_that_cannot_be_read() {
+    let account = Account::new();
+    let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
+    let fault = json!({"service": "ec2", "operation": "GetConsoleOutput", "match": {"InstanceId": ids[0]}, "count": null, "code": "IncorrectInstanceState", "status": 400, "message": "not now"});
+    account.fault(fault);
+    let child = account.start("logs g --follow");
+    // Each look asks of one for the live console and for what was posted.
+    account.until("two looks", |a| looks(a) >= 6);
+    account.forget_faults();
+    account.put("consoles", json!({&ids[1]: "one\ntwo\n"}));
+    let before = looks(&account);
+    account.until("two more", |a| looks(a) >= before + 6);
+    signal(&child, "-INT");
     let run = ended(child);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let ours = format!("{}  ", ids[0]);
-    let told: Vec<&str> = run
-        .stderr
-        .lines()
-        .filter_map(|l| l.strip_prefix(&ours))
-        .collect();
-    assert_eq!(told, ["phase container-engine", "phase images"]);
-    let others = format!("{}  ", ids[1]);
-    assert!(
-        !run.stderr.lines().any(|line| line.starts_with(&others)),
-        "{}",
-        run.stderr
-    );
-}
-
-#[test]
-fn waiting_says_whose_phases_cannot_be_known() {
-    let account = Account::new();
-    account.put("inductiva", json!({"auto_register_seconds": 0}));
-    let run = account.run("start --machine-group-name g --vm-type t2.micro --wait");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("1 machine is of a type without a live console (Xen)"),
-        "{}",
-        run.stderr
-    );
-}
-
-#[test]
-fn a_machine_that_fails_to_boot_is_named_with_its_last_lines() {
-    let account = Account::new();
-    account.put("settings", json!({"pending_seconds": 30}));
-    let line = "start --num-machines 2 --machine-group-name g --wait";
-    let child = account.start(line);
-    account.until("two machines are there", |a| a.live().len() == 2);
-    let ids = account.live();
-    let said = format!("{BOOTING}inductiva-aws: failed images: no such host\n");
-    account.put("consoles", json!({&ids[0]: said}));
-    account.ec2("terminate_instances", json!({"InstanceIds": [ids[0]]}));
-    let Run { code, stderr, .. } = ended(child);
-    assert_eq!(code, 3, "{stderr}");
-    let last_words = format!("{}  inductiva-aws: failed images: no such host\n", ids[0]);
-    assert!(stderr.contains(&last_words), "{stderr}");
-    assert!(
-        stderr.contains(&format!(
-            "error: 1 machine ended while booting: {}\n",
-            ids[0]
-        )),
-        "{stderr}"
-    );
-    assert!(
-        stderr.ends_with(&format!("machines that may be running: {}\n", ids[1])),
-        "{stderr}"
-    );
-}
-
-#[test]
-fn list_shows_what_the_runners_do() {
-    let account = Account::new();
-    account.put("inductiva", json!({"auto_register_seconds": 0}));
-    account.json("start --machine-group-name g --num-machines 2 --wait");
-    let ids = account.live();
-    account.put("inductiva", json!({"auto_register_seconds": null, "machines": [{"host_name": ids[0], "current_task_id": "task-7"}]}));
-    account.json("start --machine-group-name g --num-machines 3");
-    let seen = |line: &str| {
-        let mut seen: Vec<(String, Value, Value)> = list(&account.json(line)["machines"])
-            .iter()
-            .map(|m| {
-                (
-                    text(&m["instance_id"]).to_owned(),
-                    m["runner"].clone(),
-                    m["current_task_id"].clone(),
-                )
-            })
-            .collect();
-        seen.sort_by(|a, b| a.0.cmp(&b.0));
-        seen
-    };
-    let third = account
-        .live()
-        .into_iter()
-        .find(|id| !ids.contains(id))
-        .expect("a third machine");
-    let mut expected = vec![
-        (ids[0].clone(), json!("busy"), json!("task-7")),
-        (ids[1].clone(), json!("idle"), Value::Null),
-        (third, json!("not-registered"), Value::Null),
+    let mut shown: Vec<&str> = run.stdout.lines().collect();
+    shown.sort_unstable();
+    let expected = [
+        format!("{}  one", ids[0]),
+        format!("{}  one", ids[1]),
+        format!("{}  two", ids[1]),
     ];
-    expected.sort_by(|a, b| a.0.cmp(&b.0));
-    assert_eq!(seen("list"), expected);
-    let table = account.run("list");
-    assert!(
-        table
-            .stdout
-            .lines()
-            .any(|l| l.ends_with("busy            task-7")),
-        "{}",
-        table.stdout
+    assert_eq!(
+        (run.code, shown),
+        (130, expected.each_ref().map(String::as_str).to_vec())
     );
+    assert_eq!(run.stderr.matches("not now").count(), 1, "{}", run.stderr);
+}
 
-    account.put("inductiva", json!({"status": 503}));
-    let run = account.run("list");
-    assert_eq!(run.code, 0);
-    assert!(
-        run.stdout
-            .lines()
-            .skip(1)
-            .all(|l| l.ends_with("n/a     n/a")),
-        "{}",
-        run.stdout
-    );
-    assert!(
-        run.stderr
-            .contains("warning: Inductiva cannot be asked about the machines: HTTP 503"),
-        "{}",
-        run.stderr
-    );
+#[test]
+fn follow_ends_when_it_may_not_look_or_is_to_be_a_document() {
+    let account = Account::new();
+    group_that_says(&account, "--vm-type t3.micro", "one\n");
+    account.fault(json!({"service": "ec2", "operation": "GetConsoleOutput", "count": null, "code": "UnauthorizedOperation", "status": 403}));
+    assert_eq!(account.run("logs g --follow").code, 4);
+    assert_eq!(account.run("logs g --follow --output json").code, 2);
+}
+
+#[test]
+fn what_goes_on_and_on_ends_when_its_reader_goes_away() {
+    let account = Account::new();
+    group_that_says(&account, "--vm-type t3.micro", "one\n");
+    for line in ["logs g --follow", "list --watch 1"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let child = spawn(account.command(line.split(' ')).stdout(writer));
+        let child = RefCell::new(child);
+        account.until(line, |_| {
+            let status = child.borrow_mut().try_wait();
+            status.expect("it can be waited for").is_some()
+        });
+        let run = ended(child.into_inner());
+        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+    }
 }

@@ -13,6 +13,7 @@
 mod aws_cli;
 mod sandbox;
 
+mod boots;
 mod capacity;
 mod check;
 mod cost;

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import identity_control
 from .http import Response
 from .images import publish_newer
+from .lifecycle import POWERED_OFF
 from .moto_library import backend, forget
 from .networks import delete_default_vpc, set_free_addresses
 from .tenant import DEFAULT_REGION
@@ -185,7 +186,18 @@ def _put_free_addresses(tenant, given, _observer):
 
 def _put_consoles(tenant, given, _observer):
     """{instance id: all that the machine has said on its console}"""
-    tenant.consoles.update({str(k): str(v) for k, v in given.items()})
+    for instance_id, text in given.items():
+        tenant.consoles.say(instance_id, str(text))
+    return Response(204)
+
+
+def _power_off(tenant, given, _observer):
+    """{"instance_ids"}: from within, as user-data.sh does."""
+    with tenant.lock:
+        region = backend(tenant.account, given.get("region", DEFAULT_REGION))
+        for instance_id in given["instance_ids"]:
+            instance = region.get_instance(instance_id)
+            tenant.lifecycle.terminate(instance, POWERED_OFF)
     return Response(204)
 
 
@@ -225,6 +237,7 @@ _ROUTES = {
     ("PUT", "/capacity"): _put_capacity,
     ("PUT", "/free_addresses"): _put_free_addresses,
     ("PUT", "/consoles"): _put_consoles,
+    ("POST", "/power_off"): _power_off,
     ("GET", "/inductiva"): _get_inductiva,
     ("PUT", "/inductiva"): _put_inductiva,
     **identity_control.ROUTES,

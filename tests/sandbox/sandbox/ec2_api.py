@@ -78,11 +78,12 @@ class Ec2Api(MotoApi, EC2Response):
                 "This instance type does not support retrieving the latest console "
                 "logs. Only instance types built on the Nitro System support it.",
             )
-        said = self.tenant.consoles.get(instance.id, "").encode()[-CONSOLE_BYTES:]
+        said = self.tenant.consoles.read(instance.id, live=latest)
         return ActionResult(
             {
                 "InstanceId": instance.id,
-                "Output": base64.b64encode(said).decode(),
+                # In lines, as in the API reference's example.
+                "Output": base64.encodebytes(said[-CONSOLE_BYTES:]).decode(),
                 "Timestamp": utcnow(),
             }
         )

@@ -64,7 +64,7 @@ class Groups:
             "name": body.get("name") or f"api-{uuid.uuid4().hex[:12]}",
             "provider_id": body["provider_id"],
             "status": self.group_status_on_create,
-            "created_at": _now(),
+            "creation_timestamp": _now(),
             "deleted": False,
             "create_body": body,
             "machines": [],
@@ -162,7 +162,7 @@ class Groups:
         edit = dict(edit)
         if "created_hours_ago" in edit:
             made = timedelta(hours=edit.pop("created_hours_ago"))
-            group["created_at"] = (datetime.now(timezone.utc) - made).isoformat()
+            group["creation_timestamp"] = (datetime.now(timezone.utc) - made).isoformat()
         group.update(edit)
 
 

@@ -12,6 +12,10 @@ RUNNING = ("running", 16)
 SHUTTING_DOWN = ("shutting-down", 32)
 TERMINATED = ("terminated", 48)
 
+# Why an instance ends (EC2 API reference, StateReason).
+ASKED_TO = ("Client.UserInitiatedShutdown", "User initiated shutdown")
+POWERED_OFF = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+
 
 @dataclass
 class _Transition:
@@ -34,12 +38,15 @@ class Lifecycle:
             interface.stop()
         self._schedule(self._settings.pending_seconds, instance, self._run)
 
-    def terminate(self, instance):
+    def terminate(self, instance, reason=ASKED_TO):
         """Begins the shutdown and returns the state before; again is harmless."""
         previous = copy.copy(instance.instance_state)
         if instance.state in (SHUTTING_DOWN[0], TERMINATED[0]):
             return previous
         set_state(instance, SHUTTING_DOWN)
+        code, message = reason
+        instance.state_reason.code = code
+        instance.state_reason.message = f"{code}: {message}"
         self._running_since.pop(instance.id, None)
         self._schedule(self._settings.shutting_down_seconds, instance, _end)
         return previous
@@ -81,7 +88,9 @@ def _end(instance):
     backend = instance.ec2_backend
     interfaces = [interface.id for interface in instance.nics.values()]
     volumes = [disk.volume_id for disk in instance.block_device_mapping.values()]
+    reason = instance.state_reason
     instance.terminate()
+    instance.state_reason = reason
     for resource_id in interfaces + volumes:
         if resource_id not in backend.enis and resource_id not in backend.volumes:
             backend.tags.pop(resource_id, None)

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from .buckets import Buckets
 from .capacity import Capacity
+from .consoles import Consoles
 from .credentials import KeyRegistry
 from .faults import Faults
 from .identity import Identity
@@ -29,6 +30,8 @@ class Settings:
     # How long new instances do not show, but for the first so many of a launch.
     visible_after_seconds: float = 0
     visible_at_once: int = 0
+    # How long after it was said something is on a console that is not live.
+    console_posted_after_seconds: float = 0
     # Whether EC2 throttles as it does an account with its default limits: 0, 1.
     strict_buckets: int = 0
     # How far the clock of AWS is ahead of the caller's. While it is not 0, the
@@ -71,8 +74,7 @@ class Tenant:
         self.capacity = Capacity()
         self.spot_requests = SpotRequests()
         self.inductiva = Groups()
-        # What machines said on their consoles, by instance id: text.
-        self.consoles = {}
+        self.consoles = Consoles(self.settings)
         self.identity = Identity(account, self.keys, self.now)
 
     def now(self):
