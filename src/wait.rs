@@ -70,7 +70,7 @@ impl Wait<'_> {
                 Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
                 Err(failure) => return Err(failure),
             }
-            if machines.iter().any(|m| !m.state.is_live()) {
+            if ended(machines).next().is_some() {
                 return Err(self
                     .ended(machines, &consoles, &mut progress, deadline)
                     .await);
@@ -188,62 +188,58 @@ impl Wait<'_> {
     }
 
     /// A machine that ends while it boots has failed to: what it said last is
-    /// shown, and EC2's reason.
+    /// shown, and EC2's reason. Meanwhile others may end.
     async fn ended(
         &self,
-        machines: &[Machine],
+        machines: &mut [Machine],
         consoles: &Consoles,
         progress: &mut Progress,
         deadline: Instant,
     ) -> Failure {
-        let ended: Vec<&Machine> = machines.iter().filter(|m| !m.state.is_live()).collect();
-        let ids: Vec<&str> = ended.iter().map(|m| m.instance_id.as_str()).collect();
-        let what = format!(
-            "{} ended while booting: {}",
-            machines::count(ids.len()),
-            ids.join(" ")
-        );
-        let shown = &ended[..ended.len().min(MOST_CONSOLES)];
         let posted_by = deadline.min(Instant::now() + LAST_LINES_WITHIN);
         let mut said = consoles.clone();
-        let mut asked = shown.to_vec();
         loop {
-            let looking = asked.iter().map(|m| {
-                let id = m.instance_id.clone();
-                let live = consoles.contains_key(&id);
-                (id, live)
-            });
-            for (id, new) in self.look(looking.collect()).await {
+            let asked = ended(machines)
+                .filter(|m| !has_said_why(m, &said))
+                .take(MOST_CONSOLES)
+                .map(|m| (m.instance_id.clone(), consoles.contains_key(&m.instance_id)));
+            for (id, new) in self.look(asked.collect()).await {
                 renew(said.entry(id).or_default(), new);
             }
-            asked.retain(|m| {
-                let standing = said
-                    .get(&m.instance_id)
-                    .and_then(|said| console::standing(said));
-                m.has_ended_itself() && !matches!(standing, Some(Standing::Failed(_)))
-            });
-            if asked.is_empty() || Instant::now() + LAST_PAUSE > posted_by {
+            let is_missing = |m: &Machine| m.has_ended_itself() && !has_said_why(m, &said);
+            if !ended(machines).any(is_missing) || Instant::now() + LAST_PAUSE > posted_by {
                 break;
             }
-            progress.update(format!("{what}; its last lines are waited for"));
+            progress.update(format!(
+                "{} ended while booting; the reason is not on the console yet",
+                machines::count(ended(machines).count())
+            ));
             sleep(LAST_PAUSE).await;
+            if let Ok(seen) = self.aws.machines_by_id(&machines::ids(machines)).await {
+                update(machines, seen);
+            }
         }
-        for machine in shown {
+        for machine in ended(machines).take(MOST_CONSOLES) {
             let id = &machine.instance_id;
-            let said = said.get(id).map_or("", String::as_str);
-            for line in console::tail(said, LAST_LINES) {
+            let lines = said.get(id).map_or("", String::as_str);
+            for line in console::tail(lines, LAST_LINES) {
                 progress.note(&format!("{id}  {}", console::printable(line)));
             }
-            if asked.iter().any(|m| m.instance_id == *id) {
+            if machine.has_ended_itself() && !has_said_why(machine, &said) {
                 progress.note(&format!(
-                    "{id}  its last lines are not there yet: inductiva-aws logs --instance-id {id} has them in some minutes"
+                    "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}"
                 ));
             }
             if let Some(reason) = &machine.state_reason {
                 progress.note(&format!("{id}  {reason}"));
             }
         }
-        Failure::failed(what)
+        let ids: Vec<&str> = ended(machines).map(|m| m.instance_id.as_str()).collect();
+        Failure::failed(format!(
+            "{} ended while booting: {}",
+            machines::count(ids.len()),
+            ids.join(" ")
+        ))
     }
 
     /// Names the machines that may be running, and how they are ended.
@@ -270,6 +266,18 @@ impl Wait<'_> {
         };
         Failure { kind, ..failure }.hint(hint).machines(left)
     }
+}
+
+/// The machines that do not boot any more.
+fn ended(machines: &[Machine]) -> impl Iterator<Item = &Machine> {
+    machines.iter().filter(|m| !m.state.is_live())
+}
+
+/// Whether its console shows why it ended itself.
+fn has_said_why(machine: &Machine, said: &Consoles) -> bool {
+    let said = said.get(&machine.instance_id);
+    let standing = said.and_then(|said| console::standing(said));
+    matches!(standing, Some(Standing::Failed(_)))
 }
 
 /// Puts what is on a console now over what was seen of it, unless that is newer:

@@ -217,9 +217,41 @@ fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
     let run = ended(child);
     assert_eq!(run.code, 1, "{}", run.stderr);
     let later = format!(
-        "{id}  its last lines are not there yet: inductiva-aws logs --instance-id {id} has them in some minutes\n"
+        "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}\n"
     );
     assert!(run.stderr.contains(&later), "{}", run.stderr);
+}
+
+#[test]
+fn machines_that_end_meanwhile_are_not_named_as_running() {
+    let account = Account::new();
+    account.put(
+        "settings",
+        json!({"pending_seconds": 30, "console_posted_after_seconds": 6}),
+    );
+    let child = account.start("start --machine-group-name g --num-machines 2 --wait");
+    account.until("two machines are there", |a| a.live().len() == 2);
+    let ids = account.live();
+    for id in &ids {
+        account.put(
+            "consoles",
+            json!({id: "inductiva-aws: failed images: no\n"}),
+        );
+    }
+    let asked = |a: &Account| a.operations().contains(&"GetConsoleOutput".to_owned());
+    account.post("power_off", json!({"instance_ids": [ids[0]]}));
+    account.until("the first one's end is seen", asked);
+    account.post("power_off", json!({"instance_ids": [ids[1]]}));
+    let run = ended(child);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    for id in ids {
+        assert!(
+            run.stderr
+                .contains(&format!("{id}  inductiva-aws: failed images: no\n")),
+            "{}",
+            run.stderr
+        );
+    }
 }
 
 #[test]
