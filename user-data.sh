@@ -88,8 +88,7 @@ retry() {
 
 # --- Deadlines, before anything that can hang ---
 
-# Powers off, after five minutes by force. With the default dependencies, the
-# shutdown would stop it.
+# Powers off, after five minutes by force; the shutdown does not stop it.
 ending() {
   cat >"$units/inductiva-aws-$1.service" <<EOF
 [Unit]
@@ -295,7 +294,7 @@ stop_containers() {
   engine 20 stop -t 10 "$tracker" || engine 15 kill "$tracker"
 } >/dev/null 2>&1
 
-# Not by one that never joined, and not while others may be on their way.
+# Not by one that never joined, nor while others may be on their way.
 delete_group() {
   local view last='' seen id
   [[ -e $state/registered ]] || return
@@ -468,7 +467,8 @@ while pause 5; do
       touch "$state/registered"
       registered=yes
       enter registered
-    elif [[ $view ]] && (($(now) - begun > boot_timeout)); then
+    elif (($(now) - begun > boot_timeout)) &&
+      { [[ $view ]] || refused '[134]' "$group_path"; }; then
       finish "failed task-runner: not registered within $boot_timeout s"
     fi
   elif ((tick % 4 == 0)); then

@@ -3,6 +3,15 @@
 
 use std::fmt;
 
+/// What a machine has said on its console.
+#[derive(Clone, Debug)]
+pub struct Console {
+    /// The last 64 KB.
+    pub text: String,
+    /// Whether it is all until now; else EC2 posted it late.
+    pub live: bool,
+}
+
 /// How far a machine has come, by its own account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -53,6 +62,15 @@ pub fn standing(console: &str) -> Option<Standing> {
     })
 }
 
+/// Whether it shows why the machine ends itself: a failure, or what user-data.sh
+/// says when it powers off.
+pub fn has_said_why(console: &str) -> bool {
+    let last = console.lines().rev().find_map(ours).unwrap_or_default();
+    let is_end = ["powering off", "the maximum lifetime of "];
+    matches!(standing(console), Some(Standing::Failed(_)))
+        || is_end.iter().any(|end| last.starts_with(end))
+}
+
 /// A line without what a terminal would obey.
 pub fn printable(line: &str) -> String {
     line.trim_end()
@@ -78,28 +96,32 @@ pub fn whole_lines(console: &str) -> &str {
     &console[..console.rfind('\n').map_or(0, |at| at + 1)]
 }
 
-/// What `new` has beyond `old`, of which one may be older than the other. The
-/// console is a window on the last 64 KB: what has scrolled out at its top is
-/// missing from `new`, whose first line may be cut.
+/// What `new` has beyond `old`: nothing if it is the older one. The console is a
+/// window on the last 64 KB: what has scrolled out at the top of one is missing
+/// there, and its first line may be cut.
 pub fn beyond<'a>(old: &str, new: &'a str) -> &'a str {
-    if let Some(more) = new.strip_prefix(old) {
-        return more;
-    }
-    let after_first = new.find('\n').map_or(new.len(), |at| at + 1);
-    let uncut = &new[after_first..];
-    if old.starts_with(new) || !uncut.is_empty() && old.ends_with(uncut) {
+    let known = overlap(old, new);
+    if overlap(new, old) > known {
         return "";
     }
-    // The longest end of `old` that `new` begins with, in whole lines.
-    let starts = old.match_indices('\n').map(|(at, _)| at + 1);
-    for start in starts.filter(|start| *start < old.len()) {
-        for window in [new, uncut] {
-            if let Some(more) = window.strip_prefix(&old[start..]) {
-                return more;
+    &new[known..]
+}
+
+/// How many bytes of `later`, from its beginning, are over when `earlier` ends.
+fn overlap(earlier: &str, later: &str) -> usize {
+    let uncut = later.find('\n').map_or(later.len(), |at| at + 1);
+    // The longest end of `earlier` in whole lines.
+    let lines = earlier.match_indices('\n').map(|(at, _)| at + 1);
+    let starts = std::iter::once(0).chain(lines);
+    for start in starts.filter(|start| *start < earlier.len()) {
+        let end = &earlier[start..];
+        for cut in [0, uncut] {
+            if later[cut..].starts_with(end) {
+                return cut + end.len();
             }
         }
     }
-    new
+    0
 }
 
 #[cfg(test)]
@@ -169,6 +191,34 @@ mod tests {
         assert_eq!(beyond("a\nb\nc\n", "a\nb\n"), "");
         assert_eq!(beyond("a\nb\nc\n", "x\nb\nc\n"), "");
         assert_eq!(beyond("a\n", ""), "");
+        assert_eq!(beyond("cut\nd\ne\n\n", "\nb\ncut\nd\n"), "");
+        assert_eq!(beyond("t\nd\ne\n", "ut\nb\nc\nd\n"), "");
+    }
+
+    #[test]
+    fn a_machine_has_said_why_it_ends_when_nothing_comes_after_that() {
+        for (console, has) in [
+            ("inductiva-aws: failed images: no\n", true),
+            (
+                "inductiva-aws: the task runner is done\ninductiva-aws: powering off\n",
+                true,
+            ),
+            (
+                "inductiva-aws: the maximum lifetime of 60 s is over\n",
+                true,
+            ),
+            (
+                "inductiva-aws: powering off\ninductiva-aws: phase deadlines\n",
+                false,
+            ),
+            (
+                "inductiva-aws: phase images\ninductiva-aws: again in 5 s: x\n",
+                false,
+            ),
+            ("", false),
+        ] {
+            assert_eq!(has_said_why(console), has, "{console}");
+        }
     }
 
     #[test]

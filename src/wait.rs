@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     aws::Aws,
     cli::WaitFor,
-    console::{self, Standing},
+    console,
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError},
     machines::{self, Machine, State},
@@ -152,12 +152,8 @@ impl Wait<'_> {
     /// A line for each machine that has come further since it was last looked at.
     async fn news(&self, consoles: &mut Consoles) -> Vec<String> {
         let asked = consoles.keys().map(|id| (id.clone(), true)).collect();
-        let looking = self.look(asked);
-        let Ok(looked) = timeout(CONSOLES_WITHIN, looking).await else {
-            return Vec::new();
-        };
         let mut news = Vec::new();
-        for (id, said) in looked {
+        for (id, said) in self.look(asked, Instant::now() + CONSOLES_WITHIN).await {
             let seen = consoles.entry(id.clone()).or_default();
             let before = console::standing(seen);
             renew(seen, said);
@@ -172,18 +168,20 @@ impl Wait<'_> {
     }
 
     /// The consoles of machines by id, with whether they are live; not those that
-    /// have nothing on them or cannot be read.
-    async fn look(&self, asked: Vec<(String, bool)>) -> Consoles {
+    /// have nothing on them or cannot be read in time.
+    async fn look(&self, asked: Vec<(String, bool)>, until: Instant) -> Consoles {
         let mut reading = tokio::task::JoinSet::new();
         for (id, live) in asked {
             let aws = self.aws.clone();
             reading.spawn(async move {
-                let said = aws.console(&id, live).await.unwrap_or_default();
-                (id, said)
+                let console = aws.console(&id, live).await.ok()?;
+                (!console.text.is_empty()).then_some((id, console.text))
             });
         }
-        let mut looked: Consoles = reading.join_all().await.into_iter().collect();
-        looked.retain(|_, said| !said.is_empty());
+        let mut looked = Consoles::new();
+        while let Ok(Some(read)) = timeout_at(until, reading.join_next()).await {
+            looked.extend(read.ok().flatten());
+        }
         looked
     }
 
@@ -203,7 +201,8 @@ impl Wait<'_> {
                 .filter(|m| !has_said_why(m, &said))
                 .take(MOST_CONSOLES)
                 .map(|m| (m.instance_id.clone(), consoles.contains_key(&m.instance_id)));
-            for (id, new) in self.look(asked.collect()).await {
+            let until = posted_by.max(Instant::now() + CONSOLES_WITHIN);
+            for (id, new) in self.look(asked.collect(), until).await {
                 renew(said.entry(id).or_default(), new);
             }
             let is_missing = |m: &Machine| m.has_ended_itself() && !has_said_why(m, &said);
@@ -276,8 +275,7 @@ fn ended(machines: &[Machine]) -> impl Iterator<Item = &Machine> {
 /// Whether its console shows why it ended itself.
 fn has_said_why(machine: &Machine, said: &Consoles) -> bool {
     let said = said.get(&machine.instance_id);
-    let standing = said.and_then(|said| console::standing(said));
-    matches!(standing, Some(Standing::Failed(_)))
+    said.is_some_and(|said| console::has_said_why(said))
 }
 
 /// Puts what is on a console now over what was seen of it, unless that is newer:

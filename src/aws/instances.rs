@@ -4,9 +4,12 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use anyhow::Context as _;
 use aws_sdk_ec2::{
+    error::SdkError,
+    operation::get_console_output::GetConsoleOutputError,
     primitives::DateTimeFormat,
     types::{self, Filter, InstanceType},
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::Engine as _;
 
 use super::{
@@ -15,7 +18,8 @@ use super::{
     filter,
 };
 use crate::{
-    error::{Failure, Kind, Result},
+    console::Console,
+    error::{Failure, Result},
     machines::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
     values::GroupName,
 };
@@ -148,39 +152,42 @@ impl Aws {
     }
 
     /// The console of a machine: its last 64 KB. It is `live` on Nitro types alone;
-    /// else, and where the live one has nothing or is there no more, it is what
-    /// EC2 posted some time after the last change.
-    pub async fn console(&self, id: &str, live: bool) -> Result<String> {
-        if live {
-            match self.console_output(id, true).await {
-                Ok(said) if said.is_empty() => {}
-                Err(failure) if failure.kind == Kind::Failed => {}
-                other => return other,
-            }
+    /// else, and where EC2 has no live one any more, it is what EC2 posted some time
+    /// after the last change.
+    pub async fn console(&self, id: &str, live: bool) -> Result<Console> {
+        let mut answer = self.console_output(id, live).await;
+        let is_missing = match &answer {
+            Ok(output) => output.is_empty(),
+            Err(error) => code(error).is_some(),
+        };
+        let mut live = live;
+        if live && is_missing {
+            answer = self.console_output(id, false).await;
+            live = matches!(&answer, Ok(output) if output.is_empty());
         }
-        self.console_output(id, false).await
-    }
-
-    async fn console_output(&self, id: &str, latest: bool) -> Result<String> {
         let what = format!("cannot read the console of {id}");
-        let answer = self
-            .ec2
-            .get_console_output()
-            .instance_id(id)
-            .latest(latest)
-            .send()
-            .await;
-        let answer = match answer {
-            Ok(answer) => answer,
+        let mut encoded = match answer {
+            Ok(output) => output,
             Err(error) => return Err(self.failure(&error, &what).await),
         };
         // EC2 breaks it into lines.
-        let mut encoded = answer.output.unwrap_or_default();
         encoded.retain(|c| !c.is_ascii_whitespace());
         let bytes = base64::engine::general_purpose::STANDARD
             .decode(encoded)
             .with_context(|| what)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Console { text, live })
+    }
+
+    /// In base64; empty where there is nothing.
+    async fn console_output(
+        &self,
+        id: &str,
+        latest: bool,
+    ) -> Result<String, SdkError<GetConsoleOutputError, HttpResponse>> {
+        let looking = self.ec2.get_console_output().instance_id(id);
+        let answer = looking.latest(latest).send().await?;
+        Ok(answer.output.unwrap_or_default())
     }
 
     /// Those of `machines` whose types have a live console.

@@ -188,8 +188,8 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
                     match aws.console(&instance_id, live).await {
                         Ok(console) => Ok(Log {
                             instance_id,
-                            live,
-                            console,
+                            live: console.live,
+                            console: console.text,
                         }),
                         Err(failure) => Err((instance_id, failure)),
                     }

@@ -48,8 +48,9 @@ fn waiting_says_of_each_machine_when_it_comes_further() {
             looks.iter().filter(|o| *o == "GetConsoleOutput").count()
         };
         let before = looks(&account);
-        // Two looks of two machines: the first pair may have begun before.
-        account.until("more looks", |a| looks(a) >= before + 4);
+        // One of both machines that begins after the change: a call each, and one
+        // more of a console with nothing on it. Another may have begun before.
+        account.until("more looks", |a| looks(a) >= before + 6);
     }
     account.put("inductiva", json!({"auto_register_seconds": 0}));
     let run = ended(child);
@@ -208,7 +209,7 @@ fn last_lines_that_ec2_has_not_posted_yet_are_waited_for() {
 fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
     let account = Account::new();
     account.put("settings", json!({"console_posted_after_seconds": 600}));
-    let (child, id) = waited_for(&account, "--vm-type t2.micro --timeout 5s");
+    let (child, id) = waited_for(&account, "--vm-type t2.micro --timeout 15s");
     account.put(
         "consoles",
         json!({&id: "inductiva-aws: failed images: no\n"}),
@@ -227,7 +228,7 @@ fn machines_that_end_meanwhile_are_not_named_as_running() {
     let account = Account::new();
     account.put(
         "settings",
-        json!({"pending_seconds": 30, "console_posted_after_seconds": 6}),
+        json!({"pending_seconds": 30, "console_posted_after_seconds": 600}),
     );
     let child = account.start("start --machine-group-name g --num-machines 2 --wait");
     account.until("two machines are there", |a| a.live().len() == 2);
@@ -242,6 +243,16 @@ fn machines_that_end_meanwhile_are_not_named_as_running() {
     account.post("power_off", json!({"instance_ids": [ids[0]]}));
     account.until("the first one's end is seen", asked);
     account.post("power_off", json!({"instance_ids": [ids[1]]}));
+    let looks = |a: &Account| {
+        let operations = a.operations();
+        operations
+            .iter()
+            .filter(|o| *o == "DescribeInstances")
+            .count()
+    };
+    let before = looks(&account);
+    account.until("the other one's is too", |a| looks(a) > before);
+    account.put("settings", json!({"console_posted_after_seconds": 0}));
     let run = ended(child);
     assert_eq!(run.code, 1, "{}", run.stderr);
     for id in ids {

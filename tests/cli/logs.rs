@@ -80,6 +80,7 @@ fn a_live_console_that_has_nothing_is_that_which_ec2_posted() {
     account
         .run(&format!("logs --instance-id {}", ids[0]))
         .assert(0, BOOTING, str![]);
+    assert_eq!(account.json("logs g")["logs"][0]["live"], json!(false));
 }
 
 #[test]

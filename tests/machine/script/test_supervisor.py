@@ -815,6 +815,18 @@ class Systemd(Supervisor):
         self.assertEqual(self.supervise(), 0)
         self.assertEqual((self.failures, self.ending), ([], []))
 
+    def test_it_is_ended_when_the_api_refuses_it(self):
+        for answer in (401, 404):
+            with self.subTest(answer=answer):
+                self.write("root/proc/uptime", "1000.00 1000.00\n")
+                self.api.answer = lambda request: group(entry()) if self.clock() <= 1030 else answer
+                self.at(30, "kill -KILL $PPID")
+                self.boot_and_supervise(BOOT_TIMEOUT_SECONDS="60")
+                self.forget()
+                self.at(400, STOP)
+                self.supervise()
+                self.assert_failed("task-runner: not registered within 60 s")
+
     def test_a_second_run_of_the_script_ends_in_one_runner_with_the_new_settings(self):
         self.at(30, STOP)  # The restart of the service.
         self.boot_and_supervise()
