@@ -1,9 +1,6 @@
 //! The two streams: stdout is data, stderr is conversation.
 
-use std::{
-    io::{self, IsTerminal as _, Write as _},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
@@ -28,8 +25,15 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// Whether writing to stdout has shown that nobody reads it any more.
-static READER_IS_GONE: AtomicBool = AtomicBool::new(false);
+/// Whether stdout is read still. One that goes away (`| head`) is no failure, and
+/// what goes on and on may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// As far as can be told.
+    IsThere,
+    /// The pipe is closed.
+    IsGone,
+}
 
 /// What this run may write, and where.
 #[derive(Clone, Copy, Debug)]
@@ -80,22 +84,34 @@ impl Output {
         result: &T,
         ids: &[String],
     ) -> Result<()> {
+        self.stream_result(result, ids).map(|_| ())
+    }
+
+    /// The same, of one that is written again until the reader is gone.
+    pub fn stream_result<T: serde::Serialize + std::fmt::Display>(
+        self,
+        result: &T,
+        ids: &[String],
+    ) -> Result<Reader> {
         match self.format {
-            Format::Json => self.json(result),
-            Format::Text if self.quiet => self.data(&lines(ids)),
-            Format::Text => self.data(&result.to_string()),
+            Format::Json => self.stream(&document(result)?),
+            Format::Text if self.quiet => self.stream(&lines(ids)),
+            Format::Text => self.stream(&result.to_string()),
         }
     }
 
     /// One JSON document on stdout.
-    pub fn json<T: serde::Serialize>(self, document: &T) -> Result<()> {
-        let text =
-            serde_json::to_string_pretty(document).context("cannot write the result as JSON")?;
-        self.data(&format!("{text}\n"))
+    pub fn json<T: serde::Serialize>(self, result: &T) -> Result<()> {
+        self.data(&document(result)?)
     }
 
     /// Text to stdout, with colours only where they can be seen.
     pub fn data(self, text: &str) -> Result<()> {
+        self.stream(text).map(|_| ())
+    }
+
+    /// The same, of text that goes on until the reader is gone.
+    pub fn stream(self, text: &str) -> Result<Reader> {
         written(
             anstream::stdout()
                 .write_all(text.as_bytes())
@@ -103,15 +119,10 @@ impl Output {
         )
     }
 
-    /// Whether stdout's reader went away (`| head`): what goes on and on may end.
-    pub fn reader_is_gone(self) -> bool {
-        READER_IS_GONE.load(Ordering::Relaxed)
-    }
-
     /// Bytes to stdout, as they are.
     pub fn bytes(self, bytes: &[u8]) -> Result<()> {
         let mut stdout = io::stdout();
-        written(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+        written(stdout.write_all(bytes).and_then(|()| stdout.flush())).map(|_| ())
     }
 
     /// Shows a failure: one JSON document, or a message, a hint, the policy that
@@ -145,10 +156,9 @@ impl Output {
     pub fn clear_screen(self) -> Result<()> {
         let stdout = console::Term::stdout();
         if stdout.is_term() {
-            written(stdout.clear_screen())
-        } else {
-            Ok(())
+            written(stdout.clear_screen())?;
         }
+        Ok(())
     }
 
     /// Asks for a yes; anything else is a no.
@@ -266,19 +276,20 @@ fn line(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+fn document<T: serde::Serialize>(result: &T) -> Result<String> {
+    let text = serde_json::to_string_pretty(result).context("cannot write the result as JSON")?;
+    Ok(format!("{text}\n"))
+}
+
 /// `ids`, one a line.
 fn lines(ids: &[String]) -> String {
     ids.iter().flat_map(|id| [id.as_str(), "\n"]).collect()
 }
 
-/// A reader that went away (`| head`) is not a failure of ours.
-fn written(result: io::Result<()>) -> Result<()> {
+fn written(result: io::Result<()>) -> Result<Reader> {
     match result {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            READER_IS_GONE.store(true, Ordering::Relaxed);
-            Ok(())
-        }
+        Ok(()) => Ok(Reader::IsThere),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::IsGone),
         Err(error) => Err(anyhow::Error::new(error)
             .context("cannot write to stdout")
             .into()),

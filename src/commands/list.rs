@@ -14,7 +14,7 @@ use crate::{
     inductiva::{self, ApiError, Group},
     leftovers::View,
     machines::{self, Machine, State},
-    output::{Format, Output},
+    output::{Format, Output, Reader},
     price_book::PriceBook,
     report::{LeftoverGroup, ListReport},
     settings::AwsSettings,
@@ -32,12 +32,13 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
     let aws = Aws::connect(settings, out).await?;
     let mut prices = PriceBook::default();
     let Some(seconds) = args.watch else {
-        return show(&aws, api.as_ref(), args, &mut prices, out).await;
+        show(&aws, api.as_ref(), args, &mut prices, out).await?;
+        return Ok(());
     };
     loop {
         out.clear_screen()?;
-        show(&aws, api.as_ref(), args, &mut prices, out).await?;
-        if out.reader_is_gone() {
+        let reader = show(&aws, api.as_ref(), args, &mut prices, out).await?;
+        if reader == Reader::IsGone {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -50,7 +51,7 @@ async fn show(
     args: &ListArgs,
     prices: &mut PriceBook,
     out: Output,
-) -> Result<()> {
+) -> Result<Reader> {
     let mut found = if args.all_regions {
         Found::everywhere(aws, out).await?
     } else {
@@ -96,12 +97,12 @@ async fn show(
         let left = active.iter().filter(left_over);
         left.map(LeftoverGroup::from).collect()
     });
-    out.result(&report, &report.ids())?;
+    let reader = out.stream_result(&report, &report.ids())?;
     say_what_costs(&report, &machines, prices, out);
     say_leftovers(&report, &found, out);
     found.missing.truncate(1);
     match found.missing.pop() {
-        None => Ok(()),
+        None => Ok(reader),
         Some((region, failure)) => Err(Failure {
             message: format!(
                 "the list is not complete, {region} is missing: {}",

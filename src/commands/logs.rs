@@ -17,7 +17,7 @@ use crate::{
     console,
     error::{Failure, Kind, Result},
     machines::{self, Machine},
-    output::{Format, Output},
+    output::{Format, Output, Reader},
     settings::AwsSettings,
 };
 
@@ -117,13 +117,12 @@ async fn follow(aws: &Aws, asked: &[(String, bool)], many: bool, out: Output) ->
             }
             let old = old.map_or("", String::as_str);
             let news = console::beyond(old, console);
-            show(&log, news, many, out)?;
+            if show(&log, news, many, out)? == Reader::IsGone {
+                return Ok(());
+            }
             if !news.is_empty() || old.is_empty() {
                 shown.insert(log.instance_id.clone(), console.to_owned());
             }
-        }
-        if out.reader_is_gone() {
-            return Ok(());
         }
         sleep(LOOK_EVERY).await;
     }
@@ -208,7 +207,7 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
 }
 
 /// Prints lines, ours standing out, and whose they are if there are many.
-fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<()> {
+fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<Reader> {
     let mut text = String::new();
     for line in lines.lines() {
         let line = console::printable(line);
@@ -223,5 +222,5 @@ fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<()> {
         }
         let _ = writeln!(text, "{style}{line}{style:#}");
     }
-    out.data(&text)
+    out.stream(&text)
 }

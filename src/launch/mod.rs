@@ -169,9 +169,10 @@ impl<'a> Launcher<'a> {
         let Some(id) = self.made.group.take() else {
             return;
         };
-        let others = self.aws.group_machines(&self.request.group).await;
-        if others.is_ok_and(|machines| machines.iter().all(|m| m.state.is_gone())) {
-            self.delete_group(&id).await;
+        match self.aws.group_machines(&self.request.group).await {
+            Ok(machines) if machines.iter().any(|m| !m.state.is_gone()) => {}
+            Ok(_) => self.delete_group(&id).await,
+            Err(failure) => self.warn_of_group(&id, &failure.message),
         }
     }
 
@@ -231,12 +232,15 @@ impl<'a> Launcher<'a> {
 
     async fn delete_group(&self, id: &str) {
         if let Err(error) = self.api.delete_group(id).await {
-            self.out.warn(&format!(
-                "the machine group {} ({id}) is left on Inductiva's side: {}",
-                self.request.group,
-                error.why()
-            ));
+            self.warn_of_group(id, error.why());
         }
+    }
+
+    fn warn_of_group(&self, id: &str, why: &str) {
+        self.out.warn(&format!(
+            "the machine group {} ({id}) is left on Inductiva's side: {why}",
+            self.request.group
+        ));
     }
 
     async fn security_group(&self, plan: &LaunchPlan) -> Result<String> {

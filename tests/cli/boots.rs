@@ -1,11 +1,22 @@
 //! What `start --wait` and `list` show of machines that boot.
 
+use std::process::Child;
+
 use serde_json::{Value, json};
 
 use crate::{
     logs::{BOOTING, group_that_says},
     sandbox::{Account, Run, ended, list, text},
 };
+
+/// A new group of so many machines that is waited for, and their ids.
+fn waited_for(account: &Account, number: usize, flags: &str) -> (Child, Vec<String>) {
+    account.put("settings", json!({"pending_seconds": 30}));
+    let line = format!("start --machine-group-name g --num-machines {number} --wait {flags}");
+    let child = account.start(line.trim_end());
+    account.until("the machines are there", |a| a.live().len() == number);
+    (child, account.live())
+}
 
 #[test]
 fn waiting_shows_the_phases_that_can_be_known() {
@@ -43,14 +54,10 @@ fn waiting_says_of_each_machine_when_it_comes_further() {
     for phase in ["container-engine", "images"] {
         let says = format!("inductiva-aws: phase {phase}\n");
         account.put("consoles", json!({&ids[0]: says}));
-        let looks = |a: &Account| {
-            let looks = a.operations();
-            looks.iter().filter(|o| *o == "GetConsoleOutput").count()
-        };
-        let before = looks(&account);
+        let before = account.calls("GetConsoleOutput");
         // One of both machines that begins after the change: a call each, and one
         // more of a console with nothing on it. Another may have begun before.
-        account.until("more looks", |a| looks(a) >= before + 6);
+        account.until("more looks", |a| a.calls("GetConsoleOutput") >= before + 6);
     }
     account.put("inductiva", json!({"auto_register_seconds": 0}));
     let run = ended(child);
@@ -87,11 +94,7 @@ fn waiting_says_whose_phases_cannot_be_known() {
 #[test]
 fn a_machine_that_fails_to_boot_is_named_with_its_last_lines() {
     let account = Account::new();
-    account.put("settings", json!({"pending_seconds": 30}));
-    let line = "start --num-machines 2 --machine-group-name g --wait";
-    let child = account.start(line);
-    account.until("two machines are there", |a| a.live().len() == 2);
-    let ids = account.live();
+    let (child, ids) = waited_for(&account, 2, "");
     let said = format!("{BOOTING}inductiva-aws: failed images: no \x1b[2Jsuch host\n");
     account.put("consoles", json!({&ids[0]: said}));
     account.post("power_off", json!({"instance_ids": [ids[0]]}));
@@ -179,24 +182,17 @@ fn list_shows_what_the_runners_do() {
     );
 }
 
-/// A group of one that is waited for, and its machine.
-fn waited_for(account: &Account, flags: &str) -> (std::process::Child, String) {
-    account.put("settings", json!({"pending_seconds": 30}));
-    let child = account.start(&format!("start --machine-group-name g --wait {flags}"));
-    account.until("a machine is there", |a| a.live().len() == 1);
-    (child, account.live().remove(0))
-}
-
 #[test]
 fn last_lines_that_ec2_has_not_posted_yet_are_waited_for() {
     let account = Account::new();
     account.put("settings", json!({"console_posted_after_seconds": 4}));
-    let (child, id) = waited_for(&account, "--vm-type t2.micro");
+    let (child, ids) = waited_for(&account, 1, "--vm-type t2.micro");
+    let id = &ids[0];
     account.put(
         "consoles",
-        json!({&id: format!("{BOOTING}inductiva-aws: failed images: no\n")}),
+        json!({id: format!("{BOOTING}inductiva-aws: failed images: no\n")}),
     );
-    account.post("power_off", json!({"instance_ids": [&id]}));
+    account.post("power_off", json!({"instance_ids": ids}));
     let run = ended(child);
     // Nothing is left of this run, the group on Inductiva's side neither.
     assert_eq!(run.code, 1, "{}", run.stderr);
@@ -209,12 +205,13 @@ fn last_lines_that_ec2_has_not_posted_yet_are_waited_for() {
 fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
     let account = Account::new();
     account.put("settings", json!({"console_posted_after_seconds": 600}));
-    let (child, id) = waited_for(&account, "--vm-type t2.micro --timeout 15s");
+    let (child, ids) = waited_for(&account, 1, "--vm-type t2.micro --timeout 15s");
+    let id = &ids[0];
     account.put(
         "consoles",
-        json!({&id: "inductiva-aws: failed images: no\n"}),
+        json!({id: "inductiva-aws: failed images: no\n"}),
     );
-    account.post("power_off", json!({"instance_ids": [&id]}));
+    account.post("power_off", json!({"instance_ids": ids}));
     let run = ended(child);
     assert_eq!(run.code, 1, "{}", run.stderr);
     let later = format!(
@@ -226,32 +223,23 @@ fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
 #[test]
 fn machines_that_end_meanwhile_are_not_named_as_running() {
     let account = Account::new();
-    account.put(
-        "settings",
-        json!({"pending_seconds": 30, "console_posted_after_seconds": 600}),
-    );
-    let child = account.start("start --machine-group-name g --num-machines 2 --wait");
-    account.until("two machines are there", |a| a.live().len() == 2);
-    let ids = account.live();
+    account.put("settings", json!({"console_posted_after_seconds": 600}));
+    let (child, ids) = waited_for(&account, 2, "");
     for id in &ids {
         account.put(
             "consoles",
             json!({id: "inductiva-aws: failed images: no\n"}),
         );
     }
-    let asked = |a: &Account| a.operations().contains(&"GetConsoleOutput".to_owned());
     account.post("power_off", json!({"instance_ids": [ids[0]]}));
-    account.until("the first one's end is seen", asked);
+    account.until("the first one's end is seen", |a| {
+        a.calls("GetConsoleOutput") > 0
+    });
     account.post("power_off", json!({"instance_ids": [ids[1]]}));
-    let looks = |a: &Account| {
-        let operations = a.operations();
-        operations
-            .iter()
-            .filter(|o| *o == "DescribeInstances")
-            .count()
-    };
-    let before = looks(&account);
-    account.until("the other one's is too", |a| looks(a) > before);
+    let before = account.calls("DescribeInstances");
+    account.until("the other one's is too", |a| {
+        a.calls("DescribeInstances") > before
+    });
     account.put("settings", json!({"console_posted_after_seconds": 0}));
     let run = ended(child);
     assert_eq!(run.code, 1, "{}", run.stderr);
@@ -268,22 +256,18 @@ fn machines_that_end_meanwhile_are_not_named_as_running() {
 #[test]
 fn what_was_seen_live_is_shown_when_nothing_more_can_be_read() {
     let account = Account::new();
-    let (child, id) = waited_for(&account, "--vm-type t3.micro");
+    let (child, ids) = waited_for(&account, 1, "--vm-type t3.micro");
+    let id = &ids[0];
     account.put(
         "consoles",
-        json!({&id: "inductiva-aws: failed images: no\n"}),
+        json!({id: "inductiva-aws: failed images: no\n"}),
     );
-    let phase = |a: &Account| {
-        let operations = a.operations();
-        operations
-            .iter()
-            .filter(|o| *o == "GetConsoleOutput")
-            .count()
-    };
-    let before = phase(&account);
-    account.until("it is looked at", |a| phase(a) >= before + 3);
+    let before = account.calls("GetConsoleOutput");
+    account.until("it is looked at", |a| {
+        a.calls("GetConsoleOutput") >= before + 3
+    });
     account.fault(json!({"service": "ec2", "operation": "GetConsoleOutput", "count": null, "code": "IncorrectInstanceState", "status": 400}));
-    account.post("power_off", json!({"instance_ids": [&id]}));
+    account.post("power_off", json!({"instance_ids": ids}));
     let run = ended(child);
     let last = format!("{id}  inductiva-aws: failed images: no\n");
     assert!(run.stderr.contains(&last), "{}", run.stderr);
@@ -292,13 +276,8 @@ fn what_was_seen_live_is_shown_when_nothing_more_can_be_read() {
 #[test]
 fn a_group_of_which_machines_are_left_stays() {
     let account = Account::new();
-    account.put("settings", json!({"pending_seconds": 30}));
-    let child = account.start("start --machine-group-name g --num-machines 2 --wait");
-    account.until("two machines are there", |a| a.live().len() == 2);
-    account.ec2(
-        "terminate_instances",
-        json!({"InstanceIds": account.live()[..1]}),
-    );
+    let (child, ids) = waited_for(&account, 2, "");
+    account.ec2("terminate_instances", json!({"InstanceIds": ids[..1]}));
     assert_eq!(ended(child).code, 3);
     assert_eq!(account.groups().len(), 1);
 }
@@ -313,11 +292,7 @@ fn more_machines_than_can_be_looked_at_one_by_one_are_counted() {
     let said =
         "the phases of more than 20 machines are not shown: inductiva-aws logs has a machine's\n";
     assert!(run.stderr.contains(said), "{}", run.stderr);
-    assert!(
-        !account
-            .operations()
-            .contains(&"GetConsoleOutput".to_owned())
-    );
+    assert_eq!(account.calls("GetConsoleOutput"), 0);
 }
 
 #[test]

@@ -382,12 +382,8 @@ fn a_list_says_what_runs_and_what_it_costs() {
         run.stderr,
         "4 machines run, about 0.0546 USD an hour without disks\n"
     );
-    let operations = account.operations();
-    let asked = |what: &str| operations.iter().filter(|o| *o == what).count();
-    assert_eq!(
-        (asked("GetProducts"), asked("DescribeSpotPriceHistory")),
-        (2, 1)
-    );
+    assert_eq!(account.calls("GetProducts"), 2);
+    assert_eq!(account.calls("DescribeSpotPriceHistory"), 1);
     let document = account.json("list");
     assert_eq!(document["usd_per_hour"], 0.05462);
     let machine = &document["machines"][0];

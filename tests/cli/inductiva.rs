@@ -32,12 +32,7 @@ fn a_started_group_of_the_name_is_used() {
     );
     account.json("start --machine-group-name g --num-machines 2");
     assert_eq!(account.groups(), [group]);
-    let posts = account
-        .operations()
-        .iter()
-        .filter(|o| *o == "POST /compute/group")
-        .count();
-    assert_eq!(posts, 1);
+    assert_eq!(account.calls("POST /compute/group"), 1);
 }
 
 #[test]

@@ -200,11 +200,7 @@ fn follow_goes_on_with_what_is_new_until_interrupted() {
 /// How often the consoles were looked at.
 #[cfg(unix)]
 fn looks(account: &Account) -> usize {
-    let operations = account.operations();
-    operations
-        .iter()
-        .filter(|o| *o == "GetConsoleOutput")
-        .count()
+    account.calls("GetConsoleOutput")
 }
 
 #[cfg(unix)]

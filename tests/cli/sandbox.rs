@@ -233,6 +233,11 @@ impl Account {
             .collect()
     }
 
+    /// How often the operation is in the record.
+    pub fn calls(&self, operation: &str) -> usize {
+        self.operations().iter().filter(|o| *o == operation).count()
+    }
+
     /// Starts the record anew.
     pub fn forget_requests(&self) {
         self.control("DELETE", "requests", None);

@@ -411,12 +411,7 @@ fn runs_side_by_side_spend_a_refresh_token_once() {
         let run = crate::sandbox::ended(run);
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
-    let refreshed = account
-        .operations()
-        .iter()
-        .filter(|o| *o == "CreateToken")
-        .count();
-    assert_eq!(refreshed, 1);
+    assert_eq!(account.calls("CreateToken"), 1);
 }
 
 #[test]

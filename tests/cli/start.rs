@@ -98,11 +98,7 @@ fn two_machines_are_as_promised_seen_with_boto3() {
         assert_eq!(groups["SecurityGroups"][0]["IpPermissions"], json!([]));
         assert_eq!(groups["SecurityGroups"][0]["VpcId"], instance["VpcId"]);
     }
-    let calls = account
-        .operations()
-        .iter()
-        .filter(|o| *o == "RunInstances")
-        .count();
+    let calls = account.calls("RunInstances");
     assert_eq!(calls, 1, "two machines are one call");
 }
 

@@ -135,9 +135,7 @@ fn list_is_drawn_again_while_watching() {
         &[],
     );
     assert_eq!(run.code, 130, "{}", run.stdout);
-    let operations = account.operations();
-    let prices = operations.iter().filter(|o| *o == "GetProducts").count();
-    assert_eq!(prices, 1, "a price is asked once");
+    assert_eq!(account.calls("GetProducts"), 1, "a price is asked once");
 }
 
 #[test]
