@@ -25,7 +25,10 @@ use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use url::Url;
 
-use crate::error::{Failure, causes};
+use crate::{
+    error::{Failure, causes},
+    time::Time,
+};
 
 /// The longest that connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +38,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A client that keeps its connections. Its clones share them; it is set up
 /// with the first use.
 #[derive(Clone, Debug, Default)]
-pub struct Http(Arc<Connectors>);
+pub struct Http {
+    connectors: Arc<Connectors>,
+    time: Time,
+}
 
 /// Reading the certificates takes milliseconds, which plain HTTP need not wait
 /// for: an endpoint of one's own, the instance metadata.
@@ -67,8 +73,20 @@ impl Connectors {
 impl HttpConnector for Http {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let plain = request.uri().starts_with("http:") && !proxied();
-        let connector = if plain { self.0.plain() } else { self.0.tls() };
-        connector.call(request)
+        let connector = if plain {
+            self.connectors.plain()
+        } else {
+            self.connectors.tls()
+        };
+        let Some(call) = self.time.call() else {
+            return connector.call(request);
+        };
+        let connector = connector.clone();
+        HttpConnectorFuture::new(async move {
+            let response = connector.call(request).await?;
+            call.answered(response.headers());
+            Ok(response)
+        })
     }
 }
 
@@ -100,6 +118,11 @@ pub struct Answer {
 }
 
 impl Http {
+    /// The clock of the run that makes these calls.
+    pub fn time(&self) -> &Time {
+        &self.time
+    }
+
     /// Trusts the certificates of a PEM file besides the system's own; of two
     /// files the first counts.
     ///
@@ -116,7 +139,7 @@ impl Http {
         if good.is_empty() {
             return Err(wrong("there is no certificate in it".into()));
         }
-        let _ = self.0.more_certificates.set(good);
+        let _ = self.connectors.more_certificates.set(good);
         Ok(())
     }
 
@@ -129,7 +152,7 @@ impl Http {
     /// A client for the services that give credentials to the machine or the
     /// container this is: past any proxy, and with the SDK's short time limits.
     pub fn nearby_client(&self) -> SharedHttpClient {
-        let connectors = Arc::clone(&self.0);
+        let connectors = Arc::clone(&self.connectors);
         http_client_fn(move |settings, _| {
             let connector = Connector::builder()
                 .connector_settings(settings.clone())
@@ -172,7 +195,8 @@ impl Http {
             let body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
             Ok(Answer { status, body })
         };
-        tokio::time::timeout(CALL_TIMEOUT, answer)
+        self.time
+            .within(CALL_TIMEOUT, answer)
             .await
             .unwrap_or_else(|_| Err(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))
     }

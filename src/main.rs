@@ -26,6 +26,7 @@ mod price_book;
 mod protocol;
 mod report;
 mod settings;
+mod time;
 mod underway;
 mod user_data;
 mod values;
@@ -100,16 +101,20 @@ fn refused(error: &clap::Error) -> ExitCode {
 async fn run(cli: &Cli, out: Output) -> Result<()> {
     let interrupt = Interrupt::listen();
     tokio::select! {
+        // A command that an interruption ends has the last word.
+        biased;
         result = dispatch(cli, out, &interrupt) => result,
-        failure = interrupted(&cli.command, &interrupt) => Err(failure),
+        failure = interrupted(&cli.command, &interrupt, out) => Err(failure),
     }
 }
 
 /// The interruption that ends a command at once. A start undoes what it can at
 /// the first; the second ends it.
-async fn interrupted(command: &Command, interrupt: &Interrupt) -> Failure {
+async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> Failure {
     match command {
         Command::Start(_) => {
+            interrupt.until(1).await;
+            out.say("interrupted: taking back what this run has launched; interrupt again to stop at once");
             interrupt.until(2).await;
             interrupt.insisted()
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
     aws::Aws,
@@ -56,7 +56,8 @@ impl Wait<'_> {
     /// A machine ended, or the time is up; [`Self::machines_left`] names the
     /// machines that go on.
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
-        let deadline = Instant::now() + self.timeout;
+        let time = &self.aws.time;
+        let deadline = time.instant() + self.timeout;
         let ids = machines::ids(machines);
         let mut consoles = self.with_known_phases(machines).await;
         let mut progress = self.out.progress();
@@ -97,7 +98,7 @@ impl Wait<'_> {
             if done == ids.len() {
                 return Ok(());
             }
-            if Instant::now() + pause > deadline {
+            if time.instant() + pause > deadline {
                 drop(progress);
                 let why = registered.err().map_or(String::new(), |error| {
                     format!(" (Inductiva cannot be asked: {})", error.why())
@@ -112,7 +113,7 @@ impl Wait<'_> {
                 );
                 return Err(failure);
             }
-            sleep(pause).await;
+            time.pause(pause).await;
             pause = (pause * 3 / 2).min(LAST_PAUSE);
         }
     }
@@ -153,7 +154,8 @@ impl Wait<'_> {
     async fn news(&self, consoles: &mut Consoles) -> Vec<String> {
         let asked = consoles.keys().map(|id| (id.clone(), true)).collect();
         let mut news = Vec::new();
-        for (id, said) in self.look(asked, Instant::now() + CONSOLES_WITHIN).await {
+        let until = self.aws.time.instant() + CONSOLES_WITHIN;
+        for (id, said) in self.look(asked, until).await {
             let seen = consoles.entry(id.clone()).or_default();
             let before = console::standing(seen);
             renew(seen, said);
@@ -179,7 +181,7 @@ impl Wait<'_> {
             });
         }
         let mut looked = Consoles::new();
-        while let Ok(Some(read)) = timeout_at(until, reading.join_next()).await {
+        while let Ok(Some(read)) = self.aws.time.until(until, reading.join_next()).await {
             looked.extend(read.ok().flatten());
         }
         looked
@@ -194,26 +196,27 @@ impl Wait<'_> {
         progress: &mut Progress,
         deadline: Instant,
     ) -> Failure {
-        let posted_by = deadline.min(Instant::now() + LAST_LINES_WITHIN);
+        let time = &self.aws.time;
+        let posted_by = deadline.min(time.instant() + LAST_LINES_WITHIN);
         let mut said = consoles.clone();
         loop {
             let asked = ended(machines)
                 .filter(|m| !has_said_why(m, &said))
                 .take(MOST_CONSOLES)
                 .map(|m| (m.instance_id.clone(), consoles.contains_key(&m.instance_id)));
-            let until = posted_by.max(Instant::now() + CONSOLES_WITHIN);
+            let until = posted_by.max(time.instant() + CONSOLES_WITHIN);
             for (id, new) in self.look(asked.collect(), until).await {
                 renew(said.entry(id).or_default(), new);
             }
             let is_missing = |m: &Machine| m.has_ended_itself() && !has_said_why(m, &said);
-            if !ended(machines).any(is_missing) || Instant::now() + LAST_PAUSE > posted_by {
+            if !ended(machines).any(is_missing) || time.instant() + LAST_PAUSE > posted_by {
                 break;
             }
             progress.update(format!(
                 "{} ended while booting; the reason is not on the console yet",
                 machines::count(ended(machines).count())
             ));
-            sleep(LAST_PAUSE).await;
+            time.pause(LAST_PAUSE).await;
             if let Ok(seen) = self.aws.machines_by_id(&machines::ids(machines)).await {
                 update(machines, seen);
             }

@@ -30,17 +30,33 @@ use aws_smithy_types::{
     retry::ErrorKind,
 };
 
+use crate::time::Time;
+
 /// Below this AWS takes no offence (as the SDK has it), so that a refusal has
 /// another reason.
 const TOLERATED_SECONDS: u64 = 4 * 60;
 
 /// How far AWS's clock is ahead of this machine's. Clones share what was seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Clock {
     ahead_seconds: Arc<AtomicI64>,
+    time: Time,
 }
 
 impl Clock {
+    /// A clock that has seen no answer yet. `time` is this machine's.
+    pub fn new(time: Time) -> Self {
+        Self {
+            ahead_seconds: Arc::default(),
+            time,
+        }
+    }
+
+    /// This machine's clock.
+    pub fn time(&self) -> &Time {
+        &self.time
+    }
+
     /// Whole seconds that AWS's clock is ahead of this machine's, by its last
     /// answer; negative when it is behind, 0 before any answer.
     pub fn ahead_seconds(&self) -> i64 {
@@ -52,9 +68,9 @@ impl Clock {
         let ahead = self.ahead_seconds();
         let by = Duration::from_secs(ahead.unsigned_abs());
         if ahead < 0 {
-            SystemTime::now().checked_sub(by).unwrap_or(UNIX_EPOCH)
+            self.time.now().checked_sub(by).unwrap_or(UNIX_EPOCH)
         } else {
-            SystemTime::now() + by
+            self.time.now() + by
         }
     }
 }
@@ -79,20 +95,26 @@ impl Intercept for Clock {
         _: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(ahead) = ahead_seconds(context.response()) {
+        let ahead = ahead_seconds(context.response(), self.time.now());
+        if let Some(ahead) = ahead {
             self.ahead_seconds.store(ahead, Ordering::Relaxed);
         }
         let tries = cfg
             .load::<RequestAttempts>()
             .map_or(1, RequestAttempts::attempts);
-        context.response_mut().add_extension(Tries(tries));
+        context.response_mut().add_extension(Seen { tries, ahead });
         Ok(())
     }
 }
 
-/// Which try of its call an answer is to, from 1.
+/// What was seen of an answer.
 #[derive(Clone, Copy, Debug)]
-struct Tries(u32);
+struct Seen {
+    /// Which try of its call it is to, from 1.
+    tries: u32,
+    /// As in [`Clock::ahead_seconds`].
+    ahead: Option<i64>,
+}
 
 /// Codes with which AWS refuses a call from a clock that is off, too.
 const CLOCK_CODES: [&str; 3] = ["RequestExpired", "AuthFailure", "SignatureDoesNotMatch"];
@@ -110,8 +132,8 @@ impl ClassifyRetry for Clock {
             .response()
             .filter(|response| minutes_off(response).is_some())
             .and_then(|response| clock_code(response.body().bytes()?));
-        let tries = context.response().and_then(|response| response.extension());
-        let first = tries.is_none_or(|Tries(tries)| *tries <= 1);
+        let seen: Option<&Seen> = context.response().and_then(|response| response.extension());
+        let first = seen.is_none_or(|seen| seen.tries <= 1);
         match code {
             Some("RequestExpired") if first => RetryAction::retryable_error(ErrorKind::ClientError),
             Some(_) if !first => RetryAction::RetryForbidden,
@@ -131,14 +153,17 @@ fn clock_code(body: &[u8]) -> Option<&'static str> {
 /// By how many minutes this machine's clock differs from that of the answer, if
 /// AWS may refuse calls for that; negative when it is behind.
 pub fn minutes_off(response: &HttpResponse) -> Option<i64> {
-    let ahead = ahead_seconds(response)?;
+    let ahead = match response.extension() {
+        Some(Seen { ahead, .. }) => (*ahead)?,
+        None => ahead_seconds(response, SystemTime::now())?,
+    };
     (ahead.unsigned_abs() > TOLERATED_SECONDS).then_some(-ahead / 60)
 }
 
-fn ahead_seconds(response: &HttpResponse) -> Option<i64> {
+fn ahead_seconds(response: &HttpResponse, now: SystemTime) -> Option<i64> {
     let date = response.headers().get("date")?;
     let there = DateTime::from_str(date, Format::HttpDate).ok()?;
-    Some(there.secs() - DateTime::from(SystemTime::now()).secs())
+    Some(there.secs() - DateTime::from(now).secs())
 }
 
 #[cfg(test)]

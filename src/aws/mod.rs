@@ -30,6 +30,7 @@ use crate::{
     identity::{self, Source},
     output::Output,
     settings::AwsSettings,
+    time::Time,
 };
 
 /// How long a failure may wait for being decoded.
@@ -55,6 +56,8 @@ pub struct Aws {
     pub source: Source,
     /// AWS's clock, in whatever region.
     pub clock: Clock,
+    /// This run's clock.
+    pub time: Time,
     config: aws_config::SdkConfig,
     credentials: Credentials,
     out: Output,
@@ -69,7 +72,7 @@ impl Aws {
             sign_in.region,
             sign_in.source,
             sign_in.credentials,
-            Clock::default(),
+            Clock::new(settings.http.time().clone()),
             out,
         ))
     }
@@ -121,6 +124,7 @@ impl Aws {
             sts: aws_sdk_sts::Client::from_conf(sts),
             region,
             source,
+            time: clock.time().clone(),
             clock,
             config,
             credentials,
@@ -171,10 +175,7 @@ impl Aws {
             .decode_authorization_message()
             .encoded_message(encoded)
             .send();
-        let answer = tokio::time::timeout(DECODED_WITHIN, call)
-            .await
-            .ok()?
-            .ok()?;
+        let answer = self.time.within(DECODED_WITHIN, call).await.ok()?.ok()?;
         answer.decoded_message
     }
 

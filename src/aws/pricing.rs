@@ -10,7 +10,6 @@ use aws_sdk_ec2::{
 };
 use aws_sdk_pricing::types::{Filter, FilterType};
 use serde::Deserialize;
-use tokio::time::timeout;
 
 use super::{Aws, errors::failure, trace::Trace};
 use crate::{
@@ -18,6 +17,7 @@ use crate::{
     error::{Failure, Kind},
     machines::Market,
     plan::Request,
+    time::Time,
     values::{VmType, VolumeType},
 };
 
@@ -162,7 +162,7 @@ impl Aws {
             }
             Ok(newest(found))
         };
-        in_time(asking, "ec2:DescribeSpotPriceHistory", "EC2").await
+        in_time(&self.time, asking, "ec2:DescribeSpotPriceHistory", "EC2").await
     }
 
     /// The products of EC2's price list in the region with these attributes.
@@ -196,17 +196,18 @@ impl Aws {
             }
             Ok(products)
         };
-        in_time(asking, "pricing:GetProducts", "the Price List").await
+        in_time(&self.time, asking, "pricing:GetProducts", "the Price List").await
     }
 }
 
 /// The answer, or the reason why there is none, in few words.
 async fn in_time<T>(
+    time: &Time,
     asking: impl Future<Output = Result<T, Failure>>,
     permission: &str,
     who: &str,
 ) -> Known<T> {
-    match timeout(TIME_LIMIT, asking).await {
+    match time.within(TIME_LIMIT, asking).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(failure)) if failure.kind == Kind::NotPermitted => {
             Err(format!("{permission} is not permitted"))

@@ -1,9 +1,6 @@
 //! `check`: everything that `start` would need, tried without launching.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     aws::{Aws, Identity, quotas::Quota},
@@ -195,7 +192,7 @@ fn identity(aws: &Aws, identity: &Result<Identity>) -> Check {
     let Some(end) = aws.credentials().expiry() else {
         return Check::ok("identity", detail);
     };
-    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    let left = end.duration_since(aws.time.now()).unwrap_or_default();
     let minutes = left.as_secs() / 60;
     detail = format!(
         "{detail}, signed in for another {} h {} min",

@@ -41,7 +41,7 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
         if reader == Reader::IsGone {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        aws.time.pause(Duration::from_secs(seconds)).await;
     }
 }
 

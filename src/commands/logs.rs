@@ -9,7 +9,6 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use serde::Serialize;
-use tokio::time::sleep;
 
 use crate::{
     aws::Aws,
@@ -124,7 +123,7 @@ async fn follow(aws: &Aws, asked: &[(String, bool)], many: bool, out: Output) ->
                 shown.insert(log.instance_id.clone(), console.to_owned());
             }
         }
-        sleep(LOOK_EVERY).await;
+        aws.time.pause(LOOK_EVERY).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! `start`: makes a machine group have N machines.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::{
     aws::{Aws, launch::Launch},
@@ -128,13 +130,13 @@ impl Start<'_> {
             found.facts.know(&self.launcher.known());
             let plan = plan::plan(self.request, &found.facts)?;
             if matches!(plan, Plan::Settling) {
-                let since = settling.get_or_insert_with(|| {
+                let since = *settling.get_or_insert_with(|| {
                     self.out.say(
                         "an earlier start of this group may be under way: waiting for its machines to show",
                     );
-                    Instant::now()
+                    self.aws.time.instant()
                 });
-                if since.elapsed() > SETTLED_WITHIN {
+                if self.aws.time.instant().duration_since(since) > SETTLED_WITHIN {
                     break;
                 }
                 self.pause(LOOK_EVERY).await?;
@@ -221,7 +223,7 @@ impl Start<'_> {
 
     async fn pause(&self, pause: Duration) -> Result<()> {
         let sleep = async {
-            tokio::time::sleep(pause).await;
+            self.aws.time.pause(pause).await;
             Ok(())
         };
         self.unless_interrupted(sleep).await

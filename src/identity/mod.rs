@@ -19,6 +19,9 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
+use aws_smithy_async::rt::sleep::SharedAsyncSleep;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_types::service_config::ServiceConfigKey;
 
 use self::{
     mfa::Mfa,
@@ -147,7 +150,37 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    Ok(loader.load().await)
+    let time = settings.http.time();
+    let config = loader
+        .sleep_impl(SharedAsyncSleep::new(time.clone()))
+        .load()
+        .await;
+    time.follow_tests(ec2_address(&config).as_deref()).await;
+    if !time.is_a_tests() {
+        return Ok(config);
+    }
+    // Its own pauses and limits would run by the test's clock.
+    Ok(config
+        .into_builder()
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build())
+}
+
+/// Where calls to EC2 go, if not to AWS: as the SDK's client for EC2 reads it.
+fn ec2_address(config: &SdkConfig) -> Option<String> {
+    let typed = || config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return typed();
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id("EC2")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let of_ec2 = key
+        .ok()
+        .and_then(|key| config.service_config()?.load_config(key));
+    of_ec2.or_else(typed)
 }
 
 /// Trusts the certificates that the environment or the profile names: where a
@@ -351,6 +384,7 @@ pub fn sso(
         config: config.clone(),
         oidc_endpoint: profiles.service_endpoint(profile, "sso_oidc"),
         files: settings.files.clone(),
+        time: settings.http.time().clone(),
         login_command,
         out,
     }

@@ -77,7 +77,7 @@ impl<'a> Calls<'a> {
             group_id,
             security_group_id,
             user_data,
-            since: SystemTime::now(),
+            since: launcher.aws.time.now(),
             failed: Cell::new(false),
             tried: RefCell::default(),
             short: RefCell::default(),
@@ -242,8 +242,8 @@ impl<'a> Calls<'a> {
             number,
         };
         let token = base.client_token(call.index, candidate);
-        let mut throttling = Patience::with_throttling();
-        let mut failures = Patience::with_failures();
+        let mut throttling = Patience::with_throttling(&launcher.aws.time);
+        let mut failures = Patience::with_failures(&launcher.aws.time);
         let mut open = false;
         let told = |failure, open| {
             if open {
@@ -263,7 +263,7 @@ impl<'a> Calls<'a> {
                 if self.failed.get() {
                     return Ok(Attempt::Ended(End::NotMade));
                 }
-                let age = SystemTime::now().duration_since(self.since);
+                let age = launcher.aws.time.now().duration_since(self.since);
                 if age.unwrap_or_default() > YOUNG / 2 {
                     return Ok(Attempt::Ended(End::Again));
                 }
@@ -336,7 +336,7 @@ impl<'a> Calls<'a> {
             .out
             .say(&format!("{}; trying again", failure.message));
         tokio::select! {
-            () = tokio::time::sleep(pause) => {}
+            () = launcher.aws.time.pause(pause) => {}
             () = launcher.interrupt.until(1), if until_interrupted => {}
         }
         true
@@ -364,7 +364,8 @@ impl<'a> Calls<'a> {
             .out
             .say("another start of this group is under way: waiting for its machines to show");
         let known = launcher.known();
-        let deadline = tokio::time::Instant::now() + VISIBLE_WITHIN;
+        let time = &launcher.aws.time;
+        let deadline = time.instant() + VISIBLE_WITHIN;
         loop {
             let machines = launcher.aws.group_machines(&launcher.request.group).await?;
             let is_known = |m: &Machine| {
@@ -378,11 +379,11 @@ impl<'a> Calls<'a> {
             if !machines.iter().all(is_known) {
                 return Ok(true);
             }
-            if tokio::time::Instant::now() + LOOK_EVERY > deadline {
+            if time.instant() + LOOK_EVERY > deadline {
                 return Ok(false);
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = time.pause(LOOK_EVERY) => {}
                 () = launcher.interrupt.until(1) => return Err(interrupted()),
             }
         }

@@ -76,7 +76,7 @@ impl<'a> Launcher<'a> {
             keep_on_failure,
             interrupt,
             out,
-            pace: Pace::new(),
+            pace: Pace::new(&aws.time),
             offerings: OnceCell::new(),
             made: Made::default(),
         }

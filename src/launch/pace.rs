@@ -4,10 +4,15 @@ use std::{cell::RefCell, pin::Pin, task::Poll, time::Duration};
 
 use tokio::time::Instant;
 
+use crate::time::Time;
+
 /// The bucket of `RunInstances` requests as EC2 keeps it for an account and
 /// region: 5 requests, and 2 a second (EC2 developer guide, request throttling).
 /// Tries that are not the first take from it too.
-pub struct Pace(RefCell<Bucket>);
+pub struct Pace {
+    bucket: RefCell<Bucket>,
+    time: Time,
+}
 
 struct Bucket {
     requests: f64,
@@ -20,25 +25,28 @@ impl Pace {
     const A_SECOND: f64 = 1.95;
 
     /// A full bucket.
-    pub fn new() -> Self {
-        Self(RefCell::new(Bucket {
-            requests: Self::FULL,
-            at: Instant::now(),
-        }))
+    pub fn new(time: &Time) -> Self {
+        Self {
+            bucket: RefCell::new(Bucket {
+                requests: Self::FULL,
+                at: time.instant(),
+            }),
+            time: time.clone(),
+        }
     }
 
     /// Waits until the next request may go out.
     pub async fn next(&self) {
         let wait = {
-            let mut bucket = self.0.borrow_mut();
-            let now = Instant::now();
+            let mut bucket = self.bucket.borrow_mut();
+            let now = self.time.instant();
             let refilled = now.duration_since(bucket.at).as_secs_f64() * Self::A_SECOND;
             // Below zero: requests that are waiting for their turn.
             bucket.requests = (bucket.requests + refilled).min(Self::FULL) - 1.0;
             bucket.at = now;
             Duration::from_secs_f64((-bucket.requests).max(0.0) / Self::A_SECOND)
         };
-        tokio::time::sleep(wait).await;
+        self.time.pause(wait).await;
     }
 }
 
@@ -47,6 +55,7 @@ pub struct Patience {
     left: Duration,
     until: Instant,
     next: Duration,
+    time: Time,
 }
 
 impl Patience {
@@ -55,26 +64,27 @@ impl Patience {
 
     /// For calls that are answered with failures: EC2's bad moments last for
     /// seconds, or tens of them.
-    pub fn with_failures() -> Self {
-        Self::of(Duration::from_secs(30))
+    pub fn with_failures(time: &Time) -> Self {
+        Self::of(time, Duration::from_secs(30))
     }
 
     /// For calls that are throttled: a hundred machines are refilled in 50 seconds.
-    pub fn with_throttling() -> Self {
-        Self::of(Duration::from_secs(90))
+    pub fn with_throttling(time: &Time) -> Self {
+        Self::of(time, Duration::from_secs(90))
     }
 
     /// For machines that are not visible yet.
-    pub fn with_visibility() -> Self {
-        Self::of(Duration::from_secs(90))
+    pub fn with_visibility(time: &Time) -> Self {
+        Self::of(time, Duration::from_secs(90))
     }
 
     /// Pauses of `pauses` in all, and not much longer with the calls between them.
-    fn of(pauses: Duration) -> Self {
+    fn of(time: &Time, pauses: Duration) -> Self {
         Self {
             left: pauses,
-            until: Instant::now() + pauses * 3,
+            until: time.instant() + pauses * 3,
             next: Self::FIRST,
+            time: time.clone(),
         }
     }
 
@@ -83,7 +93,7 @@ impl Patience {
         let pause = self.next;
         self.left = self.left.checked_sub(pause)?;
         self.next = (pause * 2).min(Self::LONGEST);
-        (Instant::now() + pause < self.until).then_some(pause)
+        (self.time.instant() + pause < self.until).then_some(pause)
     }
 }
 

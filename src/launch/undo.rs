@@ -53,7 +53,7 @@ impl Launcher<'_> {
             "undoing: terminating {}",
             machines::count(left.len())
         ));
-        let mut patience = Patience::with_visibility();
+        let mut patience = Patience::with_visibility(&self.aws.time);
         let mut said = String::new();
         loop {
             let terminated = self.aws.terminate(left).await;
@@ -72,7 +72,7 @@ impl Launcher<'_> {
                 said = why.message;
             }
             match patience.next() {
-                Some(pause) if why.kind == Kind::Failed => tokio::time::sleep(pause).await,
+                Some(pause) if why.kind == Kind::Failed => self.aws.time.pause(pause).await,
                 _ => return,
             }
         }

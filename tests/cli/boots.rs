@@ -6,15 +6,16 @@ use serde_json::{Value, json};
 
 use crate::{
     logs::{BOOTING, group_that_says},
-    sandbox::{Account, Run, ended, list, text},
+    sandbox::{Account, Run, list, text},
 };
 
 /// A new group of so many machines that is waited for, and their ids.
 fn waited_for(account: &Account, number: usize, flags: &str) -> (Child, Vec<String>) {
     account.put("settings", json!({"pending_seconds": 30}));
+    account.hold_pauses();
     let line = format!("start --machine-group-name g --num-machines {number} --wait {flags}");
     let child = account.start(line.trim_end());
-    account.until("the machines are there", |a| a.live().len() == number);
+    account.until_pausing();
     (child, account.live())
 }
 
@@ -30,6 +31,7 @@ fn waiting_shows_the_phases_that_can_be_known() {
         "consoles",
         json!({&ids[1]: "inductiva-aws: phase container-engine\n"}),
     );
+    account.settle();
     let run = account.run(
         "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait --timeout 1s",
     );
@@ -47,20 +49,16 @@ fn waiting_shows_the_phases_that_can_be_known() {
 #[test]
 fn waiting_says_of_each_machine_when_it_comes_further() {
     let account = Account::new();
-    let line = "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait";
-    let child = account.start(line);
-    account.until("two machines are there", |a| a.live().len() == 2);
-    let ids = account.live();
+    let (child, ids) = waited_for(&account, 2, "--vm-type t3.micro");
     for phase in ["container-engine", "images"] {
         let says = format!("inductiva-aws: phase {phase}\n");
         account.put("consoles", json!({&ids[0]: says}));
-        let before = account.calls("GetConsoleOutput");
-        // One of both machines that begins after the change: a call each, and one
-        // more of a console with nothing on it. Another may have begun before.
-        account.until("more looks", |a| a.calls("GetConsoleOutput") >= before + 6);
+        account.pass_pause();
+        // Each is said once, however often the consoles are looked at.
+        account.pass_pause();
     }
     account.put("inductiva", json!({"auto_register_seconds": 0}));
-    let run = ended(child);
+    let run = account.ended(child);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let ours = format!("{}  ", ids[0]);
     let told: Vec<&str> = run
@@ -98,7 +96,7 @@ fn a_machine_that_fails_to_boot_is_named_with_its_last_lines() {
     let said = format!("{BOOTING}inductiva-aws: failed images: no \x1b[2Jsuch host\n");
     account.put("consoles", json!({&ids[0]: said}));
     account.post("power_off", json!({"instance_ids": [ids[0]]}));
-    let Run { code, stderr, .. } = ended(child);
+    let Run { code, stderr, .. } = account.ended(child);
     assert_eq!(code, 3, "{stderr}");
     assert!(!stderr.contains('\x1b'), "{stderr:?}");
     let id = &ids[0];
@@ -193,7 +191,7 @@ fn last_lines_that_ec2_has_not_posted_yet_are_waited_for() {
         json!({id: format!("{BOOTING}inductiva-aws: failed images: no\n")}),
     );
     account.post("power_off", json!({"instance_ids": ids}));
-    let run = ended(child);
+    let run = account.ended(child);
     // Nothing is left of this run, the group on Inductiva's side neither.
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert_eq!(account.groups(), [] as [Value; 0]);
@@ -212,7 +210,7 @@ fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
         json!({id: "inductiva-aws: failed images: no\n"}),
     );
     account.post("power_off", json!({"instance_ids": ids}));
-    let run = ended(child);
+    let run = account.ended(child);
     assert_eq!(run.code, 1, "{}", run.stderr);
     let later = format!(
         "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}\n"
@@ -232,16 +230,12 @@ fn machines_that_end_meanwhile_are_not_named_as_running() {
         );
     }
     account.post("power_off", json!({"instance_ids": [ids[0]]}));
-    account.until("the first one's end is seen", |a| {
-        a.calls("GetConsoleOutput") > 0
-    });
+    // The first one's end is seen, and then the other one's.
+    account.pass_pause();
     account.post("power_off", json!({"instance_ids": [ids[1]]}));
-    let before = account.calls("DescribeInstances");
-    account.until("the other one's is too", |a| {
-        a.calls("DescribeInstances") > before
-    });
+    account.pass_pause();
     account.put("settings", json!({"console_posted_after_seconds": 0}));
-    let run = ended(child);
+    let run = account.ended(child);
     assert_eq!(run.code, 1, "{}", run.stderr);
     for id in ids {
         assert!(
@@ -262,13 +256,10 @@ fn what_was_seen_live_is_shown_when_nothing_more_can_be_read() {
         "consoles",
         json!({id: "inductiva-aws: failed images: no\n"}),
     );
-    let before = account.calls("GetConsoleOutput");
-    account.until("it is looked at", |a| {
-        a.calls("GetConsoleOutput") >= before + 3
-    });
+    account.pass_pause();
     account.fault(json!({"service": "ec2", "operation": "GetConsoleOutput", "count": null, "code": "IncorrectInstanceState", "status": 400}));
     account.post("power_off", json!({"instance_ids": ids}));
-    let run = ended(child);
+    let run = account.ended(child);
     let last = format!("{id}  inductiva-aws: failed images: no\n");
     assert!(run.stderr.contains(&last), "{}", run.stderr);
 }
@@ -278,7 +269,7 @@ fn a_group_of_which_machines_are_left_stays() {
     let account = Account::new();
     let (child, ids) = waited_for(&account, 2, "");
     account.ec2("terminate_instances", json!({"InstanceIds": ids[..1]}));
-    assert_eq!(ended(child).code, 3);
+    assert_eq!(account.ended(child).code, 3);
     assert_eq!(account.groups().len(), 1);
 }
 

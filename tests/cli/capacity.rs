@@ -226,11 +226,7 @@ fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
         too_few.stderr
     );
     assert_eq!(account.live(), [] as [String; 0]);
-    account.until("the machines are terminated", |a| {
-        a.instances()
-            .iter()
-            .all(|i| i["State"]["Name"] == "terminated")
-    });
+    account.settle();
 
     let line = "start --machine-group-name h --num-machines 5 --min-machines 2";
     let run = account.run(&format!("{line} --output json"));
@@ -251,7 +247,7 @@ fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
     assert_eq!(zones, ["eu-west-2a", "eu-west-2c", "eu-west-2c"]);
 
     // A minute later nothing of the first launch can be about to show.
-    account.put("settings", json!({"clock_offset_seconds": 70}));
+    account.pass(70.0);
     capacity(&account, json!([]));
     let document = account.json(line);
     assert_eq!(

@@ -67,11 +67,7 @@ fn everything_in_all_regions_is_found_and_ended() {
         json!({"ImageId": UBUNTU, "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}),
     );
     let other = text(&other["Instances"][0]["InstanceId"]).to_owned();
-    account.until("the machines run", |a| {
-        list(&a.json("list")["machines"])
-            .iter()
-            .all(|m| m["state"] == "running")
-    });
+    account.settle();
     let stopped = account.live().into_iter().find(|id| *id != other);
     let stopped = stopped.expect("a machine of ours");
     account.ec2("stop_instances", json!({"InstanceIds": [stopped]}));
@@ -101,16 +97,17 @@ fn everything_in_all_regions_is_found_and_ended() {
     assert_eq!(document["deleted_machine_groups"], json!(["here", "there"]));
     assert_eq!(alive(&account), [other]);
     assert_eq!(account.groups(), [] as [Value; 0]);
+    account.settle();
     for region in [REGION, OTHER] {
         let ours =
             json!({"Filters": [{"Name": "tag:inductiva:launcher", "Values": ["inductiva-aws"]}]});
-        account.until("disks and interfaces are gone with the machines", |a| {
-            list(&a.ec2_in(region, "describe_volumes", ours.clone())["Volumes"]).is_empty()
-                && list(
-                    &a.ec2_in(region, "describe_network_interfaces", ours.clone())["NetworkInterfaces"],
-                )
-                .is_empty()
-        });
+        for (method, what) in [
+            ("describe_volumes", "Volumes"),
+            ("describe_network_interfaces", "NetworkInterfaces"),
+        ] {
+            let left = &account.ec2_in(region, method, ours.clone())[what];
+            assert_eq!(*left, json!([]), "{region}");
+        }
     }
 }
 
@@ -161,7 +158,7 @@ fn a_group_without_machines_is_shown_and_cleaned() {
         "terminate_instances",
         json!({"InstanceIds": account.live()}),
     );
-    account.until("the machine is gone", |a| alive(a).is_empty());
+    account.settle();
     group_alone(&account, "aws-abcdefgh", "LOCAL", 2);
     let run = account.run("list --all-regions --output json");
     assert_eq!(
@@ -362,10 +359,8 @@ fn no_spot_request_outlives_its_machine() {
     };
     assert_eq!(states(), ["active", "active"]);
     assert_eq!(account.run("terminate g -y").code, 0);
-    account.until("the requests are closed", |_| {
-        states().iter().all(|state| state == "closed")
-    });
-    assert_eq!(states().len(), 2);
+    account.settle();
+    assert_eq!(states(), ["closed", "closed"]);
 }
 
 #[test]
@@ -434,9 +429,9 @@ fn a_list_without_prices_is_a_list() {
 fn an_interrupted_terminate_says_that_machines_may_go_on() {
     let account = Account::new();
     account.json("start --machine-group-name g");
-    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "kind": "stall", "seconds": 20}));
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "kind": "hold"}));
     let child = account.start("terminate g -y");
-    account.until("the call is made", |a| a.get("faults")[0]["struck"] == 1);
+    account.until_held();
     crate::sandbox::signal(&child, "-INT");
     crate::sandbox::ended(child).assert(
         130,

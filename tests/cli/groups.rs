@@ -18,6 +18,7 @@ fn the_same_line_again_launches_nothing_and_says_the_same_ids() {
     };
     assert_eq!(sorted(&first.stdout), sorted(&again.stdout));
     assert_eq!(account.launched(), 2);
+    account.settle();
     let run = account.run("start --num-machines 2 --machine-group-name g");
     run.assert(
         0,

@@ -188,19 +188,15 @@ error: not launched by inductiva-aws: [ID]
 fn follow_goes_on_with_what_is_new_until_interrupted() {
     let account = Account::new();
     let ids = group_that_says(&account, "--vm-type t3.micro", "one\n");
+    account.hold_pauses();
     let child = account.start("logs g --follow");
-    account.until("a first look", |a| looks(a) == 1);
+    account.until_pausing();
     account.put("consoles", json!({&ids[0]: "one\ntwo\n"}));
-    account.until("two more looks", |a| looks(a) == 3);
+    account.pass_pause();
+    account.pass_pause();
     signal(&child, "-INT");
     let run = ended(child);
     assert_eq!((run.code, run.stdout.as_str()), (130, "one\ntwo\n"));
-}
-
-/// How often the consoles were looked at.
-#[cfg(unix)]
-fn looks(account: &Account) -> usize {
-    account.calls("GetConsoleOutput")
 }
 
 #[cfg(unix)]
@@ -208,10 +204,12 @@ fn looks(account: &Account) -> usize {
 fn follow_shows_a_line_when_it_has_its_end() {
     let account = Account::new();
     let ids = group_that_says(&account, "--vm-type t3.micro", "one\ntw");
+    account.hold_pauses();
     let child = account.start("logs g --follow");
-    account.until("a first look", |a| looks(a) == 1);
+    account.until_pausing();
     account.put("consoles", json!({&ids[0]: "one\ntwo\nth"}));
-    account.until("two more looks", |a| looks(a) == 3);
+    account.pass_pause();
+    account.pass_pause();
     signal(&child, "-INT");
     assert_eq!(ended(child).stdout, "one\ntwo\n");
 }
@@ -224,10 +222,12 @@ fn follow_repeats_nothing_of_a_console_that_is_longer_than_what_ec2_keeps() {
     // A pipe that nobody reads would be full.
     let path = account.file("shown", "");
     let file = std::fs::File::create(&path).expect("a file");
+    account.hold_pauses();
     let child = spawn(account.command(["logs", "g", "--follow"]).stdout(file));
-    account.until("a first look", |a| looks(a) == 1);
+    account.until_pausing();
     account.put("consoles", json!({&ids[0]: numbered_lines(8_010)}));
-    account.until("two more looks", |a| looks(a) == 3);
+    account.pass_pause();
+    account.pass_pause();
     signal(&child, "-INT");
     ended(child);
     let shown = std::fs::read_to_string(path).expect("it is UTF-8");
@@ -242,13 +242,13 @@ fn follow_goes_on_with_the_others_and_comes_back_to_one_that_cannot_be_read() {
     let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
     let fault = json!({"service": "ec2", "operation": "GetConsoleOutput", "match": {"InstanceId": ids[0]}, "count": null, "code": "IncorrectInstanceState", "status": 400, "message": "not now"});
     account.fault(fault);
+    account.hold_pauses();
     let child = account.start("logs g --follow");
-    // Each look asks of one for the live console and for what was posted.
-    account.until("two looks", |a| looks(a) >= 6);
+    account.pass_pause();
     account.forget_faults();
     account.put("consoles", json!({&ids[1]: "one\ntwo\n"}));
-    let before = looks(&account);
-    account.until("two more", |a| looks(a) >= before + 6);
+    account.pass_pause();
+    account.pass_pause();
     signal(&child, "-INT");
     let run = ended(child);
     let mut shown: Vec<&str> = run.stdout.lines().collect();

@@ -506,12 +506,29 @@ fn the_aws_cli_and_this_program_share_the_sessions_of_roles() {
     assert_eq!(sessions_made(&account), 2);
 }
 
+/// Whether the process waits for a lock on a file, by the kernel's list of them.
+#[cfg(target_os = "linux")]
+fn waits_for_a_lock(child: &std::process::Child) -> bool {
+    let locks = fs::read_to_string("/proc/locks").expect("the list can be read");
+    let pid = child.id().to_string();
+    let waits = |line: &str| line.contains("->") && line.split(' ').any(|word| word == pid);
+    locks.lines().any(waits)
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn two_at_once_ask_for_one_code() {
     let account = with_device(&["123456"]);
-    account.fault(json!({"service": "sts", "operation": "GetSessionToken", "kind": "stall", "seconds": 0.5, "count": null}));
+    account.fault(json!({"service": "sts", "operation": "GetSessionToken", "kind": "hold"}));
     let line = format!("whoami --mfa-serial {} --mfa-code 123456", serial(&account));
-    let runs = [account.start(&line), account.start(&line)].map(crate::sandbox::ended);
+    let first = account.start(&line);
+    account.until_held();
+    let second = account.start(&line);
+    account.until("the second waits for the first, or does not", |a| {
+        waits_for_a_lock(&second) || sessions_made(a) > 1
+    });
+    account.post("release", json!({}));
+    let runs = [first, second].map(crate::sandbox::ended);
     for run in &runs {
         assert_eq!(run.code, 0, "{}", run.stderr);
     }

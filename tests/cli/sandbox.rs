@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     fs,
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -22,6 +22,9 @@ use tempfile::TempDir;
 pub const API_KEY: &str = "sandbox-key";
 /// Where the commands run, unless they say otherwise.
 pub const REGION: &str = "eu-west-2";
+/// The environment variable that leaves out the sandbox's delays: machines run,
+/// and are gone, by the next request. No test's outcome may hang on it.
+const NO_DELAYS: &str = "INDUCTIVA_AWS_TESTS_WITHOUT_DELAYS";
 
 /// The server. It ends when its stdin closes, which is when this process ends.
 struct Server {
@@ -86,11 +89,63 @@ impl Account {
             number: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
             home: tempfile::tempdir().expect("a temporary folder"),
         };
-        account.put(
-            "settings",
-            json!({"pending_seconds": 0.05, "shutting_down_seconds": 0.05}),
-        );
+        account.put("clock", json!({"stand": true}));
+        if std::env::var_os(NO_DELAYS).is_some() {
+            account.put(
+                "settings",
+                json!({"pending_seconds": 0, "shutting_down_seconds": 0}),
+            );
+        }
         account
+    }
+
+    /// Time passes: for the sandbox, and for the programs that run by its clock.
+    pub fn pass(&self, seconds: f64) {
+        self.put("clock", json!({"advance": seconds}));
+    }
+
+    /// Enough time passes for machines that were launched to run, and for those
+    /// that are ending to be gone.
+    pub fn settle(&self) {
+        self.pass(1.0);
+    }
+
+    /// From now on a program's pauses last until [`Self::pass`] has let their
+    /// time pass.
+    pub fn hold_pauses(&self) {
+        self.put("clock", json!({"pauses_wait": true}));
+    }
+
+    /// Waits until a program pauses: what it does before is done.
+    pub fn until_pausing(&self) {
+        self.put("clock", json!({"await_pause": true}));
+    }
+
+    /// Waits until a program pauses, lets that time pass, and waits until it
+    /// pauses again.
+    pub fn pass_pause(&self) {
+        self.put("clock", json!({"pass_pause": true}));
+        self.until_pausing();
+    }
+
+    /// The end of a program whose pauses wait: they are over at once from now on.
+    pub fn ended(&self, child: Child) -> Run {
+        self.put("clock", json!({"pauses_wait": false}));
+        ended(child)
+    }
+
+    /// Waits until a call is held by a fault of kind `hold` or `hold_answer`.
+    pub fn until_held(&self) {
+        self.until_so_many_are_held(1);
+    }
+
+    /// Waits until so many calls are held at a time.
+    pub fn until_so_many_are_held(&self, calls: usize) {
+        self.until(&format!("{calls} calls are held"), |account| {
+            let held = list(&account.get("faults"));
+            let held = held.iter().filter_map(|fault| fault["held"].as_u64());
+            held.sum::<u64>() == calls as u64
+        });
     }
 
     /// Where AWS calls go.
@@ -123,6 +178,10 @@ impl Account {
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
             ("INDUCTIVA_API_KEY", API_KEY.into()),
             ("INDUCTIVA_API_URL", self.api_url()),
+            (
+                "INDUCTIVA_AWS_TEST_CLOCK",
+                format!("{}/_sandbox/clock", self.aws_url()),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
@@ -296,9 +355,10 @@ impl Account {
         CONTROL.run(request)
     }
 
-    /// Asks again until the condition holds; at most half a minute.
+    /// Asks again until the condition holds; the time for it bounds a failure, and
+    /// is more than any machine needs.
     pub fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(25);
         while !condition(self) {
             assert!(Instant::now() < deadline, "never came true: {what}");
             std::thread::sleep(Duration::from_millis(20));
@@ -362,6 +422,33 @@ pub fn spawn(command: &mut Command) -> Child {
         .spawn()
         .expect("the program starts")
 }
+
+/// Waits until a command has said this on stderr, which is then read up to there:
+/// what it has said.
+pub fn until_it_says(child: &mut Child, words: &str) -> String {
+    let said = read_up_to(child.stderr.as_mut().expect("stderr is a pipe"), words);
+    assert!(
+        said.ends_with(words),
+        "it never says {words:?}, but: {said}"
+    );
+    said
+}
+
+/// What comes up to these words, or to the end without them.
+pub fn read_up_to(stream: &mut impl Read, words: &str) -> String {
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while !said.ends_with(words.as_bytes()) {
+        if stream.read(&mut byte).expect("it can be read") == 0 {
+            break;
+        }
+        said.extend(byte);
+    }
+    String::from_utf8(said).expect("it is UTF-8")
+}
+
+/// What a `start` says when it was interrupted, and not before.
+pub const INTERRUPTED: &str = "interrupted: taking back what this run has launched";
 
 /// Waits for the end of a command that `spawn` started.
 pub fn ended(child: Child) -> Run {

@@ -3,8 +3,9 @@
 terminal.py STEP… -- COMMAND…
 
 A STEP is `see:TEXT`, which waits until the command has shown TEXT since the
-step before, or `type:TEXT`, which types it. What the terminal showed goes to
-stdout, and the command's exit code is this program's.
+step before, `type:TEXT`, which types it, or `put:PATH JSON`, which tells the
+sandbox's control endpoint (the variable SANDBOX). What the terminal showed goes
+to stdout, and the command's exit code is this program's.
 """
 
 import os
@@ -12,8 +13,10 @@ import pty
 import select
 import sys
 import time
+import urllib.request
 
-PATIENCE_SECONDS = 60
+# More than any machine needs.
+PATIENCE_SECONDS = 180
 
 
 def main(arguments):
@@ -30,6 +33,9 @@ def main(arguments):
         if kind == "type":
             os.write(terminal, text.encode().decode("unicode_escape").encode())
             continue
+        if kind == "put":
+            put(*text.split(" ", 1))
+            continue
         while (at := shown.find(text.encode(), seen)) < 0:
             if not read(terminal, shown, deadline):
                 sys.exit(f"never showed {text!r}, but: {shown.decode()!r}")
@@ -40,6 +46,13 @@ def main(arguments):
     sys.stdout.flush()
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def put(path, body):
+    address = os.environ["SANDBOX"] + path
+    request = urllib.request.Request(address, body.encode(), method="PUT")
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request):
+        pass
 
 
 def read(terminal, shown, deadline):

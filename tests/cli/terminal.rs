@@ -1,12 +1,15 @@
 //! What a person sees: prompts, spinners, colours, Ctrl-C.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, Run, ended, finish, signal, text};
+use crate::sandbox::{Account, INTERRUPTED, Run, ended, finish, signal, text, until_it_says};
 
-/// Runs the program on a terminal, with `see:` and `type:` steps.
+/// The step that waits until the program pauses, and lets that time pass.
+const PASS_PAUSE: &str = r#"put:clock {"pass_pause": true}"#;
+
+/// Runs the program on a terminal, with the steps of `terminal.py`.
 pub fn on_a_terminal(
     account: &Account,
     line: &str,
@@ -26,6 +29,7 @@ pub fn on_a_terminal(
         .env_clear()
         .envs(account.environment())
         .env("TERM", "xterm-256color")
+        .env("SANDBOX", format!("{}/_sandbox/", account.aws_url()))
         .envs(environment.iter().copied())
         .current_dir(account.home.path())
         .stdin(Stdio::null())
@@ -103,11 +107,12 @@ fn ctrl_c_at_a_question_is_130_and_ends_nothing() {
 #[test]
 fn waiting_turns_a_spinner_on_a_terminal() {
     let account = Account::new();
-    account.put("settings", json!({"pending_seconds": 0.8}));
+    account.put("settings", json!({"pending_seconds": 0.1}));
+    account.hold_pauses();
     let run = on_a_terminal(
         &account,
         "start --machine-group-name g --wait=running",
-        &["see:0 of 1 running ("],
+        &["see:0 of 1 running (", PASS_PAUSE],
         &[],
     );
     assert_eq!(run.code, 0, "{}", run.stdout);
@@ -121,6 +126,7 @@ fn list_is_drawn_again_while_watching() {
     let account = Account::new();
     account.json("start --machine-group-name g");
     account.forget_requests();
+    account.hold_pauses();
     let clear = "see:\x1b[2J";
     let run = on_a_terminal(
         &account,
@@ -128,6 +134,7 @@ fn list_is_drawn_again_while_watching() {
         &[
             clear,
             "see:MACHINE GROUP",
+            PASS_PAUSE,
             clear,
             "see:MACHINE GROUP",
             "type:\\x03",
@@ -173,21 +180,37 @@ fn colours_are_for_terminals_without_no_color() {
     );
 }
 
-/// Starts the program, interrupts it when the condition holds, and waits.
-fn interrupted(account: &Account, line: &str, name: &str, when: impl Fn(&Account) -> bool) -> Run {
+/// Starts the program, and interrupts it while the call is held that `fault`
+/// strikes.
+fn interrupted_at(account: &Account, line: &str, name: &str, fault: Value) -> Child {
+    let mut fault = fault;
+    fault["kind"] = json!("hold");
+    account.fault(fault);
     let child = account.start(line);
-    account.until("the moment to interrupt", when);
+    account.until_held();
     signal(&child, name);
-    ended(child)
+    child
+}
+
+/// Starts the program, and interrupts it while its first launch is held.
+fn interrupted_while_launching(account: &Account, line: &str, name: &str) -> Run {
+    let launch = json!({"service": "ec2", "operation": "RunInstances"});
+    let mut child = interrupted_at(account, line, name, launch);
+    let said = until_it_says(&mut child, INTERRUPTED);
+    account.post("release", json!({}));
+    let run = ended(child);
+    Run {
+        stderr: said + &run.stderr,
+        ..run
+    }
 }
 
 #[test]
 fn an_interruption_before_the_launch_launches_nothing() {
     let account = Account::new();
-    account.put("settings", json!({"delay_ms": 1500}));
-    let run = interrupted(&account, "start --machine-group-name g", "-INT", |a| {
-        !a.requests().is_empty()
-    });
+    let any = json!({"service": "*", "operation": "*", "count": null});
+    let line = "start --machine-group-name g";
+    let run = ended(interrupted_at(&account, line, "-INT", any));
     assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
     assert!(
         run.stderr
@@ -195,6 +218,8 @@ fn an_interruption_before_the_launch_launches_nothing() {
         "{}",
         run.stderr
     );
+    account.forget_faults();
+    account.post("release", json!({}));
     account.until("the calls under way are answered", |a| {
         a.requests().iter().all(|r| !r["ended"].is_null())
     });
@@ -205,15 +230,8 @@ fn an_interruption_before_the_launch_launches_nothing() {
 fn an_interruption_while_launching_is_undone() {
     for signal in ["-INT", "-TERM"] {
         let account = Account::new();
-        account.fault(
-            json!({"service": "ec2", "operation": "RunInstances", "kind": "stall", "seconds": 1}),
-        );
-        let run = interrupted(
-            &account,
-            "start --machine-group-name g --num-machines 2",
-            signal,
-            |a| a.operations().contains(&"RunInstances".to_owned()),
-        );
+        let line = "start --machine-group-name g --num-machines 2";
+        let run = interrupted_while_launching(&account, line, signal);
         assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
         assert!(
             run.stderr.contains(
@@ -231,13 +249,8 @@ fn an_interruption_while_launching_is_undone() {
 #[test]
 fn nothing_more_is_launched_after_an_interruption() {
     let account = Account::new();
-    account.fault(
-        json!({"service": "ec2", "operation": "RunInstances", "kind": "stall", "seconds": 1}),
-    );
     let line = "start --machine-group-name g --num-machines 150";
-    let run = interrupted(&account, line, "-INT", |a| {
-        a.operations().contains(&"RunInstances".to_owned())
-    });
+    let run = interrupted_while_launching(&account, line, "-INT");
     assert_eq!(run.code, 130, "{}", run.stderr);
     assert_eq!(account.launched(), 100, "the second call was made");
     assert_eq!(account.live(), [] as [String; 0]);
@@ -246,12 +259,11 @@ fn nothing_more_is_launched_after_an_interruption() {
 #[test]
 fn an_interruption_while_waiting_names_the_machines_that_go_on() {
     let account = Account::new();
-    let run = interrupted(
-        &account,
-        "start --machine-group-name g --wait --output json",
-        "-INT",
-        |a| a.live().len() == 1,
-    );
+    account.hold_pauses();
+    let child = account.start("start --machine-group-name g --wait --output json");
+    account.until_pausing();
+    signal(&child, "-INT");
+    let run = ended(child);
     assert_eq!(run.code, 130, "{}", run.stderr);
     let error = run.error();
     assert_eq!(error["kind"], "interrupted");

@@ -27,11 +27,10 @@ fn a_group_is_ended_by_name_with_its_group_on_inductivas_side() {
     assert_eq!(account.live().len(), 1);
     assert_eq!(account.groups().len(), 1);
     assert_eq!(account.groups()[0]["name"], "other");
-    account.until("disks and interfaces are gone with the machines", |a| {
-        list(&a.ec2("describe_volumes", json!({}))["Volumes"]).len() == 1
-            && list(&a.ec2("describe_network_interfaces", json!({}))["NetworkInterfaces"]).len()
-                == 1
-    });
+    account.settle();
+    let left = |method, what: &str| list(&account.ec2(method, json!({}))[what]).len();
+    assert_eq!(left("describe_volumes", "Volumes"), 1);
+    assert_eq!(left("describe_network_interfaces", "NetworkInterfaces"), 1);
 }
 
 #[test]

@@ -112,11 +112,7 @@ fn a_token_that_outlived_its_machines_is_not_taken_for_a_launch() {
     let group = account.groups()[0].clone();
     let gone = account.live();
     account.ec2("terminate_instances", json!({"InstanceIds": gone}));
-    account.until("the machines are terminated", |a| {
-        a.instances()
-            .iter()
-            .all(|i| i["State"]["Name"] == "terminated")
-    });
+    account.settle();
     // After an hour EC2 shows them no longer, and remembers the token.
     account.post("forget_terminated", json!({}));
     let document = account.json("start --machine-group-name g --num-machines 2");

@@ -3,7 +3,7 @@
 use serde_json::json;
 use snapbox::str;
 
-use crate::sandbox::{Account, ended, list, text};
+use crate::sandbox::{Account, list, text};
 
 #[test]
 fn wait_running_ends_when_ec2_says_so() {
@@ -74,11 +74,12 @@ fn a_machine_that_ends_while_booting_ends_the_wait_and_the_others_are_named() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 30}));
     let line = "start --num-machines 2 --machine-group-name g --wait --output json";
+    account.hold_pauses();
     let child = account.start(line);
-    account.until("two machines are there", |a| a.live().len() == 2);
+    account.until_pausing();
     let ids = account.live();
     account.ec2("terminate_instances", json!({"InstanceIds": [ids[0]]}));
-    let run = ended(child);
+    let run = account.ended(child);
     assert_eq!(run.code, 3, "{}", run.stderr);
     let error = run.error();
     assert_eq!(error["machines"], json!([ids[1]]));

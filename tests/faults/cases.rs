@@ -108,8 +108,8 @@ impl Happening {
         match self {
             Self::Fault(_, fault) => {
                 account.fault(call.fault(fault));
-                let run = group.run()?;
-                group.all_struck(&run)
+                group.run()?;
+                group.all_struck()
             }
             Self::Killed(held, late) => {
                 account.fault(call.fault(&json!({"kind": held})));

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-
 use crate::{
     aws::Aws,
     error::{Failure, Result},
@@ -106,7 +104,8 @@ impl SecurityGroups<'_> {
             |m: &&Machine| m.state == State::ShuttingDown || self.ended.contains(&m.instance_id);
         let mut waiting: Vec<Machine> = self.found.machines.iter().filter(waits).cloned().collect();
         let all = waiting.len();
-        let deadline = Instant::now() + GONE_WITHIN;
+        let time = &self.aws.time;
+        let deadline = time.instant() + GONE_WITHIN;
         let mut pause = FIRST_PAUSE;
         let mut progress = self.out.progress();
         while !waiting.is_empty() {
@@ -125,14 +124,14 @@ impl SecurityGroups<'_> {
             if waiting.is_empty() {
                 break;
             }
-            if Instant::now() + pause > deadline {
+            if time.instant() + pause > deadline {
                 return Err(Failure::failed(format!(
                     "the security groups stay: {} still shutting down",
                     machines::count(waiting.len())
                 ))
                 .hint("try again in some minutes: inductiva-aws terminate --all --remove-security-group"));
             }
-            sleep(pause).await;
+            time.pause(pause).await;
             pause = (pause * 3 / 2).min(LAST_PAUSE);
         }
         Ok(())
@@ -140,10 +139,10 @@ impl SecurityGroups<'_> {
 }
 
 async fn remove_one(aws: &Aws, group: &SecurityGroup) -> Result<()> {
-    let deadline = Instant::now() + FREE_WITHIN;
+    let deadline = aws.time.instant() + FREE_WITHIN;
     let mut pause = FIRST_PAUSE;
     while !aws.delete_security_group(&group.id).await? {
-        if Instant::now() + pause > deadline {
+        if aws.time.instant() + pause > deadline {
             return Err(Failure::failed(format!(
                 "the security group {} ({}, {}) stays: something else uses it",
                 group.name, group.id, aws.region
@@ -152,7 +151,7 @@ async fn remove_one(aws: &Aws, group: &SecurityGroup) -> Result<()> {
                 "a machine that inductiva-aws did not launch, or a rule of another security group",
             ));
         }
-        sleep(pause).await;
+        aws.time.pause(pause).await;
         pause = (pause * 3 / 2).min(LAST_PAUSE);
     }
     Ok(())

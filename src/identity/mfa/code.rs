@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
     process::Stdio,
     str::FromStr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::private_files,
     output::Output,
+    time::Time,
 };
 
 /// A code is good for this long, and AWS takes it once (RFC 6238; IAM user
@@ -59,6 +60,7 @@ pub struct Device {
     codes: Codes,
     /// Where the last code that was sent is remembered.
     spent: PathBuf,
+    time: Time,
 }
 
 /// Where codes come from.
@@ -79,12 +81,18 @@ impl Device {
     ///
     /// # Errors
     /// Usage failures: an ARN that is no MFA device's, or one that has no codes.
-    pub fn new(serial: &str, codes: Codes, aws_folder: &std::path::Path) -> Result<Self> {
+    pub fn new(
+        serial: &str,
+        codes: Codes,
+        aws_folder: &std::path::Path,
+        time: Time,
+    ) -> Result<Self> {
         check_serial(serial)?;
         Ok(Self {
             serial: serial.to_owned(),
             codes,
             spent: folder(aws_folder).join(format!("{}.code.json", sha256(serial))),
+            time,
         })
     }
 
@@ -136,7 +144,7 @@ impl Device {
                     left.as_secs() + 1,
                     self.serial
                 ));
-                tokio::time::sleep(left + Duration::from_secs(1)).await;
+                self.time.pause(left + Duration::from_secs(1)).await;
                 run(command).await?
             }
             Codes::Asked => match self.ask().await?.parse() {
@@ -166,14 +174,16 @@ impl Device {
     fn spent_for(&self, code: &Code) -> Option<Duration> {
         let last: Value = serde_json::from_slice(&fs::read(&self.spent).ok()?).ok()?;
         let at = UNIX_EPOCH + Duration::from_secs(last["at"].as_u64()?);
-        let left = CODE_LASTS.checked_sub(SystemTime::now().duration_since(at).ok()?)?;
+        let left = CODE_LASTS.checked_sub(self.time.now().duration_since(at).ok()?)?;
         (last["sha256"] == self.hash(code)).then_some(left)
     }
 
     /// Remembers the code before it is sent: if the answer is lost it is spent
     /// all the same.
     fn spend(&self, code: &Code) -> Result<()> {
-        let at = SystemTime::now()
+        let at = self
+            .time
+            .now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |at| at.as_secs());
         let last = json!({"sha256": self.hash(code), "at": at});

@@ -167,7 +167,12 @@ impl Mfa {
             (None, None) if self.settings.no_input => Codes::Nowhere,
             (None, None) => Codes::Asked,
         };
-        Device::new(serial, codes, &self.settings.files.folder)
+        Device::new(
+            serial,
+            codes,
+            &self.settings.files.folder,
+            self.settings.http.time().clone(),
+        )
     }
 
     /// `visited`: the profiles whose roles are assumed with this one.

@@ -18,6 +18,7 @@ use crate::{
     identity::profiles::{AwsFiles, Profiles, SsoSession},
     output::Output,
     settings::Desktop,
+    time::Time,
 };
 
 /// A token with less time left is refreshed, as the SDKs do it.
@@ -79,6 +80,8 @@ pub struct Sso {
     pub files: AwsFiles,
     /// The command that signs in, for messages.
     pub login_command: String,
+    /// This run's clock.
+    pub time: Time,
     /// The streams.
     pub out: Output,
 }
@@ -264,6 +267,7 @@ impl Sso {
             &self.session,
             &self.config,
             self.oidc_endpoint.as_deref(),
+            self.time.clone(),
             self.out,
         )
     }

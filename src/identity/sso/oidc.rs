@@ -15,7 +15,6 @@ use aws_sdk_ssooidc::{
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::service_config::ServiceConfigKey;
-use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{
@@ -27,6 +26,7 @@ use crate::{
     error::{Failure, Kind, Result, causes},
     identity::profiles::SsoSession,
     output::Output,
+    time::Time,
 };
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -51,6 +51,7 @@ pub struct Oidc<'a> {
     endpoint: Option<String>,
     use_fips: Option<bool>,
     session: &'a SsoSession,
+    time: Time,
     out: Output,
 }
 
@@ -61,6 +62,7 @@ impl<'a> Oidc<'a> {
         session: &'a SsoSession,
         config: &SdkConfig,
         endpoint: Option<&str>,
+        time: Time,
         out: Output,
     ) -> Self {
         let endpoint = endpoint_url(config, endpoint);
@@ -73,6 +75,7 @@ impl<'a> Oidc<'a> {
             endpoint,
             use_fips: config.use_fips(),
             session,
+            time,
             out,
         }
     }
@@ -128,13 +131,13 @@ impl<'a> Oidc<'a> {
         self.show_device_code(&started, open_browser);
         let device_code = started.device_code.unwrap_or_default();
         let patience = Duration::from_secs(u64::try_from(started.expires_in).unwrap_or(0));
-        let deadline = Instant::now() + patience;
+        let deadline = self.time.instant() + patience;
         let mut pause = u64::try_from(started.interval).unwrap_or(0);
         if pause == 0 {
             pause = POLL_SECONDS;
         }
         loop {
-            sleep(Duration::from_secs(pause)).await;
+            self.time.pause(Duration::from_secs(pause)).await;
             let answer = self
                 .client
                 .create_token()
@@ -152,7 +155,7 @@ impl<'a> Oidc<'a> {
                 Some("AuthorizationPendingException") => {}
                 Some("SlowDownException") => pause += POLL_SECONDS,
                 // The network may be back for the next poll.
-                None if Instant::now() < deadline => {}
+                None if self.time.instant() < deadline => {}
                 _ => return Err(self.refused(&error)),
             }
         }

@@ -34,7 +34,15 @@ class Application:
             request.headers,
             request.body,
             whole_path=request.path,
+            has_gone=request.has_gone,
         )
+        response = self._answer(tenant, path, inner)
+        time = tenant.clock.header()
+        if time is not None:
+            response.headers["X-Sandbox-Clock"] = time
+        return response
+
+    def _answer(self, tenant, path, inner):
         if path.startswith("/_sandbox/"):
             inner.path = path[len("/_sandbox") :]
             return control.answer(tenant, inner, self._observer)

@@ -6,7 +6,6 @@ size. A call that is refused takes nothing from any bucket.
 """
 
 import re
-import time
 
 from .aws_errors import AwsError
 
@@ -37,13 +36,14 @@ class _Bucket:
 
 
 class Buckets:
-    def __init__(self, launches):
+    def __init__(self, launches, now):
         self._launches = launches
+        self._now = now
         self._buckets = {}
 
     def admit(self, region, operation, params):
         """Takes what the call costs. Raises AwsError when there is too little."""
-        now = time.monotonic()
+        now = self._now()
         cost = [(self._requests(region, operation, params, now), 1)]
         resources = self._resources_asked(region, operation, params)
         if resources:
@@ -60,7 +60,7 @@ class Buckets:
     def as_json(self):
         """{region: {bucket: tokens in it}}, of those in use."""
         levels = {}
-        now = time.monotonic()
+        now = self._now()
         for (region, *name), bucket in self._buckets.items():
             levels.setdefault(region, {})[" ".join(name)] = bucket.level(now)
         return levels

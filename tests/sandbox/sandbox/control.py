@@ -15,6 +15,8 @@ from .tenant import DEFAULT_REGION
 
 
 def answer(tenant, request, observer):
+    if request.path.startswith("/clock/"):
+        return _of_a_program(tenant, request)
     handler = _ROUTES.get((request.method, request.path))
     if handler is None:
         known = sorted(f"{method} {path}" for method, path in _ROUTES)
@@ -29,6 +31,23 @@ def answer(tenant, request, observer):
     except (ValueError, TypeError, KeyError, BotoCoreError) as error:
         message = f"{type(error).__name__}: {error}"
         return Response.of_json({"error": {"Code": "Sandbox", "Message": message}}, 400)
+
+
+def _of_a_program(tenant, request):
+    """What a program that runs by the clock asks, which reads the answer's header:
+    /clock/join/PROGRAM, /clock/pause/UNTIL and /clock/wait/PROGRAM/SEEN, times in
+    microseconds as there."""
+    clock = tenant.clock
+    match request.path.split("/")[2:]:
+        case ["join", program]:
+            clock.join(program)
+        case ["pause", until]:
+            clock.pause(int(until))
+        case ["wait", program, seen]:
+            clock.wait(program, int(seen), request.has_gone)
+        case _:
+            return Response.of_json({"error": "no such control"}, 404)
+    return Response(204)
 
 
 def _forget_account(tenant, _given, _observer):
@@ -54,6 +73,38 @@ def _get_settings(tenant, _given, _observer):
 def _put_settings(tenant, given, _observer):
     tenant.settings.merge(given)
     return Response.of_json(tenant.settings.as_json())
+
+
+def _get_clock(tenant, _given, _observer):
+    return Response.of_json(tenant.clock.as_json())
+
+
+def _put_clock(tenant, given, _observer):
+    """One of these:
+
+    stand        true: stops it
+    advance      seconds to move one that stands
+    pauses_wait  whether programs' pauses wait until the test lets time pass
+    await_pause  true: waits until there is such a pause
+    pass_pause   true: and lets its time pass; {"seconds"}
+    """
+    clock = tenant.clock
+    match given:
+        case {"stand": True}:
+            clock.stand()
+        case {"advance": seconds}:
+            clock.advance(seconds)
+        case {"pauses_wait": True}:
+            clock.pauses_wait = True
+        case {"pauses_wait": False}:
+            clock.let_pauses_go()
+        case {"await_pause": True}:
+            clock.await_pause()
+        case {"pass_pause": True}:
+            return Response.of_json({"seconds": clock.pass_pause()})
+        case _:
+            raise ValueError(f"not understood: {given}")
+    return Response.of_json(clock.as_json())
 
 
 def _get_faults(tenant, _given, _observer):
@@ -220,6 +271,8 @@ _ROUTES = {
     ("DELETE", "/requests"): _clear_requests,
     ("GET", "/settings"): _get_settings,
     ("PUT", "/settings"): _put_settings,
+    ("GET", "/clock"): _get_clock,
+    ("PUT", "/clock"): _put_clock,
     ("GET", "/faults"): _get_faults,
     ("POST", "/faults"): _add_fault,
     ("DELETE", "/faults"): _clear_faults,

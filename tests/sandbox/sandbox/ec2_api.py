@@ -2,6 +2,7 @@
 
 import base64
 import re
+from datetime import datetime, timezone
 
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
@@ -266,6 +267,7 @@ class Ec2Api(MotoApi, EC2Response):
                 self._get_param("AvailabilityZone"),
                 since,
                 self._filters_from_querystring(),
+                datetime.fromtimestamp(self.tenant.now(), timezone.utc),
             ),
             most=1000,
         )

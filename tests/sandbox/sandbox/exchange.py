@@ -37,7 +37,7 @@ def before_effect(tenant, service, operation, parameters):
     if fault is None:
         return None
     if fault.kind == "stall":
-        time.sleep(fault.seconds)
+        tenant.clock.stall(fault.seconds)
     if fault.kind == "reset":
         raise ConnectionDropped(reset=True)
     if fault.kind == "hold" and tenant.faults.hold(fault):

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Optional
@@ -17,7 +16,8 @@ class Fault:
     kind        error: answered with `status`, `code` and `message` (`detail`
                 for inductiva), with no effect · lost_answer: takes effect, then
                 the connection is closed · reset: closed before it takes effect
-                · stall: answered after `seconds` · hold: waits, before it takes
+                · stall: answered after `seconds`
+                by the account's clock · hold: waits, before it takes
                 effect, for the test to let it go on or drop it · hold_answer: so
                 too, after it has taken effect
     service     with wildcards as in file names, like the next
@@ -52,11 +52,10 @@ class Fault:
         self._random = random.Random(self.seed)
         self._first_struck = None
 
-    def is_due(self):
+    def is_due(self, now):
         """Whether it strikes the call that it has just seen."""
         if self.seen <= self.after or self.struck == self.count:
             return False
-        now = time.monotonic()
         if self.for_seconds is not None and self._first_struck is not None:
             if now - self._first_struck > self.for_seconds:
                 return False
@@ -76,7 +75,8 @@ class Fault:
 
 
 class Faults:
-    def __init__(self):
+    def __init__(self, now):
+        self._now = now
         self._faults = []
         self._lock = threading.Lock()
         self._released = threading.Condition(self._lock)
@@ -107,7 +107,7 @@ class Faults:
                 if not fault.applies_to(service, operation, parameters):
                     continue
                 fault.seen += 1
-                if struck is None and fault.is_due():
+                if struck is None and fault.is_due(self._now()):
                     struck = fault
         return struck
 

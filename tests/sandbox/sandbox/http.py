@@ -5,6 +5,7 @@ under test keep theirs open, and the benchmark counts on it.
 """
 
 import json
+import select
 import socket
 import socketserver
 import struct
@@ -22,6 +23,7 @@ class Request:
     headers: object  # case-insensitive, with .get()
     body: bytes
     whole_path: str = "/"  # the path with the account's prefix, as it was signed
+    has_gone: object = lambda: False  # whether the client has hung up
 
     def json(self):
         """The body as JSON, None when empty; ValueError when it is not JSON."""
@@ -94,7 +96,18 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else self._read_chunks()
-        return Request(self.command, path, query, self.headers, body)
+        return Request(
+            self.command, path, query, self.headers, body, has_gone=self._has_gone
+        )
+
+    def _has_gone(self):
+        """A client that waits for an answer sends nothing: what can be read is the
+        end of its connection."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        try:
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def _read_chunks(self):
         if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():

@@ -10,14 +10,11 @@ ACTIVE = ("registered", "starting", "started", "shutting_down")
 GROUP_TAG = "inductiva:machine-group"
 
 
-def _now():
-    return datetime.now(timezone.utc).isoformat()
-
-
 class Groups:
     """State and switches; the switches are described in `change`."""
 
-    def __init__(self):
+    def __init__(self, now):
+        self._seconds_now = now
         self.keys = [DEFAULT_API_KEY]
         self.status = None
         self.rejected_key_status = 401
@@ -64,7 +61,7 @@ class Groups:
             "name": body.get("name") or f"api-{uuid.uuid4().hex[:12]}",
             "provider_id": body["provider_id"],
             "status": self.group_status_on_create,
-            "creation_timestamp": _now(),
+            "creation_timestamp": self._now(),
             "deleted": False,
             "create_body": body,
             "machines": [],
@@ -97,22 +94,20 @@ class Groups:
         machine = {
             "id": str(uuid.uuid4()),
             "host_name": host_name,
-            "started_at": _now(),
+            "started_at": self._now(),
             "terminated_at": None,
-            "last_seen_at": _now(),
+            "last_seen_at": self._now(),
             "current_task_id": None,
             **facts,
         }
         group["machines"].append(machine)
         return machine
 
-    @staticmethod
-    def seen(machine):
-        machine["last_seen_at"] = _now()
+    def seen(self, machine):
+        machine["last_seen_at"] = self._now()
 
-    @staticmethod
-    def end_machine(machine):
-        machine["terminated_at"] = machine["terminated_at"] or _now()
+    def end_machine(self, machine):
+        machine["terminated_at"] = machine["terminated_at"] or self._now()
 
     def find_machine(self, key, value):
         for group in self._groups:
@@ -142,6 +137,10 @@ class Groups:
         switches = {k: v for k, v in vars(self).items() if not k.startswith("_")}
         return {**switches, "groups": self._groups}
 
+    def _now(self, before=timedelta()):
+        now = datetime.fromtimestamp(self._seconds_now(), timezone.utc)
+        return (now - before).isoformat()
+
     def _register(self, given):
         given = dict(given)
         group = self.find(given.pop("group"))
@@ -162,7 +161,7 @@ class Groups:
         edit = dict(edit)
         if "created_hours_ago" in edit:
             made = timedelta(hours=edit.pop("created_hours_ago"))
-            group["creation_timestamp"] = (datetime.now(timezone.utc) - made).isoformat()
+            group["creation_timestamp"] = self._now(before=made)
         group.update(edit)
 
 

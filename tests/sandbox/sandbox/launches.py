@@ -5,7 +5,6 @@ an Availability Zone is named, that zone. It outlives the machines.
 """
 
 import hashlib
-import time
 from dataclasses import dataclass
 
 # Not part of what was asked for: the same launch may differ in these.
@@ -24,7 +23,8 @@ class _TokenUse:
 
 
 class Launches:
-    def __init__(self):
+    def __init__(self, now):
+        self._now = now
         self._tokens = {}
         self._launched = []
         self._machines = []
@@ -53,7 +53,7 @@ class Launches:
                     "instance_id": instance.id,
                     "region": region,
                     "client_token": token,
-                    "launched_at": time.time(),
+                    "launched_at": self._now(),
                 }
             )
 

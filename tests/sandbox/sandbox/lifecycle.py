@@ -1,10 +1,10 @@
 """Instances take time: pending → running, shutting-down → terminated.
 
-Nothing runs in the background. Each request first brings the states up to date.
+Nothing runs in the background. Each request first brings the states up to date,
+by the account's clock.
 """
 
 import copy
-import time
 from dataclasses import dataclass
 
 PENDING = ("pending", 0)
@@ -26,8 +26,9 @@ class _Transition:
 
 
 class Lifecycle:
-    def __init__(self, settings):
+    def __init__(self, settings, now):
         self._settings = settings
+        self._now = now
         self._transitions = []
         self._running_since = {}
 
@@ -52,7 +53,7 @@ class Lifecycle:
         return previous
 
     def advance(self):
-        now = time.monotonic()
+        now = self._now()
         due = [t for t in self._transitions if t.due <= now]
         if not due:
             return
@@ -66,17 +67,17 @@ class Lifecycle:
         since = self._running_since.get(instance.id)
         if since is None or instance.state != RUNNING[0]:
             return None
-        return time.monotonic() - since
+        return self._now() - since
 
     def _schedule(self, seconds, instance, apply):
-        due = time.monotonic() + seconds
+        due = self._now() + seconds
         self._transitions.append(_Transition(due, instance, instance.state, apply))
 
     def _run(self, instance):
         set_state(instance, RUNNING)
         for interface in instance.nics.values():
             interface.start()
-        self._running_since[instance.id] = time.monotonic()
+        self._running_since[instance.id] = self._now()
 
 
 def set_state(instance, state):

@@ -1,6 +1,6 @@
 """DescribeSpotPriceHistory: today's spot prices, and that they were others before."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 from .aws_errors import AwsError
 from .ec2_filters import matches
@@ -12,7 +12,7 @@ _PRODUCTS = {"Linux/UNIX": 1, "Windows": 1.5}
 _CHANGES = ((timedelta(hours=2), 1), (timedelta(hours=26), 2))
 
 
-def spot_price_history(region, prices, names, products, zone, since, filters):
+def spot_price_history(region, prices, names, products, zone, since, filters, now):
     """The entries, the newest first, as EC2 lists them. Raises AwsError.
 
     A price from before `since` is told only when it was still the one then
@@ -38,13 +38,12 @@ def spot_price_history(region, prices, names, products, zone, since, filters):
                 continue
             for product, factor in _PRODUCTS.items():
                 if product in wanted:
-                    entries += _entries(name, offered, product, usd * factor, since)
+                    entries += _entries(name, offered, product, usd * factor, since, now)
     entries = [e for e in entries if matches(filters, _attributes(e), {})]
     return sorted(entries, key=lambda e: e["Timestamp"], reverse=True)
 
 
-def _entries(name, zone, product, usd, since):
-    now = datetime.now(timezone.utc)
+def _entries(name, zone, product, usd, since, now):
     for ago, factor in _CHANGES:
         yield {
             "AvailabilityZone": zone,

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import time
 from html import escape
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -104,7 +103,7 @@ def _from_device_code(tenant, client, body):
     if sign_in.expires_at <= tenant.now():
         raise _refusal("ExpiredTokenException", "Device code has expired")
     sign_in.polls += 1
-    now = time.monotonic()
+    now = tenant.now()
     since = None if sign_in.last_poll is None else now - sign_in.last_poll
     sign_in.last_poll = now
     if sign_in.polls <= sso.settings.slow_down_polls or (

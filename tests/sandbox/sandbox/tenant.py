@@ -1,12 +1,12 @@
 """All that the sandbox keeps for one AWS account."""
 
 import threading
-import time
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
 from .buckets import Buckets
 from .capacity import Capacity
+from .clock import Clock
 from .consoles import Consoles
 from .credentials import KeyRegistry
 from .faults import Faults
@@ -62,24 +62,25 @@ class Tenant:
         self.tenants = tenants
         self.keys = tenants.keys
         # moto is not made for threads: one request of an account at a time is
-        # inside it. Delays and stalls are slept outside.
+        # inside it. Delays and stalls are waited for outside.
         self.lock = threading.RLock()
+        self.clock = Clock()
         self.settings = Settings()
         self.recorder = Recorder()
-        self.faults = Faults()
-        self.launches = Launches()
-        self.lifecycle = Lifecycle(self.settings)
-        self.visibility = Visibility(self.settings)
-        self.buckets = Buckets(self.launches)
+        self.faults = Faults(self.clock.now)
+        self.launches = Launches(self.now)
+        self.lifecycle = Lifecycle(self.settings, self.clock.now)
+        self.visibility = Visibility(self.settings, self.clock.now)
+        self.buckets = Buckets(self.launches, self.clock.now)
         self.capacity = Capacity()
         self.spot_requests = SpotRequests()
-        self.inductiva = Groups()
-        self.consoles = Consoles(self.settings)
+        self.inductiva = Groups(self.clock.now)
+        self.consoles = Consoles(self.settings, self.clock.now)
         self.identity = Identity(account, self.keys, self.now)
 
     def now(self):
-        """Seconds since 1970 by this account's clock."""
-        return time.time() + self.settings.clock_offset_seconds
+        """Seconds since 1970 as AWS has it."""
+        return self.clock.now() + self.settings.clock_offset_seconds
 
     # Made at first use, as most accounts need none.
     @cached_property

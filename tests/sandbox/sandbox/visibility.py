@@ -5,7 +5,6 @@ RunInstances answered may be unknown to the calls that follow. The settings
 decide, and may be changed meanwhile: with `visible_after_seconds` at 0 all show.
 """
 
-import time
 from dataclasses import dataclass
 
 
@@ -16,12 +15,13 @@ class _Launched:
 
 
 class Visibility:
-    def __init__(self, settings):
+    def __init__(self, settings, now):
         self._settings = settings
+        self._now = now
         self._launched = {}
 
     def launched(self, instances):
-        now = time.monotonic()
+        now = self._now()
         for place, instance in enumerate(instances):
             self._launched[instance.id] = _Launched(now, place)
 
@@ -32,4 +32,4 @@ class Visibility:
             return True
         if launched.place < self._settings.visible_at_once:
             return True
-        return time.monotonic() - launched.at >= after
+        return self._now() - launched.at >= after
