@@ -201,7 +201,7 @@ fn a_second_interruption_stops_at_once_and_names_the_machines() {
     account.post("release", json!({}));
     // It is undoing, and waits for the next try, which does not come by itself.
     account.until_pausing();
-    assert_eq!(account.calls("TerminateInstances"), 1);
+    assert!(account.calls("TerminateInstances") > 0);
     signal(&child, "-INT");
     let run = ended(child);
     assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);

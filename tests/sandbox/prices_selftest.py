@@ -111,7 +111,8 @@ class Prices(SandboxTest):
         self.refused("DependencyViolation", delete, GroupId=group)
         self.ec2.terminate_instances(InstanceIds=ids)
         self.refused("DependencyViolation", delete, GroupId=group)
-        self.wait_for_states(["terminated"])
+        self.settle()
+        self.assertEqual(self.states(), ["terminated"])
         delete(GroupId=group)
 
 
