@@ -200,11 +200,17 @@ struct State {
     /// This run's own pauses.
     paused: Duration,
     calls: usize,
+    has_ended: bool,
     /// When the pauses that go on will be over, each with a number of its own.
     pauses: Vec<(Duration, u64)>,
 }
 
 impl State {
+    /// Whether what began to wait until then has waited for long enough.
+    fn is_over(&self, until: Duration) -> bool {
+        self.has_ended || self.passed() >= until
+    }
+
     /// Since this run began.
     fn passed(&self) -> Duration {
         let moved = self
@@ -282,6 +288,9 @@ impl TestClock {
         loop {
             let moved = self.state().moved.map_or(0, |(now, _)| now.as_micros());
             if self.ask(&format!("wait/{program}/{moved}")).await.is_none() {
+                // The sandbox has ended: nobody lets any time pass any more.
+                self.state().has_ended = true;
+                self.changed.notify_waiters();
                 return;
             }
             for _ in 0..TURNS {
@@ -294,7 +303,7 @@ impl TestClock {
     async fn until(&self, passed: Duration) {
         loop {
             let changed = self.changed.notified();
-            if self.passed() >= passed {
+            if self.state().is_over(passed) {
                 return;
             }
             changed.await;
@@ -312,7 +321,7 @@ impl TestClock {
             }
             let next = {
                 let state = self.state();
-                if state.passed() >= ours.until {
+                if state.is_over(ours.until) {
                     return;
                 }
                 let is_next = state.pauses.iter().min() == Some(&(ours.until, ours.number));

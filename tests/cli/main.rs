@@ -10,6 +10,9 @@
     reason = "`json!({…})` reads better than `&json!({…})`"
 )]
 
+/// One sandbox: some tests have two accounts that know of each other.
+const SERVERS: usize = 1;
+
 mod aws_cli;
 mod sandbox;
 

@@ -442,3 +442,30 @@ fn a_refusal_for_the_clock_says_by_how_much_it_is_off() {
         }
     }
 }
+
+#[test]
+fn only_a_test_whose_ec2_is_on_this_machine_moves_the_clock() {
+    let account = Account::new();
+    let programs = || account.get("clock")["programs"].clone();
+    let clock = format!("{}/_sandbox/clock", account.aws_url());
+    for (ec2, clock) in [
+        ("https://ec2.eu-west-2.amazonaws.com", clock.as_str()),
+        ("http://198.51.100.7", &clock),
+        // A name that may lead anywhere.
+        ("http://127.0.0.1.example.com", &clock),
+        (&account.aws_url(), "http://198.51.100.7/clock"),
+    ] {
+        let mut command = account.command(["whoami"]);
+        command
+            .env("AWS_ENDPOINT_URL_STS", account.aws_url())
+            .env("AWS_ENDPOINT_URL_EC2", ec2)
+            .env("INDUCTIVA_AWS_TEST_CLOCK", clock);
+        assert_eq!(finish(&mut command).code, 0, "{ec2} {clock}");
+        assert_eq!(programs(), 0, "{ec2} {clock}");
+    }
+    // The option goes before the variables.
+    let mut command = account.command(["whoami", "--endpoint-url", &account.aws_url()]);
+    command.env("AWS_ENDPOINT_URL_EC2", "http://198.51.100.7");
+    assert_eq!(finish(&mut command).code, 0);
+    assert_eq!(programs(), 1);
+}

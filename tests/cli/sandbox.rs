@@ -1,4 +1,4 @@
-//! A sandbox server for the whole test run, and in it an AWS account of its own
+//! Sandbox servers for the whole test run, and in them an AWS account of its own
 //! for each test, so that tests neither see each other nor depend on an order.
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -32,26 +32,33 @@ struct Server {
     _process: Child,
 }
 
-static SERVER: LazyLock<Server> = LazyLock::new(|| {
-    let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/run");
-    let mut process = Command::new(run)
-        .arg("--serve")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("tests/sandbox/run starts");
-    let mut line = String::new();
-    let stdout = process.stdout.take().expect("stdout is a pipe");
-    BufReader::new(stdout)
-        .read_line(&mut line)
-        .expect("the sandbox says its port");
-    let ready: Value = serde_json::from_str(&line)
-        .unwrap_or_else(|_| panic!("the sandbox did not start, its messages are above: {line:?}"));
-    Server {
-        url: format!("http://127.0.0.1:{}", ready["port"]),
-        _process: process,
+/// Each keeps one core busy at most; accounts are spread over them.
+static SERVERS: LazyLock<Vec<Server>> =
+    LazyLock::new(|| (0..crate::SERVERS).map(|_| Server::start()).collect());
+
+impl Server {
+    fn start() -> Self {
+        let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/run");
+        let mut process = Command::new(run)
+            .arg("--serve")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tests/sandbox/run starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("stdout is a pipe");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the sandbox says its port");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+            panic!("the sandbox did not start, its messages are above: {line:?}")
+        });
+        Self {
+            url: format!("http://127.0.0.1:{}", ready["port"]),
+            _process: process,
+        }
     }
-});
+}
 
 /// Speaks to the control endpoint, past any proxy; answers can be large.
 static CONTROL: LazyLock<ureq::Agent> = LazyLock::new(|| {
@@ -66,6 +73,7 @@ static CONTROL: LazyLock<ureq::Agent> = LazyLock::new(|| {
 pub struct Account {
     pub number: String,
     pub home: TempDir,
+    server: &'static Server,
 }
 
 /// The sandbox keeps nothing of it: hundreds of tests share one.
@@ -84,9 +92,11 @@ pub struct Run {
 
 impl Account {
     pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(200_000_000_000);
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let place = NEXT.fetch_add(1, Ordering::Relaxed);
         let account = Self {
-            number: NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+            number: (200_000_000_000 + place).to_string(),
+            server: &SERVERS[place % SERVERS.len()],
             home: tempfile::tempdir().expect("a temporary folder"),
         };
         account.put("clock", json!({"stand": true}));
@@ -150,7 +160,7 @@ impl Account {
 
     /// Where AWS calls go.
     pub fn aws_url(&self) -> String {
-        format!("{}/{}", SERVER.url, self.number)
+        format!("{}/{}", self.server.url, self.number)
     }
 
     /// Where Inductiva calls go.

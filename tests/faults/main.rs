@@ -30,6 +30,8 @@ use std::{
 
 use crate::cases::Case;
 
+/// Sandboxes: a case has one account.
+const SERVERS: usize = 2;
 /// Cases at a time that keep the machine busy,
 const SIDE_BY_SIDE: usize = 6;
 /// and those that wait most of the time, beside them.

@@ -35,6 +35,7 @@ class Clock:
         self.pauses_wait = False
         # What each program that runs by this clock has seen of `_moved`.
         self._seen = {}
+        self._joined = set()
 
     def now(self):
         """Seconds since 1970."""
@@ -98,6 +99,7 @@ class Clock:
         """From now on, stalls wait until this program has seen them."""
         with self._changed:
             self._seen.setdefault(program, self._moved)
+            self._joined.add(program)
 
     def wait(self, program, seen, has_gone):
         """Until the clock was moved beyond the microseconds that the program has
@@ -113,7 +115,11 @@ class Clock:
 
     def as_json(self):
         with self._changed:
-            return {"stands": self._stands_at is not None, "now": self.now()}
+            return {
+                "stands": self._stands_at is not None,
+                "now": self.now(),
+                "programs": len(self._joined),  # that have run by it so far
+            }
 
     def header(self):
         """What every answer says of a clock that stands, None of one that runs:
