@@ -251,4 +251,16 @@ mod tests {
         assert!(cost.refuse_above(1.21).is_ok());
         assert!(cost.refuse_above(1.19).is_err());
     }
+
+    #[test]
+    fn what_costs_as_much_as_the_limit_is_within_it() {
+        let prices = Prices {
+            machine: Ok(0.1),
+            disk: Ok(DiskPrices::default()),
+        };
+        // In floating point three times 0.1 is a little more than 0.3.
+        let cost = Cost::of(&prices, 3, &volume(VolumeType::Gp3, None, None), 10);
+        assert!(cost.refuse_above(0.3).is_ok());
+        assert!(cost.refuse_above(0.299_999).is_err());
+    }
 }

@@ -157,9 +157,75 @@ fn short_hash(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::protocol::request;
+
+    /// Changes one thing of a request.
+    type Change = fn(&mut Request);
+
+    #[test]
+    fn every_option_that_makes_other_machines_is_a_setting() {
+        let changes: [(&str, Change); 21] = [
+            ("vm-type", |r| {
+                r.vm_type = "t3.micro".parse().expect("a type");
+            }),
+            ("vm-type", |r| {
+                r.other_types = vec!["t3.micro".parse().expect("a type")];
+            }),
+            ("image-id", |r| r.image_id = Some("ami-2".into())),
+            ("volume-size", |r| r.volume.size_gib = Some(60)),
+            ("volume-type", |r| r.volume.kind = VolumeType::Io2),
+            ("iops", |r| r.volume.iops = Some(4_000)),
+            ("throughput", |r| r.volume.throughput_mibps = Some(200)),
+            ("subnet-id", |r| r.subnet_id = Some("subnet-2".into())),
+            ("security-group-id", |r| {
+                r.security_group_id = Some("sg-2".into());
+            }),
+            ("availability-zone", |r| {
+                r.availability_zone = Some("eu-west-2b".into());
+            }),
+            ("ssh-from", |r| {
+                r.ssh_from = Some("203.0.113.0/24".parse().expect("a block"));
+            }),
+            ("key-name", |r| r.key_name = Some("mine".into())),
+            ("instance-profile", |r| {
+                r.instance_profile = Some("reader".into());
+            }),
+            ("spot", |r| r.market = Market::Spot),
+            ("max-price", |r| r.max_price = Some("0.01".into())),
+            ("script", |r| r.script = Script::custom(b"#!/bin/sh".into())),
+            ("task-runner-image", |r| {
+                r.runner.task_runner_image = "my/runner".into();
+            }),
+            ("file-tracker-image", |r| {
+                r.runner.file_tracker_image = "my/tracker".into();
+            }),
+            ("max-idle-time", |r| r.runner.max_idle_minutes = 0),
+            ("max-lifetime", |r| {
+                r.runner.max_lifetime = Some(Duration::from_hours(1));
+            }),
+            ("boot-timeout", |r| {
+                r.runner.boot_timeout = Duration::from_hours(1);
+            }),
+        ];
+        let usual = Settings::of(&request(1)).to_tag();
+        for (name, change) in changes {
+            let mut changed = request(1);
+            change(&mut changed);
+            let differences = Settings::of(&changed).differences(&usual);
+            let [difference] = differences.as_slice() else {
+                panic!("{name}: {differences:?}");
+            };
+            assert!(
+                difference.starts_with(&format!("{name} is ")),
+                "{difference}"
+            );
+        }
+    }
 
     proptest! {
         #[test]

@@ -363,4 +363,21 @@ mod tests {
         );
         assert_eq!(detail(502, "<html>"), "HTTP 502");
     }
+
+    #[test]
+    fn a_machine_that_has_left_the_group_is_not_registered() {
+        let group: Group = serde_json::from_str(
+            r#"{"id": "1", "machines": [
+                {"host_name": "there"},
+                {"host_name": "left", "terminated_at": "2026-01-01T00:00:00Z"},
+                {"host_name": "back", "terminated_at": "2026-01-01T00:00:00Z"},
+                {"host_name": "back"}
+            ]}"#,
+        )
+        .expect("a group");
+        assert!(group.machine("there").is_some());
+        assert!(group.machine("left").is_none());
+        assert!(group.machine("back").is_some());
+        assert!(group.machine("another").is_none());
+    }
 }

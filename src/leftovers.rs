@@ -143,6 +143,10 @@ mod tests {
     // 2033-05-18T03:33:20Z is NOW.
     const OLD: &str = "2033-05-18T01:00:00Z";
     const YOUNG: &str = "2033-05-18T03:00:00Z";
+    const AN_HOUR_AGO: &str = "2033-05-18T02:33:20Z";
+    const NOT_QUITE_AN_HOUR_AGO: &str = "2033-05-18T02:33:21Z";
+    const TEN_MINUTES_AGO: &str = "2033-05-18T03:23:20Z";
+    const MORE_THAN_TEN_MINUTES_AGO: &str = "2033-05-18T03:23:19Z";
 
     fn generated(created_at: &str) -> Group {
         group(&format!(
@@ -158,6 +162,15 @@ mod tests {
         assert_eq!(
             judge(&generated("unknown"), &[], true),
             Some(LeftOver::Maybe)
+        );
+    }
+
+    #[test]
+    fn machines_have_an_hour_to_show() {
+        assert_eq!(judge(&generated(NOT_QUITE_AN_HOUR_AGO), &[], true), None);
+        assert_eq!(
+            judge(&generated(AN_HOUR_AGO), &[], true),
+            Some(LeftOver::Surely)
         );
     }
 
@@ -199,6 +212,10 @@ mod tests {
         assert_eq!(judge(&with("lab-7", lately, "\"x\""), &[], true), surely);
         let gone = machine("other", State::Terminated);
         assert_eq!(judge(&with(HOST, lately, "null"), &[gone], true), surely);
+        // Ten minutes are lately, and no more.
+        let last_seen = |at| judge(&with("lab-7", at, "null"), &[], true);
+        assert_eq!(last_seen(TEN_MINUTES_AGO), None);
+        assert_eq!(last_seen(MORE_THAN_TEN_MINUTES_AGO), surely);
     }
 
     #[test]

@@ -143,6 +143,26 @@ impl Machine {
     pub fn is_ours(&self) -> bool {
         self.tag(TAG_LAUNCHER) == Some(LAUNCHER)
     }
+
+    /// A machine of which a test says the rest.
+    #[cfg(test)]
+    pub fn example(id: &str, state: State) -> Self {
+        Self {
+            instance_id: id.into(),
+            state,
+            state_reason: None,
+            vm_type: "t2.micro".into(),
+            region: "eu-west-2".into(),
+            availability_zone: None,
+            private_ip: None,
+            public_ip: None,
+            market: Market::OnDemand,
+            image_id: None,
+            launch_time: None,
+            launched_at: None,
+            tags: Vec::new(),
+        }
+    }
 }
 
 /// The ids of `machines`, in their order.

@@ -783,3 +783,33 @@ pub fn packed_user_data(user_data: Vec<u8>) -> Result<Vec<u8>> {
         .hint("shorten the script of --user-data-path, or let it download the rest")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        machines::State,
+        protocol::{facts, request},
+    };
+
+    #[test]
+    fn the_settings_of_every_machine_of_the_group_are_compared() {
+        let machine = |id: &str, settings: &str| Machine {
+            tags: vec![(TAG_SETTINGS.into(), settings.into())],
+            ..Machine::example(id, State::Running)
+        };
+        let same = machine("i-1", "vm-type=t2.micro");
+        let other = machine("i-2", "vm-type=t3.micro");
+        for machines in [[&same, &other], [&other, &same]] {
+            let machines = machines.map(Machine::clone).to_vec();
+            let planned = plan(&request(2), &facts(machines, SystemTime::UNIX_EPOCH));
+            let why = planned.err().map(|failure| failure.message);
+            assert_eq!(
+                why.as_deref(),
+                Some(
+                    "the group g has machines with other settings: vm-type is t3.micro there and t2.micro here"
+                )
+            );
+        }
+    }
+}

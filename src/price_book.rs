@@ -96,3 +96,29 @@ async fn of_region(aws: &Aws, keys: Vec<Key>) -> Vec<(Key, Known<f64>)> {
     };
     keys.iter().map(|key| (key.clone(), price(key))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machines::State;
+
+    #[test]
+    fn a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not() {
+        let machine = |state| Machine::example("i-1", state);
+        let running = machine(State::Running);
+        let known = PriceBook([(key(&running), Ok(0.0132))].into());
+        let unknown = PriceBook([(key(&running), Err("no price".into()))].into());
+        assert_eq!(known.usd_per_hour(&running), Some(0.0132));
+        assert_eq!(unknown.usd_per_hour(&running), None);
+        for state in [
+            State::Stopping,
+            State::Stopped,
+            State::ShuttingDown,
+            State::Terminated,
+        ] {
+            for book in [&known, &unknown, &PriceBook::default()] {
+                assert_eq!(book.usd_per_hour(&machine(state)), Some(0.0), "{state}");
+            }
+        }
+    }
+}

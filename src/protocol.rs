@@ -61,7 +61,8 @@ fn luck() -> impl Strategy<Value = Luck> {
         })
 }
 
-fn request(num_machines: u32) -> Request {
+/// A request that leaves everything to the defaults.
+pub fn request(num_machines: u32) -> Request {
     Request {
         group: "g".parse().expect("a name"),
         num_machines,
@@ -99,7 +100,8 @@ fn request(num_machines: u32) -> Request {
     }
 }
 
-fn facts(machines: Vec<Machine>, now: SystemTime) -> Facts {
+/// What a region without surprises answers.
+pub fn facts(machines: Vec<Machine>, now: SystemTime) -> Facts {
     Facts {
         account: "123456789012".into(),
         region: "eu-west-2".into(),

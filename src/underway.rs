@@ -129,3 +129,35 @@ impl Shown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machines::{State, TAG_LAUNCH};
+
+    #[test]
+    fn a_launch_is_as_young_as_the_last_of_its_calls() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
+        let machine = |call: u32, age: Duration| Machine {
+            launched_at: Some(now - age),
+            tags: vec![(
+                TAG_LAUNCH.into(),
+                format!("base call={call} total=250 known=0"),
+            )],
+            ..Machine::example("i-1", State::Running)
+        };
+        let first = vec![machine(0, YOUNG + Duration::from_secs(1)); 100];
+        let second = vec![machine(1, Duration::from_mins(2)); 100];
+        for machines in [[&*first, &*second].concat(), [second, first].concat()] {
+            let standings: Vec<Standing> = underway(&machines, now)
+                .into_iter()
+                .map(|launch| launch.standing)
+                .collect();
+            let third = Call {
+                index: 2,
+                number: 50,
+            };
+            assert_eq!(standings, [Standing::Unmade(vec![third])]);
+        }
+    }
+}

@@ -300,3 +300,23 @@ fn update(machines: &mut [Machine], seen: Vec<Machine>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_is_stopped_or_going_does_not_boot_any_more() {
+        let states = [
+            State::Pending,
+            State::Running,
+            State::Stopping,
+            State::Stopped,
+            State::ShuttingDown,
+            State::Terminated,
+        ];
+        let machines = states.map(|state| Machine::example("i-1", state));
+        let ended: Vec<State> = ended(&machines).map(|m| m.state).collect();
+        assert_eq!(ended, states[2..]);
+    }
+}

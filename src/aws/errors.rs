@@ -325,3 +325,21 @@ where
         _ => Failure::failed(format!("{what}: {why}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_an_error_of_the_servers_own_a_launch_may_have_taken_place() {
+        // "Error codes for the Amazon EC2 API", server error codes.
+        for code in [
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+        ] {
+            assert_eq!(sort_of(code), Sort::Unknown, "{code}");
+        }
+    }
+}

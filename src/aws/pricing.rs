@@ -112,13 +112,7 @@ impl Aws {
             ("capacitystatus", "Used"),
         ];
         let products = self.products(&wanted).await?;
-        let prices = products
-            .iter()
-            .filter_map(|p| p.price(|unit| unit == "Hrs"));
-        // Blocks of capacity, which are paid for in advance, are in the list at 0.
-        prices
-            .reduce(f64::max)
-            .filter(|usd| *usd > 0.0)
+        machine_price(&products)
             .ok_or_else(|| format!("the Price List has no {vm_type} in {}", self.region))
     }
 
@@ -317,6 +311,15 @@ impl Product {
     }
 }
 
+/// A machine's price from its products, USD an hour.
+fn machine_price(products: &[Product]) -> Option<f64> {
+    let prices = products
+        .iter()
+        .filter_map(|p| p.price(|unit| unit == "Hrs"));
+    // Blocks of capacity, which are paid for in advance, are in the list at 0.
+    prices.reduce(f64::max).filter(|usd| *usd > 0.0)
+}
+
 /// A volume type's prices from its products.
 fn disk_prices(products: &[Product]) -> Option<DiskPrices> {
     let unit = |name: &'static str| move |unit: &str| unit.eq_ignore_ascii_case(name);
@@ -371,5 +374,43 @@ mod tests {
         ]);
         let now: Vec<(&str, f64)> = now.iter().map(|p| (p.zone.as_str(), p.usd)).collect();
         assert_eq!(now, [("a", 0.1), ("b", 0.2)]);
+    }
+
+    /// A line of the list: a machine in a place of this type, at this price an hour.
+    fn line(location_type: Option<&str>, usd: &str) -> String {
+        let mut line = serde_json::json!({
+            "product": {"attributes": {"instanceType": "t2.micro"}},
+            "terms": {"OnDemand": {"term": {"priceDimensions": {"rate": {
+                "unit": "Hrs",
+                "pricePerUnit": {"USD": usd},
+            }}}}},
+        });
+        if let Some(location_type) = location_type {
+            line["product"]["attributes"]["locationType"] = location_type.into();
+        }
+        line.to_string()
+    }
+
+    #[test]
+    fn the_prices_of_local_zones_do_not_count() {
+        let place = |location_type| Product::of(&line(location_type, "0.02")).is_some();
+        assert!(place(Some("AWS Region")));
+        assert!(place(None));
+        assert!(!place(Some("AWS Local Zone")));
+        assert!(!place(Some("AWS Wavelength Zone")));
+    }
+
+    #[test]
+    fn a_price_of_zero_is_no_price() {
+        let price = |usd: &[&str]| {
+            let products: Vec<Product> = usd
+                .iter()
+                .filter_map(|usd| Product::of(&line(None, usd)))
+                .collect();
+            machine_price(&products)
+        };
+        assert_eq!(price(&["0.0000000000"]), None);
+        assert_eq!(price(&["0.0000000000", "0.0132000000"]), Some(0.0132));
+        assert_eq!(price(&[]), None);
     }
 }

@@ -263,8 +263,7 @@ impl<'a> Calls<'a> {
                 if self.failed.get() {
                     return Ok(Attempt::Ended(End::NotMade));
                 }
-                let age = launcher.aws.time.now().duration_since(self.since);
-                if age.unwrap_or_default() > YOUNG / 2 {
+                if is_outdated(self.since, launcher.aws.time.now()) {
                     return Ok(Attempt::Ended(End::Again));
                 }
             }
@@ -300,14 +299,7 @@ impl<'a> Calls<'a> {
     /// Machines that EC2 has answered with: new ones, or an earlier answer's.
     fn answered(&self, machines: Vec<Machine>) -> End {
         let new = matches!(self.plan.launch, LaunchId::New(_));
-        let known = |m: &Machine| {
-            new && self
-                .plan
-                .existing
-                .iter()
-                .any(|old| old.instance_id == m.instance_id)
-        };
-        if machines.iter().all(|m| m.state.is_gone() || known(m)) {
+        if is_spent(&machines, self.plan) {
             if !new {
                 self.launcher.told(machines);
             }
@@ -390,6 +382,23 @@ impl<'a> Calls<'a> {
     }
 }
 
+/// Whether an answer has no machine that counts as launched: all have ended, or,
+/// when the launch is a new one, the group had them before it.
+fn is_spent(machines: &[Machine], plan: &LaunchPlan) -> bool {
+    let is_known = |m: &Machine| {
+        let mut existing = plan.existing.iter();
+        plan.is_new() && existing.any(|old| old.instance_id == m.instance_id)
+    };
+    machines.iter().all(|m| m.state.is_gone() || is_known(m))
+}
+
+/// Whether a plan made at `since` is too old to launch by, for example because this
+/// computer slept: other starts rely on it that a launch that is no longer
+/// [`YOUNG`] makes no more calls.
+fn is_outdated(since: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(since).unwrap_or_default() > YOUNG / 2
+}
+
 /// Somebody has said stop.
 pub fn interrupted() -> Failure {
     Failure::new(Kind::Interrupted, "interrupted while launching")
@@ -397,4 +406,52 @@ pub fn interrupted() -> Failure {
 
 fn show(progress: &mut Progress, done: usize, calls: usize) {
     progress.update(format!("launching: {done} of {calls} calls answered"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        machines::{State, TAG_SETTINGS},
+        plan::{Plan, plan},
+        protocol::{facts, request},
+    };
+
+    #[test]
+    fn machines_that_the_group_had_before_are_not_counted_as_launched() {
+        let [old, new, gone] = [
+            ("i-1", State::Running),
+            ("i-2", State::Pending),
+            ("i-3", State::ShuttingDown),
+        ]
+        .map(|(id, state)| Machine {
+            tags: vec![(TAG_SETTINGS.into(), "vm-type=t2.micro".into())],
+            ..Machine::example(id, state)
+        });
+        let facts = facts(vec![old.clone()], SystemTime::UNIX_EPOCH);
+        let Ok(Plan::Launch(mut plan)) = plan(&request(2), &facts) else {
+            panic!("nothing to launch");
+        };
+        assert!(is_spent(&facts.machines, &plan));
+        assert!(is_spent(&[old.clone(), gone.clone()], &plan));
+        assert!(!is_spent(&[old.clone(), new.clone()], &plan));
+        assert!(!is_spent(&[new], &plan));
+        assert!(is_spent(&[gone], &plan));
+        // A launch that is made whole has machines already, and they are its own.
+        plan.launch = LaunchId::Resumed(plan.launch.base(0));
+        assert!(!is_spent(&[old], &plan));
+    }
+
+    #[test]
+    fn a_plan_is_good_for_five_minutes() {
+        let since = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
+        let five_minutes = Duration::from_mins(5);
+        assert!(!is_outdated(since, since + five_minutes));
+        assert!(is_outdated(
+            since,
+            since + five_minutes + Duration::from_secs(1)
+        ));
+        // A clock that was set back.
+        assert!(!is_outdated(since, since - Duration::from_hours(1)));
+    }
 }

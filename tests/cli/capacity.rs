@@ -301,3 +301,50 @@ error: --min-machines 3 is more than --num-machines 2
 "#]],
     );
 }
+
+#[test]
+fn a_zone_with_too_few_free_addresses_is_not_tried() {
+    let account = Account::new();
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2c", "available": 5}, {"available": 0}]),
+    );
+    let subnets = account.ec2(
+        "describe_subnets",
+        json!({"Filters": [{"Name": "availability-zone", "Values": ["eu-west-2a"]}]}),
+    );
+    let subnet = text(&subnets["Subnets"][0]["SubnetId"]);
+    account.put("free_addresses", json!({subnet: 1}));
+    let zones_asked = || -> Vec<String> { launches(&account).into_iter().map(|l| l.1).collect() };
+    account.json("start --machine-group-name g --num-machines 2");
+    assert_eq!(zones_asked(), ["any", "eu-west-2b", "eu-west-2c"]);
+    account.forget_requests();
+    account.put("free_addresses", json!({subnet: 0}));
+    account.json("start --machine-group-name h --num-machines 2 --min-machines 1");
+    assert_eq!(zones_asked(), ["any", "eu-west-2b", "eu-west-2c"]);
+    // Where fewer are taken, one address is enough to try.
+    account.forget_requests();
+    account.put("free_addresses", json!({subnet: 1}));
+    account.run("start --machine-group-name i --num-machines 2 --min-machines 1");
+    assert_eq!(
+        zones_asked(),
+        ["any", "eu-west-2a", "eu-west-2b", "eu-west-2c"]
+    );
+}
+
+#[test]
+fn where_the_first_call_gets_fewer_the_other_calls_are_not_made() {
+    let account = Account::new();
+    capacity(&account, json!([{"available": 70}]));
+    let document =
+        account.json("start --machine-group-name g --num-machines 150 --min-machines 60");
+    assert_eq!(document["launched"], 70);
+    let requests = account.requests();
+    let numbers: Vec<&str> = requests
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| text(&r["params"]["MaxCount"]))
+        .collect();
+    // What the first call lacks is looked for in all three zones.
+    assert_eq!(numbers, ["100", "30", "30", "30"]);
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::{
-    sandbox::{API_KEY, Account, finish, tags, text},
+    sandbox::{API_KEY, Account, ended, finish, tags, text},
     start::user_data,
 };
 
@@ -258,4 +258,24 @@ hint: copy it again from your account at https://inductiva.ai/
 
 "#]],
     );
+}
+
+#[test]
+fn an_api_that_never_answers_is_given_up() {
+    let account = Account::new();
+    account.fault(
+        json!({"service": "inductiva", "operation": "GET /compute/group/g", "kind": "hold"}),
+    );
+    let child = account.start("start --machine-group-name g");
+    account.until_held();
+    account.pass(15.0);
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("warning: Inductiva's API is out of reach (no answer within 15 s)"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.launched(), 1);
 }

@@ -275,3 +275,58 @@ fn two_starts_at_once_leave_one_group_on_inductivas_side() {
         assert_eq!(account.groups().len(), 1);
     }
 }
+
+#[test]
+fn no_call_begins_once_another_has_failed() {
+    use crate::sandbox::until_it_says;
+    let account = Account::new();
+    // The first call is accepted. The second is refused. The third finds no capacity,
+    // and cannot go on to another zone before the second has failed.
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "match": {"MaxCount": "100"}, "after": 1, "code": "InvalidParameterValue", "message": "no", "status": 400}));
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "match": {"MaxCount": "1"}, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500}));
+    account.fault(
+        json!({"service": "ec2", "operation": "DescribeInstanceTypeOfferings", "kind": "hold"}),
+    );
+    let mut child = account.start("start --machine-group-name g --num-machines 201 -v");
+    account.until_held();
+    until_it_says(&mut child, "RunInstances: 400");
+    account.post("release", json!({}));
+    assert_eq!(ended(child).code, 1);
+    let codes: Vec<Value> = account
+        .requests()
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| r["error_code"].clone())
+        .collect();
+    assert_eq!(codes.len(), 3, "{codes:?}");
+    assert_eq!((account.launched(), account.live().len()), (100, 0));
+}
+
+#[test]
+fn a_plan_from_before_a_sleep_is_not_carried_out() {
+    let account = Account::new();
+    // The first call that goes by the plan is not accepted. The computer sleeps for
+    // more than five minutes before the next.
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "RequestLimitExceeded", "message": "Request limit exceeded.", "status": 503}));
+    account.hold_pauses();
+    let child = account.start("start --machine-group-name g -q");
+    account.until_pausing();
+    account.pass(301.0);
+    let run = account.ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let steps: Vec<String> = account
+        .operations()
+        .into_iter()
+        .filter(|o| matches!(o.as_str(), "DescribeInstances" | "RunInstances"))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "DescribeInstances",
+            "RunInstances",
+            "DescribeInstances",
+            "RunInstances"
+        ]
+    );
+    assert_eq!(account.launched(), 1);
+}

@@ -235,3 +235,28 @@ fn one_has_to_say_what() {
     let run = Account::new().run("terminate -y");
     assert_eq!(run.code, 2);
 }
+
+#[test]
+fn a_batch_that_fails_does_not_keep_the_others_from_ending() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 201");
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
+    let run = account.run("terminate g -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(account.calls("TerminateInstances"), 3);
+    assert_eq!(list(&run.document()["terminated"]).len(), 101);
+    assert_eq!(list(&run.error()["machines"]).len(), 100);
+    assert_eq!(account.live().len(), 100);
+}
+
+#[test]
+fn security_groups_stay_while_there_are_machines_left() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
+    let run = account.run("terminate --all --remove-security-group -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(account.calls("TerminateInstances"), 1);
+    assert_eq!(account.calls("DeleteSecurityGroup"), 0);
+    assert_eq!(run.document()["removed_security_groups"], json!([]));
+}

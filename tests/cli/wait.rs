@@ -96,3 +96,18 @@ fn an_api_that_fails_for_a_moment_does_not_end_the_wait() {
     let run = account.run("start --machine-group-name g --wait -q");
     assert_eq!(run.code, 0, "{}", run.stderr);
 }
+
+#[test]
+fn a_look_that_fails_is_said_and_the_wait_goes_on() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    // The first look is for the plan. An error that is not worth a second try.
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = account.run("start --machine-group-name g --wait");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("warning: cannot list machines: broken"),
+        "{}",
+        run.stderr
+    );
+}
