@@ -42,3 +42,8 @@ fn the_sandbox_is_what_it_says() {
     // Without an AWS CLI of version 2 its three checks with that say so; in CI that is a failure.
     passes(&python, "tests/sandbox/identity_selftest.py");
 }
+
+#[test]
+fn every_change_that_a_test_has_to_notice_still_applies() {
+    passes("tests/mutations/run", "--check");
+}

@@ -1,0 +1,222 @@
+"""Changes of one place in src/, each of which has to turn a test red.
+
+A change is named by what the program would do wrong with it. `old` is text that
+is in `file` exactly once, `new` is what takes its place. `unit` and `cli` name
+the tests that have to fail then, as `cargo test` prints them: those in src/, and
+those in tests/cli/. `tests/mutations/run` tries them.
+
+When code moves, change `file`; when its text changes, change `old` and `new`.
+When you mend a test that could not fail, add what it could not see.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Change:
+    what: str
+    file: str
+    old: str
+    new: str
+    unit: tuple = ()
+    cli: tuple = ()
+
+
+CHANGES = [
+    Change(
+        "only the first page of DescribeInstances is read",
+        file="src/aws/instances.rs",
+        old="while let Some(page) = pages.next().await {",
+        new="if let Some(page) = pages.next().await {",
+        cli=("list::hundreds_of_machines_are_paged_through",),
+    ),
+    Change(
+        "a RunInstances call begins although another has failed",
+        file="src/launch/calls.rs",
+        old="if self.failed.get() {",
+        new="if false {",
+        cli=("launches::no_call_begins_once_another_has_failed",),
+    ),
+    Change(
+        "a RunInstances call that fails does not tell the others",
+        file="src/launch/calls.rs",
+        old="self.failed.set(self.failed.get() || end.is_err());",
+        new="",
+        cli=("launches::no_call_begins_once_another_has_failed",),
+    ),
+    Change(
+        "machines that the group had before count as launched",
+        file="src/launch/calls.rs",
+        old="m.state.is_gone() || is_known(m)",
+        new="m.state.is_gone()",
+        unit=("launch::calls::tests::machines_that_the_group_had_before_are_not_counted_as_launched",),
+    ),
+    Change(
+        "a launch is as old as the oldest of its calls",
+        file="src/underway.rs",
+        old="shown.age = shown.age.min(age);",
+        new="shown.age = shown.age.max(age);",
+        unit=("underway::tests::a_launch_is_as_young_as_the_last_of_its_calls",),
+    ),
+    Change(
+        "after InternalFailure nothing is believed to have been launched",
+        file="src/aws/errors.rs",
+        old='            "InternalFailure",\n            "ServiceUnavailable",\n            "Unavailable",\n        ],\n    ),',
+        new='            "ServiceUnavailable",\n            "Unavailable",\n        ],\n    ),',
+        unit=(
+            "aws::errors::tests::after_an_error_of_the_servers_own_a_launch_may_have_taken_place",
+        ),
+    ),
+    Change(
+        "settings are compared with those of the first machine and no other",
+        file="src/plan.rs",
+        old="live.iter().find(|m| m.tag(TAG_SETTINGS) != Some(&wanted))",
+        new="live.first().filter(|m| m.tag(TAG_SETTINGS) != Some(&wanted))",
+        unit=("plan::tests::the_settings_of_every_machine_of_the_group_are_compared",),
+    ),
+    Change(
+        "the instance profile is not one of a group's settings",
+        file="src/group_settings.rs",
+        old='            ("instance-profile", request.instance_profile.clone()),\n',
+        new="",
+        unit=(
+            "group_settings::tests::every_option_that_makes_other_machines_is_a_setting",
+        ),
+    ),
+    Change(
+        "a batch of terminate that fails stops the batches after it",
+        file="src/commands/terminate/mod.rs",
+        old="""\
+                if answer.send(aws.terminate(batch).await).is_err() {
+                    return;
+""",
+        new="""\
+                let ended = aws.terminate(batch).await;
+                let failed = ended.failure.is_some();
+                if answer.send(ended).is_err() || failed {
+                    return;
+""",
+        cli=("terminate::a_batch_that_fails_does_not_keep_the_others_from_ending",),
+    ),
+    Change(
+        "security groups are removed although machines are left",
+        file="src/commands/terminate/mod.rs",
+        old="(true, true) if left.is_empty() =>",
+        new="(true, true) =>",
+        cli=("terminate::security_groups_stay_while_there_are_machines_left",),
+    ),
+    Change(
+        "a machine that has left its group counts as registered",
+        file="src/inductiva.rs",
+        old="m.host_name.as_deref() == Some(host_name) && m.terminated_at.is_none()",
+        new="m.host_name.as_deref() == Some(host_name)",
+        unit=(
+            "inductiva::tests::a_machine_that_has_left_the_group_is_not_registered",
+        ),
+    ),
+    Change(
+        "one look that fails ends --wait",
+        file="src/wait.rs",
+        old="Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),\n",
+        new="",
+        cli=("wait::a_look_that_fails_is_said_and_the_wait_goes_on",),
+    ),
+    Change(
+        "--wait goes on waiting for a machine that was stopped",
+        file="src/wait.rs",
+        old="machines.iter().filter(|m| !m.state.is_live())",
+        new="machines.iter().filter(|m| m.state.is_gone())",
+        unit=("wait::tests::a_machine_that_is_stopped_or_going_does_not_boot_any_more",),
+    ),
+    Change(
+        "a plan from before a sleep is carried out",
+        file="src/launch/calls.rs",
+        old="if is_outdated(self.since, launcher.aws.time.now()) {",
+        new="if false {",
+        cli=("launches::a_plan_from_before_a_sleep_is_not_carried_out",),
+    ),
+    Change(
+        "a plan is carried out while it is younger than ten minutes",
+        file="src/launch/calls.rs",
+        old="now.duration_since(since).unwrap_or_default() > YOUNG / 2",
+        new="now.duration_since(since).unwrap_or_default() > YOUNG",
+        unit=("launch::calls::tests::a_plan_is_good_for_five_minutes",),
+        cli=("launches::a_plan_from_before_a_sleep_is_not_carried_out",),
+    ),
+    Change(
+        "a machine that Inductiva has not seen for a minute is taken for gone",
+        file="src/leftovers.rs",
+        old="const SEEN_WITHIN: Duration = Duration::from_mins(10);",
+        new="const SEEN_WITHIN: Duration = Duration::from_mins(1);",
+        unit=(
+            "leftovers::tests::a_group_with_a_machine_that_was_seen_lately_is_in_use",
+        ),
+    ),
+    Change(
+        "machines have 34 minutes to show before their group is left over",
+        file="src/leftovers.rs",
+        old="const SETTLED_AFTER: Duration = Duration::from_hours(1);",
+        new="const SETTLED_AFTER: Duration = Duration::from_mins(34);",
+        unit=("leftovers::tests::machines_have_an_hour_to_show",),
+    ),
+    Change(
+        "the prices of Local Zones count",
+        file="src/aws/pricing.rs",
+        old='.is_none_or(|place| place == "AWS Region")',
+        new=".is_none_or(|_| true)",
+        unit=("aws::pricing::tests::the_prices_of_local_zones_do_not_count",),
+    ),
+    Change(
+        "a price of 0 is a price",
+        file="src/aws/pricing.rs",
+        old="prices.reduce(f64::max).filter(|usd| *usd > 0.0)",
+        new="prices.reduce(f64::max)",
+        unit=("aws::pricing::tests::a_price_of_zero_is_no_price",),
+    ),
+    Change(
+        "a group that costs as much as --max-cost-per-hour is refused",
+        file="src/cost.rs",
+        old="Some(usd) if usd <= most => Ok(()),",
+        new="Some(usd) if usd < most => Ok(()),",
+        unit=("cost::tests::what_costs_as_much_as_the_limit_is_within_it",),
+    ),
+    Change(
+        "the other calls are made although the first got fewer machines",
+        file="src/launch/calls.rs",
+        old="(accepted, if all { rest } else { &[] })",
+        new="(accepted, rest)",
+        cli=("capacity::where_the_first_call_gets_fewer_the_other_calls_are_not_made",),
+    ),
+    Change(
+        "calls to Inductiva have no time limit",
+        file="src/http.rs",
+        old="const CALL_TIMEOUT: Duration = Duration::from_secs(15);",
+        new="const CALL_TIMEOUT: Duration = Duration::from_hours(15);",
+        cli=("inductiva::an_api_that_never_answers_is_given_up",),
+    ),
+    Change(
+        "list has no price for a machine that does not run",
+        file="src/price_book.rs",
+        old="return Some(0.0);",
+        new="return None;",
+        unit=(
+            "price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
+        ),
+    ),
+    Change(
+        "list has the price of a running machine for one that does not run",
+        file="src/price_book.rs",
+        old="if !machine.state.is_live() {",
+        new="if false {",
+        unit=(
+            "price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
+        ),
+    ),
+    Change(
+        "zones without enough free addresses are tried",
+        file="src/launch/capacity.rs",
+        old="subnet.free_addresses >= least && offers(&subnet.zone)",
+        new="offers(&subnet.zone)",
+        cli=("capacity::a_zone_with_too_few_free_addresses_is_not_tried",),
+    ),
+]
