@@ -3,9 +3,12 @@
 
 #![expect(clippy::doc_markdown, reason = "these doc comments are the help text")]
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgGroup, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::Resettable, parser::ValueSource,
+};
 
 use crate::{
     identity::sso::{ACCOUNT_SCOPE, config_file},
@@ -37,32 +40,91 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// The grammar. Each option may be written with underscores too, as in the
+    /// Python launchers: `--vm_type`.
+    pub fn grammar() -> clap::Command {
+        // They mean nothing to `check`, which takes every option of `start` all the
+        // same: `check $OPTIONS && start $OPTIONS`.
+        let of_start_alone = ["wait", "timeout", "keep_on_failure", "dry_run"];
+        let grammar = Self::command().mut_subcommand("check", |check| {
+            of_start_alone
+                .into_iter()
+                .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
+        });
+        with_underscores(grammar)
+    }
+
+    /// What was typed.
+    pub fn of_arguments() -> Result<Self, clap::Error> {
+        let mut grammar = Self::grammar();
+        let matches = grammar.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))
+    }
+
+    /// The format that was asked for on a command line with an error in it.
+    pub fn format_despite_errors() -> Format {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let grammar = Self::command();
+        let output = grammar.get_arguments().find(|arg| arg.get_id() == "output");
+        let output_alone = clap::Command::new("")
+            .no_binary_name(true)
+            .ignore_errors(true)
+            .args(output);
+        // The parser gives up at the error, wherever that is.
+        let typed = (1..arguments.len()).find_map(|from| {
+            let rest = arguments[from..].iter();
+            let matches = output_alone.clone().try_get_matches_from(rest).ok()?;
+            let is_typed = matches.value_source("output") == Some(ValueSource::CommandLine);
+            matches.get_one("output").copied().filter(|_| is_typed)
+        });
+        typed.unwrap_or_default()
+    }
+}
+
+/// Adds a hidden alias with underscores to each option with hyphens in its name.
+fn with_underscores(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            let names: Vec<String> = arg
+                .get_long()
+                .into_iter()
+                .chain(aliases)
+                .filter(|name| name.contains('-'))
+                .map(|name| name.replace('-', "_"))
+                .collect();
+            arg.aliases(names)
+        })
+        .mut_subcommands(with_underscores)
+}
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// AWS region, such as eu-west-2
     ///
-    /// Else AWS_REGION, AWS_DEFAULT_REGION, or the profile's region.
+    /// Defaults to AWS_REGION, AWS_DEFAULT_REGION or the profile's region.
     #[arg(long, global = true, value_name = "REGION")]
     pub region: Option<String>,
-    /// Profile of ~/.aws/config and ~/.aws/credentials to sign in with
+    /// AWS profile to sign in with
     ///
-    /// Else AWS_PROFILE or AWS_DEFAULT_PROFILE. A named profile is used even when there are keys in the
-    /// environment.
+    /// Defaults to AWS_PROFILE or AWS_DEFAULT_PROFILE. A profile that is named takes
+    /// precedence over keys in the environment.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Address to send AWS calls to instead of AWS's own
-    #[arg(long, global = true, value_name = "URL", alias = "endpoint_url")]
+    /// Send AWS calls to this address instead of AWS
+    #[arg(long, global = true, value_name = "URL")]
     pub endpoint_url: Option<String>,
     /// MFA device to sign in with, such as arn:aws:iam::123456789012:mfa/NAME
     ///
-    /// Else mfa_serial of the profile.
-    #[arg(long, global = true, value_name = "ARN", alias = "mfa_serial")]
+    /// Defaults to mfa_serial in the profile.
+    #[arg(long, global = true, value_name = "ARN")]
     pub mfa_serial: Option<String>,
-    /// Six digits that the MFA device shows now; else they are asked for
-    #[arg(long, global = true, value_name = "CODE", visible_alias = "token-code", aliases = ["mfa_code", "token_code"])]
+    /// Current six-digit code of the MFA device [default: you are asked for it]
+    #[arg(long, global = true, value_name = "CODE", visible_alias = "token-code")]
     pub mfa_code: Option<String>,
-    /// Form of the results on stdout
+    /// Format of the results on stdout
     #[arg(
         long,
         global = true,
@@ -71,17 +133,17 @@ pub struct Global {
         value_name = "FORMAT"
     )]
     pub output: Format,
-    /// Print ids alone, and no conversation
+    /// Print only ids, and no progress
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Say which calls are made and how long they take
+    /// Show each call and how long it takes
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// When to use colours
+    /// When to use colors
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Never ask anything
-    #[arg(long, global = true, alias = "no_input")]
+    /// Never prompt
+    #[arg(long, global = true)]
     pub no_input: bool,
 }
 
@@ -98,46 +160,47 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a machine group have N machines running the task runner
+    /// Launch machines that run the task runner
     ///
-    /// Machines of the group that are there already count; only what is missing is
-    /// launched, so the same line can be run again at any time.
+    /// Brings a machine group to --num-machines machines. Machines that the group
+    /// already has count: only the missing ones are launched, so you can run the
+    /// same command again at any time.
     Start(Box<StartArgs>),
-    /// List groups and machines
+    /// List machine groups and their machines
     #[command(visible_alias = "ls")]
     List(ListArgs),
-    /// Show what machines say on their consoles while they boot
+    /// Show the boot logs (consoles) of machines
     ///
-    /// The last 64 KB of each. Live on Nitro types; on older (Xen) types, such as
-    /// t2, EC2 posts the console some minutes late.
+    /// Shows the last 64 KB of each. Consoles are live on Nitro types; on older (Xen)
+    /// types such as t2, EC2 posts them some minutes late.
     Logs(LogsArgs),
-    /// End machines: a group, single ones, or all
+    /// Terminate a group, single machines, or everything
     Terminate(TerminateArgs),
-    /// Try everything that start would need, without launching
+    /// Check everything that start needs, without launching
     Check(Box<CheckArgs>),
-    /// Show the AWS identity in use and where it comes from
+    /// Show the AWS identity in use and where its credentials came from
     Whoami,
     /// Sign in with IAM Identity Center (SSO)
     Login(LoginArgs),
-    /// End an IAM Identity Center (SSO) session
+    /// Sign out of IAM Identity Center (SSO)
     Logout(LogoutArgs),
-    /// Write what later commands sign in with to ~/.aws/config
+    /// Set up a profile in ~/.aws/config
     Configure {
-        /// What to write
+        /// What kind of profile
         #[command(subcommand)]
         what: Configure,
     },
     /// Print session credentials for other programs
     Credentials(CredentialsArgs),
-    /// Print what a machine would be given at its first boot, secrets hidden
+    /// Print the user data that a machine would get, with secrets hidden
     UserData(UserDataArgs),
-    /// Print a shell's completion script
+    /// Print a completion script for your shell
     Completions {
         /// The shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
-    /// Print the manual page (roff)
+    /// Print the manual page, in roff format
     Man,
 }
 
@@ -145,41 +208,49 @@ pub enum Command {
 #[command(group(ArgGroup::new("ssh_key").args(["key_name", "create_key_pair"])))]
 #[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 pub struct StartArgs {
-    /// EC2 instance type; several are tried in this order when there is no capacity
+    /// EC2 instance type; several are tried in order when there is no capacity
     ///
-    /// May be repeated, or separated by commas. Either all of them have an NVIDIA
-    /// GPU or none has.
-    #[arg(long = "vm-type", value_name = "TYPE", default_value = "t2.micro", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"],
-          aliases = ["vm_type", "instance_type", "machine_type"])]
+    /// Repeat the option, or separate types with commas. Either all of them have an
+    /// NVIDIA GPU or none does.
+    #[arg(long = "vm-type", value_name = "TYPE", default_value = "t2.micro", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"])]
     pub vm_types: Vec<VmType>,
-    /// Machines that the group is to have, 1 to 1000
-    #[arg(short, long, value_name = "N", default_value_t = 1, visible_alias = "count", alias = "num_machines",
+    /// Number of machines the group should have, 1 to 1000
+    #[arg(short, long, value_name = "N", default_value_t = 1, visible_alias = "count",
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub num_machines: u32,
-    /// Take fewer machines, down to so many, where there is no capacity for all
-    #[arg(long, value_name = "M", alias = "min_machines", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// Accept fewer machines, but at least M, if there is no capacity for all
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub min_machines: Option<u32>,
-    /// Image to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
-    #[arg(long, value_name = "AMI", alias = "image_id", value_parser = resource_id("ami-"))]
+    /// AMI to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
+    #[arg(long, value_name = "AMI", value_parser = resource_id("ami-"))]
     pub image_id: Option<String>,
-    /// Spot machines: cheaper, and AWS may take them back
+    /// Launch spot machines: cheaper, but AWS may reclaim them
     #[arg(long)]
     pub spot: bool,
-    /// Launch on demand what there is no spot capacity for
-    #[arg(long, requires = "spot", alias = "spot_fallback")]
+    /// Launch on demand what spot capacity cannot provide
+    #[arg(long, requires = "spot")]
     pub spot_fallback: bool,
-    /// Most to pay for a spot machine, in USD an hour [default: the on-demand price]
-    #[arg(long, value_name = "USD", requires = "spot", alias = "max_price", value_parser = price)]
+    /// Highest spot price to pay, in USD an hour [default: the on-demand price]
+    #[arg(long, value_name = "USD", requires = "spot", value_parser = price)]
     pub max_price: Option<String>,
-    /// Launch nothing if all machines of the group and their disks would cost more, in USD an hour
+    /// Launch nothing if the group and its disks would cost more than this, in USD an hour
     ///
-    /// By AWS's list price, or today's highest spot price. Where the price cannot be
-    /// known nothing is launched either.
-    #[arg(long, value_name = "USD", alias = "max_cost_per_hour", value_parser = usd)]
+    /// Uses AWS's list price, or today's highest spot price. If a price is not known,
+    /// nothing is launched.
+    #[arg(long, value_name = "USD", value_parser = usd)]
     pub max_cost_per_hour: Option<f64>,
-    /// Tag for machines, disks and network interfaces; may be repeated
+    /// Tag for machines, disks and network interfaces; can be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<Tag>,
+    /// Show the plan and ask EC2 whether it is permitted; launch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Refuse to launch in any other AWS account
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub expect_account: Option<String>,
+    /// If the launch fails part-way, keep the machines that it launched
+    #[arg(long)]
+    pub keep_on_failure: bool,
 
     #[command(flatten)]
     pub disk: DiskArgs,
@@ -188,41 +259,26 @@ pub struct StartArgs {
     #[command(flatten)]
     pub boot: BootArgs,
 
-    /// Wait until the machines are registered with Inductiva, or only running
+    /// Wait until the machines are registered with Inductiva, or just running
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, require_equals = true,
           default_missing_value = "registered", help_heading = "Waiting")]
     pub wait: Option<WaitFor>,
-    /// How long to wait at most
+    /// Longest time to wait
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = values::duration, help_heading = "Waiting")]
     pub timeout: Duration,
-    /// Leave what was launched when the launch fails part-way
-    #[arg(long, alias = "keep_on_failure")]
-    pub keep_on_failure: bool,
-    /// Refuse to launch in any other AWS account
-    #[arg(long, value_name = "ID", alias = "expect_account", value_parser = account)]
-    pub expect_account: Option<String>,
-    /// Show the plan and whether EC2 would permit it; launch and make nothing
-    #[arg(long, alias = "dry_run")]
-    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Root disk")]
 pub struct DiskArgs {
-    /// Size of the root disk in GiB [default: 50, or the image's own size if that is larger]
-    #[arg(long, value_name = "GIB", visible_alias = "disk-size", aliases = ["volume_size", "disk_size"],
+    /// Root disk size in GiB [default: 50, or the image's own size if that is larger]
+    #[arg(long, value_name = "GIB", visible_alias = "disk-size",
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub volume_size: Option<u32>,
     /// EBS volume type
-    #[arg(
-        long,
-        value_enum,
-        value_name = "TYPE",
-        default_value = "gp3",
-        alias = "volume_type"
-    )]
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "gp3")]
     pub volume_type: VolumeType,
-    /// I/O operations per second (gp3, io1, io2)
+    /// Provisioned IOPS (gp3, io1, io2)
     #[arg(long, value_name = "N")]
     pub iops: Option<u32>,
     /// Throughput in MiB/s (gp3)
@@ -244,46 +300,34 @@ impl DiskArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network and access")]
 pub struct NetworkArgs {
-    /// Subnet to launch in [default: the default VPC]
-    #[arg(long, value_name = "SUBNET", alias = "subnet_id", value_parser = resource_id("subnet-"))]
+    /// Subnet to launch in [default: any of the default VPC]
+    #[arg(long, value_name = "SUBNET", value_parser = resource_id("subnet-"))]
     pub subnet_id: Option<String>,
-    /// Security group of the machines [default: inductiva-aws, with no inbound rule]
-    #[arg(long, value_name = "SG", alias = "security_group_id", value_parser = resource_id("sg-"))]
+    /// Security group [default: inductiva-aws, which has no inbound rules]
+    #[arg(long, value_name = "SG", value_parser = resource_id("sg-"))]
     pub security_group_id: Option<String>,
-    /// Availability Zone of the default VPC [default: any]
-    #[arg(
-        long,
-        value_name = "ZONE",
-        alias = "availability_zone",
-        conflicts_with = "subnet_id"
-    )]
+    /// Availability Zone in the default VPC [default: any]
+    #[arg(long, value_name = "ZONE", conflicts_with = "subnet_id")]
     pub availability_zone: Option<String>,
     /// EC2 key pair for SSH [default: none]
-    #[arg(long, value_name = "NAME", alias = "key_name")]
+    #[arg(long, value_name = "NAME")]
     pub key_name: Option<String>,
-    /// Make an EC2 key pair and save its private key in this folder, as NAME.pem or NAME.ppk
-    #[arg(long, value_name = "NAME", alias = "create_key_pair", value_parser = file_stem)]
+    /// Create an EC2 key pair and save its private key in this folder as NAME.pem or NAME.ppk
+    #[arg(long, value_name = "NAME", value_parser = file_stem)]
     pub create_key_pair: Option<String>,
-    /// Format of the private key: pem for OpenSSH, ppk for PuTTY
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        alias = "key_format"
-    )]
+    /// Private key format: pem for OpenSSH, ppk for PuTTY
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub key_format: KeyFormat,
-    /// Open port 22 to this block of addresses, and nothing else
+    /// Allow SSH (port 22) from this block of addresses only
     #[arg(
         long,
         value_name = "CIDR",
-        alias = "ssh_from",
         requires = "ssh_key",
         conflicts_with = "security_group_id"
     )]
     pub ssh_from: Option<Cidr>,
-    /// IAM instance profile of the machines [default: none]
-    #[arg(long, value_name = "NAME", alias = "instance_profile")]
+    /// IAM instance profile [default: none]
+    #[arg(long, value_name = "NAME")]
     pub instance_profile: Option<String>,
 }
 
@@ -308,48 +352,48 @@ pub enum WaitFor {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Task runner")]
 pub struct BootArgs {
-    /// Name of the machine group [default: aws- and eight random characters]
+    /// Machine group name [default: aws- and eight random characters]
     ///
-    /// Letters, digits, spaces, '.', '_' and '-'; at most 63.
-    #[arg(long, value_name = "NAME", alias = "machine_group_name")]
+    /// Letters, digits, spaces, '.', '_' and '-'; at most 63 characters.
+    #[arg(long, value_name = "NAME", display_order = 0, help_heading = Resettable::Reset)]
     pub machine_group_name: Option<GroupName>,
-    /// Boot script instead of the standard user-data.sh
+    /// Boot script to use instead of the built-in user-data.sh
     ///
     /// A #! shell script gets the standard variables right after its first line;
-    /// anything else (cloud-config, MIME, another interpreter) is sent as it is.
-    #[arg(long, value_name = "FILE", alias = "user_data_path")]
+    /// anything else (cloud-config, MIME, another interpreter) is sent unchanged.
+    #[arg(long, value_name = "FILE")]
     pub user_data_path: Option<PathBuf>,
     #[command(flatten)]
     pub api: ApiArgs,
-    /// Container image of the task runner
+    /// Task runner container image
     #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
-          hide_env_values = true, alias = "task_runner_image")]
+          hide_env_values = true)]
     pub task_runner_image: String,
-    /// Container image of the file tracker
+    /// File tracker container image
     #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
-          hide_env_values = true, alias = "file_tracker_image")]
+          hide_env_values = true)]
     pub file_tracker_image: String,
-    /// A machine without a task for so long ends itself; 0: never
-    #[arg(long, value_name = "MINUTES", default_value_t = Runner::MAX_IDLE_MINUTES, alias = "max_idle_time",
+    /// A machine ends itself after so many minutes without a task; 0 means never
+    #[arg(long, value_name = "MINUTES", default_value_t = Runner::MAX_IDLE_MINUTES,
           value_parser = clap::value_parser!(u32).range(0..=525_600))]
     pub max_idle_time: u32,
     /// A machine ends itself at this age, such as 8h or 3d [default: none]
-    #[arg(long, value_name = "DURATION", value_parser = values::duration, alias = "max_lifetime")]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub max_lifetime: Option<Duration>,
-    /// A machine that is not registered by then ends itself
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = values::duration, alias = "boot_timeout")]
+    /// A machine ends itself if it has not registered with Inductiva by then
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = values::duration)]
     pub boot_timeout: Duration,
 }
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only this group
-    #[arg(long, value_name = "NAME", alias = "machine_group_name")]
+    #[arg(long, value_name = "NAME")]
     pub machine_group_name: Option<GroupName>,
-    /// All regions that the account has enabled
-    #[arg(long, alias = "all_regions")]
+    /// Include every region that the account has enabled
+    #[arg(long)]
     pub all_regions: bool,
-    /// Show the list again every so many seconds, until interrupted
+    /// Refresh the list every 5 seconds, or every SECONDS, until interrupted
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5",
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub watch: Option<u64>,
@@ -360,16 +404,16 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("whose").args(["name", "machine_group_name", "instance_id"]).required(true)))]
 pub struct LogsArgs {
-    /// The machine group
+    /// Machine group
     #[arg(value_name = "NAME")]
     pub name: Option<GroupName>,
-    /// The machine group
-    #[arg(long, value_name = "NAME", alias = "machine_group_name")]
+    /// Machine group
+    #[arg(long, value_name = "NAME")]
     pub machine_group_name: Option<GroupName>,
-    /// A single machine
-    #[arg(long, value_name = "ID", alias = "instance_id", value_parser = resource_id("i-"))]
+    /// Single machine
+    #[arg(long, value_name = "ID", value_parser = resource_id("i-"))]
     pub instance_id: Option<String>,
-    /// Go on showing what is new, until interrupted
+    /// Keep showing new lines until interrupted
     #[arg(short, long)]
     pub follow: bool,
 }
@@ -378,33 +422,33 @@ pub struct LogsArgs {
 #[expect(clippy::struct_excessive_bools, reason = "flags are bools")]
 #[command(group(ArgGroup::new("which").args(["name", "machine_group_name", "instance_ids", "all"]).required(true)))]
 pub struct TerminateArgs {
-    /// The machine group
+    /// Machine group
     #[arg(value_name = "NAME")]
     pub name: Option<GroupName>,
-    /// The machine group
-    #[arg(long, value_name = "NAME", alias = "machine_group_name")]
+    /// Machine group
+    #[arg(long, value_name = "NAME")]
     pub machine_group_name: Option<GroupName>,
-    /// Single machines; may be repeated, or separated by commas
-    #[arg(long = "instance-id", value_name = "ID", value_delimiter = ',', aliases = ["instance_id", "instance-ids"],
+    /// Single machines; repeat the option, or separate ids with commas
+    #[arg(long = "instance-id", value_name = "ID", value_delimiter = ',', alias = "instance-ids",
           value_parser = resource_id("i-"))]
     pub instance_ids: Vec<String>,
-    /// All machines that inductiva-aws launched in the region, and their groups
+    /// Every machine that inductiva-aws launched in the region, and their groups
     ///
-    /// Groups on Inductiva's side that have no machine any more go too, where it is
-    /// sure that they were this program's.
+    /// Also deletes groups on Inductiva's side that have no machines left, if they
+    /// are certain to be this program's.
     #[arg(long)]
     pub all: bool,
-    /// With --all: in all regions that the account has enabled
-    #[arg(long, alias = "all_regions", requires = "all",
+    /// With --all: in every region that the account has enabled
+    #[arg(long, requires = "all",
           conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
     pub all_regions: bool,
-    /// With --all: the security groups that inductiva-aws made, too
+    /// With --all: also remove the security groups that inductiva-aws created
     ///
-    /// Waits until the machines are gone, as they need theirs until then.
-    #[arg(long, alias = "remove_security_group", requires = "all",
+    /// Waits until the machines are gone, because they use them until then.
+    #[arg(long, requires = "all",
           conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
     pub remove_security_group: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
     #[command(flatten)]
@@ -414,23 +458,21 @@ pub struct TerminateArgs {
 /// What is needed to ask Inductiva.
 #[derive(Debug, Args)]
 pub struct ApiArgs {
-    /// Inductiva API key; else ~/.inductiva/api_key
+    /// Inductiva API key [default: the one in ~/.inductiva/api_key]
     #[arg(
         long,
         value_name = "KEY",
         env = "INDUCTIVA_API_KEY",
-        hide_env_values = true,
-        alias = "api_key"
+        hide_env_values = true
     )]
     pub api_key: Option<String>,
-    /// Address of the Inductiva API
+    /// Inductiva API address
     #[arg(
         long,
         value_name = "URL",
         env = "INDUCTIVA_API_URL",
         default_value = "https://api.inductiva.ai",
-        hide_env_values = true,
-        alias = "api_url"
+        hide_env_values = true
     )]
     pub api_url: String,
 }
@@ -443,24 +485,24 @@ pub struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub struct LoginArgs {
-    /// The sso-session of ~/.aws/config to sign in to [default: the profile's]
-    #[arg(long, value_name = "NAME", alias = "sso_session")]
+    /// sso-session in ~/.aws/config to sign in to [default: the profile's]
+    #[arg(long, value_name = "NAME")]
     pub sso_session: Option<String>,
-    /// Sign in with a code on any device, instead of the browser of this one
+    /// Sign in with a code on any device instead of the browser on this one
     ///
-    /// As it is done anyway over SSH, in a container, without a display, and with
-    /// profiles that have no sso-session.
-    #[arg(long, alias = "use_device_code")]
+    /// Always the case over SSH, in a container, without a display, and for profiles
+    /// that have no sso-session.
+    #[arg(long)]
     pub use_device_code: bool,
-    /// Open no browser: show an address and a code for any device
-    #[arg(long, alias = "no_browser")]
+    /// Do not open a browser; show an address and a code instead
+    #[arg(long)]
     pub no_browser: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct LogoutArgs {
-    /// The sso-session of ~/.aws/config to end [default: the profile's]
-    #[arg(long, value_name = "NAME", alias = "sso_session")]
+    /// sso-session in ~/.aws/config to sign out of [default: the profile's]
+    #[arg(long, value_name = "NAME")]
     pub sso_session: Option<String>,
 }
 
@@ -468,29 +510,28 @@ pub struct LogoutArgs {
 pub enum Configure {
     /// A profile that signs in with IAM Identity Center
     ///
-    /// Asks for what is not given, signs in, and adds the profile (--profile) and
-    /// its sso-session to ~/.aws/config. What is there already stays as it is.
-    /// --region is where the profile's machines are.
+    /// Asks for what you do not give, signs in, and adds the profile (--profile) and
+    /// its sso-session to ~/.aws/config. What the file already has is not changed.
+    /// --region is the region that the profile launches machines in.
     Sso(Box<ConfigureSsoArgs>),
 }
 
 #[derive(Debug, Args)]
 pub struct ConfigureSsoArgs {
     /// Start URL of IAM Identity Center, such as https://d-1234567890.awsapps.com/start
-    #[arg(long, value_name = "URL", aliases = ["start-url", "sso_start_url"], value_parser = config_file::start_url)]
+    #[arg(long, value_name = "URL", alias = "start-url", value_parser = config_file::start_url)]
     pub sso_start_url: Option<String>,
     /// Region of IAM Identity Center
-    #[arg(long, value_name = "REGION", alias = "sso_region", value_parser = config_file::region)]
+    #[arg(long, value_name = "REGION", value_parser = config_file::region)]
     pub sso_region: Option<String>,
     /// Account to use, 12 digits
-    #[arg(long, value_name = "ID", aliases = ["account-id", "sso_account_id"], value_parser = account)]
+    #[arg(long, value_name = "ID", alias = "account-id", value_parser = account)]
     pub sso_account_id: Option<String>,
     /// Role to use in it
-    #[arg(long, value_name = "NAME", aliases = ["role-name", "sso_role_name"])]
+    #[arg(long, value_name = "NAME", alias = "role-name")]
     pub sso_role_name: Option<String>,
-    /// What the sign-in is for; may be repeated, or separated by commas
-    #[arg(long = "sso-registration-scopes", value_name = "SCOPE", value_delimiter = ',', default_value = ACCOUNT_SCOPE,
-          alias = "sso_registration_scopes", value_parser = scope)]
+    /// Scopes to request; repeat the option, or separate them with commas
+    #[arg(long = "sso-registration-scopes", value_name = "SCOPE", value_delimiter = ',', default_value = ACCOUNT_SCOPE, value_parser = scope)]
     pub sso_registration_scopes: Vec<String>,
     #[command(flatten)]
     pub login: LoginArgs,
@@ -498,10 +539,10 @@ pub struct ConfigureSsoArgs {
 
 #[derive(Debug, Args)]
 pub struct CredentialsArgs {
-    /// Form of the credentials
+    /// Format of the credentials
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub format: CredentialsFormat,
-    /// Print them to a terminal too
+    /// Print them even to a terminal
     #[arg(long)]
     pub force: bool,
 }
@@ -523,14 +564,14 @@ pub enum CredentialsFormat {
 
 #[derive(Debug, Args)]
 pub struct UserDataArgs {
-    #[command(flatten)]
-    pub boot: BootArgs,
-    /// As for a machine with an NVIDIA GPU
+    /// For a machine with an NVIDIA GPU
     #[arg(long)]
     pub gpu: bool,
-    /// Show secrets instead of hiding them
-    #[arg(long, alias = "show_secrets")]
+    /// Print secrets too
+    #[arg(long)]
     pub show_secrets: bool,
+    #[command(flatten)]
+    pub boot: BootArgs,
 }
 
 /// An id of EC2's: the prefix and hexadecimal digits.
@@ -592,10 +633,26 @@ fn file_stem(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use super::Cli;
 
     #[test]
     fn the_grammar_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::grammar().debug_assert();
+    }
+
+    #[test]
+    fn every_option_may_be_written_with_underscores() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let names = arg.get_long_and_visible_aliases().unwrap_or_default();
+                let all = arg.get_all_aliases().unwrap_or_default();
+                for name in names.iter().filter(|name| name.contains('-')) {
+                    let other = name.replace('-', "_");
+                    assert!(all.contains(&other.as_str()), "--{name}");
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::grammar());
     }
 }

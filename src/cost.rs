@@ -122,7 +122,7 @@ impl Cost {
             ))
             .hint("fewer --num-machines, a smaller --vm-type, or --spot")),
             None => Err(Failure::failed(format!(
-                "nobody can tell whether the group stays within --max-cost-per-hour {most}: {}; nothing was launched",
+                "nothing was launched: the price is unknown, so --max-cost-per-hour {most} cannot be checked ({})",
                 self.why_unknown.as_deref().unwrap_or("no price")
             ))
             .hint("try again later, or leave out --max-cost-per-hour")),

@@ -35,7 +35,6 @@ mod wait;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
 
 use crate::{
     cli::{Cli, Command, Configure},
@@ -46,7 +45,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_arguments() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
     };
@@ -74,12 +73,7 @@ fn main() -> ExitCode {
 /// Shows a command line's error, or the help or version that was asked for; as
 /// JSON where the rest of the line asks for that.
 fn refused(error: &clap::Error) -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let json = arguments
-        .windows(2)
-        .any(|pair| pair == ["--output", "json"])
-        || arguments.iter().any(|argument| argument == "--output=json");
-    if json && error.use_stderr() {
+    if error.use_stderr() && Cli::format_despite_errors() == Format::Json {
         let text = error.render().to_string();
         let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
         let failure = Failure::usage(message.trim_start_matches("error: ").trim())

@@ -1,7 +1,6 @@
 //! `completions` and `man`: for shells and packagers.
 
 use anyhow::Context as _;
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::{cli::Cli, error::Result, output::Output};
@@ -9,13 +8,13 @@ use crate::{cli::Cli, error::Result, output::Output};
 /// Prints the completion script of `shell`.
 pub fn completions(shell: Shell, out: Output) -> Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "inductiva-aws", &mut script);
+    clap_complete::generate(shell, &mut Cli::grammar(), "inductiva-aws", &mut script);
     out.bytes(&script)
 }
 
 /// Prints the manual page: the program's, then each command's.
 pub fn man(out: Output) -> Result<()> {
-    let mut command = Cli::command();
+    let mut command = Cli::grammar();
     command.build();
     let mut page = Vec::new();
     let mut render =

@@ -151,7 +151,7 @@ where
     }
     match errors::code(error) {
         Some("AccessDenied") => failure.hint("the role has to be there and to trust who assumes it, and that one needs the permission sts:AssumeRole; a role may also demand MFA (mfa_serial) or external_id"),
-        Some("ExpiredTokenException") => failure.hint("the web identity token is over: whoever writes its file has to write a new one"),
+        Some("ExpiredTokenException") => failure.hint("the web identity token has expired; the tool that writes the token file must write a new one"),
         Some("InvalidIdentityToken" | "IDPRejectedClaim") => failure.hint("the role does not take this web identity token: check the identity provider of the account and the role's trust policy"),
         _ => failure,
     }

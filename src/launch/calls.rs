@@ -117,7 +117,7 @@ impl<'a> Calls<'a> {
             }
         }
         Err(Failure::failed(format!(
-            "EC2 has an answer of long ago for every launch of the group {}",
+            "EC2 still remembers earlier launches of the group {} and starts no new one under its name",
             self.launcher.request.group
         ))
         .hint("choose another --machine-group-name"))

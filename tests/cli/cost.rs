@@ -253,7 +253,7 @@ fn with_a_limit_a_price_that_is_unknown_is_a_refusal() {
             str![],
             str![[r#"
 machine group g
-error: nobody can tell whether the group stays within --max-cost-per-hour 100: pricing:GetProducts is not permitted; nothing was launched
+error: nothing was launched: the price is unknown, so --max-cost-per-hour 100 cannot be checked (pricing:GetProducts is not permitted)
 hint: try again later, or leave out --max-cost-per-hour
 
 "#]],

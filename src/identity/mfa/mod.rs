@@ -85,7 +85,7 @@ impl Mfa {
             return match (&settings.mfa_serial, code) {
                 (Some(_), _) => Err(Failure::new(
                     Kind::NotSignedIn,
-                    "there are no keys to sign in with MFA with",
+                    "cannot sign in with MFA: there are no access keys",
                 )
                 .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile")),
                 (None, Some(_)) => Err(Failure::usage(
