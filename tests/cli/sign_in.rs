@@ -424,7 +424,7 @@ fn a_web_identity() {
     );
     let run = finish(&mut command(&account, "whoami --output json --profile web"));
     assert_is(&run, ":assumed-role/machines/job", "profile web");
-    for (setting, hint) in [("expired", "is over"), ("reject", "identity provider")] {
+    for (setting, hint) in [("expired", "has expired"), ("reject", "identity provider")] {
         account.put("identity", json!({"web_identity": setting}));
         let run = whoami(&account);
         assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from xml.sax.saxutils import escape, quoteattr
 
 import moto.core.responses as responses
+import moto.kms.utils as kms
 import xmltodict
 from moto.core import parse, serialize
 
@@ -21,6 +22,11 @@ def speed_up():
     )
     xmltodict._validate_name = functools.lru_cache(maxsize=None)(
         xmltodict._validate_name
+    )
+    # Each account's disks are encrypted with a key of its own, for which moto makes
+    # an RSA key, too, that nothing uses: the same one will do.
+    kms.generate_private_key = functools.lru_cache(maxsize=None)(
+        kms.generate_private_key
     )
     _speed_up_parser()
     _speed_up_serializer()
