@@ -134,6 +134,18 @@ const CODES: &[(Sort, &[&str])] = &[
     (Sort::Spent, &["IdempotentInstanceTerminated"]),
 ];
 
+/// The sort of an answer. EC2 may have acted before it failed, whatever code it
+/// gives that: only of capacity, quotas and throttling, which it may answer as its
+/// own errors, is it known that nothing was done.
+fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
+    let sort = code.map_or(Sort::Unknown, sort_of);
+    match sort {
+        Sort::Place | Sort::Quota | Sort::SpotQuota | Sort::Account | Sort::NotNow => sort,
+        _ if status >= 500 => Sort::Unknown,
+        _ => sort,
+    }
+}
+
 /// The sort of a code.
 fn sort_of(code: &str) -> Sort {
     CODES
@@ -147,7 +159,9 @@ fn sort_of(code: &str) -> Sort {
 pub fn sort<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Sort {
     match error {
         SdkError::ConstructionFailure(_) => Sort::Fatal,
-        SdkError::ServiceError(_) => code(error).map_or(Sort::Unknown, sort_of),
+        SdkError::ServiceError(answer) => {
+            sort_of_answer(code(error), answer.raw().status().as_u16())
+        }
         SdkError::DispatchFailure(failure) if failure.is_user() => Sort::Fatal,
         SdkError::DispatchFailure(failure)
             if failure.as_connector_error().is_some_and(never_connected) =>
@@ -341,5 +355,21 @@ mod tests {
         ] {
             assert_eq!(sort_of(code), Sort::Unknown, "{code}");
         }
+        for code in [
+            None,
+            Some("ServerInternal"),
+            Some("GatewayTimeout"),
+            Some("AuthFailure"),
+        ] {
+            assert_eq!(sort_of_answer(code, 504), Sort::Unknown, "{code:?}");
+        }
+        let capacity = sort_of_answer(Some("InsufficientInstanceCapacity"), 500);
+        assert_eq!(capacity, Sort::Place);
+        let throttled = sort_of_answer(Some("RequestLimitExceeded"), 503);
+        assert_eq!(throttled, Sort::NotNow);
+        assert_eq!(
+            sort_of_answer(Some("InvalidAMIID.NotFound"), 400),
+            Sort::Fatal
+        );
     }
 }

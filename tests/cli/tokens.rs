@@ -212,3 +212,31 @@ fn answers_that_stay_lost_are_told_and_another_run_makes_it_good() {
 fn list_len(value: &Value) -> usize {
     value.as_array().map_or(0, Vec::len)
 }
+
+#[test]
+fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
+    for (code, status) in [
+        ("ServerInternal", 500),
+        ("GatewayTimeout", 504),
+        ("BandwidthExceeded", 509),
+    ] {
+        let account = Account::new();
+        let fault = |count: Value| json!({"service": "ec2", "operation": "RunInstances", "kind": "error_answer", "code": code, "status": status, "count": count});
+        account.fault(fault(json!(1)));
+        let document = account.json("start --machine-group-name g --num-machines 2");
+        assert_eq!(list_len(&document["machines"]), 2, "{code}");
+        assert_eq!(account.launched(), 2, "{code}");
+
+        // One that does not end is said, with the way to end the machines.
+        account.fault(fault(Value::Null));
+        let run = account.run("start --machine-group-name h --output json");
+        assert_eq!(run.code, 3, "{code}: {}", run.stderr);
+        let hint = run.error()["hint"].clone();
+        assert!(
+            text(&hint).contains("inductiva-aws terminate --machine-group-name h"),
+            "{hint}"
+        );
+        let kept = account.groups().iter().any(|group| group["name"] == "h");
+        assert!(kept, "{code}: its machines may need the group");
+    }
+}

@@ -121,6 +121,8 @@ class _Call:
                     response = self._allowed_effect()
                 finally:
                     after_effect(self._tenant, fault)
+                if fault is not None and fault.kind == "error_answer":
+                    raise AwsError(fault.code, fault.message, fault.status)
             except AwsError as error:
                 answered(error.status, error.code)
                 return error_response(asked.service, error)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Optional
 
-KINDS = ("error", "lost_answer", "reset", "stall", "hold", "hold_answer")
+KINDS = ("error", "error_answer", "lost_answer", "reset", "stall", "hold", "hold_answer")
 
 
 @dataclass
@@ -14,7 +14,8 @@ class Fault:
     """What happens to some of the calls of one operation.
 
     kind        error: answered with `status`, `code` and `message` (`detail`
-                for inductiva), with no effect · lost_answer: takes effect, then
+                for inductiva), with no effect · error_answer: the same after it
+                has taken effect · lost_answer: takes effect, then
                 the connection is closed · reset: closed before it takes effect
                 · stall: answered after `seconds`
                 by the account's clock · hold: waits, before it takes

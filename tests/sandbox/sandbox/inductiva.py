@@ -72,6 +72,8 @@ class InductivaApi:
                         response = self._effect(request, query, body)
                 finally:
                     after_effect(self._tenant, fault)
+                if fault is not None and fault.kind == "error_answer":
+                    raise _Refusal(fault.status, fault.detail)
             except _Refusal as refusal:
                 answered(refusal.status, str(refusal))
                 return Response.of_json({"detail": refusal.detail}, refusal.status)
