@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, counted: the first asks, the second insists.
+//! Ctrl-C, SIGTERM and SIGHUP, counted: the first asks, the second insists.
 
 use std::{
     collections::BTreeSet,
@@ -109,10 +109,36 @@ async fn signal() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return std::future::pending().await;
     };
+    let hung_up = async {
+        if hangups_are_ignored() {
+            std::future::pending::<()>().await;
+        }
+        match signal(SignalKind::hangup()) {
+            Ok(mut hangup) => _ = hangup.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
     tokio::select! {
         result = tokio::signal::ctrl_c() => if result.is_err() { std::future::pending::<()>().await },
         _ = terminate.recv() => {}
+        // The terminal was closed, or the connection to it has ended.
+        () = hung_up => {}
     }
+}
+
+/// Whether this runs under `nohup`. Linux tells; elsewhere it has no effect.
+#[cfg(unix)]
+fn hangups_are_ignored() -> bool {
+    use std::{fs, sync::LazyLock};
+    const SIGHUP: u64 = 1;
+    // As it was inherited: listening to the signal changes it.
+    static IGNORED: LazyLock<bool> = LazyLock::new(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
+    });
+    *IGNORED
 }
 
 #[cfg(not(unix))]

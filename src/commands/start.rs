@@ -16,7 +16,10 @@ use crate::{
     launch::Launcher,
     machines::{self, Machine, TAG_GROUP_ID},
     output::Output,
-    plan::{self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data},
+    plan::{
+        self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data,
+        terminate_command,
+    },
     report::{GroupReport, PlanReport, StartReport, StartedMachine},
     settings::{self, ApiSettings, AwsSettings},
     wait::Wait,
@@ -239,6 +242,12 @@ impl Start<'_> {
     }
 }
 
+/// The ids of the machines that are not gone.
+fn live_ids(machines: &[Machine]) -> Vec<String> {
+    let left = machines.iter().filter(|m| !m.state.is_gone());
+    left.map(|m| m.instance_id.clone()).collect()
+}
+
 /// The group's id: Inductiva's answer, or else the machines' own tag.
 fn group_id(found: &Found, machines: &[Machine]) -> Option<String> {
     match &found.group {
@@ -296,6 +305,18 @@ impl Start<'_> {
             cost: started.cost,
         };
         let reported = self.out.result(&report, &machines::ids(&started.machines));
+        // A disk that is full: the machines run all the same, and are to be known.
+        let reported = reported.map_err(|failure| {
+            Failure {
+                kind: Kind::MachinesMayBeRunning,
+                ..failure
+            }
+            .hint(format!(
+                "end them: {}",
+                terminate_command(&self.request.group)
+            ))
+            .machines(live_ids(&started.machines))
+        });
         waited.and(reported)
     }
 }

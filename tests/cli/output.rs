@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use snapbox::str;
 
-use crate::sandbox::{Account, finish, list};
+use crate::sandbox::{Account, finish, list, text};
 
 #[test]
 fn start_in_json_is_what_the_contract_names() {
@@ -263,4 +263,27 @@ fn without_a_command_there_is_help_and_2() {
         "{}",
         run.stderr
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn machines_are_named_when_their_ids_cannot_be_written() {
+    let account = Account::new();
+    for (group, flags) in [("a", ["--output", "json"]), ("b", ["--output", "text"])] {
+        let full = std::fs::File::create("/dev/full").expect("Linux has it");
+        let mut command = account.command(["start", "--machine-group-name", group]);
+        let run = finish(command.args(flags).stdout(full));
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        let id = account
+            .instances()
+            .iter()
+            .find(|i| crate::sandbox::tags(i)["inductiva:machine-group"] == group)
+            .map(|i| text(&i["InstanceId"]).to_owned())
+            .expect("its machine");
+        assert!(run.stderr.contains(&id), "{}", run.stderr);
+        if flags[1] == "json" {
+            assert_eq!(run.error()["machines"], json!([id]));
+            assert_eq!(run.error()["kind"], "machines_may_be_running");
+        }
+    }
 }

@@ -4,7 +4,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, INTERRUPTED, Run, ended, finish, signal, text, until_it_says};
+use crate::sandbox::{
+    Account, INTERRUPTED, Run, ended, finish, signal, spawn, text, until_it_says,
+};
 
 /// The step that waits until the program pauses, and lets that time pass.
 const PASS_PAUSE: &str = r#"put:clock {"pass_pause": true}"#;
@@ -228,7 +230,7 @@ fn an_interruption_before_the_launch_launches_nothing() {
 
 #[test]
 fn an_interruption_while_launching_is_undone() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         let account = Account::new();
         let line = "start --machine-group-name g --num-machines 2";
         let run = interrupted_while_launching(&account, line, signal);
@@ -268,4 +270,27 @@ fn an_interruption_while_waiting_names_the_machines_that_go_on() {
     let error = run.error();
     assert_eq!(error["kind"], "interrupted");
     assert_eq!(text(&error["machines"][0]), account.live()[0]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_under_nohup_goes_on_when_its_terminal_is_closed() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold"}));
+    let mut command = Command::new("nohup");
+    command
+        .arg(env!("CARGO_BIN_EXE_inductiva-aws"))
+        .args(["start", "--machine-group-name", "g", "-q"])
+        .env_clear()
+        .envs(account.environment())
+        .current_dir(account.home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let child = spawn(&mut command);
+    account.until_held();
+    signal(&child, "-HUP");
+    account.post("release", json!({}));
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(account.live().len(), 1);
 }

@@ -148,6 +148,10 @@ fn happenings() -> Vec<Happening> {
         Fault("reset", json!({"kind": "reset"})),
         Fault("500", json!({"status": 500})),
         Fault("503", json!({"status": 503, "code": "Unavailable"})),
+        Fault(
+            "504 after its effect",
+            json!({"kind": "error_answer", "status": 504, "code": "GatewayTimeout"}),
+        ),
         Fault("refused", refused()),
         Fault("throttled for a second", throttled),
         Killed("hold", Late::Never),
