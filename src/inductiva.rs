@@ -108,6 +108,8 @@ pub enum ApiError {
     KeyRefused(String),
     /// No connection, no answer in time, or a 5xx.
     OutOfReach(String),
+    /// 409: there is a group of this name.
+    NameTaken(String),
     /// Any other answer.
     Unexpected(String),
 }
@@ -116,7 +118,10 @@ impl ApiError {
     /// What happened, for a message.
     pub fn why(&self) -> &str {
         match self {
-            Self::KeyRefused(why) | Self::OutOfReach(why) | Self::Unexpected(why) => why,
+            Self::KeyRefused(why)
+            | Self::OutOfReach(why)
+            | Self::NameTaken(why)
+            | Self::Unexpected(why) => why,
         }
     }
 }
@@ -128,7 +133,7 @@ impl From<ApiError> for Failure {
                 .hint("get a new key at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key"),
             ApiError::OutOfReach(why) => Self::failed(format!("Inductiva's API is out of reach: {why}"))
                 .hint("try again later; --api-url and INDUCTIVA_API_URL say where it is"),
-            ApiError::Unexpected(why) => Self::failed(format!("Inductiva's API refused the call: {why}")),
+            ApiError::NameTaken(why) | ApiError::Unexpected(why) => Self::failed(format!("Inductiva's API refused the call: {why}")),
         }
     }
 }
@@ -244,6 +249,7 @@ impl Client {
         }
         match status {
             200 | 201 => parse::<Group>(&body).map(|group| group.id),
+            409 => Err(ApiError::NameTaken(detail(status, &body))),
             _ => Err(unexpected(status, &body)),
         }
     }

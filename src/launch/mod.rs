@@ -57,6 +57,14 @@ struct Made {
     security_group: Cell<bool>,
 }
 
+/// What machines are told of their group.
+enum GroupOnInductivasSide {
+    /// Its id; none where the API is out of reach, and they look for its name.
+    Id(Option<String>),
+    /// Another start made it after this one had looked: it is to look again.
+    MadeMeanwhile,
+}
+
 impl<'a> Launcher<'a> {
     /// A run that has made nothing yet.
     pub fn new(
@@ -94,7 +102,10 @@ impl<'a> Launcher<'a> {
     ) -> Result<Option<(Vec<Machine>, Option<String>)>> {
         let (group_id, security_group) =
             tokio::join!(self.group(plan, lookup), self.security_group(plan));
-        let (group_id, security_group_id) = (group_id?, security_group?);
+        let security_group_id = security_group?;
+        let GroupOnInductivasSide::Id(group_id) = group_id? else {
+            return Ok(None);
+        };
         if let Some(key_pair) = self.key_pair.filter(|_| !self.made.key_pair.get()) {
             key_pair.make(self.aws, self.out).await?;
             self.made.key_pair.set(true);
@@ -183,7 +194,12 @@ impl<'a> Launcher<'a> {
 
     /// The group's id: the one that is there, or a new one's. Without the API,
     /// machines find the group by its name.
-    async fn group(&self, plan: &LaunchPlan, lookup: &GroupLookup) -> Result<Option<String>> {
+    async fn group(
+        &self,
+        plan: &LaunchPlan,
+        lookup: &GroupLookup,
+    ) -> Result<GroupOnInductivasSide> {
+        use GroupOnInductivasSide::{Id, MadeMeanwhile};
         let out_of_reach = |why: &str| {
             let known = plan
                 .existing
@@ -194,13 +210,13 @@ impl<'a> Launcher<'a> {
                 "Inductiva's API is out of reach ({why}): launching all the same, the machines look for the group {} themselves",
                 self.request.group
             ));
-            known.map(str::to_owned)
+            Id(known.map(str::to_owned))
         };
         if let Some(id) = &*self.made.group.borrow() {
-            return Ok(Some(id.clone()));
+            return Ok(Id(Some(id.clone())));
         }
         match lookup {
-            GroupLookup::Active(group) => return Ok(Some(group.id.clone())),
+            GroupLookup::Active(group) => return Ok(Id(Some(group.id.clone()))),
             GroupLookup::OutOfReach(why) => return Ok(out_of_reach(why)),
             GroupLookup::Absent => {}
         }
@@ -223,11 +239,18 @@ impl<'a> Launcher<'a> {
                 }
             }
             Err(error) => {
+                // Another start was faster: its machines may be there, too.
+                if matches!(error, ApiError::NameTaken(_))
+                    && let Ok(Some(group)) = self.api.group(&self.request.group).await
+                    && group.is_active()
+                {
+                    return Ok(MadeMeanwhile);
+                }
                 return Err(Failure::from(error).while_doing("cannot make the machine group"));
             }
         };
         *self.made.group.borrow_mut() = Some(id.clone());
-        Ok(Some(id))
+        Ok(Id(Some(id)))
     }
 
     async fn delete_group(&self, id: &str) {

@@ -114,6 +114,10 @@ class InductivaApi:
         errors = self._faults_of(body)
         if errors:
             raise _Refusal(422, errors)
+        if self._groups.refuse_duplicates:
+            names = [group["name"] for group in self._groups.active()]
+            if body.get("name") in names:
+                raise _Refusal(409, f"Machine group {body['name']} exists already")
         return Response.of_json(_public(self._groups.create(body)), 201)
 
     def _faults_of(self, body):

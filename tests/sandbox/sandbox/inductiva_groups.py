@@ -20,6 +20,7 @@ class Groups:
         self.rejected_key_status = 401
         self.refuse_machine_type = False
         self.strict_names = False
+        self.refuse_duplicates = False
         self.group_status_on_create = "started"
         self.auto_register_seconds = None
         self._groups = []
@@ -32,6 +33,7 @@ class Groups:
         rejected_key_status     401 or 403 for another key
         refuse_machine_type     422 when a group is created with machine_type
         strict_names            422 for a name other than ^[0-9a-zA-Z-]+$
+        refuse_duplicates       409 when there is an active group of that name
         group_status_on_create  of new groups
         auto_register_seconds   machines with the group's tag count as
                                 registered so long after running; None for never
