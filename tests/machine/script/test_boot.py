@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from machine import GROUP_ID, KEY, SCRIPT, MachineTest
 
@@ -33,6 +34,21 @@ class Script(unittest.TestCase):
         # 16,384 bytes are EC2's limit; the preamble takes 600, and 100 more with
         # the longest name of a group.
         self.assertLess(SCRIPT.stat().st_size, 15_684)
+
+
+class Harness(MachineTest):
+    def test_a_script_that_gets_no_further_is_ended_and_run_no_more(self):
+        hung = []
+        self.on_hang = hung.append
+        with mock.patch("machine.PATIENCE_SECONDS", 0.4), mock.patch("machine.MOST_CALLS", 50):
+            for line in ('"$REAL_SLEEP" 1000', "while :; do :; done", "while :; do docker version; done"):
+                with self.subTest(line):
+                    self.hangs = False
+                    with self.assertRaisesRegex(AssertionError, "it hangs"):
+                        self.boot(lambda _: line)
+                    with self.assertRaisesRegex(AssertionError, "not run"):
+                        self.boot()
+        self.assertEqual(hung, [self.id()] * 3)
 
 
 class Boot(MachineTest):
@@ -327,8 +343,10 @@ class ContainerEngine(MachineTest):
                 fcntl.lockf(file, fcntl.LOCK_EX)
                 held.touch()
 
+                ended = threading.Event()
+
                 def let_go():
-                    while "phase container-engine" not in self.console:
+                    while "phase container-engine" not in self.console and not ended.is_set():
                         time.sleep(0.01)
                     # Time to go wrong in; it is not needed to be right.
                     time.sleep(0.3)
@@ -338,8 +356,11 @@ class ContainerEngine(MachineTest):
                 other = threading.Thread(target=let_go)
                 other.start()
                 self.forget()
-                self.assertEqual(self.boot(), 0, self.output)
-                other.join()
+                try:
+                    self.assertEqual(self.boot(), 0, self.output)
+                finally:
+                    ended.set()
+                    other.join()
                 self.assertTrue(self.texts("apt-get"))
                 self.assertFalse((self.case / "called-too-early").exists())
                 (self.case / "bin/docker").unlink()
