@@ -760,27 +760,25 @@ impl LaunchPlan {
         )
     }
 
-    /// The user data before packing.
-    pub fn user_data(&self, request: &Request, group_id: Option<&str>) -> Vec<u8> {
+    /// The user data as it is sent.
+    ///
+    /// # Errors
+    /// More than EC2 takes.
+    pub fn user_data(&self, request: &Request, group_id: Option<&str>) -> Result<Vec<u8>> {
         let gpu = self.vm_type.gpu.is_some();
-        request
-            .script
-            .with_preamble(&request.runner.variables(&request.group, group_id, gpu))
+        let variables = request.runner.variables(&request.group, group_id, gpu);
+        packed_user_data(&request.script, &variables)
     }
 }
 
-/// The bytes that a machine is given, once the group's id is known.
+/// The bytes that a machine is given.
 ///
 /// # Errors
-/// More than EC2 takes, even packed.
-pub fn packed_user_data(user_data: Vec<u8>) -> Result<Vec<u8>> {
-    let size = user_data.len();
-    user_data::pack(user_data).map_err(|packed| {
-        Failure::usage(format!(
-            "the user data is too large: {size} bytes, {packed} with gzip, and EC2 takes {}",
-            user_data::MAX_BYTES
-        ))
-        .hint("shorten the script of --user-data-path, or let it download the rest")
+/// More than EC2 takes.
+pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u8>> {
+    script.packed(variables).map_err(|too_large| {
+        Failure::usage(too_large.to_string())
+            .hint("shorten the script of --user-data-path, or let it download the rest")
     })
 }
 

@@ -561,7 +561,10 @@ impl PlanReport {
                 .first_tags(request, group_id.as_deref())
                 .into_iter()
                 .collect(),
-            user_data_bytes: plan.user_data(request, group_id.as_deref()).len(),
+            // Whether it fits was checked before any call.
+            user_data_bytes: plan
+                .user_data(request, group_id.as_deref())
+                .map_or(0, |sent| sent.len()),
             variables: variables.into_iter().map(|v| (v.name, v.value)).collect(),
             ..Self::complete(
                 request,

@@ -300,7 +300,7 @@ pub fn checked_user_data(request: &Request) -> Result<usize> {
     let variables = request
         .runner
         .variables(&request.group, Some(group_id), true);
-    packed_user_data(request.script.with_preamble(&variables)).map(|packed| packed.len())
+    packed_user_data(&request.script, &variables).map(|packed| packed.len())
 }
 
 /// The named group, or a new name.

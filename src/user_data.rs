@@ -4,7 +4,7 @@
 //! Pure: no file, network or clock. There is no templating, so a script of the
 //! user's own keeps every `$`.
 
-use std::{borrow::Cow, io::Write as _};
+use std::{borrow::Cow, fmt, io::Write as _};
 
 use flate2::{Compression, write::GzEncoder};
 
@@ -12,7 +12,7 @@ use flate2::{Compression, write::GzEncoder};
 /// and run on its own.
 pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../user-data.sh");
 
-/// The most user data that EC2 takes, in bytes before base64 (EC2 user guide,
+/// The most user data that EC2 takes, as it is sent but for base64 (EC2 user guide,
 /// "Run commands when you launch an EC2 instance with user data input").
 pub const MAX_BYTES: usize = 16_384;
 
@@ -111,6 +111,55 @@ impl Script {
         whole.extend_from_slice(rest);
         whole
     }
+
+    /// What is sent, before base64. What gets our preamble goes as gzip, which
+    /// cloud-init unpacks on every image; anything else byte for byte, as we cannot
+    /// know who reads it.
+    ///
+    /// # Errors
+    /// More than [`MAX_BYTES`].
+    pub fn packed(&self, variables: &[Variable]) -> Result<Vec<u8>, TooLarge> {
+        let whole = self.with_preamble(variables);
+        let bytes = whole.len();
+        let packed = self.takes_variables().then(|| gzip(&whole));
+        let packed_bytes = packed.as_ref().map(Vec::len);
+        let sent = packed.unwrap_or(whole);
+        if sent.len() > MAX_BYTES {
+            return Err(TooLarge {
+                bytes,
+                packed_bytes,
+            });
+        }
+        Ok(sent)
+    }
+}
+
+/// User data of more than [`MAX_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge {
+    bytes: usize,
+    /// None for what is not packed.
+    packed_bytes: Option<usize>,
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the user data is too large: {} bytes, ", self.bytes)?;
+        if let Some(packed) = self.packed_bytes {
+            write!(f, "{packed} with gzip, ")?;
+        }
+        write!(f, "and EC2 takes {MAX_BYTES}")
+    }
+}
+
+/// No time stamp and no name in the header: a call that is made again with the same
+/// client token has to have the same bytes.
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .expect("writing to memory does not fail")
 }
 
 /// The last component of a path.
@@ -125,28 +174,6 @@ pub fn preamble(variables: &[Variable]) -> String {
         .map(|v| format!("export {}='{}'\n", v.name, v.value.replace('\'', r"'\''")))
         .collect();
     lines.concat()
-}
-
-/// What goes on the wire before base64: the bytes as they are, or gzip, which
-/// cloud-init unpacks, when they are too many.
-///
-/// # Errors
-/// The packed size in bytes, when that is still more than [`MAX_BYTES`].
-pub fn pack(user_data: Vec<u8>) -> Result<Vec<u8>, usize> {
-    if user_data.len() <= MAX_BYTES {
-        return Ok(user_data);
-    }
-    // No time stamp and no name in the header: the same script gives the same bytes.
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    let packed = encoder
-        .write_all(&user_data)
-        .and_then(|()| encoder.finish())
-        .expect("writing to memory does not fail");
-    if packed.len() <= MAX_BYTES {
-        Ok(packed)
-    } else {
-        Err(packed.len())
-    }
 }
 
 #[cfg(test)]
@@ -286,25 +313,55 @@ mod tests {
         }
     }
 
-    #[test]
-    fn sixteen_kib_go_as_they_are_and_more_is_packed() {
-        let fits = vec![b'x'; MAX_BYTES];
-        assert_eq!(pack(fits.clone()), Ok(fits));
-        let too_long = vec![b'x'; MAX_BYTES + 1];
-        let packed = pack(too_long.clone()).expect("it packs well");
-        assert_eq!(packed, pack(too_long.clone()).expect("again"));
+    fn unpacked(packed: &[u8]) -> Vec<u8> {
         let mut unpacked = Vec::new();
-        flate2::read::GzDecoder::new(&packed[..])
+        flate2::read::GzDecoder::new(packed)
             .read_to_end(&mut unpacked)
             .expect("it is gzip");
-        assert_eq!(unpacked, too_long);
+        unpacked
     }
 
     #[test]
-    fn what_does_not_pack_is_refused_with_its_size() {
+    fn what_has_our_preamble_is_packed_the_same_way_each_time() {
+        let variables = [variable("A", "b")];
+        for body in [&b"echo\n"[..], &[b'x'; MAX_BYTES]] {
+            let script = Script::custom([b"#!/bin/sh\n", body].concat());
+            let packed = script.packed(&variables).expect("it fits");
+            assert_eq!(packed, script.packed(&variables).expect("again"));
+            // RFC 1952: no flags, and so no name, and a time of 0.
+            assert_eq!(packed[..8], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+            assert_eq!(unpacked(&packed), script.with_preamble(&variables));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_sent_byte_for_byte_up_to_16_kib() {
+        for start in [
+            &b"#cloud-config\n"[..],
+            b"#!/usr/bin/python3\n",
+            b"\x1f\x8b\x08",
+        ] {
+            let mut bytes = start.to_vec();
+            bytes.resize(MAX_BYTES, b'x');
+            let script = Script::custom(bytes.clone());
+            assert_eq!(script.packed(&[variable("A", "b")]), Ok(bytes.clone()));
+            bytes.push(b'x');
+            let error = Script::custom(bytes).packed(&[]).expect_err("too large");
+            assert_eq!(
+                error.to_string(),
+                "the user data is too large: 16385 bytes, and EC2 takes 16384"
+            );
+        }
+    }
+
+    #[test]
+    fn a_script_that_does_not_pack_is_refused_with_both_sizes() {
         let mut noise = vec![0; 40_000];
         getrandom::fill(&mut noise).expect("the system has randomness");
-        let size = pack(noise).expect_err("random bytes do not pack");
-        assert!(size > MAX_BYTES);
+        noise[..10].copy_from_slice(b"#!/bin/sh\n");
+        let error = Script::custom(noise).packed(&[]).expect_err("noise stays");
+        assert_eq!(error.bytes, 40_000);
+        assert!(error.packed_bytes > Some(MAX_BYTES), "{error}");
+        assert!(error.to_string().contains(" with gzip, "), "{error}");
     }
 }

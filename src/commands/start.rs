@@ -16,10 +16,7 @@ use crate::{
     launch::Launcher,
     machines::{self, Machine, TAG_GROUP_ID},
     output::Output,
-    plan::{
-        self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice, packed_user_data,
-        terminate_command,
-    },
+    plan::{self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice, terminate_command},
     report::{GroupReport, PlanReport, StartReport, StartedMachine},
     settings::{self, ApiSettings, AwsSettings},
     wait::Wait,
@@ -380,7 +377,7 @@ pub async fn permitted(
     }
     let request = &request;
     let tags = plan.first_tags(request, group_id);
-    let user_data = packed_user_data(plan.user_data(request, group_id))?;
+    let user_data = plan.user_data(request, group_id)?;
     let security_group_id = match &plan.security_group {
         SecurityGroupChoice::Existing(id) => Some(id.as_str()),
         SecurityGroupChoice::New { name, vpc_id } => {

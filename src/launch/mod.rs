@@ -22,7 +22,7 @@ use crate::{
     keypair::NewKeyPair,
     machines::{Machine, TAG_GROUP_ID},
     output::Output,
-    plan::{LaunchPlan, Request, SecurityGroupChoice, packed_user_data},
+    plan::{LaunchPlan, Request, SecurityGroupChoice},
 };
 
 /// Everything that the launches of a run work with, and what they have made.
@@ -110,7 +110,7 @@ impl<'a> Launcher<'a> {
             key_pair.make(self.aws, self.out).await?;
             self.made.key_pair.set(true);
         }
-        let user_data = packed_user_data(plan.user_data(self.request, group_id.as_deref()))?;
+        let user_data = plan.user_data(self.request, group_id.as_deref())?;
         let calls = Calls::new(
             self,
             plan,

@@ -1,5 +1,7 @@
 //! `start` on the undisturbed path: what EC2 and Inductiva have afterwards.
 
+use std::io::Read as _;
+
 use base64::Engine as _;
 use serde_json::{Value, json};
 use snapbox::str;
@@ -134,8 +136,21 @@ fn user_data_is_the_preamble_and_the_script_byte_for_byte() {
     );
 }
 
-/// What boto3 shows as the user data of a machine.
+/// The user data of a machine as it reads it: unpacked, where they are gzip.
 pub fn user_data(account: &Account, machine: usize) -> Vec<u8> {
+    let sent = sent_user_data(account, machine);
+    if !sent.starts_with(&[0x1f, 0x8b]) {
+        return sent;
+    }
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&sent[..])
+        .read_to_end(&mut unpacked)
+        .expect("gzip");
+    unpacked
+}
+
+/// What boto3 shows as the user data of a machine.
+pub fn sent_user_data(account: &Account, machine: usize) -> Vec<u8> {
     let id = account.instances()[machine]["InstanceId"].clone();
     let attribute = account.ec2(
         "describe_instance_attribute",

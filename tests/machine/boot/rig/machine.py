@@ -1,6 +1,7 @@
 """A machine: boots, is looked into, reboots, and is gone when it powers off."""
 
 import contextlib
+import gzip
 import os
 import pty
 import re
@@ -56,19 +57,21 @@ class Machine:
         # Nobody else's, so that it can be looked for.
         self.key = f"key-{secrets.token_hex(12)}"
         self.account = self._world.sandbox.account(self.key)
-        self.instance_id, user_data = self.account.start(
+        self.instance_id, sent = self.account.start(
             self._world.program,
             ["--user-data-path", str(script), *arguments] if script else arguments,
             images or self._world.images,
             group_known,
         )
+        user_data = gzip.decompress(sent)
         expected = (script or REPOSITORY / "user-data.sh").read_bytes()
         if not user_data.endswith(expected.partition(b"\n")[2]):
             raise Broken("the program was built with another user-data.sh than this")
         first, _, rest = user_data.partition(b"\n")
-        user_data = b"\n".join([first, preamble.encode() + rest])
+        if preamble:
+            sent = gzip.compress(b"\n".join([first, preamble.encode() + rest]))
         self._world.metadata.tell(
-            self.address, self._mac, self.instance_id, REGION, user_data
+            self.address, self._mac, self.instance_id, REGION, sent
         )
         self._power = threading.Thread(target=self._keep_on, daemon=True)
         self._power.start()
