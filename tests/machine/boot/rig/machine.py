@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from .host import REPOSITORY, Broken, wait_for
+from .host import REPOSITORY, Broken, run, wait_for
 from .namespaces import NetworkNamespace
 from .sandbox import REGION
 from .servers import Forward
@@ -63,7 +63,7 @@ class Machine:
             images or self._world.images,
             group_known,
         )
-        user_data = gzip.decompress(sent)
+        user_data = gzip.decompress(sent) if sent.startswith(b"\x1f\x8b") else sent
         expected = (script or REPOSITORY / "user-data.sh").read_bytes()
         if not user_data.endswith(expected.partition(b"\n")[2]):
             raise Broken("the program was built with another user-data.sh than this")
@@ -73,6 +73,8 @@ class Machine:
         self._world.metadata.tell(
             self.address, self._mac, self.instance_id, REGION, sent
         )
+        board = self.directory / "board_asset_tag"
+        board.write_text(f"{self.instance_id}\n", encoding="utf-8")
         self._power = threading.Thread(target=self._keep_on, daemon=True)
         self._power.start()
 
@@ -188,6 +190,11 @@ class Machine:
                 (self._world.cgroups.of(self.name) / "cgroup.kill").write_text("1")
             self._ended.wait(1)
         self._power.join()
+
+    def take_disk_of(self, other):
+        """An image of a machine that is off: before this one is launched."""
+        for name in ("upper", "docker"):
+            run("cp", "--archive", other.directory / name, self.directory)
 
     # --- Looking into it --------------------------------------------------------
 

@@ -129,13 +129,14 @@ class Account:
         group = self.group()
         return group["machines"] if group else []
 
+    def requests(self):
+        """All recorded calls of the Inductiva API."""
+        recorded = self._control("GET", "requests")
+        return [call for call in recorded if call["service"] == "inductiva"]
+
     def calls(self, operation):
-        """The recorded calls of an operation of the Inductiva API."""
-        return [
-            call
-            for call in self._control("GET", "requests")
-            if call["service"] == "inductiva" and call["operation"] == operation
-        ]
+        """The recorded calls of one of its operations."""
+        return [call for call in self.requests() if call["operation"] == operation]
 
     def _control(self, method, path, body=None):
         return request_json(method, f"{self._url}/_sandbox/{path}", body)

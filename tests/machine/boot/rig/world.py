@@ -120,9 +120,11 @@ class World:
         (directory / machine.name).write_text(machine.console, encoding="utf-8")
         shutil.rmtree(machine.directory, ignore_errors=True)
 
-    def machines_of(self, name):
+    def machines_of(self, scenario):
+        """Those that have its name, or it and another word: `name+word`."""
         with self._lock:
-            return [machine for machine in self._machines if machine.name == name]
+            machines = list(self._machines)
+        return [m for m in machines if m.name.partition("+")[0] == scenario]
 
     def close(self):
         for machine in self._machines:
