@@ -2,9 +2,9 @@
 #
 # Turns this machine into an Inductiva task runner, and ends it when it is not.
 #
-# inductiva-aws puts `export NAME='value'` lines below the first line; cloud-init
-# runs it once, as root, in its last stage. It also runs by hand (Ubuntu 22.04,
-# 24.04, Debian 12, 13).
+# inductiva-aws puts `export NAME='value'` lines below the first line and sends the
+# whole as gzip; cloud-init unpacks it and runs it once, as root, in its last stage.
+# It also runs by hand (Ubuntu 22.04, 24.04, Debian 12, 13).
 #
 #   INDUCTIVA_API_KEY     required
 #   INDUCTIVA_API_URL     https://api.inductiva.ai
@@ -20,7 +20,9 @@
 #
 # For tests: INDUCTIVA_AWS_ROOT, a prefix of all paths.
 #
-# Powering off terminates it. No path leaves it up and useless.
+# Powering off terminates the machine, and no path leaves it up and useless: on_exit
+# ends it when anything below fails, a deadline when anything hangs, and the
+# supervisor, which systemd restarts, once this script is done.
 
 set -Eeuo pipefail
 export -n INDUCTIVA_API_KEY # not in the environment of any command below
@@ -28,7 +30,10 @@ export -n INDUCTIVA_API_KEY # not in the environment of any command below
 root=${INDUCTIVA_AWS_ROOT:-}
 state=$root/var/lib/inductiva-aws
 units=$root/etc/systemd/system
+log=$root/var/log/inductiva-aws.log
 phase=start
+
+# --- What this script and the supervisor have in common ---
 
 # One line to the console, which EC2 shows, and to the caller's log.
 say() {
@@ -72,59 +77,162 @@ set_traps() {
   trap 'on_error "line $LINENO, exit status $?: $BASH_COMMAND"' ERR
   trap 'on_exit "$BASH_COMMAND"' EXIT
 }
-set_traps
 
-# Output goes to a log, a failure's last line to the console too.
-retry() {
-  local pause output
-  for pause in 5 15 30 60 ''; do
-    ! output=$("$@" 2>&1 | tee -a "$root/var/log/inductiva-aws.log") || return 0
-    output="$*: ${output##*$'\n'}"
-    [[ $pause ]] || fail "$output"
-    say "again in $pause s: $output"
-    sleep "$pause"
+# Seconds since the boot. Nobody sets this clock, unlike the wall clock.
+now() {
+  local uptime
+  read -rd. uptime <"$root/proc/uptime"
+  echo "$uptime"
+}
+
+# What tells this machine from all others, whosever disk it has. It is read from the
+# board, as there may be no network yet: on Nitro the asset tag is the instance id,
+# elsewhere the product's UUID is its own. Nothing when neither can be read.
+this_machine() {
+  local file id
+  for file in board_asset_tag product_uuid; do
+    { id=$(<"$root/sys/class/dmi/id/$file"); } 2>/dev/null || continue
+    id=${id,,}
+    if [[ $id =~ ^[0-9a-z-]+$ && ($file == product_uuid || $id == i-*) ]]; then
+      echo "$id"
+      return
+    fi
   done
 }
 
+# Leaves out the lines that have the key in them. The key is on no command line, and
+# `set -x` shows no here-document.
+without_key() {
+  grep -vFf <(
+    if [[ ${INDUCTIVA_API_KEY:+set} ]]; then
+      cat <<<"$INDUCTIVA_API_KEY"
+    else
+      sed -n 's/^USER_API_KEY=//p' "$state/containers.env"
+    fi
+  ) || true
+}
+
+# The lines that say why a command failed, out of all that it said, as one line; the
+# last line if there is none such. What apt, dpkg, docker and iptables say last is
+# often only how to get help.
+cause() {
+  without_key | tr -cd '[:print:]\n' | awk '
+    { sub(/^ +/, ""); sub(/ +$/, "") }
+    $0 == "" || seen[$0]++ { next }
+    { last = substr($0, 1, 300) }
+    /^(E|W|Error): |Failed to fetch|conffile|^dpkg: error|^docker: |Error response|^ip6?tables[ \/]/ {
+      lines[++n] = substr($0, 1, 200)
+    }
+    END {
+      if (n > 3) lines[3] = "... " lines[n]
+      for (i = 1; i <= n && i <= 3; i++) told = told (i > 1 ? "; " : "") lines[i]
+      print n ? told : last
+    }'
+}
+
+set_traps
+
 # --- Deadlines, before anything that can hang ---
 
-# Powers off, after five minutes by force; the shutdown does not stop it.
+# Whether to let a deadline pass that has come. Either it is another machine's, and
+# this disk was made from an image of that one; or the wall clock was set forward
+# since the boot, and the timer will come again by the other clock. Whatever cannot be
+# read is no reason to: the deadline holds.
+not_due() {
+  local machine=$1 boot=$2 due=$3 here boot_here
+  here=$(this_machine)
+  # With a board of another kind it may still be this machine, of a new type: then its
+  # instance id tells.
+  if [[ $here == i-* && $machine != i-* ]]; then
+    machine=$(cat "$state/instance-id" 2>/dev/null)
+  elif [[ $machine == i-* && $here != i-* ]]; then
+    here=
+  fi
+  [[ -z $machine || -z $here || $here == "$machine" ]] || return 0
+  { boot_here=$(<"$root/proc/sys/kernel/random/boot_id"); } 2>/dev/null || return 1
+  # The two clocks were not read at the same moment.
+  [[ $boot && $boot == "$boot_here" ]] && (($(now) < due - 5))
+}
+
+# Powers off, after five minutes by force; the shutdown does not stop it. Nothing
+# happens if the command `unless` succeeds.
 ending() {
-  cat >"$units/inductiva-aws-$1.service" <<EOF
+  local name=$1 words=$2 unless=${3:-}
+  cat >"$units/inductiva-aws-$name.service" <<EOF
 [Unit]
 DefaultDependencies=no
 
 [Service]
-ExecStart=/bin/sh -c 'echo "inductiva-aws: $2" | tee -a $root/dev/console; timeout 60 systemctl poweroff -i; sleep 300; systemctl poweroff --force --force'
+ExecStart=/bin/sh -c '${unless:+$unless && exit 0; }echo "inductiva-aws: $words" | tee -a $root/dev/console; timeout 60 systemctl poweroff -i; sleep 300; systemctl poweroff --force --force'
 EOF
 }
 
 # The absolute time survives a reboot, the relative one a clock set back.
 deadline() {
-  ending "$1" "$3"
-  cat >"$units/inductiva-aws-$1.timer" <<EOF
+  local name=$1 seconds=$2 words=$3
+  ending "$name" "$words" \
+    "/bin/bash $state/not-due \"$machine\" \"$boot\" $((began + seconds))"
+  cat >"$units/inductiva-aws-$name.timer" <<EOF
 [Timer]
-OnCalendar=@$(($(date +%s) + $2))
-OnActiveSec=$2
+OnCalendar=@$(($(date +%s) + seconds))
+OnActiveSec=$seconds
 Persistent=true
 AccuracySec=1s
 
 [Install]
 WantedBy=timers.target
 EOF
-  timers+=("inductiva-aws-$1.timer")
+  timers+=("inductiva-aws-$name.timer")
 }
 
 enter deadlines
-mkdir -p "$units" "$root/var/log"
-timers=()
+began=$(now)
+machine=$(this_machine)
+boot=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null || true)
 boot_timeout=${BOOT_TIMEOUT_SECONDS:-1800}
 lifetime=${MAX_LIFETIME_SECONDS:-}
+timers=()
+mkdir -p "$units" "$root/var/log"
+install -d -m 0700 "$state"
+{
+  echo '#!/bin/bash'
+  declare -p root state
+  declare -f now this_machine not_due
+  echo 'not_due "$@"'
+} >"$state/not-due"
 ending end 'powering off'
+[[ $boot_timeout =~ ^[0-9]+$ && $lifetime =~ ^[0-9]*$ ]] ||
+  fail "not a number of seconds: $boot_timeout, $lifetime"
+boot_timeout=$((10#$boot_timeout))
 deadline boot-deadline "$boot_timeout" "failed boot-deadline: not registered within $boot_timeout s"
 [[ -z $lifetime ]] || deadline lifetime "$lifetime" "the maximum lifetime of $lifetime s is over"
 systemctl enable --quiet "${timers[@]}"
 systemctl restart "${timers[@]}"
+
+# --- What an earlier run left, on this machine or in the image that it came from ---
+
+# The old service is not stopped here, which would take as long as its task takes to
+# be saved. On another machine it ends by itself; on this one it is restarted below.
+if [[ -z $lifetime && -e $units/inductiva-aws-lifetime.timer ]]; then
+  timeout 60 systemctl disable --quiet --now inductiva-aws-lifetime.timer || true
+  rm -f "$units"/inductiva-aws-lifetime.{timer,service}
+fi
+# With `registered`, a machine that never joined would delete the group.
+rm -f "$state/registered" "$state/instance-id"
+
+id=$machine
+[[ $id ]] || id=$(cloud-init query instance_id 2>/dev/null || true)
+of_another=
+if [[ $id && -e $state/machine && $(<"$state/machine") != "$id" ]]; then
+  of_another=yes
+  say 'this disk comes from an image of another machine: its traces are removed'
+  # cloud-init's copies of that machine's user data have its key.
+  if [[ -e $root/var/lib/cloud/instance ]]; then
+    for directory in "$root"/var/lib/cloud/instances/*; do
+      [[ $directory -ef $root/var/lib/cloud/instance ]] || rm -rf "$directory"
+    done
+  fi
+fi
 
 phase=configuration
 [[ -n ${INDUCTIVA_API_KEY:+set} ]] || fail 'INDUCTIVA_API_KEY is not set'
@@ -132,23 +240,67 @@ phase=configuration
 
 # --- Packages ---
 
-# Its restarts would end a task.
-systemctl disable --now apt-daily-upgrade.timer 2>/dev/null || true
+# Runs a command until it succeeds, with pauses: a mirror, a registry or the network
+# is usually back after a while. Gives up just before the boot deadline, which could
+# not say why, or after most_tries. The output goes to a log, the cause of a failure
+# to the console too.
+retry() {
+  local pauses=(5 15 30) pause tries=0 output
+  while ! output=$("$@" 2>&1 | without_key | tee -a "$log"); do
+    output="$*: $(cause <<<"$output")"
+    pause=${pauses[tries]:-60}
+    if ((++tries == ${most_tries:-0})); then
+      say "$output"
+      return 1
+    fi
+    (($(now) + pause < began + boot_timeout - 10)) || fail "$output"
+    say "again in $pause s: $output"
+    sleep "$pause"
+  done
+}
 
-# Other jobs of a first boot hold apt's locks: it waits for dpkg's alone. `update`
-# and `install` are one try: the first ends well with a part of the lists.
+# The daily upgrade restarts services, which would end a task. Without its timer a
+# running one goes on, so it is waited for: stopping it would leave dpkg half-way.
+systemctl disable --now apt-daily-upgrade.timer 2>/dev/null || true
+upgrading() {
+  [[ $(systemctl is-active apt-daily-upgrade.service) == activating ]]
+}
+if upgrading; then
+  say 'waiting for an upgrade of the system to end'
+  while upgrading; do sleep 5; done
+fi
+
+# Other jobs of a first boot hold apt's locks, of which apt waits for dpkg's alone. An
+# interrupted dpkg is finished first. A list that cannot be read may be one that is
+# not needed, so `install` decides; after a failure the lists are asked for again, as
+# some may be missing. Configuration files that are there already are kept.
 apt_install() {
+  local dpkg_options=(--force-confold --force-unsafe-io)
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=600 -o Acquire::Languages=none
-    -o Acquire::CompressionTypes::Order::=gz -o Dpkg::Options::=--force-unsafe-io)
+    -o Acquire::CompressionTypes::Order::=gz
+    "${dpkg_options[@]/#/-oDpkg::Options::=}")
   timeout 600 python3 -c 'import fcntl, sys
 for p in sys.argv[1:]: fcntl.lockf(open(p, "a"), fcntl.LOCK_EX)' \
-    "$root"/var/{lib/apt/lists,cache/apt/archives}/lock || true
+    "$root"/var/{lib/apt/lists/lock,cache/apt/archives/lock,lib/dpkg/lock-frontend,lib/dpkg/lock} || true
   export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-  "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "$@"
+  dpkg "${dpkg_options[@]}" --configure -a || true
+  "${apt[@]}" update || true
+  "${apt[@]}" install -y --no-install-recommends "$@"
+}
+
+# Amazon Linux 2023. dnf waits for its own locks.
+dnf_install() {
+  dnf --quiet --assumeyes --setopt=install_weak_deps=False install "$@"
 }
 
 install_packages() {
-  retry apt_install "$@"
+  if command -v apt-get >/dev/null; then
+    retry apt_install "$@"
+  elif command -v dnf >/dev/null; then
+    retry dnf_install "$@"
+  else
+    fail "this image has neither apt-get nor dnf to install: $*"
+  fi
 }
 
 # --- Your own commands ---
@@ -162,14 +314,31 @@ engine_works() {
   command -v docker >/dev/null && systemctl start docker && timeout 60 docker version
 }
 
+# An engine that is installed gets some time to come up before the distribution's is
+# put in its place.
+engine_comes_up() {
+  local pause
+  command -v docker >/dev/null || return
+  for pause in 5 10 20 ''; do
+    if engine_works >/dev/null 2>&1; then return 0; fi
+    [[ $pause ]] || return 1
+    say "again in $pause s: the container engine does not answer"
+    sleep "$pause"
+  done
+}
+
 enter container-engine
-packages=()
-for tool in curl iptables; do
-  command -v "$tool" >/dev/null || packages+=("$tool")
-done
 engine=(docker.io ca-certificates pigz)
 [[ ! -e $root/sys/module/apparmor ]] || engine+=(apparmor)
-engine_works >/dev/null 2>&1 || packages+=("${engine[@]}")
+iptables_package=iptables
+if ! command -v apt-get >/dev/null; then
+  engine=(docker)
+  iptables_package=iptables-nft
+fi
+packages=()
+command -v curl >/dev/null || packages+=(curl)
+command -v iptables >/dev/null || packages+=("$iptables_package")
+engine_comes_up || packages+=("${engine[@]}")
 if ((${#packages[@]})); then
   install_packages "${packages[@]}"
   # A package of its own in Debian 13.
@@ -177,30 +346,46 @@ if ((${#packages[@]})); then
   retry engine_works
 fi
 
+# The other machine's containers have its key, and a task that it left unfinished
+# would be uploaded from here.
+if [[ $of_another ]]; then
+  docker rm --force inductiva-task-runner inductiva-file-tracker >/dev/null 2>&1 || true
+  docker volume rm --force workdir >/dev/null
+fi
+echo "$id" >"$state/machine"
+
 # --- Images, both at once ---
+
+# An image that is on the disk already will do when the registry refuses for minutes.
+pull() {
+  local most_tries=0
+  ! docker image inspect "$1" >/dev/null 2>&1 || most_tries=5
+  retry docker pull --quiet "$1" || say "going on with the image that is there: $1"
+}
 
 enter images
 runner_image=${TASK_RUNNER_IMAGE:-inductiva/task-runner:main}
 tracker_image=${FILE_TRACKER_IMAGE:-inductiva/file-tracker:main}
 # Else what they unpack goes to the disk in the end.
 while sleep 3 && kill -0 $$; do sync; done &>/dev/null &
-retry docker pull --quiet "$runner_image" &
+pull "$runner_image" &
 runner_pull=$!
-retry docker pull --quiet "$tracker_image" &
+pull "$tracker_image" &
 tracker_pull=$!
 
 # --- Configuration, meanwhile ---
 
 phase=configuration
-install -d -m 0700 "$state"
 api_url=${INDUCTIVA_API_URL:-https://api.inductiva.ai}
 api_url=${api_url%/}
 
-# The key's one place outside the containers. `set -x` shows no here-document.
+# The key's one place outside the containers. The tracker obeys whoever reaches its
+# port, so it listens on loopback alone.
 install -m 0600 /dev/stdin "$state/containers.env" <<EOF
 API_URL=$api_url
 USER_API_KEY=$INDUCTIVA_API_KEY
 WORKDIR=/workdir
+FILE_TRACKER_HOST=127.0.0.1
 EOF
 unset INDUCTIVA_API_KEY
 
@@ -212,9 +397,10 @@ num_machines=$((10#${NUM_MACHINES:-1}))
 gpu=${GPU:-false}
 max_idle_seconds=$((10#${MAX_IDLE_MINUTES:-30} * 60))
 {
-  declare -p root state api_url group_id group_name group_path num_machines gpu \
+  declare -p root state machine api_url group_id group_name group_path num_machines gpu \
     runner_image tracker_image boot_timeout max_idle_seconds
-  declare -f say enter fail on_error on_exit end_machine set_traps
+  declare -f say enter fail on_error on_exit end_machine set_traps now this_machine \
+    without_key cause
 } >"$state/settings"
 
 install -m 0700 /dev/stdin "$state/supervisor" <<'EOF'
@@ -227,16 +413,13 @@ set_traps
 trap 'finish "stopped by systemd" stop' TERM
 runner=inductiva-task-runner
 tracker=inductiva-file-tracker
+# After so long it is of no use to anybody: with a runner that keeps failing, or
+# without a task but with a process that one left behind.
+useless_seconds=$((max_idle_seconds > 1200 ? 6 * max_idle_seconds : 7200))
 
 # No call of the engine may hang.
 engine() {
   timeout -k 5 "$1" docker "${@:2}"
-}
-
-# Seconds since the boot, never set.
-now() {
-  read -rd. uptime <"$root/proc/uptime"
-  echo "$uptime"
 }
 
 # A signal ends it.
@@ -251,24 +434,33 @@ imds() {
     "${curl[@]}" -H "X-aws-ec2-metadata-token: $token" "$url/meta-data/$1"
 }
 
+# --- What the API says ---
+
 # The key goes from its file to curl's input, past every command line.
 api() {
   sed -n 's/^USER_API_KEY=/X-API-Key: /p' "$state/containers.env" |
     curl -sSf --path-as-is --max-time 15 -H @- -X "$1" "${@:3}" "$api_url$2"
 }
 
-# By the API's own 40$1, twice: a proxy's is no JSON.
-refused() {
+# Whether it is the API's own 40$1: a proxy's is no JSON.
+refused_now() {
   local answer
+  answer=$(api GET "$2" -o /dev/null -w '%{http_code} %{content_type}' 2>/dev/null) || true
+  [[ $answer =~ ^40$1\ application/json ]]
+}
+
+# The same twice, as one may be a mishap.
+refused() {
   for _ in 1 2; do
     pause 2
-    answer=$(api GET "$2" -o /dev/null -w '%{http_code} %{content_type}' 2>/dev/null)
-    [[ $answer =~ ^40$1\ application/json ]] || return
+    refused_now "$@" || return
   done
 }
 
-# This machine as the API shows it: absent, busy or idle; `last` if the group is
-# ours to delete and has no other machine; how many it ever had; its id.
+# This machine as the API shows it: absent, busy or idle; `last` if the group is ours
+# to delete and has no other machine; how many it ever had; its id; `over` if it is
+# ending, or is another one that has the name of ours by now. Fails when the answer is
+# none.
 group() {
   api GET "$group_path" | python3 -c '
 import json, sys, urllib.parse
@@ -278,11 +470,28 @@ assert type(group["machines"]) is list
 there = [m for m in group["machines"] if m.get("terminated_at") is None]
 mine = [m for m in there if m.get("host_name") == me]
 busy = any(m.get("current_task_id") is not None for m in mine)
-ours = group["id"] == (group_id or group["id"]) and group.get("status") != "terminated"
+known = group["id"] == (group_id or group["id"])
+status = group.get("status")
+ours = known and status != "terminated"
+over = not known or status in ("shutting_down", "shutdown_failed", "terminated")
 print("busy" if busy else "idle" if mine else "absent",
       "last" if ours and mine == there else "-",
-      len({m.get("host_name") for m in group["machines"]}), urllib.parse.quote(group["id"], safe=""))
+      len({m.get("host_name") for m in group["machines"]}), urllib.parse.quote(group["id"], safe=""),
+      "over" if over else "on")
 ' "$instance_id" "$group_id" 2>/dev/null
+}
+
+# Three answers, 30 s apart: what the API says once ends no fleet.
+group_is_over() {
+  local look view
+  for look in 1 2 3; do
+    ((look == 1)) || pause 30
+    if view=$(group); then
+      [[ $view == *' over' ]] || return
+    else
+      refused_now 4 "$group_path" || return
+    fi
+  done
 }
 
 # --- Ends ---
@@ -299,7 +508,7 @@ delete_group() {
   local view last='' seen id
   [[ -e $state/registered ]] || return
   view=$(group) || say 'cannot ask about the machine group'
-  read -r _ last seen id <<<"$view"
+  read -r _ last seen id _ <<<"$view"
   [[ $last == last ]] && ((seen >= num_machines || $(now) > boot_timeout)) || return
   api DELETE "/compute/group?machine_group_id=$id" >/dev/null ||
     say "cannot delete the machine group $group_name"
@@ -320,6 +529,21 @@ finish() {
   exit 0
 }
 
+# --- Whose supervisor this is ---
+
+# An image of a machine that ran has it enabled, with that machine's key and group.
+leave() {
+  say 'this supervisor is of another machine: it does nothing here'
+  phase=finished
+  exit 0
+}
+
+# Before anything is asked, where boards tell instance ids.
+here=$(this_machine)
+[[ $here != i-* || $machine != i-* || $here == "$machine" ]] || leave
+own_instance_id=$machine
+[[ $machine == i-* ]] || own_instance_id=$(cat "$state/instance-id" 2>/dev/null || true)
+
 # --- Metadata for root alone, the tracker's port for this machine ---
 
 enter metadata
@@ -329,14 +553,23 @@ for _ in 1 2 3; do
 done
 [[ -n $instance_id ]] || instance_id=$(cloud-init query instance_id)
 [[ $instance_id =~ ^[A-Za-z0-9._-]+$ ]] || fail 'the instance id is not known'
+if [[ $own_instance_id ]]; then
+  [[ $own_instance_id == "$instance_id" ]] || leave
+elif [[ $machine && $here && $machine != "$here" ]]; then
+  leave
+fi
+echo "$instance_id" >"$state/instance-id"
 
 rule() {
-  local tool=("$1" -w 60 -t "$2") chain=$3
+  local tool=("$1" -w 60 -t "$2") chain=$3 output
   shift 3
-  "${tool[@]}" -C "$chain" "$@" 2>/dev/null || "${tool[@]}" -I "$chain" "$@"
+  "${tool[@]}" -C "$chain" "$@" 2>/dev/null ||
+    output=$("${tool[@]}" -I "$chain" "$@" 2>&1) ||
+    fail "$(cause <<<"$output")"
 }
 
-# PREROUTING is for containers on a bridge.
+# PREROUTING is for containers on a bridge. The port is closed twice: the tracker
+# listens on loopback alone.
 close_off() {
   rule "$1" filter OUTPUT -d "$2" -m owner ! --uid-owner 0 -j REJECT
   rule "$1" raw PREROUTING -d "$2" -j DROP
@@ -368,7 +601,7 @@ create() {
 enter file-tracker
 running "$tracker" ||
   output=$(create "$tracker" --env ICE_URL=webrtc.inductiva.ai:3478 "$tracker_image") ||
-  fail "${output##*$'\n'}"
+  fail "$(cause <<<"$output")"
 
 runner_options=(
   --privileged
@@ -386,28 +619,71 @@ else
 fi
 [[ $gpu != true ]] || runner_options+=(--gpus all --env ON_GPU=true)
 
-failures=0
-pauses=(10 20 40 80 160)
 start_runner() {
   local output
   until output=$(create "$runner" "${runner_options[@]}" "$runner_image"); do
-    runner_failed "${output##*$'\n'}"
+    runner_failed "$(cause <<<"$output")" own
   done
   started=$(now)
 }
 
+# Each failure lengthens the pauses. The sixth of the runner's own is the end, and so
+# are failures of any kind for a long time. An hour without one, or a task, begins the
+# count anew.
+failures=0
+own_failures=0
+failing_since=
+pauses=(10 20 40 80)
 runner_failed() {
-  ((failures < ${#pauses[@]})) || finish "failed task-runner: $1"
-  say "task runner: $1; again in ${pauses[failures]} s"
-  pause "${pauses[failures]}"
-  ((++failures))
+  local seconds=${pauses[failures]:-160}
+  failing_since=${failing_since:-$(now)}
+  failures=$((failures + 1))
+  [[ -z ${2:-} ]] || own_failures=$((own_failures + 1))
+  ((own_failures < 6 && $(now) - failing_since < useless_seconds)) ||
+    finish "failed task-runner: $1"
+  say "task runner: $1; again in $seconds s"
+  pause "$seconds"
 }
 
-# The runner's last line, without the key.
+forgive() {
+  failures=0
+  own_failures=0
+  failing_since=
+}
+
+# The runner's last line.
 last_words() {
-  engine 30 logs --tail 5 "$runner" 2>&1 | tr -cd '[:print:]\n' |
-    grep -vFf <(sed -n 's/^USER_API_KEY=//p' "$state/containers.env") |
+  engine 30 logs --tail 5 "$runner" 2>&1 | tr -cd '[:print:]\n' | without_key |
     tail -n 1 | cut -c -300 || true
+}
+
+# An image may have set an idle time of the runner's own. Then it has deleted the
+# group, and says so in its log.
+said_idle() {
+  local words='TaskRunnerTerminationError\([^)]*(idle_timeout|IDLE_TIMEOUT)'
+  [[ $(engine 30 logs --tail 100 "$runner" 2>&1) =~ $words ]]
+}
+
+# Exit 0 is what the runner's end looks like, but so is one bad answer to a poll: then
+# it is started again. What the API is to blame for ends no machine.
+runner_ended() {
+  local own='' reason
+  case $container in
+    'exited 0')
+      said_idle && finish 'the task runner is done: idle for its own limit'
+      group_is_over && finish 'the task runner is done'
+      ;;
+    'exited 1')
+      # Once it has joined, a refusal may be a mishap: the idle time decides.
+      [[ -e $state/registered ]] || ! refused '[13]' /users/info ||
+        finish 'failed task-runner: the API refuses the key'
+      ;;
+  esac
+  [[ $container == 'exited 0' ]] || ! group >/dev/null || own=own
+  reason="$container: $(last_words)"
+  if [[ $registered ]]; then look_for_work; else look_for_deadline; fi
+  runner_failed "$reason" $own
+  start_runner
 }
 
 # One that outlived the supervisor may be at work.
@@ -418,22 +694,81 @@ running "$runner" || start_runner
 
 # --- Watching ---
 
-# Two witnesses: the API shows no task (or no group, or refuses the key), and the
-# container has as few processes as it ever had: the runner itself.
+# Whether the API shows a task of this machine: some, none (or no group, or it refuses
+# the key), or unknown.
+task() {
+  local view
+  if view=$(group); then
+    [[ $view == busy\ * ]] && echo some || echo none
+  elif refused '[134]' "$group_path"; then
+    echo none
+  else
+    echo unknown
+  fi
+}
+
+# Whether the container has as few processes as it ever had: the runner itself.
 least=0
-idle() {
-  local view processes
-  view=$(group) || refused '[134]' "$group_path" || return 1
-  [[ $view != busy\ * ]] || return 1
+alone() {
+  local processes
+  [[ $container == running* ]] || return 0
   processes=$(engine 30 top "$runner" -eo pid,stat |
     awk 'NR > 1 && $2 !~ /^Z/ { n++ } END { print n; exit !n }') || return 1
   ((least && least <= processes)) || least=$processes
   ((processes == least))
 }
 
+# The machine is idle when both witnesses say so. In the long run the API's word is
+# enough, as a task may leave a process behind; time without an answer does not count.
+idle_since=
+taskless_seconds=0
+task=unknown
+looked=0
+look_for_work() {
+  local last_task=$task last_looked=$looked
+  task=$(task)
+  looked=$(now)
+  case "$last_task $task" in
+    *some)
+      taskless_seconds=0
+      forgive
+      ;;
+    'none none') taskless_seconds=$((taskless_seconds + looked - last_looked)) ;;
+  esac
+  ((max_idle_seconds)) || return 0
+  if [[ $task == none ]] && alone; then
+    idle_since=${idle_since:-$looked}
+    ((looked - idle_since < max_idle_seconds)) ||
+      finish "idle for $((max_idle_seconds / 60)) minutes"
+  else
+    idle_since=
+  fi
+  [[ $task != none ]] || ((taskless_seconds < useless_seconds)) ||
+    finish "no task for $((useless_seconds / 60)) minutes, although the runner has other processes"
+}
+
 begun=$(now)
 registered=
-idle_since=
+look_for_registration() {
+  local view
+  if view=$(group) && [[ $view != absent\ * ]]; then
+    systemctl disable --now inductiva-aws-boot-deadline.timer
+    touch "$state/registered"
+    registered=yes
+    enter registered
+  else
+    look_for_deadline
+  fi
+}
+
+# For after a reboot, when the timer may be disarmed. A silent API is no reason.
+look_for_deadline() {
+  (($(now) - begun > boot_timeout)) || return 0
+  if group >/dev/null || refused '[134]' "$group_path"; then
+    finish "failed task-runner: not registered within $boot_timeout s"
+  fi
+}
+
 tick=0
 unseen=0
 while pause 5; do
@@ -448,43 +783,24 @@ while pause 5; do
     ((++unseen >= 40)) || continue
     container=gone
   fi
-  case $container in
-    running*) (($(now) - started < 3600)) || failures=0 ;;
-    'exited 0') finish 'the task runner is done' ;;
-    *)
-      tick=0
-      [[ $container != 'exited 1' ]] || ! refused '[13]' /users/info ||
-        finish 'failed task-runner: the API refuses the key'
-      runner_failed "$container: $(last_words)"
-      start_runner
-      continue
-      ;;
-  esac
+  if [[ $container != running* ]]; then
+    runner_ended
+    tick=0
+    continue
+  fi
+  (($(now) - started < 3600)) || forgive
 
   if [[ -z $registered ]]; then
-    if view=$(group) && [[ $view != absent\ * ]]; then
-      systemctl disable --now inductiva-aws-boot-deadline.timer
-      touch "$state/registered"
-      registered=yes
-      enter registered
-    elif (($(now) - begun > boot_timeout)) &&
-      { [[ $view ]] || refused '[134]' "$group_path"; }; then
-      finish "failed task-runner: not registered within $boot_timeout s"
-    fi
+    look_for_registration
   elif ((tick % 4 == 0)); then
     engine 60 start "$tracker" >/dev/null 2>&1 || true
-    if ((!max_idle_seconds)) || ! idle; then
-      idle_since=
-      continue
-    fi
-    idle_since=${idle_since:-$(now)}
-    if (($(now) - idle_since >= max_idle_seconds)); then
-      finish "idle for $((max_idle_seconds / 60)) minutes"
-    fi
+    look_for_work
   fi
 done
 EOF
 
+# systemd's own OOMPolicy ends the service when one helper is killed for memory, and
+# the runner with it.
 cat >"$units/inductiva-aws.service" <<EOF
 [Unit]
 Description=Inductiva task runner
@@ -500,6 +816,8 @@ Restart=on-failure
 RestartSec=10
 KillMode=mixed
 TimeoutStopSec=240
+OOMPolicy=continue
+OOMScoreAdjust=-500
 
 [Install]
 WantedBy=multi-user.target

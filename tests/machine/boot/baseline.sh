@@ -23,6 +23,7 @@ environment=(
   --env API_URL="$INDUCTIVA_API_URL"
   --env USER_API_KEY="$INDUCTIVA_API_KEY"
   --env WORKDIR=/workdir
+  --env FILE_TRACKER_HOST=127.0.0.1
 )
 docker run --detach --name inductiva-file-tracker --network host \
   --volume workdir:/workdir "${environment[@]}" \

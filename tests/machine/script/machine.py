@@ -27,7 +27,7 @@ ME = "i-0123456789abcdef0"
 GROUP_ID = "6a2e3a36-4ad2-4d77-9d5e-3b2f6a1c7f10"
 
 STAND_INS = (
-    "apt-cache apt-get cloud-init curl docker ip6tables iptables poweroff reboot shutdown"
+    "apt-cache apt-get cloud-init curl docker dpkg ip6tables iptables poweroff reboot shutdown"
     " sleep sync sysctl systemctl systemd-run timeout"
 ).split()
 # What the script may use of the system as it is; any other command is not found.
@@ -133,13 +133,15 @@ class MachineTest(unittest.TestCase):
         self.root = self.case / "root"
         for directory in (
             "bin tools replies timeline containers metadata root/dev root/proc/net"
-            " root/var/lib/apt/lists root/var/cache/apt/archives"
+            " root/var/lib/apt/lists root/var/lib/dpkg root/var/cache/apt/archives"
         ).split():
             (self.case / directory).mkdir(parents=True)
         self.write("root/dev/console", "")
         self.write("root/proc/uptime", "1000.00 1000.00\n")
         self.write("root/proc/net/if_inet6", "")
         self.write("metadata/instance-id", ME)
+        self.be_machine(ME)
+        self.write("root/proc/sys/kernel/random/boot_id", "5f0c6a5e-the-first-boot\n")
         self.write("key", KEY)
         self.write("calls", "")
         for name in STAND_INS:
@@ -198,10 +200,7 @@ class MachineTest(unittest.TestCase):
         return path.read_text() if path.exists() else ""
 
     def clock(self):
-        uptime = ""
-        while not uptime.endswith("\n"):  # It is being written.
-            uptime = self.read("root/proc/uptime")
-        return int(float(uptime.split()[0]))
+        return int(float(self.read("root/proc/uptime").split()[0]))
 
     def reply(self, name, code):
         """What the stand-in NAME or NAME-VERB does, before its own part."""
@@ -210,6 +209,10 @@ class MachineTest(unittest.TestCase):
     def at(self, seconds, code):
         """What happens when the machine is so old; the supervisor starts at 1000."""
         self.write(f"timeline/{1000 + seconds:06}", code + "\n")
+
+    def be_machine(self, id):
+        """A machine of Nitro's kind: its board tells its id."""
+        self.write("root/sys/class/dmi/id/board_asset_tag", f"{id}\n")
 
     def unit(self, name):
         return self.read(f"root/etc/systemd/system/{name}")
@@ -223,6 +226,7 @@ class MachineTest(unittest.TestCase):
             "STAND_IN": str(HERE / "stand-in"),
             "INDUCTIVA_AWS_ROOT": str(self.root),
             "REAL_CURL": self.real("curl"),
+            "REAL_MV": self.real("mv"),
             "REAL_RM": self.real("rm"),
             "REAL_SLEEP": self.real("sleep"),
             "REAL_TIMEOUT": self.real("timeout"),

@@ -14,6 +14,8 @@ TRACKER = "inductiva-file-tracker"
 DELETE = f"/compute/group?machine_group_id={GROUP_ID}"
 # By systemd, so that a test of what does not happen comes to its end.
 STOP = "kill -TERM $PPID"
+# An end that asks nobody.
+END = 'echo notice >"$CASE/metadata/instance-action"'
 
 
 class Supervisor(MachineTest):
@@ -169,9 +171,13 @@ class Metadata(Supervisor):
         self.assertEqual(self.inserted(), self.RULES[:3])
 
     def test_no_container_runs_when_it_cannot_be_closed(self):
-        self.reply("iptables", "exit 4")
+        self.reply("iptables", """
+            echo "iptables v1.8.9 (nf_tables): Could not fetch rule set generation id" >&2
+            echo "Try 'iptables --help' for more information." >&2
+            exit 4""")
         self.assertNotEqual(self.boot_and_supervise(), 0)
-        self.assertRegex(self.failures[0], "^failed metadata: ")
+        self.assertEqual(
+            self.failures, ["failed metadata: iptables v1.8.9 (nf_tables): Could not fetch rule set generation id"])
         self.assertEqual(self.texts("docker run"), [])
 
     def test_the_instance_id_is_asked_with_a_token_only(self):
@@ -185,6 +191,7 @@ class Metadata(Supervisor):
     def test_the_instance_id_comes_from_cloud_init_when_the_metadata_do_not_answer(self):
         self.write("no-metadata", "")
         self.write("cloud-id", "i-fromcloudinit")
+        self.be_machine("i-fromcloudinit")
         self.at(5, STOP)
         self.boot_and_supervise()
         self.assertIn("HOST_NAME=i-fromcloudinit", self.container_arguments(RUNNER))
@@ -367,6 +374,17 @@ class Restarts(Supervisor):
         self.assertEqual(len(self.runs(RUNNER)), 2)
         self.idle_after(80)
 
+    def test_what_docker_says_of_a_failure_is_not_its_last_line(self):
+        self.reply("docker-run", f"""[[ $* != *{RUNNER}* ]] || {{
+            echo "docker: Error response from daemon: no space left on device." >&2
+            echo "docker: $(<"$CASE/key")" >&2
+            echo >&2
+            echo "Run 'docker run --help' for more information" >&2
+            exit 125
+        }}""")
+        self.boot_and_supervise()
+        self.assert_failed("task-runner: docker: Error response from daemon: no space left on device.$")
+
     def test_an_old_container_makes_way_for_the_new_one(self):
         self.at(7, "set_runner exited 1")
         self.at(30, STOP)
@@ -390,13 +408,126 @@ class Restarts(Supervisor):
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assertEqual(self.restart_pauses(), [10, 20])
 
-    def test_exit_0_is_the_end(self):
+    def runner_ends(self, answer, state="exited 0", last=120, **variables):
+        """It ends once, at 1030; from then on the API says this.
+        The machine is ended after two minutes at last."""
+        self.forget()
+        self.write("root/proc/uptime", "1000.00 1.00\n")
+        self.api.requests.clear()
+        (self.case / "metadata/instance-action").unlink(missing_ok=True)
+        answers = answer if callable(answer) else lambda request: answer
+        self.api.answer = lambda request: group(entry()) if self.clock() < 1030 else answers(request)
+        self.at(30, f"set_runner {state}")
+        self.at(last, END)
+        self.assertEqual(self.boot_and_supervise(**{"MAX_IDLE_MINUTES": "0", **variables}), 0, self.output)
+
+    def test_exit_0_is_the_end_when_the_group_is_gone_or_ending(self):
+        for answer in (
+            404, group(entry(), id="another-id"), group(entry(), status="terminated"),
+            group(status="shutting_down"), group(status="shutdown_failed"),
+        ):  # fmt: skip
+            with self.subTest(answer=answer):
+                self.runner_ends(answer)
+                self.assertIn("the task runner is done", self.console)
+                self.assertEqual(self.ending, self.ENDED)
+                self.assertEqual(self.failures, [])
+                self.assertEqual(len(self.runs(RUNNER)), 1)
+                asked = {clock for _, _, _, clock in self.api.requests if clock >= 1030}
+                self.assertEqual(asked, {1030, 1060, 1090})
+                self.assertEqual(self.clock(), 1090)
+
+    def test_exit_0_after_one_bad_answer_is_a_failure(self):
+        # Each of these made the real runner end with 0.
+        for moment in (
+            (429, b'{"detail": "slow down"}'), (401, b'{"detail": "no"}'), (429, b"<html>"), (404, b"<html>"),
+            (200, b"<html>"), json.dumps(group(entry())).encode()[:20],
+        ):  # fmt: skip
+            with self.subTest(moment=moment):
+                self.runner_ends(lambda request, m=moment: m if self.clock() < 1031 else group(entry()))
+                self.assertEqual(len(self.runs(RUNNER)), 2)
+                self.assertIn("task runner: exited 0: ; again in 10 s", self.console)
+                self.assertEqual(self.console[-1], "spot interruption: notice")
+
+    def test_exit_0_after_anything_but_three_equal_answers_is_a_failure(self):
+        over, on = group(status="shutting_down"), group(entry())
+        for answers in (
+            (on,), (over, over, on), (404, over, group(status="start_failed")),
+            (401,), (over, 403), (over, 404, 429), (over, 500), (404, 404, b""), (over, (404, b"<html>")),
+        ):  # fmt: skip
+            with self.subTest(answers=answers):
+                left = list(answers)
+                # The bad one is asked about again: a 404 may be meant.
+                self.runner_ends(lambda request: left.pop(0) if left else on)
+                self.assertEqual(len(self.runs(RUNNER)), 2, self.console)
+                self.assertEqual(self.console[-1], "spot interruption: notice")
+                self.assertEqual(self.failures, [])
+
+    def test_exit_0_when_idle_by_the_runners_own_word_is_the_end(self):
+        for reason in ("TaskRunnerTerminationReason.IDLE_TIMEOUT", "idle_timeout"):
+            self.write("log", f"I1126 main.py:190] Caught exception: TaskRunnerTerminationError({reason}, None)\n")
+            self.runner_ends(group(entry()))
+            self.assertEqual(self.console[-1], "the task runner is done: idle for its own limit")
+            self.assertEqual(len(self.runs(RUNNER)), 1)
+        self.write("log", "TaskRunnerTerminationError(TaskRunnerTerminationReason.ERROR, idle_timeout\n) idle_timeout")
+        self.write("log", "idle_timeout TaskRunnerTerminationError(TaskRunnerTerminationReason.ERROR, None)\n")
+        self.runner_ends(group(entry()))
+        self.assertEqual(len(self.runs(RUNNER)), 2)
+
+    def test_exit_0_again_and_again_is_never_the_end_while_there_is_a_group(self):
+        self.reply("docker-run.after", f"((clock < 1030)) || [[ $* != *{RUNNER}* ]] || set_runner exited 0")
         self.at(30, "set_runner exited 0")
-        self.assertEqual(self.boot_and_supervise(), 0)
-        self.assertIn("the task runner is done", self.console)
-        self.assertEqual(self.ending, self.ENDED)
+        self.at(1000, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assertEqual(self.failures, [])
-        self.assertEqual(len(self.runs(RUNNER)), 1)
+        self.assertEqual(self.restart_pauses()[:7], [10, 20, 40, 80, 160, 160, 160])
+
+    def test_a_refused_key_on_a_machine_that_joined_leaves_its_end_to_the_idle_time(self):
+        for status in (401, 403):
+            with self.subTest(status):
+                self.reply("docker-run.after", f"((clock < 1030)) || [[ $* != *{RUNNER}* ]] || set_runner exited 1")
+                self.runner_ends(status, MAX_IDLE_MINUTES="7", last=900)
+                self.assertEqual(self.failures, [])
+                self.assertIn("idle for 7 minutes", self.console)
+                self.assertGreater(len(self.runs(RUNNER)), 3)
+                self.assertTrue(1035 + 420 <= self.clock() <= 1035 + 420 + 200, self.clock())
+
+    def test_an_api_that_is_out_of_order_for_an_hour_ends_nothing(self):
+        for answer in (429, b"<html>"):
+            with self.subTest(answer=answer):
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.reply("docker-run.after",
+                           f"((clock < 1030 || clock > 4600)) || [[ $* != *{RUNNER}* ]] || set_runner exited 1")
+                self.api.answer = lambda request, a=answer: a if 1035 <= self.clock() < 4600 else group(entry())
+                self.at(30, "set_runner exited 0")
+                self.at(4700, STOP)
+                # Each of the long pauses is 500 s.
+                self.reply("sleep", "[[ $1 != 160 ]] || { set_clock $((clock + 340)); clock=$((clock + 340)); }")
+                self.boot_and_supervise(MAX_IDLE_MINUTES="30")
+                self.assertEqual((self.failures, self.ending), ([], []))
+                self.assertGreater(self.runs(RUNNER)[-1].clock, 4600)
+
+    def test_a_runner_that_the_api_lets_fail_for_two_hours_ends_the_machine(self):
+        for minutes, hours in (("0", 2), ("30", 3)):
+            with self.subTest(minutes):
+                self.forget()
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                self.reply("docker-run.after", f"((clock < 1030)) || [[ $* != *{RUNNER}* ]] || set_runner exited 1")
+                self.api.answer = lambda request: 500 if self.clock() >= 1035 else group(entry())
+                self.at(30, "set_runner exited 1")
+                # Each of the long pauses is 1,000 s.
+                self.reply("sleep", "[[ $1 != 160 ]] || { set_clock $((clock + 840)); clock=$((clock + 840)); }")
+                self.boot_and_supervise(MAX_IDLE_MINUTES=minutes)
+                self.assert_failed("task-runner: exited 1: ")
+                self.assertTrue(0 <= self.clock() - 1030 - hours * 3600 < 1050, self.clock())
+
+    def test_a_task_begins_the_count_of_failures_anew(self):
+        for number in range(8):
+            self.at(100 + 100 * number, "set_runner exited 1")
+        self.api.answer = lambda request: group(entry(task="t1" if self.clock() % 100 < 85 else None))
+        self.at(900, STOP)
+        self.boot_and_supervise(MAX_IDLE_MINUTES="0")
+        self.assertEqual(self.failures, [])
+        self.assertEqual(len(self.runs(RUNNER)), 9)
 
     def test_the_key_in_the_runners_last_words_is_not_repeated(self):
         self.runner_dies()
@@ -479,6 +610,43 @@ class Idleness(Supervisor):
         self.at(400, STOP)
         self.boot_and_supervise(MAX_IDLE_MINUTES="2")
         self.idle_after(140)
+
+    def leak(self, seconds, **variables):
+        """A process of a task stays."""
+        self.write("processes", "1 Ssl\n")
+        self.at(1300, 'printf "1 Ssl\n9 R\n" >"$CASE/processes"')
+        self.at(seconds, STOP)
+        # The loop's pauses are 300 s.
+        self.reply("sleep", "[[ $1 != 5 ]] || { set_clock $((clock + 295)); clock=$((clock + 295)); }")
+        self.boot_and_supervise(**variables)
+
+    def test_a_process_that_is_left_keeps_no_machine_for_ever(self):
+        for minutes, hours in (("1", 2), ("30", 3)):
+            with self.subTest(minutes):
+                self.forget()
+                self.write("root/proc/uptime", "1000.00 1000.00\n")
+                self.leak(20000, MAX_IDLE_MINUTES=minutes)
+                self.assertEqual(
+                    self.console[-1],
+                    f"no task for {hours * 60} minutes, although the runner has other processes")
+                self.assertEqual(self.ending, self.ENDED)
+                self.assertTrue(0 <= self.clock() - 1000 - hours * 3600 < 3000, self.clock())
+
+    def test_it_does_keep_one_that_is_never_to_end_for_idleness(self):
+        self.leak(20000, MAX_IDLE_MINUTES="0")
+        self.assert_never_idle()
+        self.assertEqual([line for line in self.console if "no task" in line], [])
+
+    def test_a_task_in_between_and_time_without_an_answer_keep_it(self):
+        for word, answer in (("busy", group(entry(task="t1"))), ("silent", 500)):
+            with self.subTest(word):
+                self.forget()
+                self.write("root/proc/uptime", "1000.00 1000.00\n")
+                self.api.answer = lambda request, a=answer: a if 7000 <= self.clock() < 9000 else group(entry())
+                self.leak(20000)
+                counted = 9000 if word == "busy" else 1000 + 2000
+                self.assertEqual(self.ending, self.ENDED)
+                self.assertTrue(0 <= self.clock() - counted - 7200 < 3500, self.clock())
 
     def test_a_zombie_is_no_work(self):
         self.at(30, 'printf "1 Ssl\n7 Z\n8 Zs\n" >"$CASE/processes"')
@@ -620,9 +788,10 @@ class Spot(Supervisor):
 
 class Ends(Supervisor):
     def end(self, answer=None, **variables):
-        """Registered, then done."""
+        """Registered, then taken back by AWS."""
         self.api.answer = lambda request: group(entry()) if self.clock() < 1030 or answer is None else answer
-        self.at(30, "set_runner exited 0")
+        (self.case / "metadata/instance-action").unlink(missing_ok=True)
+        self.at(30, END)
         self.boot_and_supervise(**variables)
         self.assertEqual(self.ending, self.ENDED)
         return self.api.asked("DELETE")
@@ -684,7 +853,7 @@ class Ends(Supervisor):
 
     def test_a_deletion_that_fails_is_said_and_does_not_keep_the_machine(self):
         self.api.answer = lambda request: 500 if request[0] == "DELETE" else group(entry())
-        self.at(30, "set_runner exited 0")
+        self.at(30, END)
         self.boot_and_supervise()
         self.assertIn("cannot delete the machine group a group", self.console)
         self.assertEqual(self.ending, self.ENDED)
@@ -692,14 +861,14 @@ class Ends(Supervisor):
     def test_a_deletion_that_hangs_does_not_keep_the_machine(self):
         self.write("impatient", "")
         self.api.answer = lambda request: None if request[0] == "DELETE" else group(entry())
-        self.at(30, "set_runner exited 0")
+        self.at(30, END)
         self.boot_and_supervise()
         self.assertIn("cannot delete the machine group a group", self.console)
         self.assertEqual(self.ending, self.ENDED)
 
     def test_a_machine_that_never_joined_does_not_delete_the_group(self):
         self.api.answer = lambda request: group()
-        self.at(30, "set_runner exited 0")
+        self.at(30, END)
         self.boot_and_supervise()
         self.assertEqual(self.api.asked("DELETE"), [])
 
@@ -738,7 +907,7 @@ class Ends(Supervisor):
         self.forget()
         self.reply("systemctl-start", "exit 5")
         self.reply("systemctl-poweroff", "[[ $* == *--force* ]] || exit 1")
-        self.at(30, "set_runner exited 0")
+        self.at(30, END)
         self.supervise()
         self.assertEqual(self.ending[-1], "systemctl poweroff --force --force")
 
@@ -783,7 +952,7 @@ class Systemd(Supervisor):
         self.reply("docker-stop", "[[ $* != *task-runner* ]] || kill -TERM $(ps_of_supervisor)")
         self.reply("docker", 'ps_of_supervisor() { echo "$(<"$CASE/supervisor")"; }')
         self.reply("sleep", 'echo $PPID >"$CASE/supervisor"')
-        self.at(30, "set_runner exited 0")
+        self.at(30, END)
         self.assertEqual(self.boot_and_supervise(), 0, self.output)
         self.assertEqual(self.ending, self.ENDED)
         self.assertEqual(self.api.asked("DELETE"), [DELETE])
@@ -855,6 +1024,96 @@ class Systemd(Supervisor):
                 self.assertRegex(self.failures[0], "^failed " + line)
                 # Five times, and the unit's OnFailure does it.
                 self.assertEqual(self.ending, [])
+
+
+class AnotherMachine(Supervisor):
+    """An image of a machine that ran, with all that is in its disk."""
+
+    OTHER = "i-0fedcba9876543210"
+
+    def first(self):
+        self.at(30, "kill -KILL $PPID")
+        self.boot_and_supervise()
+        self.assertIn("registered", self.phases)
+        self.forget()
+        self.api.requests.clear()
+        self.write("root/proc/uptime", "20.00 20.00\n")
+        for container in (self.case / "containers").iterdir():
+            container.write_text("exited 137\n")
+        self.at(-940, STOP)
+
+    def assert_nothing_was_done(self):
+        self.assertEqual(self.console[-1], "this supervisor is of another machine: it does nothing here")
+        self.assertEqual(self.api.requests, [])
+        self.assertEqual((self.texts("systemctl"), self.texts("docker"), self.inserted()), ([], [], []))
+
+    def inserted(self):
+        return [call.text for call in self.calls() if "-I" in call.argv]
+
+    def test_the_old_supervisor_does_nothing_there(self):
+        self.first()
+        self.be_machine(self.OTHER)
+        self.assertEqual(self.supervise(), 0)
+        self.assert_nothing_was_done()
+        self.assertEqual(self.texts(), [])
+
+    def test_without_a_board_it_knows_by_the_instance_id_of_its_last_start(self):
+        (self.root / "sys/class/dmi/id/board_asset_tag").unlink()
+        self.first()
+        self.write("metadata/instance-id", self.OTHER)
+        self.assertEqual(self.supervise(), 0)
+        self.assert_nothing_was_done()
+
+    def be_xen(self, uuid):
+        (self.root / "sys/class/dmi/id/board_asset_tag").unlink(missing_ok=True)
+        self.write("root/sys/class/dmi/id/product_uuid", f"{uuid}\n")
+
+    def test_on_xen_it_knows_by_the_uuid_when_it_never_had_an_id(self):
+        self.be_xen("ec2ae145-one")
+        self.assertEqual(self.boot(), 0, self.output)
+        self.forget()
+        self.be_xen("ec2ae145-two")
+        self.assertEqual(self.supervise(), 0)
+        self.assert_nothing_was_done()
+
+    def test_a_new_type_with_a_board_of_another_kind_is_the_same_machine(self):
+        for first, then in ((self.be_xen, self.be_machine), (self.be_machine, self.be_xen)):
+            with self.subTest(first=first.__name__):
+                (self.root / "sys/class/dmi/id/product_uuid").unlink(missing_ok=True)
+                self.write("root/proc/uptime", "1000.00 1.00\n")
+                first(ME)
+                self.first()
+                then(ME if then == self.be_machine else "ec2ae145-one")
+                self.assertEqual(self.supervise(), 0)
+                self.assertEqual(self.phases[-1], "registered")
+
+    def test_on_its_own_machine_it_goes_on(self):
+        self.first()
+        self.assertEqual(self.supervise(), 0)
+        self.assertEqual(self.phases[-1], "registered")
+
+    def test_on_its_own_machine_it_goes_on_without_a_board(self):
+        (self.root / "sys/class/dmi/id/board_asset_tag").unlink()
+        self.first()
+        self.assertEqual(self.supervise(), 0)
+        self.assertEqual(self.phases[-1], "registered")
+
+    def test_a_new_run_makes_it_this_machines(self):
+        (self.root / "sys/class/dmi/id/board_asset_tag").unlink()
+        self.first()
+        self.write("metadata/instance-id", self.OTHER)
+        self.api.answer = lambda request: group(entry(self.OTHER))
+        self.at(-940, STOP)
+        self.boot_and_supervise()
+        self.assertEqual(self.phases[-1], "registered")
+
+
+class Unit(Supervisor):
+    def test_a_helper_that_is_killed_for_its_memory_does_not_stop_the_runner(self):
+        self.boot()
+        unit = self.unit("inductiva-aws.service")
+        self.assertIn("\nOOMPolicy=continue\n", unit)
+        self.assertRegex(unit, r"\nOOMScoreAdjust=-\d+\n")
 
 
 class Secrets(Supervisor):

@@ -1,5 +1,6 @@
-"""Stand-in for the file tracker's image: listens on port 5000 of every address,
-as the real one does, and ends when it is told `terminate` there."""
+"""Stand-in for the file tracker's image: listens on port 5000 of FILE_TRACKER_HOST,
+as the real one does (else of every address), and ends when it is told `terminate`
+there."""
 
 import os
 import signal
@@ -7,7 +8,7 @@ import socket
 import sys
 
 OF_THE_IMAGE = {"PATH", "HOME", "HOSTNAME", "LC_CTYPE"}
-REQUIRED = {"API_URL", "USER_API_KEY", "ICE_URL", "WORKDIR"}
+REQUIRED = {"API_URL", "FILE_TRACKER_HOST", "USER_API_KEY", "ICE_URL", "WORKDIR"}
 
 
 def main():
@@ -17,7 +18,7 @@ def main():
         return 2
     os.chdir(os.environ["WORKDIR"])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    listener = socket.create_server(("0.0.0.0", 5000))
+    listener = socket.create_server((os.environ["FILE_TRACKER_HOST"], 5000))
     print("listening", flush=True)
     while True:
         connection, _ = listener.accept()

@@ -27,6 +27,7 @@ REQUIRED = {
     "HOST_NAME": r"i-[0-9a-f]{17}",
     "HOST_ID": r"i-[0-9a-f]{17}",
     "LOCAL_MODE": r"true",
+    "FILE_TRACKER_HOST": r"127\.0\.0\.1",
 }
 MACHINE_GROUP = {"MACHINE_GROUP_ID", "MACHINE_GROUP_NAME"}
 POLL_SECONDS = 1
@@ -140,7 +141,8 @@ def last_event(api, runner_id, reason):
 
 def end_file_tracker():
     try:
-        with socket.create_connection(("127.0.0.1", 5000), timeout=3) as tracker:
+        address = (os.environ["FILE_TRACKER_HOST"], 5000)
+        with socket.create_connection(address, timeout=3) as tracker:
             tracker.sendall(b"terminate")
             tracker.recv(100)
     except OSError as error:

@@ -4,9 +4,10 @@ returning; a Broken that it raises is its failure."""
 import json
 import re
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 
-from .host import Broken, wait_for
+from .host import REPOSITORY, Broken, wait_for
 
 RUNNER = "inductiva-task-runner"
 TRACKER = "inductiva-file-tracker"
@@ -97,6 +98,7 @@ def _require_contract(machine):
         "API_URL": machine.account.api_url,
         "USER_API_KEY": machine.key,
         "WORKDIR": "/workdir",
+        "FILE_TRACKER_HOST": "127.0.0.1",
     }
     workdir = ("volume", "workdir", "/workdir")
     state = "/var/lib/inductiva-aws/executer-images"
@@ -140,6 +142,9 @@ def _require_contract(machine):
             require_equal(
                 f"{name}'s stop timeout", container["Config"].get("StopTimeout"), 120
             )
+    unit = "inductiva-aws.service"
+    shown = machine.run("systemctl", "show", "--property=OOMPolicy,OOMScoreAdjust", unit)
+    require_equal("the unit", set(shown.split()), {"OOMPolicy=continue", "OOMScoreAdjust=-500"})
     mode = machine.run("stat", "--format", "%a", state).strip()
     require_equal("the mode of executer-images", mode, "777")
 
@@ -178,6 +183,10 @@ def _require_closed_metadata(machine):
 def _require_closed_port(machine):
     with machine.connect_inside(5000):
         pass
+    listening = machine.run("ss", "--no-header", "--listening", "--tcp", "--numeric")
+    listening = [line.split()[3] for line in listening.splitlines()]
+    at = [address for address in listening if address.endswith(":5000")]
+    require_equal("where port 5000 is", at, ["127.0.0.1:5000"])
     try:
         with machine.connect(5000):
             raise Broken("port 5000 answers the network")
@@ -272,7 +281,8 @@ def done(world):
         ],
         groups=[{"name": group["name"], "status": "terminated", "deleted": True}],
     )
-    machine.wait_for_power_off(120)
+    # It asks for a minute whether that is meant.
+    machine.wait_for_power_off(200)
     require("inductiva-aws: the task runner is done" in machine.console, "no reason")
 
 
@@ -293,6 +303,43 @@ def spot_notice(world):
 
 
 # --- Failures -----------------------------------------------------------------
+
+
+def bad_moment(world):
+    """One poll is refused: the runner ends with 0, is started again, and the group
+    stays."""
+    machine = world.machine("bad-moment", docker=True)
+    machine.launch()
+    wait_until_registered(machine)
+    (runner,) = machine.account.machines()
+    machine.account.fault(f"GET /task-runner/{runner['id']}/task", count=1, status=429)
+    wait_for(
+        lambda: len(machine.account.machines()) == 2, 120, "the runner registers again"
+    )
+    require("inductiva-aws: task runner: exited 0: " in machine.console, "not said")
+    require(machine.on, "powered off")
+    require_equal("the group's status", machine.account.group()["status"], "started")
+    require_equal("deletions", machine.account.calls("DELETE /compute/group"), [])
+
+
+def clock_forward(world):
+    """The wall clock is set forward while it boots: the boot deadline's absolute time
+    is over at once, and it comes at its time all the same."""
+    script = world.run_directory / "clock-forward.sh"
+    text = (REPOSITORY / "user-data.sh").read_text(encoding="utf-8")
+    absolute = "OnCalendar=@$(($(date +%s) + seconds))"
+    require(text.count(absolute) == 1, "the script has its timers otherwise")
+    text = text.replace(absolute, absolute.replace("+ seconds", "- 5"))
+    # And then something hangs.
+    text = text.replace("\nphase=own-commands\n", "\nphase=own-commands\nsleep 1000\n")
+    script.write_text(text, encoding="utf-8")
+    machine = world.machine("clock-forward", docker=True)
+    machine.launch("--boot-timeout", "45s", script=script)
+    machine.wait_for_power_off(200)
+    require_said_failure(machine, "boot-deadline")
+    armed = machine.said_at("inductiva-aws: phase deadlines")
+    seconds = machine.said_at("inductiva-aws: failed boot-deadline") - armed
+    require(seconds >= 40, f"it came after {seconds:.0f} s")
 
 
 def restarted(world):
@@ -331,7 +378,8 @@ def registry_hangs(world):
     machine.launch("--boot-timeout", "30s", images=(hanging, world.images[1]))
     machine.wait_for_power_off(120)
     require_equal("the phases", phases_of(machine.console), PHASES[:3])
-    require_said_failure(machine, "boot-deadline")
+    # Just before the deadline, which could not say why.
+    require_said_failure(machine, "images")
 
 
 def api_hangs(world):
@@ -418,6 +466,52 @@ def mirror_and_registry_fail(world):
     require_equal("failures left", left, 0)
 
 
+_UPGRADE_UNIT = """
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'until test -e /run/let-go; do sleep 0.2; done'
+"""
+_UPGRADE_TIMER = """
+[Timer]
+OnActiveSec=0
+Unit=apt-daily-upgrade.service
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def apt_troubles(world):
+    """A configuration file is there before its package, dpkg was interrupted, one list
+    is missing, and the daily upgrade is running."""
+    machine = world.machine("apt-troubles")
+    machine.add_file("etc/default/docker", "# A proxy of the user's own.\n")
+    # What dpkg leaves when it is killed: a change of its database not yet taken in.
+    status = (world.base_tree / "var/lib/dpkg/status").read_text(encoding="utf-8")
+    (package,) = [p for p in status.split("\n\n") if p.startswith("Package: curl\n")]
+    unpacked = package.replace("Status: install ok installed", "Status: install ok unpacked")
+    require(unpacked != package, "curl is not installed in the tree")
+    machine.add_file("var/lib/dpkg/updates/0000", f"{unpacked}\n")
+    machine.add_file(
+        "etc/apt/sources.list.d/third-party.list", "deb http://apt.test/99/ stable main\n"
+    )
+    units = "etc/systemd/system"
+    machine.add_file(f"{units}/apt-daily-upgrade.service", _UPGRADE_UNIT)
+    machine.add_file(f"{units}/upgrade.timer", _UPGRADE_TIMER)
+    machine.add_link(f"{units}/timers.target.wants/upgrade.timer", f"/{units}/upgrade.timer")
+    machine.launch()
+    machine.wait_for_console("inductiva-aws: waiting for an upgrade", 60)
+    require("phase container-engine" not in machine.console, "it is not waited for")
+    machine.run("touch", "/run/let-go")
+    wait_until_registered(machine)
+    require("inductiva-aws: again in" not in machine.console, "it took several tries")
+    kept = machine.run("cat", "/etc/default/docker")
+    require_equal("the file", kept, "# A proxy of the user's own.\n")
+    require_equal("packages half-way", machine.run("dpkg", "--audit"), "")
+    log = machine.run("cat", "/var/log/inductiva-aws.log")
+    require("apt.test/99" in log, "the missing list was not asked for")
+
+
 # --- Again --------------------------------------------------------------------
 
 
@@ -460,10 +554,69 @@ def second_run(world):
     require_equal("the supervisor", state, "active")
 
 
+# --- Elsewhere ----------------------------------------------------------------
+
+
+def imaged(world):
+    """An image of a machine that ran: nothing of it acts on a machine made from it,
+    with a start of its own or with other user data."""
+    old = world.machine("imaged", docker=True)
+    launched = time.monotonic()
+    lifetime = 100
+    old.launch("--max-lifetime", f"{lifetime}s")
+    wait_until_registered(old)
+    old.run("cloud-init", "status", "--wait")
+    leave = "open('/workdir/left-over', 'w').close()"
+    old.run("docker", "exec", RUNNER, "python3", "-c", leave)
+    old.destroy()
+    # Its key is no good any more, and its group has no other machine.
+    old.account.change_inductiva(keys=["another"])
+    asked = len(old.account.requests())
+
+    new = world.machine("imaged+new", docker=True)
+    new.take_disk_of(old)
+    new.launch()
+    plain = world.machine("imaged+plain", docker=True)
+    plain.take_disk_of(old)
+    cloud_config = world.run_directory / "cloud-config"
+    cloud_config.write_text("#cloud-config\n{}\n", encoding="utf-8")
+    plain.launch(script=cloud_config)
+
+    wait_until_registered(new)
+    names = [m["host_name"] for m in new.account.group()["machines"]]
+    require_equal("the new group's machines", names, [new.instance_id])
+    idle = "inductiva-aws: this supervisor is of another machine: it does nothing here"
+    for machine in (new, plain):
+        machine.wait_for_console(idle, 120)
+    # The old lifetime is over.
+    wait_for(lambda: time.monotonic() > launched + lifetime + 20, 200, "the time", 1)
+    for machine in (new, plain):
+        require(machine.on, f"{machine.name} was powered off")
+        require("lifetime of" not in machine.console, "the old lifetime was told")
+        require("failed" not in "".join(re.findall("inductiva-aws:.*", machine.console)),
+                f"{machine.name} says a failure")
+    require_equal("requests with the old key", len(old.account.requests()), asked)
+    require_equal("the old group", old.account.group()["status"], "started")
+    lifetime_unit = ("--boot", "--unit", "inductiva-aws-lifetime.service")
+    fired = plain.run("journalctl", "--no-pager", *lifetime_unit)
+    require("Deactivated successfully" in fired, f"the timer did not fire: {fired}")
+
+    timers = new.run("systemctl", "list-timers", "--all", "--no-legend")
+    require("inductiva-aws" not in timers, f"a timer is left:\n{timers}")
+    look = "import os; print(os.listdir('/workdir'))"
+    found = new.run("docker", "exec", RUNNER, "python3", "-c", look)
+    require("left-over" not in found, f"a task was left over: {found}")
+    places = "/etc /root /var/lib/cloud /var/lib/docker/containers /var/lib/inductiva-aws /var/log"
+    search = f"grep --recursive --files-with-matches --no-messages -F {old.key} {places} || true"
+    require_equal("files with the old key", new.run("sh", "-c", search).strip(), "")
+
+
 SCENARIOS = {
     function.__name__.replace("_", "-"): function
     for function in (
         api_hangs,
+        imaged,
+        apt_troubles,
         idle,
         registered,
         apt_locked,
@@ -476,5 +629,7 @@ SCENARIOS = {
         done,
         rebooted,
         second_run,
+        bad_moment,
+        clock_forward,
     )
 }
