@@ -12,8 +12,8 @@ use clap::{
 
 use crate::{
     identity::sso::{ACCOUNT_SCOPE, config_file},
-    output::Format,
-    plan::Runner,
+    plan::decision::Runner,
+    terminal::output::Format,
     values::{self, Cidr, GroupName, Tag, VmType, Volume, VolumeType},
 };
 

@@ -1,36 +1,20 @@
 //! `inductiva-aws`: machines of one's own AWS account on the Inductiva platform.
 
 mod aws;
-mod checks;
 mod cli;
 mod commands;
-mod console;
-mod cost;
 mod error;
-mod everywhere;
-mod facts;
-mod group_settings;
 mod http;
 mod identity;
 mod inductiva;
-mod intent;
-mod interrupt;
-mod keypair;
 mod launch;
-mod leftovers;
 mod machines;
-mod output;
+mod model;
 mod plan;
-mod price_book;
-#[cfg(test)]
-mod protocol;
-mod report;
 mod settings;
+mod terminal;
 mod time;
-mod underway;
-mod user_data;
 mod values;
-mod wait;
 
 use std::process::ExitCode;
 
@@ -39,9 +23,11 @@ use anyhow::Context as _;
 use crate::{
     cli::{Cli, Command, Configure},
     error::{Failure, Kind, Result},
-    interrupt::Interrupt,
-    output::{Format, Output},
     settings::AwsSettings,
+    terminal::{
+        interrupt::Interrupt,
+        output::{Format, Output},
+    },
 };
 
 fn main() -> ExitCode {

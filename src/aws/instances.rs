@@ -18,9 +18,11 @@ use super::{
     filter,
 };
 use crate::{
-    console::Console,
     error::{Failure, Result},
-    machines::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
+    model::{
+        boot_log::Console,
+        machine::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
+    },
     values::GroupName,
 };
 

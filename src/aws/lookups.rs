@@ -5,7 +5,7 @@ use aws_sdk_ec2::types;
 use super::{Aws, errors::failure, filter};
 use crate::{
     error::{Failure, Result},
-    plan::{self, CANONICAL, Gpu, Image, Request, Subnet, VmTypeFacts},
+    plan::decision::{self, CANONICAL, Gpu, Image, Request, Subnet, VmTypeFacts},
     values::VmType,
 };
 
@@ -16,10 +16,10 @@ impl Aws {
         let call = if let Some(id) = &request.image_id {
             call.image_ids(id)
         } else {
-            let mut names = vec![format!("{}*", plan::UBUNTU_IMAGE)];
+            let mut names = vec![format!("{}*", decision::UBUNTU_IMAGE)];
             let mut call = call.owners(CANONICAL);
             if request.vm_types().any(VmType::may_have_gpu) {
-                names.push(format!("{}*", plan::GPU_IMAGE));
+                names.push(format!("{}*", decision::GPU_IMAGE));
                 call = call.owners("amazon");
             }
             call.filters(filter("name", names.iter().map(String::as_str)))

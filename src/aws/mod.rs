@@ -5,12 +5,12 @@ mod clock;
 mod denial;
 pub mod errors;
 pub mod instances;
-pub mod launch;
 mod lookups;
 mod patience;
 mod pricing;
 pub mod quotas;
 mod reach;
+pub mod run_instances;
 mod security_groups;
 pub mod trace;
 
@@ -28,8 +28,8 @@ pub use self::clock::{Clock, instant};
 use crate::{
     error::{Failure, Result},
     identity::{self, Source},
-    output::Output,
     settings::AwsSettings,
+    terminal::output::Output,
     time::Time,
 };
 

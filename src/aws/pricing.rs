@@ -13,10 +13,12 @@ use serde::Deserialize;
 
 use super::{Aws, errors::failure, trace::Trace};
 use crate::{
-    cost::{DiskPrices, Known, Prices},
     error::{Failure, Kind},
-    machines::Market,
-    plan::Request,
+    model::machine::Market,
+    plan::{
+        cost::{DiskPrices, Known, Prices},
+        decision::Request,
+    },
     time::Time,
     values::{VmType, VolumeType},
 };

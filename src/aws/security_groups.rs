@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     error::Result,
-    machines::{LAUNCHER, TAG_LAUNCHER},
-    plan::{Ingress, SECURITY_GROUP, SecurityGroup},
+    model::machine::{LAUNCHER, TAG_LAUNCHER},
+    plan::decision::{Ingress, SECURITY_GROUP, SecurityGroup},
     values::Cidr,
 };
 

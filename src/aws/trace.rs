@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
 
-use crate::output::Output;
+use crate::terminal::output::Output;
 
 /// The try of a call from which on the user is told.
 const TOLD_FROM: u32 = 4;

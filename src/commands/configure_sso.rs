@@ -1,6 +1,6 @@
 //! `configure sso`: adds a profile for IAM Identity Center to ~/.aws/config.
 
-use super::login::how;
+use super::{login::how, report::SsoProfileReport};
 use crate::{
     cli::ConfigureSsoArgs,
     error::{Failure, Result},
@@ -13,9 +13,8 @@ use crate::{
             portal::{Account, Portal},
         },
     },
-    output::Output,
-    report::SsoProfileReport,
     settings::AwsSettings,
+    terminal::output::Output,
 };
 
 /// How often a question is put again.

@@ -9,8 +9,8 @@ use crate::{
     aws::{Aws, expiry},
     cli::{CredentialsArgs, CredentialsFormat},
     error::{Failure, Result},
-    output::Output,
     settings::AwsSettings,
+    terminal::output::Output,
 };
 
 /// The region to sign in in where none is set: it has no part in what is printed.

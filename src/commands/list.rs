@@ -5,19 +5,17 @@ use std::{
     time::Duration,
 };
 
+use super::report::{LeftoverGroup, ListReport};
 use crate::{
     aws::Aws,
     cli::ListArgs,
-    cost::hourly,
     error::{Failure, Result},
-    everywhere::Found,
     inductiva::{self, ApiError, Group},
-    leftovers::View,
-    machines::{self, Machine, State},
-    output::{Format, Output, Reader},
-    price_book::PriceBook,
-    report::{LeftoverGroup, ListReport},
+    machines::{everywhere::Found, leftovers::View, price_book::PriceBook},
+    model::machine::{self, Machine, State},
+    plan::cost::hourly,
     settings::AwsSettings,
+    terminal::output::{Format, Output, Reader},
     values::GroupName,
 };
 
@@ -124,7 +122,7 @@ fn say_what_costs(report: &ListReport, machines: &[Machine], prices: &PriceBook,
         };
         out.say(&format!(
             "{} {}, {cost}",
-            machines::count(running),
+            machine::count(running),
             verb(running)
         ));
     }

@@ -1,12 +1,12 @@
 //! `login`: signs in with IAM Identity Center.
 
+use super::report::LoginReport;
 use crate::{
     cli::LoginArgs,
     error::Result,
     identity::{self, sso::How},
-    output::Output,
-    report::LoginReport,
     settings::AwsSettings,
+    terminal::output::Output,
 };
 
 /// Signs in to the session that is named, or that the profile belongs to.

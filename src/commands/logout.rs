@@ -1,8 +1,8 @@
 //! `logout`: ends an IAM Identity Center session.
 
+use super::report::LogoutReport;
 use crate::{
-    cli::LogoutArgs, error::Result, identity, output::Output, report::LogoutReport,
-    settings::AwsSettings,
+    cli::LogoutArgs, error::Result, identity, settings::AwsSettings, terminal::output::Output,
 };
 
 /// Ends the session that is named, or that the profile belongs to, and no other.

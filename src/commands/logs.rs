@@ -13,11 +13,13 @@ use serde::Serialize;
 use crate::{
     aws::Aws,
     cli::LogsArgs,
-    console,
     error::{Failure, Kind, Result},
-    machines::{self, Machine},
-    output::{Format, Output, Reader},
+    model::{
+        boot_log,
+        machine::{self, Machine},
+    },
     settings::AwsSettings,
+    terminal::output::{Format, Output, Reader},
 };
 
 /// Between two looks with `--follow`; the API's own bucket gives 10 unfiltered
@@ -53,10 +55,10 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
     let aws = Aws::connect(settings, out).await?;
     let machines = find(args, &aws).await?;
     let live = aws.with_live_console(&machines).await?;
-    if let Some(late) = console::late(machines.len() - live.len()) {
+    if let Some(late) = boot_log::late(machines.len() - live.len()) {
         out.say(&late);
     }
-    let asked: Vec<(String, bool)> = machines::ids(&machines)
+    let asked: Vec<(String, bool)> = machine::ids(&machines)
         .into_iter()
         .map(|id| {
             let live = live.contains(&id);
@@ -109,13 +111,13 @@ async fn follow(aws: &Aws, asked: &[(String, bool)], many: bool, out: Output) ->
                 }
             };
             failing.remove(&log.instance_id);
-            let console = console::whole_lines(&log.console);
+            let console = boot_log::whole_lines(&log.console);
             let old = shown.get(&log.instance_id);
             if old.is_none() {
                 say_if_empty(&log, out);
             }
             let old = old.map_or("", String::as_str);
-            let news = console::beyond(old, console);
+            let news = boot_log::beyond(old, console);
             if show(&log, news, many, out)? == Reader::IsGone {
                 return Ok(());
             }
@@ -209,8 +211,8 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
 fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<Reader> {
     let mut text = String::new();
     for line in lines.lines() {
-        let line = console::printable(line);
-        let style = match console::ours(&line) {
+        let line = boot_log::printable(line);
+        let style = match boot_log::ours(&line) {
             Some(news) if news.starts_with("failed ") => FAILED,
             Some(_) => PHASE,
             None => Style::new(),

@@ -8,6 +8,7 @@ pub mod login;
 pub mod logout;
 pub mod logs;
 pub mod packaging;
+mod report;
 pub mod start;
 pub mod terminate;
 pub mod user_data;

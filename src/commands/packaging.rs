@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use clap_complete::Shell;
 
-use crate::{cli::Cli, error::Result, output::Output};
+use crate::{cli::Cli, error::Result, terminal::output::Output};
 
 /// Prints the completion script of `shell`.
 pub fn completions(shell: Shell, out: Output) -> Result<()> {

@@ -4,22 +4,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::report::{GroupReport, PlanReport, StartReport, StartedMachine};
 use crate::{
-    aws::{Aws, launch::Launch},
+    aws::{Aws, run_instances::Launch},
     cli::StartArgs,
-    cost::{Cost, Prices},
     error::{Failure, Kind, Result},
-    facts::{self, Found, GroupLookup},
     inductiva,
-    interrupt::Interrupt,
-    keypair::NewKeyPair,
-    launch::Launcher,
-    machines::{self, Machine, TAG_GROUP_ID},
-    output::Output,
-    plan::{self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice, terminate_command},
-    report::{GroupReport, PlanReport, StartReport, StartedMachine},
+    launch::{
+        Launcher,
+        key_pair::NewKeyPair,
+        look_up::{self, Found, GroupLookup},
+    },
+    machines::waiting::Wait,
+    model::machine::{self, Machine, TAG_GROUP_ID},
+    plan::{
+        cost::{Cost, Prices},
+        decision::{
+            self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice,
+            terminate_command,
+        },
+    },
     settings::{self, ApiSettings, AwsSettings},
-    wait::Wait,
+    terminal::{interrupt::Interrupt, output::Output},
 };
 
 /// How often a plan is made anew when the facts change under it.
@@ -102,7 +108,7 @@ struct Started {
 
 /// What the group costs when it has all its machines.
 pub fn cost(request: &Request, facts: &Facts, prices: &Prices) -> Cost {
-    match plan::root_disk_gib(request, facts) {
+    match decision::root_disk_gib(request, facts) {
         Ok(size_gib) => Cost::of(prices, request.num_machines, &request.volume, size_gib),
         Err(failure) => {
             let prices = Prices {
@@ -128,7 +134,7 @@ impl Start<'_> {
         while plans < MOST_PLANS {
             let mut found = self.look().await?;
             found.facts.know(&self.launcher.known());
-            let plan = plan::plan(self.request, &found.facts)?;
+            let plan = decision::plan(self.request, &found.facts)?;
             if matches!(plan, Plan::Settling) {
                 let since = *settling.get_or_insert_with(|| {
                     self.out.say(
@@ -156,7 +162,7 @@ impl Start<'_> {
                     if self.launcher.known().is_empty() {
                         self.out.say(&format!(
                             "the group has {} already, nothing to launch",
-                            machines::count(machines.len())
+                            machine::count(machines.len())
                         ));
                     }
                     return Ok(Some(Started {
@@ -204,7 +210,7 @@ impl Start<'_> {
         if enough && have < wanted {
             self.out.say(&format!(
                 "the group has {} of the {wanted} asked for: there was no capacity for more (the same line later tries again)",
-                machines::count(have)
+                machine::count(have)
             ));
         }
         enough || have == wanted
@@ -212,7 +218,7 @@ impl Start<'_> {
 
     /// The facts as they are now.
     async fn look(&self) -> Result<Found> {
-        let gathering = Box::pin(facts::gather(
+        let gathering = Box::pin(look_up::gather(
             self.aws,
             self.api,
             self.request,
@@ -301,7 +307,7 @@ impl Start<'_> {
             machines: started.machines.iter().map(StartedMachine::from).collect(),
             cost: started.cost,
         };
-        let reported = self.out.result(&report, &machines::ids(&started.machines));
+        let reported = self.out.result(&report, &machine::ids(&started.machines));
         // A disk that is full: the machines run all the same, and are to be known.
         let reported = reported.map_err(|failure| {
             Failure {

@@ -3,9 +3,9 @@
 use crate::{
     cli::UserDataArgs,
     error::Result,
-    output::Output,
+    plan::user_data::HIDDEN,
     settings::{self, ApiSettings},
-    user_data::HIDDEN,
+    terminal::output::Output,
 };
 
 /// Prints preamble and script, before packing; the group's id is empty, since

@@ -1,11 +1,11 @@
 //! `whoami`: the identity in use.
 
+use super::report::WhoamiReport;
 use crate::{
     aws::{Aws, expiry},
     error::Result,
-    output::Output,
-    report::WhoamiReport,
     settings::AwsSettings,
+    terminal::output::Output,
 };
 
 /// Prints account, ARN, region, where the credentials came from, and when they end.

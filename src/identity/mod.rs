@@ -31,8 +31,8 @@ use self::{
 };
 use crate::{
     error::{Failure, Kind, Result},
-    output::Output,
     settings::AwsSettings,
+    terminal::output::Output,
 };
 
 /// Where credentials came from, as `whoami` shows it.

@@ -1,4 +1,4 @@
-//! The `RunInstances` calls of a launch: as [`crate::intent`] tells.
+//! The `RunInstances` calls of a launch: as [`crate::plan::tokens`] tells.
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,13 +11,15 @@ use super::{
     walk::Walk,
 };
 use crate::{
-    aws::launch::{Launch, LaunchError, NoCapacity, Remedy},
+    aws::run_instances::{Launch, LaunchError, NoCapacity, Remedy},
     error::{Failure, Kind, Result, Tried},
-    intent::{Base, Call, Candidate, Place},
-    machines::{self, Machine},
-    output::Progress,
-    plan::{LaunchId, LaunchPlan, terminate_command},
-    underway::{VISIBLE_WITHIN, YOUNG},
+    model::machine::{self, Machine},
+    plan::{
+        decision::{LaunchId, LaunchPlan, terminate_command},
+        tokens::{Base, Call, Candidate, Place},
+        underway::{VISIBLE_WITHIN, YOUNG},
+    },
+    terminal::output::Progress,
 };
 
 /// Between two looks for machines that are to show.
@@ -167,7 +169,7 @@ impl<'a> Calls<'a> {
                     Kind::MachinesMayBeRunning,
                     format!(
                         "another start of the group {group} has launched {} that EC2 does not show: they may be running",
-                        machines::count(call.number as usize)
+                        machine::count(call.number as usize)
                     ),
                 )
                 .hint(format!(
@@ -412,9 +414,11 @@ fn show(progress: &mut Progress, done: usize, calls: usize) {
 mod tests {
     use super::*;
     use crate::{
-        machines::{State, TAG_SETTINGS},
-        plan::{Plan, plan},
-        protocol::{facts, request},
+        model::machine::{State, TAG_SETTINGS},
+        plan::{
+            decision::{Plan, plan},
+            protocol::{facts, request},
+        },
     };
 
     #[test]

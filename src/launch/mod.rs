@@ -3,6 +3,8 @@
 
 mod calls;
 mod capacity;
+pub mod key_pair;
+pub mod look_up;
 mod pace;
 mod undo;
 mod walk;
@@ -12,17 +14,14 @@ use std::cell::{Cell, RefCell};
 use tokio::sync::OnceCell;
 
 pub use self::calls::interrupted;
-use self::{calls::Calls, pace::Pace};
+use self::{calls::Calls, key_pair::NewKeyPair, look_up::GroupLookup, pace::Pace};
 use crate::{
     aws::Aws,
     error::{Failure, Result},
-    facts::GroupLookup,
     inductiva::{self, ApiError},
-    interrupt::Interrupt,
-    keypair::NewKeyPair,
-    machines::{Machine, TAG_GROUP_ID},
-    output::Output,
-    plan::{LaunchPlan, Request, SecurityGroupChoice},
+    model::machine::{Machine, TAG_GROUP_ID},
+    plan::decision::{LaunchPlan, Request, SecurityGroupChoice},
+    terminal::{interrupt::Interrupt, output::Output},
 };
 
 /// Everything that the launches of a run work with, and what they have made.

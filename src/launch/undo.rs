@@ -3,8 +3,8 @@
 use super::{Launcher, pace::Patience};
 use crate::{
     error::{Failure, Kind},
-    machines,
-    plan::terminate_command,
+    model::machine,
+    plan::decision::terminate_command,
 };
 
 impl Launcher<'_> {
@@ -26,7 +26,7 @@ impl Launcher<'_> {
 
     /// Terminates what this run launched.
     async fn undo(&self, mut failure: Failure) -> Failure {
-        let mut left = machines::ids(&self.made.machines.borrow());
+        let mut left = machine::ids(&self.made.machines.borrow());
         if left.is_empty() {
             return failure;
         }
@@ -51,7 +51,7 @@ impl Launcher<'_> {
     async fn terminate(&self, left: &mut Vec<String>) {
         self.out.say(&format!(
             "undoing: terminating {}",
-            machines::count(left.len())
+            machine::count(left.len())
         ));
         let mut patience = Patience::with_visibility(&self.aws.time);
         let mut said = String::new();

@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::{
-    intent::{Candidate, Place},
-    machines::Market,
-    plan::Request,
+    model::machine::Market,
+    plan::{
+        decision::Request,
+        tokens::{Candidate, Place},
+    },
     values::VmType,
 };
 

@@ -53,10 +53,10 @@ CHANGES = [
     ),
     Change(
         "a launch is as old as the oldest of its calls",
-        file="src/underway.rs",
+        file="src/plan/underway.rs",
         old="shown.age = shown.age.min(age);",
         new="shown.age = shown.age.max(age);",
-        unit=("underway::tests::a_launch_is_as_young_as_the_last_of_its_calls",),
+        unit=("plan::underway::tests::a_launch_is_as_young_as_the_last_of_its_calls",),
     ),
     Change(
         "after InternalFailure nothing is believed to have been launched",
@@ -69,18 +69,18 @@ CHANGES = [
     ),
     Change(
         "settings are compared with those of the first machine and no other",
-        file="src/plan.rs",
+        file="src/plan/decision.rs",
         old="live.iter().find(|m| m.tag(TAG_SETTINGS) != Some(&wanted))",
         new="live.first().filter(|m| m.tag(TAG_SETTINGS) != Some(&wanted))",
-        unit=("plan::tests::the_settings_of_every_machine_of_the_group_are_compared",),
+        unit=("plan::decision::tests::the_settings_of_every_machine_of_the_group_are_compared",),
     ),
     Change(
         "the instance profile is not one of a group's settings",
-        file="src/group_settings.rs",
+        file="src/plan/group_settings.rs",
         old='            ("instance-profile", request.instance_profile.clone()),\n',
         new="",
         unit=(
-            "group_settings::tests::every_option_that_makes_other_machines_is_a_setting",
+            "plan::group_settings::tests::every_option_that_makes_other_machines_is_a_setting",
         ),
     ),
     Change(
@@ -107,7 +107,7 @@ CHANGES = [
     ),
     Change(
         "a machine that has left its group counts as registered",
-        file="src/inductiva.rs",
+        file="src/inductiva/mod.rs",
         old="m.host_name.as_deref() == Some(host_name) && m.terminated_at.is_none()",
         new="m.host_name.as_deref() == Some(host_name)",
         unit=(
@@ -116,17 +116,17 @@ CHANGES = [
     ),
     Change(
         "one look that fails ends --wait",
-        file="src/wait.rs",
+        file="src/machines/waiting.rs",
         old="Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),\n",
         new="",
         cli=("wait::a_look_that_fails_is_said_and_the_wait_goes_on",),
     ),
     Change(
         "--wait goes on waiting for a machine that was stopped",
-        file="src/wait.rs",
+        file="src/machines/waiting.rs",
         old="machines.iter().filter(|m| !m.state.is_live())",
         new="machines.iter().filter(|m| m.state.is_gone())",
-        unit=("wait::tests::a_machine_that_is_stopped_or_going_does_not_boot_any_more",),
+        unit=("machines::waiting::tests::a_machine_that_is_stopped_or_going_does_not_boot_any_more",),
     ),
     Change(
         "a plan from before a sleep is carried out",
@@ -145,19 +145,19 @@ CHANGES = [
     ),
     Change(
         "a machine that Inductiva has not seen for a minute is taken for gone",
-        file="src/leftovers.rs",
+        file="src/machines/leftovers.rs",
         old="const SEEN_WITHIN: Duration = Duration::from_mins(10);",
         new="const SEEN_WITHIN: Duration = Duration::from_mins(1);",
         unit=(
-            "leftovers::tests::a_group_with_a_machine_that_was_seen_lately_is_in_use",
+            "machines::leftovers::tests::a_group_with_a_machine_that_was_seen_lately_is_in_use",
         ),
     ),
     Change(
         "machines have 34 minutes to show before their group is left over",
-        file="src/leftovers.rs",
+        file="src/machines/leftovers.rs",
         old="const SETTLED_AFTER: Duration = Duration::from_hours(1);",
         new="const SETTLED_AFTER: Duration = Duration::from_mins(34);",
-        unit=("leftovers::tests::machines_have_an_hour_to_show",),
+        unit=("machines::leftovers::tests::machines_have_an_hour_to_show",),
     ),
     Change(
         "the prices of Local Zones count",
@@ -175,10 +175,10 @@ CHANGES = [
     ),
     Change(
         "a group that costs as much as --max-cost-per-hour is refused",
-        file="src/cost.rs",
+        file="src/plan/cost.rs",
         old="Some(usd) if usd <= most => Ok(()),",
         new="Some(usd) if usd < most => Ok(()),",
-        unit=("cost::tests::what_costs_as_much_as_the_limit_is_within_it",),
+        unit=("plan::cost::tests::what_costs_as_much_as_the_limit_is_within_it",),
     ),
     Change(
         "the other calls are made although the first got fewer machines",
@@ -196,20 +196,20 @@ CHANGES = [
     ),
     Change(
         "list has no price for a machine that does not run",
-        file="src/price_book.rs",
+        file="src/machines/price_book.rs",
         old="return Some(0.0);",
         new="return None;",
         unit=(
-            "price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
+            "machines::price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
         ),
     ),
     Change(
         "list has the price of a running machine for one that does not run",
-        file="src/price_book.rs",
+        file="src/machines/price_book.rs",
         old="if !machine.state.is_live() {",
         new="if false {",
         unit=(
-            "price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
+            "machines::price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
         ),
     ),
     Change(

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 
 use crate::{
     aws::Aws,
+    commands::report::TerminateReport,
     error::{Failure, Result},
-    everywhere::Found,
     inductiva::{self, ApiError, Group},
-    leftovers::{LeftOver, View},
-    machines::Machine,
-    output::Output,
-    report::TerminateReport,
+    machines::{
+        everywhere::Found,
+        leftovers::{LeftOver, View},
+    },
+    model::machine::Machine,
+    terminal::output::Output,
     values::GroupName,
 };
 

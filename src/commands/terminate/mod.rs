@@ -7,17 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 
+use super::report::{ListReport, TerminateReport};
 use crate::{
     aws::{Aws, instances::Terminated},
     cli::TerminateArgs,
     error::{Failure, Kind, Result},
-    everywhere::Found,
     inductiva::{self, Group},
-    machines::{self, Machine},
-    output::Output,
-    price_book::PriceBook,
-    report::{ListReport, TerminateReport},
+    machines::{everywhere::Found, price_book::PriceBook},
+    model::machine::{self, Machine},
     settings::AwsSettings,
+    terminal::output::Output,
     values::GroupName,
 };
 
@@ -76,7 +75,7 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
     } else if !args.yes {
         confirm(&going, &left_over, &aws, out).await?;
     }
-    let ids = machines::ids(&going);
+    let ids = machine::ids(&going);
     let terminated = end(&aws, &going, out).await;
     let left = terminated.left(&ids);
     let ended: Vec<String> = ids
@@ -177,7 +176,7 @@ async fn confirm(going: &[Machine], left_over: &[Group], aws: &Aws, out: Output)
         let now = aws.clock.now();
         let list = ListReport::of(going, &BTreeMap::new(), &PriceBook::default(), now);
         out.say(list.to_string().trim_end());
-        what.push(machines::count(going.len()));
+        what.push(machine::count(going.len()));
     }
     if !left_over.is_empty() {
         for group in left_over {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::{
     aws::Aws,
     error::{Failure, Result},
-    everywhere::Found,
-    machines::{self, Machine, State},
-    output::Output,
-    plan::SecurityGroup,
+    machines::everywhere::Found,
+    model::machine::{self, Machine, State},
+    plan::decision::SecurityGroup,
+    terminal::output::Output,
 };
 
 /// Machines are gone a minute or so after they were told to, GPU ones after more.
@@ -116,7 +116,7 @@ impl SecurityGroups<'_> {
             let mut going = Vec::new();
             for region in &self.found.regions {
                 let here = waiting.iter().filter(|m| m.region == *region).cloned();
-                let here = machines::ids(&here.collect::<Vec<_>>());
+                let here = machine::ids(&here.collect::<Vec<_>>());
                 going.extend(self.aws.in_region(region).machines_by_id(&here).await?);
             }
             going.retain(|m| m.state != State::Terminated);
@@ -127,7 +127,7 @@ impl SecurityGroups<'_> {
             if time.instant() + pause > deadline {
                 return Err(Failure::failed(format!(
                     "the security groups stay: {} still shutting down",
-                    machines::count(waiting.len())
+                    machine::count(waiting.len())
                 ))
                 .hint("try again in some minutes: inductiva-aws terminate --all --remove-security-group"));
             }

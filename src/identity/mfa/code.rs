@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     identity::private_files,
-    output::Output,
+    terminal::output::Output,
     time::Time,
 };
 

@@ -26,8 +26,8 @@ use super::{
 };
 use crate::{
     error::{Failure, Kind, Result},
-    output::Output,
     settings::AwsSettings,
+    terminal::output::Output,
 };
 
 /// A sign-in that takes MFA, or a role with a duration of its own.

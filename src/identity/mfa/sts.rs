@@ -14,7 +14,7 @@ use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result},
     identity::profiles::Profile,
-    output::Output,
+    terminal::output::Output,
 };
 
 /// How long a session of `GetSessionToken` is to last: AWS's own default,

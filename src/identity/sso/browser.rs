@@ -13,8 +13,8 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    console::printable,
     error::{Failure, Kind, Result},
+    model::boot_log::printable,
 };
 
 /// What the address that the browser comes back to is registered as: any port

@@ -16,8 +16,8 @@ use crate::{
     aws::errors,
     error::{Failure, Kind, Result},
     identity::profiles::{AwsFiles, Profiles, SsoSession},
-    output::Output,
     settings::Desktop,
+    terminal::output::Output,
     time::Time,
 };
 

@@ -25,7 +25,7 @@ use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result, causes},
     identity::profiles::SsoSession,
-    output::Output,
+    terminal::output::Output,
     time::Time,
 };
 

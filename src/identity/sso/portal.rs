@@ -8,7 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Result},
-    output::Output,
+    terminal::output::Output,
 };
 
 /// An account that the person may use.

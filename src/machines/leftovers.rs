@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{inductiva::Group, machines::Machine, values::GroupName};
+use crate::{inductiva::Group, model::machine::Machine, values::GroupName};
 
 /// Runners ask for a task every few seconds; one that has not for so long is gone.
 const SEEN_WITHIN: Duration = Duration::from_mins(10);
@@ -100,7 +100,7 @@ fn is_instance_id(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machines::{Market, State, TAG_GROUP};
+    use crate::model::machine::{Market, State, TAG_GROUP};
 
     const NOW: Duration = Duration::from_secs(2_000_000_000);
     const HOST: &str = "i-0123456789abcdef0";

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     error::{Failure, Kind, Result},
-    plan::terminate_command,
+    plan::decision::terminate_command,
     values::GroupName,
 };
 

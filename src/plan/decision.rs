@@ -4,16 +4,18 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::{
+    group_settings::Settings,
+    tokens::{Base, Call, Candidate, Intent, LaunchTag, Place, calls},
+    underway::{Standing, Underway, underway},
+    user_data::{self, Script, Variable},
+};
 use crate::{
     error::{Failure, Kind, Result},
-    group_settings::Settings,
-    intent::{Base, Call, Candidate, Intent, LaunchTag, Place, calls},
-    machines::{
+    model::machine::{
         self, LAUNCHER, Machine, Market, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
         TAG_LAUNCHER_VERSION, TAG_SETTINGS,
     },
-    underway::{Standing, Underway, underway},
-    user_data::{self, Script, Variable},
     values::{Cidr, GroupName, Tag, VmType, Volume},
 };
 
@@ -346,7 +348,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         known: launch.known,
         or_fewer: launch.or_fewer,
         existing: live,
-        seen: machines::ids(&facts.machines),
+        seen: machine::ids(&facts.machines),
         image,
         volume_gib,
         vm_type: facts.vm_type.clone(),
@@ -388,7 +390,7 @@ fn launch(
             };
         }
     }
-    let mut ids = machines::ids(&facts.machines);
+    let mut ids = machine::ids(&facts.machines);
     ids.sort();
     Next {
         known: u32::try_from(ids.len()).unwrap_or(u32::MAX),
@@ -426,7 +428,7 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
     if live.len() > wanted {
         return Err(Failure::failed(format!(
             "the group {group} has {} already, more than the {wanted} asked for",
-            machines::count(live.len())
+            machine::count(live.len())
         ))
         .hint(end));
     }
@@ -445,7 +447,7 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
             Kind::MachinesMayBeRunning,
             format!(
                 "the group {group} was started with {} that EC2 does not show: they may be running",
-                machines::count(lost)
+                machine::count(lost)
             ),
         )
         .hint(format!(
@@ -456,7 +458,7 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
     if live.len() + unmade > wanted {
         return Err(Failure::failed(format!(
             "a start of the group {group} with {} is under way, more than the {wanted} asked for",
-            machines::count(live.len() + unmade)
+            machine::count(live.len() + unmade)
         ))
         .hint(format!(
             "try again when it is done, in ten minutes if it was broken off; or {end}"
@@ -786,8 +788,8 @@ pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u
 mod tests {
     use super::*;
     use crate::{
-        machines::State,
-        protocol::{facts, request},
+        model::machine::State,
+        plan::protocol::{facts, request},
     };
 
     #[test]

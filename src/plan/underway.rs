@@ -1,15 +1,13 @@
 //! Launches of which EC2 does not show all machines: what a run does about them
-//! before it launches machines of its own. The protocol is told in [`crate::intent`].
+//! before it launches machines of its own. The protocol is told in [`crate::plan::tokens`].
 
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
 };
 
-use crate::{
-    intent::{Base, Call, LaunchTag, calls},
-    machines::Machine,
-};
+use super::tokens::{Base, Call, LaunchTag, calls};
+use crate::model::machine::Machine;
 
 /// A machine shows within this time of its launch: seconds as a rule (EC2 user
 /// guide, eventual consistency).
@@ -133,7 +131,7 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machines::{State, TAG_LAUNCH};
+    use crate::model::machine::{State, TAG_LAUNCH};
 
     #[test]
     fn a_launch_is_as_young_as_the_last_of_its_calls() {

@@ -14,9 +14,9 @@ use crate::{
     cli::ApiArgs,
     error::{Failure, Kind, Result},
     http::{Answer, Http},
-    output::Output,
-    plan::VmTypeFacts,
+    plan::decision::VmTypeFacts,
     settings::ApiSettings,
+    terminal::output::Output,
     values::{GroupName, VmType},
 };
 

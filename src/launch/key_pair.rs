@@ -10,8 +10,8 @@ use crate::{
     aws::Aws,
     cli::{KeyFormat, NetworkArgs},
     error::{Failure, Result},
-    output::Output,
     settings,
+    terminal::output::Output,
 };
 
 /// A key pair to be made, and where its private key goes.

@@ -1,4 +1,4 @@
-//! The protocol of [`crate::intent`] against a model of EC2: whatever subset of
+//! The protocol of [`crate::plan::tokens`] against a model of EC2: whatever subset of
 //! the machines shows, and wherever runs die, no machine too many is launched.
 
 use std::{
@@ -8,14 +8,16 @@ use std::{
 
 use proptest::prelude::*;
 
-use crate::{
-    intent::Call,
-    machines::{Machine, Market, State, TAG_LAUNCH, TAG_SETTINGS},
-    plan::{
+use super::{
+    decision::{
         CANONICAL, Facts, Image, LaunchId, LaunchPlan, Plan, Request, Runner, Subnet, UBUNTU_IMAGE,
         VmTypeFacts, plan,
     },
+    tokens::Call,
     user_data::Script,
+};
+use crate::{
+    model::machine::{Machine, Market, State, TAG_LAUNCH, TAG_SETTINGS},
     values::{Volume, VolumeType},
 };
 
@@ -260,19 +262,19 @@ fn a_launch_under_way_is_resumed_under_its_own_name() {
     let numbers: Vec<u32> = plan.calls.iter().map(|call| call.number).collect();
     assert_eq!(numbers, [100, 50]);
     // Fewer than are under way: refused.
-    assert!(super::plan::plan(&request(200), &facts(ec2.machines.clone(), now)).is_err());
+    assert!(crate::plan::decision::plan(&request(200), &facts(ec2.machines.clone(), now)).is_err());
     // Of a part of a call the rest is waited for, then missed.
     let part = ec2.machines[..99].to_vec();
     assert!(matches!(
-        super::plan::plan(&request(250), &facts(part.clone(), now)),
+        crate::plan::decision::plan(&request(250), &facts(part.clone(), now)),
         Ok(Plan::Settling)
     ));
     let later = now + Duration::from_mins(2);
-    let lost = super::plan::plan(&request(250), &facts(part.clone(), later));
+    let lost = crate::plan::decision::plan(&request(250), &facts(part.clone(), later));
     assert!(lost.is_err_and(|e| e.message.contains("1 machine that EC2 does not show")));
     // An old launch of which machines are gone is topped up.
     let old = now + Duration::from_mins(11);
-    let topped_up = super::plan::plan(&request(250), &facts(part, old));
+    let topped_up = crate::plan::decision::plan(&request(250), &facts(part, old));
     let Ok(Plan::Launch(plan)) = topped_up else {
         panic!("nothing to launch");
     };

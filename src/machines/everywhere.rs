@@ -3,8 +3,8 @@
 use crate::{
     aws::Aws,
     error::{Failure, Kind, Result},
-    machines::Machine,
-    output::Output,
+    model::machine::Machine,
+    terminal::output::Output,
 };
 
 /// What was found, and where nobody could look.

@@ -10,7 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 
 /// The script that installs and starts the task runner, and that can be read
 /// and run on its own.
-pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../user-data.sh");
+pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../../user-data.sh");
 
 /// The most user data that EC2 takes, as it is sent but for base64 (EC2 user guide,
 /// "Run commands when you launch an EC2 instance with user data input").

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    intent::hex,
-    machines::Market,
-    plan::{Request, Runner},
+use super::{
+    decision::{Request, Runner},
+    tokens::hex,
     user_data::Script,
+};
+use crate::{
+    model::machine::Market,
     values::{VmType, Volume, VolumeType},
 };
 
@@ -162,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::request;
+    use crate::plan::protocol::request;
 
     /// Changes one thing of a request.
     type Change = fn(&mut Request);

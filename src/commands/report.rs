@@ -6,12 +6,14 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::SystemTime};
 use serde::Serialize;
 
 use crate::{
-    cost::{self, Cost},
     inductiva::Group,
-    machines::{Machine, Market, State},
-    output::table,
-    plan::{LaunchPlan, Request, SecurityGroupChoice},
-    price_book::PriceBook,
+    machines::price_book::PriceBook,
+    model::machine::{Machine, Market, State},
+    plan::{
+        cost::{self, Cost},
+        decision::{LaunchPlan, Request, SecurityGroupChoice},
+    },
+    terminal::output::table,
     values::GroupName,
 };
 

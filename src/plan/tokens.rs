@@ -22,7 +22,7 @@
 //! **The tag [`TAG_LAUNCH`] names the rest.** Every machine says which launch it
 //! is of, which call of it, how many machines the whole launch has, and how many
 //! there were before. A run that sees fewer than that of a launch that is young
-//! does not plan a launch of its own ([`crate::underway`]): a call of which some
+//! does not plan a launch of its own ([`crate::plan::underway`]): a call of which some
 //! machines show was accepted, and the others are waited for; a call of which
 //! none shows is made again with its own token, which the tag gives. Only then the difference to
 //! what this run wants is launched, under the base of the group as it is then.
@@ -34,15 +34,15 @@
 //! in another place than the first, and, before any of them shows, a run that
 //! finds capacity in the first place after all.
 //!
-//! [`TAG_LAUNCH`]: crate::machines::TAG_LAUNCH
+//! [`TAG_LAUNCH`]: crate::model::machine::TAG_LAUNCH
 
 use std::fmt::{self, Write as _};
 
 use sha2::{Digest as _, Sha256};
 
+use super::decision::MACHINES_PER_CALL;
 use crate::{
-    machines::{Machine, Market, TAG_LAUNCH},
-    plan::MACHINES_PER_CALL,
+    model::machine::{Machine, Market, TAG_LAUNCH},
     values::{GroupName, VmType},
 };
 

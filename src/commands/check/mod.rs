@@ -1,22 +1,25 @@
 //! `check`: everything that `start` would need, tried without launching.
 
+mod report;
+
 use std::{collections::BTreeSet, time::Duration};
 
+use self::report::{Check, CheckReport};
 use crate::{
     aws::{Aws, Identity, quotas::Quota},
-    checks::{Check, CheckReport},
     cli::{CheckArgs, StartArgs},
     commands::start,
-    cost::Cost,
     error::{Failure, Kind, Result},
-    facts,
     inductiva::{self, ApiError},
-    keypair::NewKeyPair,
-    machines::{self, Market},
-    output::Output,
-    plan::{self, Facts, Plan, Request, Subnet, VmTypeFacts},
+    launch::{key_pair::NewKeyPair, look_up},
+    model::machine::{self, Market},
+    plan::{
+        cost::Cost,
+        decision::{self, Facts, Plan, Request, Subnet, VmTypeFacts},
+        user_data::MAX_BYTES,
+    },
     settings::{self, ApiSettings, AwsSettings},
-    user_data::MAX_BYTES,
+    terminal::output::Output,
 };
 
 /// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM
@@ -58,7 +61,7 @@ async fn of_aws(
 ) -> Vec<Check> {
     let types = [request.vm_type.as_str()];
     let (found, zones, prices) = tokio::join!(
-        Box::pin(facts::look(aws, api, request)),
+        Box::pin(look_up::look(aws, api, request)),
         aws.offerings(&types),
         aws.prices(request)
     );
@@ -135,13 +138,13 @@ async fn launch(
     facts: &Facts,
     vcpus: &[u32],
 ) -> Vec<Check> {
-    match plan::plan(request, facts) {
+    match decision::plan(request, facts) {
         Ok(Plan::Complete(machines)) => vec![Check::ok(
             "launch",
             format!(
                 "the group {} has {} already: nothing to launch",
                 request.group,
-                machines::count(machines.len())
+                machine::count(machines.len())
             ),
         )],
         Ok(Plan::Launch(plan)) => {
@@ -163,7 +166,7 @@ async fn launch(
             // Too much user data is a check of its own, and cannot be asked about.
             if settings::checked_user_data(request).is_ok() {
                 let permission = start::permitted(aws, request, &plan, None, key_pair).await;
-                let number = machines::count(plan.number as usize);
+                let number = machine::count(plan.number as usize);
                 checks.push(Check::of("permission", permission, |()| {
                     format!("EC2 would permit the launch of {number}")
                 }));
@@ -209,7 +212,7 @@ fn identity(aws: &Aws, identity: &Result<Identity>) -> Check {
 }
 
 fn account(aws: &Aws, identity: &Identity, expected: Option<&str>) -> Check {
-    match facts::expect_account(aws, identity, expected) {
+    match look_up::expect_account(aws, identity, expected) {
         Ok(()) if expected.is_some() => {
             Check::ok("account", format!("{}, as expected", identity.account))
         }

@@ -2,11 +2,15 @@
 
 use crate::{
     aws::{Aws, Identity},
-    cost::Prices,
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError, Group},
-    machines::Machine,
-    plan::{Facts, Image, Request, SecurityGroup, Subnet, VmTypeFacts, security_group_name},
+    model::machine::Machine,
+    plan::{
+        cost::Prices,
+        decision::{
+            Facts, Image, Request, SecurityGroup, Subnet, VmTypeFacts, security_group_name,
+        },
+    },
 };
 
 /// The group on Inductiva's side, as far as it can be known.

@@ -7,12 +7,14 @@ use tokio::time::Instant;
 use crate::{
     aws::Aws,
     cli::WaitFor,
-    console,
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError},
-    machines::{self, Machine, State},
-    output::{Output, Progress},
-    plan::terminate_command,
+    model::{
+        boot_log,
+        machine::{self, Machine, State},
+    },
+    plan::decision::terminate_command,
+    terminal::output::{Output, Progress},
     values::GroupName,
 };
 
@@ -58,7 +60,7 @@ impl Wait<'_> {
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
         let time = &self.aws.time;
         let deadline = time.instant() + self.timeout;
-        let ids = machines::ids(machines);
+        let ids = machine::ids(machines);
         let mut consoles = self.with_known_phases(machines).await;
         let mut progress = self.out.progress();
         let mut pause = FIRST_PAUSE;
@@ -108,7 +110,7 @@ impl Wait<'_> {
                     format!(
                         "timed out after {}s: {done} of {} {what}{why}",
                         self.timeout.as_secs(),
-                        machines::count(ids.len())
+                        machine::count(ids.len())
                     ),
                 );
                 return Err(failure);
@@ -144,7 +146,7 @@ impl Wait<'_> {
         let Ok(live) = self.aws.with_live_console(machines).await else {
             return Consoles::new();
         };
-        if let Some(late) = console::late(machines.len() - live.len()) {
+        if let Some(late) = boot_log::late(machines.len() - live.len()) {
             self.out.say(&late);
         }
         live.into_iter().map(|id| (id, String::new())).collect()
@@ -157,9 +159,9 @@ impl Wait<'_> {
         let until = self.aws.time.instant() + CONSOLES_WITHIN;
         for (id, said) in self.look(asked, until).await {
             let seen = consoles.entry(id.clone()).or_default();
-            let before = console::standing(seen);
+            let before = boot_log::standing(seen);
             renew(seen, said);
-            match console::standing(seen) {
+            match boot_log::standing(seen) {
                 Some(standing) if before.as_ref() != Some(&standing) => {
                     news.push(format!("{id}  {standing}"));
                 }
@@ -214,18 +216,18 @@ impl Wait<'_> {
             }
             progress.update(format!(
                 "{} ended while booting; the reason is not on the console yet",
-                machines::count(ended(machines).count())
+                machine::count(ended(machines).count())
             ));
             time.pause(LAST_PAUSE).await;
-            if let Ok(seen) = self.aws.machines_by_id(&machines::ids(machines)).await {
+            if let Ok(seen) = self.aws.machines_by_id(&machine::ids(machines)).await {
                 update(machines, seen);
             }
         }
         for machine in ended(machines).take(MOST_CONSOLES) {
             let id = &machine.instance_id;
             let lines = said.get(id).map_or("", String::as_str);
-            for line in console::tail(lines, LAST_LINES) {
-                progress.note(&format!("{id}  {}", console::printable(line)));
+            for line in boot_log::tail(lines, LAST_LINES) {
+                progress.note(&format!("{id}  {}", boot_log::printable(line)));
             }
             if machine.has_ended_itself() && !has_said_why(machine, &said) {
                 progress.note(&format!(
@@ -239,7 +241,7 @@ impl Wait<'_> {
         let ids: Vec<&str> = ended(machines).map(|m| m.instance_id.as_str()).collect();
         Failure::failed(format!(
             "{} ended while booting: {}",
-            machines::count(ids.len()),
+            machine::count(ids.len()),
             ids.join(" ")
         ))
     }
@@ -278,13 +280,13 @@ fn ended(machines: &[Machine]) -> impl Iterator<Item = &Machine> {
 /// Whether its console shows why it ended itself.
 fn has_said_why(machine: &Machine, said: &Consoles) -> bool {
     let said = said.get(&machine.instance_id);
-    said.is_some_and(|said| console::has_said_why(said))
+    said.is_some_and(|said| boot_log::has_said_why(said))
 }
 
 /// Puts what is on a console now over what was seen of it, unless that is newer:
 /// what EC2 posted last may be older than what was live.
 fn renew(seen: &mut String, said: String) {
-    if !console::beyond(seen, &said).is_empty() {
+    if !boot_log::beyond(seen, &said).is_empty() {
         *seen = said;
     }
 }

@@ -15,9 +15,9 @@ pub const TAG_LAUNCHER: &str = "inductiva:launcher";
 pub const LAUNCHER: &str = "inductiva-aws";
 /// Tag: the version of the program that launched it.
 pub const TAG_LAUNCHER_VERSION: &str = "inductiva:launcher-version";
-/// Tag: what the user chose for the group, see [`crate::group_settings`].
+/// Tag: what the user chose for the group, see [`crate::plan::group_settings`].
 pub const TAG_SETTINGS: &str = "inductiva:settings";
-/// Tag: the launch that the machine is of, see [`crate::intent`].
+/// Tag: the launch that the machine is of, see [`crate::plan::tokens`].
 pub const TAG_LAUNCH: &str = "inductiva:launch";
 
 /// The state of an instance, as EC2 names it.

@@ -14,10 +14,12 @@ use crate::{
     error::{Failure, Result},
     http::Http,
     identity::{process, profiles::AwsFiles},
-    machines::Market,
-    output::Output,
-    plan::{Request, Runner, packed_user_data},
-    user_data::Script,
+    model::machine::Market,
+    plan::{
+        decision::{Request, Runner, packed_user_data},
+        user_data::Script,
+    },
+    terminal::output::Output,
     values::{GroupName, VmType},
 };
 

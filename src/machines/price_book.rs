@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     aws::Aws,
-    cost::Known,
-    machines::{Machine, Market},
+    model::machine::{Machine, Market},
+    plan::cost::Known,
 };
 
 /// Region, type, and the zone of a spot machine.
@@ -100,7 +100,7 @@ async fn of_region(aws: &Aws, keys: Vec<Key>) -> Vec<(Key, Known<f64>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machines::State;
+    use crate::model::machine::State;
 
     #[test]
     fn a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not() {

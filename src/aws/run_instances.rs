@@ -23,9 +23,11 @@ use super::{
 };
 use crate::{
     error::{Failure, Result, Tried},
-    intent::{Candidate, Place},
-    machines::{LAUNCHER, Machine, Market, TAG_LAUNCHER},
-    plan::{LaunchPlan, Request},
+    model::machine::{LAUNCHER, Machine, Market, TAG_LAUNCHER},
+    plan::{
+        decision::{LaunchPlan, Request},
+        tokens::{Candidate, Place},
+    },
 };
 
 /// A launch that is not answered by then is asked for again with its token:

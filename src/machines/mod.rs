@@ -1,0 +1,7 @@
+//! The machines that there are: in all regions, what they leave behind, what they
+//! cost, and until they work.
+
+pub mod everywhere;
+pub mod leftovers;
+pub mod price_book;
+pub mod waiting;
