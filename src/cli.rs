@@ -12,7 +12,7 @@ use clap::{
 
 use crate::{
     identity::sso::{ACCOUNT_SCOPE, config_file},
-    plan::decision::Runner,
+    model::request::Runner,
     terminal::output::Format,
     values::{self, Cidr, GroupName, Tag, VmType, Volume, VolumeType},
 };

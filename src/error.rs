@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::model::machine::Market;
+use crate::values::Market;
 
 /// The sort of a failure. Scripts see its name (`error.kind` in JSON) and its
 /// exit code; both are stable.

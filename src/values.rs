@@ -1,6 +1,10 @@
 //! Validated values: parsed once, from the command line, and trusted inside.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -344,6 +348,33 @@ impl FromStr for Cidr {
         };
         Ok(Self(format!("{network}/{prefix}")))
     }
+}
+
+/// How the machine is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// At the on-demand price.
+    OnDemand,
+    /// At the spot price; AWS may take it back.
+    Spot,
+}
+
+impl fmt::Display for Market {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OnDemand => "on-demand",
+            Self::Spot => "spot",
+        })
+    }
+}
+
+/// Bytes as hex characters.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]

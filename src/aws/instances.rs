@@ -21,9 +21,9 @@ use crate::{
     error::{Failure, Result},
     model::{
         boot_log::Console,
-        machine::{LAUNCHER, Machine, Market, State, TAG_GROUP, TAG_LAUNCHER},
+        machine::{LAUNCHER, Machine, State, TAG_GROUP, TAG_LAUNCHER},
     },
-    values::GroupName,
+    values::{GroupName, Market},
 };
 
 /// The most that `DescribeInstances` gives in one answer (EC2 API reference).

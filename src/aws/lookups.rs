@@ -5,7 +5,12 @@ use aws_sdk_ec2::types;
 use super::{Aws, errors::failure, filter};
 use crate::{
     error::{Failure, Result},
-    plan::decision::{self, CANONICAL, Gpu, Image, Request, Subnet, VmTypeFacts},
+    model::{
+        image::{self, CANONICAL, Image},
+        network::Subnet,
+        request::Request,
+        vm_type::{Gpu, VmTypeFacts},
+    },
     values::VmType,
 };
 
@@ -16,10 +21,10 @@ impl Aws {
         let call = if let Some(id) = &request.image_id {
             call.image_ids(id)
         } else {
-            let mut names = vec![format!("{}*", decision::UBUNTU_IMAGE)];
+            let mut names = vec![format!("{}*", image::UBUNTU_IMAGE)];
             let mut call = call.owners(CANONICAL);
             if request.vm_types().any(VmType::may_have_gpu) {
-                names.push(format!("{}*", decision::GPU_IMAGE));
+                names.push(format!("{}*", image::GPU_IMAGE));
                 call = call.owners("amazon");
             }
             call.filters(filter("name", names.iter().map(String::as_str)))

@@ -14,13 +14,10 @@ use serde::Deserialize;
 use super::{Aws, errors::failure, trace::Trace};
 use crate::{
     error::{Failure, Kind},
-    model::machine::Market,
-    plan::{
-        cost::{DiskPrices, Known, Prices},
-        decision::Request,
-    },
+    model::request::Request,
+    plan::cost::{DiskPrices, Known, Prices},
     time::Time,
-    values::{VmType, VolumeType},
+    values::{Market, VmType, VolumeType},
 };
 
 /// How long a price is worth.

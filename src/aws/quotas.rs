@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceType};
 
 use super::{Aws, errors, filter, trace::Trace};
-use crate::{error::Result, model::machine::Market};
+use crate::{error::Result, values::Market};
 
 /// The most types in one `DescribeInstanceTypes` call (EC2 API reference).
 const TYPES_PER_CALL: usize = 100;

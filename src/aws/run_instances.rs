@@ -23,11 +23,13 @@ use super::{
 };
 use crate::{
     error::{Failure, Result, Tried},
-    model::machine::{LAUNCHER, Machine, Market, TAG_LAUNCHER},
-    plan::{
-        decision::{LaunchPlan, Request},
-        tokens::{Candidate, Place},
+    model::{
+        machine::{LAUNCHER, Machine, TAG_LAUNCHER},
+        place::{Candidate, Place},
+        request::Request,
     },
+    plan::decision::LaunchPlan,
+    values::Market,
 };
 
 /// A launch that is not answered by then is asked for again with its token:

@@ -12,8 +12,10 @@ use super::{
 };
 use crate::{
     error::Result,
-    model::machine::{LAUNCHER, TAG_LAUNCHER},
-    plan::decision::{Ingress, SECURITY_GROUP, SecurityGroup},
+    model::{
+        machine::{LAUNCHER, TAG_LAUNCHER},
+        network::{Ingress, SECURITY_GROUP, SecurityGroup},
+    },
     values::Cidr,
 };
 

@@ -19,7 +19,10 @@ use crate::{
         machine::{self, Machine},
     },
     settings::AwsSettings,
-    terminal::output::{Format, Output, Reader},
+    terminal::{
+        output::{Format, Output, Reader},
+        printable,
+    },
 };
 
 /// Between two looks with `--follow`; the API's own bucket gives 10 unfiltered
@@ -211,7 +214,7 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
 fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<Reader> {
     let mut text = String::new();
     for line in lines.lines() {
-        let line = boot_log::printable(line);
+        let line = printable::printable(line);
         let style = match boot_log::ours(&line) {
             Some(news) if news.starts_with("failed ") => FAILED,
             Some(_) => PHASE,

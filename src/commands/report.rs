@@ -8,13 +8,16 @@ use serde::Serialize;
 use crate::{
     inductiva::Group,
     machines::price_book::PriceBook,
-    model::machine::{Machine, Market, State},
+    model::{
+        machine::{Machine, State},
+        request::Request,
+    },
     plan::{
         cost::{self, Cost},
-        decision::{LaunchPlan, Request, SecurityGroupChoice},
+        decision::{LaunchPlan, SecurityGroupChoice},
     },
     terminal::output::table,
-    values::GroupName,
+    values::{GroupName, Market},
 };
 
 /// A machine in a result.

@@ -16,16 +16,17 @@ use crate::{
         look_up::{self, Found, GroupLookup},
     },
     machines::waiting::Wait,
-    model::machine::{self, Machine, TAG_GROUP_ID},
+    model::{
+        machine::{self, Machine, TAG_GROUP_ID},
+        request::Request,
+    },
     plan::{
         cost::{Cost, Prices},
-        decision::{
-            self, Facts, LaunchPlan, Plan, Request, SecurityGroupChoice,
-            terminate_command,
-        },
+        decision::{self, LaunchPlan, Plan, SecurityGroupChoice},
+        facts::Facts,
     },
     settings::{self, ApiSettings, AwsSettings},
-    terminal::{interrupt::Interrupt, output::Output},
+    terminal::{command_line::terminate_command, interrupt::Interrupt, output::Output},
 };
 
 /// How often a plan is made anew when the facts change under it.

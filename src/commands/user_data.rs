@@ -3,7 +3,7 @@
 use crate::{
     cli::UserDataArgs,
     error::Result,
-    plan::user_data::HIDDEN,
+    model::user_data::HIDDEN,
     settings::{self, ApiSettings},
     terminal::output::Output,
 };

@@ -14,7 +14,7 @@ use crate::{
     cli::ApiArgs,
     error::{Failure, Kind, Result},
     http::{Answer, Http},
-    plan::decision::VmTypeFacts,
+    model::vm_type::VmTypeFacts,
     settings::ApiSettings,
     terminal::output::Output,
     values::{GroupName, VmType},

@@ -13,13 +13,16 @@ use super::{
 use crate::{
     aws::run_instances::{Launch, LaunchError, NoCapacity, Remedy},
     error::{Failure, Kind, Result, Tried},
-    model::machine::{self, Machine},
+    model::{
+        machine::{self, Machine},
+        place::{Candidate, Place},
+    },
     plan::{
-        decision::{LaunchId, LaunchPlan, terminate_command},
-        tokens::{Base, Call, Candidate, Place},
+        decision::{LaunchId, LaunchPlan},
+        tokens::{Base, Call},
         underway::{VISIBLE_WITHIN, YOUNG},
     },
-    terminal::output::Progress,
+    terminal::{command_line::terminate_command, output::Progress},
 };
 
 /// Between two looks for machines that are to show.

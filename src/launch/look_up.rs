@@ -4,13 +4,14 @@ use crate::{
     aws::{Aws, Identity},
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError, Group},
-    model::machine::Machine,
-    plan::{
-        cost::Prices,
-        decision::{
-            Facts, Image, Request, SecurityGroup, Subnet, VmTypeFacts, security_group_name,
-        },
+    model::{
+        image::Image,
+        machine::Machine,
+        network::{SecurityGroup, Subnet, security_group_name},
+        request::Request,
+        vm_type::VmTypeFacts,
     },
+    plan::{cost::Prices, facts::Facts},
 };
 
 /// The group on Inductiva's side, as far as it can be known.

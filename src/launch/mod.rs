@@ -19,8 +19,11 @@ use crate::{
     aws::Aws,
     error::{Failure, Result},
     inductiva::{self, ApiError},
-    model::machine::{Machine, TAG_GROUP_ID},
-    plan::decision::{LaunchPlan, Request, SecurityGroupChoice},
+    model::{
+        machine::{Machine, TAG_GROUP_ID},
+        request::Request,
+    },
+    plan::decision::{LaunchPlan, SecurityGroupChoice},
     terminal::{interrupt::Interrupt, output::Output},
 };
 

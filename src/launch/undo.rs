@@ -4,7 +4,7 @@ use super::{Launcher, pace::Patience};
 use crate::{
     error::{Failure, Kind},
     model::machine,
-    plan::decision::terminate_command,
+    terminal::command_line::terminate_command,
 };
 
 impl Launcher<'_> {

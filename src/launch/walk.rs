@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::{
-    model::machine::Market,
-    plan::{
-        decision::Request,
-        tokens::{Candidate, Place},
+    model::{
+        place::{Candidate, Place},
+        request::Request,
     },
-    values::VmType,
+    values::{Market, VmType},
 };
 
 /// All places of the first type, then those of the next; and with

@@ -100,7 +100,10 @@ fn is_instance_id(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::machine::{Market, State, TAG_GROUP};
+    use crate::{
+        model::machine::{State, TAG_GROUP},
+        values::Market,
+    };
 
     const NOW: Duration = Duration::from_secs(2_000_000_000);
     const HOST: &str = "i-0123456789abcdef0";

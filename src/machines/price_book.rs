@@ -2,11 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    aws::Aws,
-    model::machine::{Machine, Market},
-    plan::cost::Known,
-};
+use crate::{aws::Aws, model::machine::Machine, plan::cost::Known, values::Market};
 
 /// Region, type, and the zone of a spot machine.
 type Key = (String, String, Option<String>);

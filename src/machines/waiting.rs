@@ -13,8 +13,11 @@ use crate::{
         boot_log,
         machine::{self, Machine, State},
     },
-    plan::decision::terminate_command,
-    terminal::output::{Output, Progress},
+    terminal::{
+        command_line::terminate_command,
+        output::{Output, Progress},
+        printable,
+    },
     values::GroupName,
 };
 
@@ -227,7 +230,7 @@ impl Wait<'_> {
             let id = &machine.instance_id;
             let lines = said.get(id).map_or("", String::as_str);
             for line in boot_log::tail(lines, LAST_LINES) {
-                progress.note(&format!("{id}  {}", boot_log::printable(line)));
+                progress.note(&format!("{id}  {}", printable::printable(line)));
             }
             if machine.has_ended_itself() && !has_said_why(machine, &said) {
                 progress.note(&format!(

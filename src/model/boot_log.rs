@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::terminal::printable::printable;
+
 /// What a machine has said on its console.
 #[derive(Clone, Debug)]
 pub struct Console {
@@ -69,14 +71,6 @@ pub fn has_said_why(console: &str) -> bool {
     let is_end = ["powering off", "the maximum lifetime of "];
     matches!(standing(console), Some(Standing::Failed(_)))
         || is_end.iter().any(|end| last.starts_with(end))
-}
-
-/// A line without what a terminal would obey.
-pub fn printable(line: &str) -> String {
-    line.trim_end()
-        .chars()
-        .filter(|c| !c.is_control() || *c == '\t')
-        .collect()
 }
 
 /// The last `number` lines that have anything on them.

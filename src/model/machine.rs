@@ -3,6 +3,8 @@
 
 use std::{fmt, time::SystemTime};
 
+use crate::values::Market;
+
 use serde::Serialize;
 
 /// Tag: the machine group's name.
@@ -65,25 +67,6 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-/// How the machine is paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Market {
-    /// At the on-demand price.
-    OnDemand,
-    /// At the spot price; AWS may take it back.
-    Spot,
-}
-
-impl fmt::Display for Market {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::OnDemand => "on-demand",
-            Self::Spot => "spot",
-        })
     }
 }
 

@@ -1,4 +1,10 @@
 //! The values that all parts speak of. No clock, network or file.
 
 pub mod boot_log;
+pub mod image;
 pub mod machine;
+pub mod network;
+pub mod place;
+pub mod request;
+pub mod user_data;
+pub mod vm_type;

@@ -2,248 +2,29 @@
 //! and Inductiva say. No clock, network, file or randomness; the plan is a
 //! value, and executing it decides nothing.
 
-use std::time::{Duration, SystemTime};
-
 use super::{
     group_settings::Settings,
-    tokens::{Base, Call, Candidate, Intent, LaunchTag, Place, calls},
+    tokens::{Base, Call, Intent, LaunchTag, calls},
     underway::{Standing, Underway, underway},
-    user_data::{self, Script, Variable},
 };
 use crate::{
     error::{Failure, Kind, Result},
-    model::machine::{
-        self, LAUNCHER, Machine, Market, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
-        TAG_LAUNCHER_VERSION, TAG_SETTINGS,
+    model::{
+        image::{CANONICAL, GPU_IMAGE, Image, UBUNTU_IMAGE},
+        machine::{
+            self, LAUNCHER, Machine, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
+            TAG_LAUNCHER_VERSION, TAG_SETTINGS,
+        },
+        network::{Ingress, Subnet, security_group_name},
+        place::Place,
+        request::Request,
+        user_data,
+        vm_type::VmTypeFacts,
     },
-    values::{Cidr, GroupName, Tag, VmType, Volume},
+    plan::facts::Facts,
+    terminal::command_line::terminate_command,
+    values::Volume,
 };
-
-/// The owner of Ubuntu's images (Canonical's AWS account).
-pub const CANONICAL: &str = "099720109477";
-/// The name of Ubuntu 24.04 images for amd64, up to their date.
-pub const UBUNTU_IMAGE: &str = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-";
-/// The name of AWS's images with NVIDIA driver, Docker and container toolkit,
-/// up to their date.
-pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) ";
-/// The security group that machines get when none is named. It has no inbound rule.
-pub const SECURITY_GROUP: &str = "inductiva-aws";
-/// The most machines of one `RunInstances` call: AWS advises calls of about a
-/// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
-/// It is part of what [`TAG_LAUNCH`] means.
-pub const MACHINES_PER_CALL: u32 = 100;
-
-/// What `start` was asked for.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// The group to fill.
-    pub group: GroupName,
-    /// How many machines it is to have.
-    pub num_machines: u32,
-    /// How many it is to have at least, where there is no capacity for all.
-    pub min_machines: Option<u32>,
-    /// The EC2 type.
-    pub vm_type: VmType,
-    /// Types to launch what there is no capacity for, in this order.
-    pub other_types: Vec<VmType>,
-    /// An image other than the newest standard one.
-    pub image_id: Option<String>,
-    /// The root disk.
-    pub volume: Volume,
-    /// A subnet; else the default VPC.
-    pub subnet_id: Option<String>,
-    /// A security group; else our own.
-    pub security_group_id: Option<String>,
-    /// A zone of the default VPC.
-    pub availability_zone: Option<String>,
-    /// Who may connect with SSH.
-    pub ssh_from: Option<Cidr>,
-    /// The EC2 key pair for SSH.
-    pub key_name: Option<String>,
-    /// An IAM instance profile.
-    pub instance_profile: Option<String>,
-    /// On demand or spot.
-    pub market: Market,
-    /// Spot machines that there is no capacity for are launched on demand.
-    pub spot_fallback: bool,
-    /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
-    pub max_price: Option<String>,
-    /// The user's tags.
-    pub tags: Vec<Tag>,
-    /// The boot script.
-    pub script: Script,
-    /// What the runner on the machine is told.
-    pub runner: Runner,
-}
-
-/// What the task runner on a machine is told.
-#[derive(Clone, Debug)]
-pub struct Runner {
-    /// Inductiva's API key.
-    pub api_key: String,
-    /// The API's address, without a trailing slash.
-    pub api_url: String,
-    /// The task runner's container image.
-    pub task_runner_image: String,
-    /// The file tracker's container image.
-    pub file_tracker_image: String,
-    /// How many machines the group is to have: the last of fewer may have company
-    /// that is still booting.
-    pub num_machines: u32,
-    /// The machine ends itself after so long without a task; 0: never.
-    pub max_idle_minutes: u32,
-    /// The machine ends itself at this age.
-    pub max_lifetime: Option<Duration>,
-    /// The machine ends itself when it is not registered by then.
-    pub boot_timeout: Duration,
-}
-
-impl Runner {
-    /// The released images (the Python client's defaults too).
-    pub const TASK_RUNNER_IMAGE: &str = "inductiva/task-runner:main";
-    /// The released images (the Python client's defaults too).
-    pub const FILE_TRACKER_IMAGE: &str = "inductiva/file-tracker:main";
-    /// Minutes without a task before a machine ends itself.
-    pub const MAX_IDLE_MINUTES: u32 = 30;
-    /// How long a machine may take to register.
-    pub const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
-
-    /// The same without the key, to be shown.
-    pub fn hiding_key(&self) -> Self {
-        Self {
-            api_key: user_data::HIDDEN.into(),
-            ..self.clone()
-        }
-    }
-
-    /// The variables of the preamble, in their order.
-    pub fn variables(&self, group: &GroupName, group_id: Option<&str>, gpu: bool) -> Vec<Variable> {
-        let variable = |name, value: &str| Variable {
-            name,
-            value: value.to_owned(),
-        };
-        let lifetime = self
-            .max_lifetime
-            .map_or(String::new(), |l| l.as_secs().to_string());
-        vec![
-            variable("INDUCTIVA_API_KEY", &self.api_key),
-            variable("INDUCTIVA_API_URL", &self.api_url),
-            variable("MACHINE_GROUP_ID", group_id.unwrap_or_default()),
-            variable("MACHINE_GROUP_NAME", group.as_str()),
-            variable("TASK_RUNNER_IMAGE", &self.task_runner_image),
-            variable("FILE_TRACKER_IMAGE", &self.file_tracker_image),
-            variable("MAX_IDLE_MINUTES", &self.max_idle_minutes.to_string()),
-            variable("MAX_LIFETIME_SECONDS", &lifetime),
-            variable(
-                "BOOT_TIMEOUT_SECONDS",
-                &self.boot_timeout.as_secs().to_string(),
-            ),
-            variable("NUM_MACHINES", &self.num_machines.to_string()),
-            variable("GPU", if gpu { "true" } else { "false" }),
-        ]
-    }
-}
-
-/// What was looked up, all at once.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The AWS account, 12 digits.
-    pub account: String,
-    /// The region.
-    pub region: String,
-    /// The time by EC2's clock.
-    pub now: SystemTime,
-    /// All the group's machines that EC2 shows, terminated ones too.
-    pub machines: Vec<Machine>,
-    /// The images that may serve.
-    pub images: Vec<Image>,
-    /// The type's properties.
-    pub vm_type: VmTypeFacts,
-    /// Those of the other types, in their order.
-    pub other_types: Vec<VmTypeFacts>,
-    /// The named subnet, or the default ones of the zone or region.
-    pub subnets: Vec<Subnet>,
-    /// The security groups of our name, in any VPC.
-    pub security_groups: Vec<SecurityGroup>,
-}
-
-/// An Amazon Machine Image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
-    /// `ami-…`
-    pub id: String,
-    /// The image's name.
-    pub name: String,
-    /// The owner's account.
-    pub owner: String,
-    /// `amazon` and the like.
-    pub owner_alias: Option<String>,
-    /// RFC 3339, so that text order is time order.
-    pub creation_date: String,
-    /// `x86_64`, `arm64`.
-    pub architecture: String,
-    /// `/dev/sda1`.
-    pub root_device: String,
-    /// The root device's snapshot, GiB; the least size of the root disk.
-    pub snapshot_gib: u32,
-}
-
-/// What `DescribeInstanceTypes` says of a type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VmTypeFacts {
-    /// `x86_64`, `arm64`.
-    pub architectures: Vec<String>,
-    /// Logical CPUs.
-    pub vcpus: u32,
-    /// Physical cores.
-    pub cores: u32,
-    /// GPUs of NVIDIA's.
-    pub gpu: Option<Gpu>,
-}
-
-/// The NVIDIA GPUs of a type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gpu {
-    /// How many.
-    pub count: u32,
-    /// `NVIDIA T4`.
-    pub name: String,
-}
-
-/// A subnet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subnet {
-    /// `subnet-…`
-    pub id: String,
-    /// The VPC that it is in.
-    pub vpc_id: String,
-    /// The Availability Zone that it is in.
-    pub zone: String,
-    /// Addresses that no machine has yet.
-    pub free_addresses: u32,
-}
-
-/// A security group and what it lets in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecurityGroup {
-    /// `sg-…`
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// The VPC that it is in.
-    pub vpc_id: String,
-    /// Its inbound rules.
-    pub ingress: Vec<Ingress>,
-}
-
-/// An inbound rule, in so far as ours can be told from others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ingress {
-    /// TCP port 22 from one block.
-    Ssh(String),
-    /// Anything else.
-    Other,
-}
 
 /// What `start` has to do.
 #[derive(Clone, Debug)]
@@ -404,15 +185,6 @@ fn launch(
         total: missing,
         or_fewer: request.least() < request.num_machines,
         calls: calls(missing),
-    }
-}
-
-/// The command that ends a group, for messages.
-pub fn terminate_command(group: &GroupName) -> String {
-    if group.as_str().contains(' ') {
-        format!("inductiva-aws terminate --machine-group-name '{group}'")
-    } else {
-        format!("inductiva-aws terminate --machine-group-name {group}")
     }
 }
 
@@ -618,13 +390,6 @@ fn security_group(request: &Request, facts: &Facts) -> Result<SecurityGroupChoic
     }
 }
 
-/// The name of the group with SSH from `ssh_from`, or with no inbound rule.
-pub fn security_group_name(ssh_from: Option<&Cidr>) -> String {
-    ssh_from.map_or(SECURITY_GROUP.into(), |cidr| {
-        format!("{SECURITY_GROUP} ssh from {}", cidr.as_str())
-    })
-}
-
 fn no_subnet(request: &Request, region: &str) -> Failure {
     match (&request.subnet_id, &request.availability_zone) {
         (Some(id), _) => Failure::failed(format!("{region} has no subnet {id}"))
@@ -637,64 +402,6 @@ fn no_subnet(request: &Request, region: &str) -> Failure {
             "{region} has no default VPC with a default subnet"
         ))
         .hint("make one with `aws ec2 create-default-vpc`, or name a subnet with --subnet-id"),
-    }
-}
-
-impl Request {
-    /// The types in order of preference.
-    pub fn vm_types(&self) -> impl Iterator<Item = &VmType> {
-        std::iter::once(&self.vm_type).chain(&self.other_types)
-    }
-
-    /// The types as they are shown.
-    pub fn vm_types_text(&self) -> String {
-        let names: Vec<&str> = self.vm_types().map(VmType::as_str).collect();
-        names.join(",")
-    }
-
-    /// The markets in order of preference.
-    pub fn markets(&self) -> Vec<Market> {
-        let fallback =
-            (self.spot_fallback && self.market == Market::Spot).then_some(Market::OnDemand);
-        std::iter::once(self.market).chain(fallback).collect()
-    }
-
-    /// How many machines the group is to have at least.
-    pub fn least(&self) -> u32 {
-        self.min_machines.unwrap_or(self.num_machines)
-    }
-
-    /// What is launched first.
-    pub fn first_choice(&self) -> Candidate {
-        Candidate {
-            vm_type: self.vm_type.clone(),
-            place: self.place(),
-            market: self.market,
-        }
-    }
-
-    /// Where machines are launched first.
-    pub fn place(&self) -> Place {
-        match (&self.subnet_id, &self.availability_zone) {
-            (Some(id), _) => Place::Subnet(id.clone()),
-            (None, Some(zone)) => Place::Zone(zone.clone()),
-            (None, None) => Place::Any,
-        }
-    }
-}
-
-impl Facts {
-    /// Adds machines that EC2 has told of otherwise and does not show yet.
-    pub fn know(&mut self, machines: &[Machine]) {
-        for machine in machines {
-            if !self
-                .machines
-                .iter()
-                .any(|m| m.instance_id == machine.instance_id)
-            {
-                self.machines.push(machine.clone());
-            }
-        }
     }
 }
 
@@ -786,6 +493,8 @@ pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
     use crate::{
         model::machine::State,

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    decision::{Request, Runner},
-    tokens::hex,
-    user_data::Script,
-};
 use crate::{
-    model::machine::Market,
-    values::{VmType, Volume, VolumeType},
+    model::{
+        request::{Request, Runner},
+        user_data::Script,
+    },
+    values::{Market, VmType, Volume, VolumeType, hex},
 };
 
 /// What the user chose for a group, as it stands in its machines'

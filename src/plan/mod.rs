@@ -3,9 +3,9 @@
 
 pub mod cost;
 pub mod decision;
+pub mod facts;
 pub mod group_settings;
 #[cfg(test)]
 pub mod protocol;
 pub mod tokens;
 pub mod underway;
-pub mod user_data;

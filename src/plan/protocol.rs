@@ -9,16 +9,20 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    decision::{
-        CANONICAL, Facts, Image, LaunchId, LaunchPlan, Plan, Request, Runner, Subnet, UBUNTU_IMAGE,
-        VmTypeFacts, plan,
-    },
+    decision::{LaunchId, LaunchPlan, Plan, plan},
+    facts::Facts,
     tokens::Call,
-    user_data::Script,
 };
 use crate::{
-    model::machine::{Machine, Market, State, TAG_LAUNCH, TAG_SETTINGS},
-    values::{Volume, VolumeType},
+    model::{
+        image::{CANONICAL, Image, UBUNTU_IMAGE},
+        machine::{Machine, State, TAG_LAUNCH, TAG_SETTINGS},
+        network::Subnet,
+        request::{Request, Runner},
+        user_data::Script,
+        vm_type::VmTypeFacts,
+    },
+    values::{Market, Volume, VolumeType},
 };
 
 /// What EC2 keeps: tokens with the bytes and the machines of their launches.

@@ -36,14 +36,16 @@
 //!
 //! [`TAG_LAUNCH`]: crate::model::machine::TAG_LAUNCH
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use sha2::{Digest as _, Sha256};
 
-use super::decision::MACHINES_PER_CALL;
 use crate::{
-    model::machine::{Machine, Market, TAG_LAUNCH},
-    values::{GroupName, VmType},
+    model::{
+        machine::{Machine, TAG_LAUNCH},
+        place::Candidate,
+    },
+    values::{GroupName, hex},
 };
 
 /// What the base of a launch names.
@@ -89,43 +91,6 @@ impl Base {
     /// The client token of a call of the launch, 64 hex characters.
     pub fn client_token(&self, call: u32, candidate: &Candidate) -> String {
         hash(&[&self.0, &call.to_string(), &candidate.to_string()])
-    }
-}
-
-/// A type, a place and a market to launch in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// The type.
-    pub vm_type: VmType,
-    /// Where.
-    pub place: Place,
-    /// On demand or spot.
-    pub market: Market,
-}
-
-impl fmt::Display for Candidate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.vm_type, self.place, self.market)
-    }
-}
-
-/// Where machines are launched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Where EC2 chooses.
-    Any,
-    /// A zone of the default VPC.
-    Zone(String),
-    /// A subnet.
-    Subnet(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Any => "any",
-            Self::Zone(name) | Self::Subnet(name) => name,
-        })
     }
 }
 
@@ -214,19 +179,17 @@ fn hash(fields: &[&str]) -> String {
     hex(&hash.finalize())
 }
 
-/// Bytes as hex characters.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
+/// The most machines of one `RunInstances` call: AWS advises calls of about a
+/// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
+/// It is part of what [`TAG_LAUNCH`] means.
+pub const MACHINES_PER_CALL: u32 = 100;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::{model::place::Place, values::Market};
 
     fn intent(account: &str, region: &str, group: &str, ids: &[&str]) -> Intent {
         Intent {

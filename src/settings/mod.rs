@@ -14,13 +14,13 @@ use crate::{
     error::{Failure, Result},
     http::Http,
     identity::{process, profiles::AwsFiles},
-    model::machine::Market,
-    plan::{
-        decision::{Request, Runner, packed_user_data},
+    model::{
+        request::{Request, Runner},
         user_data::Script,
     },
+    plan::decision::packed_user_data,
     terminal::output::Output,
-    values::{GroupName, VmType},
+    values::{GroupName, Market, VmType},
 };
 
 /// The address of the Inductiva API when nothing says otherwise.

@@ -7,9 +7,9 @@ use std::{
 
 use tokio::sync::watch;
 
+use super::command_line::terminate_command;
 use crate::{
     error::{Failure, Kind, Result},
-    plan::decision::terminate_command,
     values::GroupName,
 };
 

@@ -1,4 +1,6 @@
 //! The streams, and the person in front of them.
 
+pub mod command_line;
 pub mod interrupt;
 pub mod output;
+pub mod printable;

@@ -12,14 +12,17 @@ use crate::{
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError},
     launch::{key_pair::NewKeyPair, look_up},
-    model::machine::{self, Market},
+    model::{
+        machine, network::Subnet, request::Request, user_data::MAX_BYTES, vm_type::VmTypeFacts,
+    },
     plan::{
         cost::Cost,
-        decision::{self, Facts, Plan, Request, Subnet, VmTypeFacts},
-        user_data::MAX_BYTES,
+        decision::{self, Plan},
+        facts::Facts,
     },
     settings::{self, ApiSettings, AwsSettings},
     terminal::output::Output,
+    values::Market,
 };
 
 /// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM

@@ -7,8 +7,10 @@ use crate::{
     aws::Aws,
     error::{Failure, Result},
     machines::everywhere::Found,
-    model::machine::{self, Machine, State},
-    plan::decision::SecurityGroup,
+    model::{
+        machine::{self, Machine, State},
+        network::SecurityGroup,
+    },
     terminal::output::Output,
 };
 

@@ -17,7 +17,7 @@ use sha2::Sha256;
 
 use crate::{
     identity::{private_files, profiles::Profile},
-    plan::tokens::hex,
+    values::hex,
 };
 
 /// A session that ends so soon is not used: a command is to finish with it.

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     error::{Failure, Kind, Result},
-    model::boot_log::printable,
+    terminal::printable::printable,
 };
 
 /// What the address that the browser comes back to is registered as: any port

@@ -1,0 +1,163 @@
+//! What `start` was asked for.
+
+use std::time::Duration;
+
+use super::{
+    place::{Candidate, Place},
+    user_data::{self, Script, Variable},
+};
+use crate::values::{Cidr, GroupName, Market, Tag, VmType, Volume};
+
+/// What `start` was asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The group to fill.
+    pub group: GroupName,
+    /// How many machines it is to have.
+    pub num_machines: u32,
+    /// How many it is to have at least, where there is no capacity for all.
+    pub min_machines: Option<u32>,
+    /// The EC2 type.
+    pub vm_type: VmType,
+    /// Types to launch what there is no capacity for, in this order.
+    pub other_types: Vec<VmType>,
+    /// An image other than the newest standard one.
+    pub image_id: Option<String>,
+    /// The root disk.
+    pub volume: Volume,
+    /// A subnet; else the default VPC.
+    pub subnet_id: Option<String>,
+    /// A security group; else our own.
+    pub security_group_id: Option<String>,
+    /// A zone of the default VPC.
+    pub availability_zone: Option<String>,
+    /// Who may connect with SSH.
+    pub ssh_from: Option<Cidr>,
+    /// The EC2 key pair for SSH.
+    pub key_name: Option<String>,
+    /// An IAM instance profile.
+    pub instance_profile: Option<String>,
+    /// On demand or spot.
+    pub market: Market,
+    /// Spot machines that there is no capacity for are launched on demand.
+    pub spot_fallback: bool,
+    /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
+    pub max_price: Option<String>,
+    /// The user's tags.
+    pub tags: Vec<Tag>,
+    /// The boot script.
+    pub script: Script,
+    /// What the runner on the machine is told.
+    pub runner: Runner,
+}
+
+/// What the task runner on a machine is told.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    /// Inductiva's API key.
+    pub api_key: String,
+    /// The API's address, without a trailing slash.
+    pub api_url: String,
+    /// The task runner's container image.
+    pub task_runner_image: String,
+    /// The file tracker's container image.
+    pub file_tracker_image: String,
+    /// How many machines the group is to have: the last of fewer may have company
+    /// that is still booting.
+    pub num_machines: u32,
+    /// The machine ends itself after so long without a task; 0: never.
+    pub max_idle_minutes: u32,
+    /// The machine ends itself at this age.
+    pub max_lifetime: Option<Duration>,
+    /// The machine ends itself when it is not registered by then.
+    pub boot_timeout: Duration,
+}
+
+impl Runner {
+    /// The released images (the Python client's defaults too).
+    pub const TASK_RUNNER_IMAGE: &str = "inductiva/task-runner:main";
+    /// The released images (the Python client's defaults too).
+    pub const FILE_TRACKER_IMAGE: &str = "inductiva/file-tracker:main";
+    /// Minutes without a task before a machine ends itself.
+    pub const MAX_IDLE_MINUTES: u32 = 30;
+    /// How long a machine may take to register.
+    pub const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
+
+    /// The same without the key, to be shown.
+    pub fn hiding_key(&self) -> Self {
+        Self {
+            api_key: user_data::HIDDEN.into(),
+            ..self.clone()
+        }
+    }
+
+    /// The variables of the preamble, in their order.
+    pub fn variables(&self, group: &GroupName, group_id: Option<&str>, gpu: bool) -> Vec<Variable> {
+        let variable = |name, value: &str| Variable {
+            name,
+            value: value.to_owned(),
+        };
+        let lifetime = self
+            .max_lifetime
+            .map_or(String::new(), |l| l.as_secs().to_string());
+        vec![
+            variable("INDUCTIVA_API_KEY", &self.api_key),
+            variable("INDUCTIVA_API_URL", &self.api_url),
+            variable("MACHINE_GROUP_ID", group_id.unwrap_or_default()),
+            variable("MACHINE_GROUP_NAME", group.as_str()),
+            variable("TASK_RUNNER_IMAGE", &self.task_runner_image),
+            variable("FILE_TRACKER_IMAGE", &self.file_tracker_image),
+            variable("MAX_IDLE_MINUTES", &self.max_idle_minutes.to_string()),
+            variable("MAX_LIFETIME_SECONDS", &lifetime),
+            variable(
+                "BOOT_TIMEOUT_SECONDS",
+                &self.boot_timeout.as_secs().to_string(),
+            ),
+            variable("NUM_MACHINES", &self.num_machines.to_string()),
+            variable("GPU", if gpu { "true" } else { "false" }),
+        ]
+    }
+}
+
+impl Request {
+    /// The types in order of preference.
+    pub fn vm_types(&self) -> impl Iterator<Item = &VmType> {
+        std::iter::once(&self.vm_type).chain(&self.other_types)
+    }
+
+    /// The types as they are shown.
+    pub fn vm_types_text(&self) -> String {
+        let names: Vec<&str> = self.vm_types().map(VmType::as_str).collect();
+        names.join(",")
+    }
+
+    /// The markets in order of preference.
+    pub fn markets(&self) -> Vec<Market> {
+        let fallback =
+            (self.spot_fallback && self.market == Market::Spot).then_some(Market::OnDemand);
+        std::iter::once(self.market).chain(fallback).collect()
+    }
+
+    /// How many machines the group is to have at least.
+    pub fn least(&self) -> u32 {
+        self.min_machines.unwrap_or(self.num_machines)
+    }
+
+    /// What is launched first.
+    pub fn first_choice(&self) -> Candidate {
+        Candidate {
+            vm_type: self.vm_type.clone(),
+            place: self.place(),
+            market: self.market,
+        }
+    }
+
+    /// Where machines are launched first.
+    pub fn place(&self) -> Place {
+        match (&self.subnet_id, &self.availability_zone) {
+            (Some(id), _) => Place::Subnet(id.clone()),
+            (None, Some(zone)) => Place::Zone(zone.clone()),
+            (None, None) => Place::Any,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What was looked up for a plan, all at once.
+
+use std::time::SystemTime;
+
+use crate::model::{
+    image::Image,
+    machine::Machine,
+    network::{SecurityGroup, Subnet},
+    vm_type::VmTypeFacts,
+};
+
+/// What was looked up, all at once.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The AWS account, 12 digits.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The time by EC2's clock.
+    pub now: SystemTime,
+    /// All the group's machines that EC2 shows, terminated ones too.
+    pub machines: Vec<Machine>,
+    /// The images that may serve.
+    pub images: Vec<Image>,
+    /// The type's properties.
+    pub vm_type: VmTypeFacts,
+    /// Those of the other types, in their order.
+    pub other_types: Vec<VmTypeFacts>,
+    /// The named subnet, or the default ones of the zone or region.
+    pub subnets: Vec<Subnet>,
+    /// The security groups of our name, in any VPC.
+    pub security_groups: Vec<SecurityGroup>,
+}
+
+impl Facts {
+    /// Adds machines that EC2 has told of otherwise and does not show yet.
+    pub fn know(&mut self, machines: &[Machine]) {
+        for machine in machines {
+            if !self
+                .machines
+                .iter()
+                .any(|m| m.instance_id == machine.instance_id)
+            {
+                self.machines.push(machine.clone());
+            }
+        }
+    }
+}
