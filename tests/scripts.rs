@@ -47,3 +47,8 @@ fn the_sandbox_is_what_it_says() {
 fn every_change_that_a_test_has_to_notice_still_applies() {
     passes("tests/mutations/run", "--check");
 }
+
+#[test]
+fn no_file_imports_what_stands_above_it() {
+    passes("python3", "tests/layout.py");
+}
