@@ -18,7 +18,7 @@ use crate::{
         network::{Ingress, Subnet, security_group_name},
         place::Place,
         request::Request,
-        user_data,
+        user_data::{Script, Variable},
         vm_type::VmTypeFacts,
     },
     plan::facts::Facts,
