@@ -39,7 +39,6 @@ mod refusals;
 mod secrets;
 mod sign_in;
 mod sso;
-mod sso_with_others;
 mod start;
 #[cfg(unix)]
 mod terminal;

@@ -9,12 +9,12 @@ use std::{
 
 use serde_json::json;
 
+use super::{
+    BROWSER, CORP, START_URL, account, assert_signed_in, login, make_stale, private_json, run,
+};
 use crate::{
     aws_cli::aws_cli,
     sandbox::{Account, Run, finish},
-    sso::{
-        BROWSER, CORP, START_URL, account, assert_signed_in, login, make_stale, private_json, run,
-    },
 };
 
 const IDENTITY: &str =

@@ -1,0 +1,149 @@
+//! Identity Center where questions can be asked.
+
+use serde_json::json;
+
+use super::{BROWSER, account, assert_signed_in, run};
+use crate::{sandbox::Account, terminal::on_a_terminal};
+
+const DESKTOP: &[(&str, &str)] = &[
+    ("AWS_ACCESS_KEY_ID", ""),
+    ("AWS_SECRET_ACCESS_KEY", ""),
+    ("BROWSER", BROWSER),
+];
+
+#[test]
+fn configure_sso_asks_and_lists() {
+    let account = account();
+    account.put(
+        "sso",
+        json!({"accounts": [
+            {"account_id": "200000000001", "name": "data", "roles": ["A"]},
+            {"account_id": account.number, "name": "sim", "roles": ["Launcher", "Reader"]},
+        ]}),
+    );
+    let run = on_a_terminal(
+        &account,
+        "configure sso",
+        &[
+            "see:name of the SSO session (there are: corp) [corp]: ",
+            "type:acme\n",
+            "see:start URL of IAM Identity Center: ",
+            "type:nonsense\n",
+            "see:a start URL looks like",
+            "see:start URL of IAM Identity Center: ",
+            "type:https://d-sandbox.awsapps.com/start\n",
+            "see:region of IAM Identity Center: ",
+            "type:eu-west-2\n",
+            "see:  1  200000000001 (data)",
+            "see:number of the account: ",
+            "type:2\n",
+            "see:  1  Launcher",
+            "see:number of the role in account",
+            "type:1\n",
+            "see:region of the machines [eu-west-2]: ",
+            "type:\n",
+            "see:name of the profile [Launcher-",
+            "type:work\n",
+        ],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_signed_in(&account, "work");
+}
+
+#[test]
+fn start_offers_to_sign_in_and_goes_on() {
+    let account = account();
+    let run = on_a_terminal(
+        &account,
+        "start --machine-group-name g --profile new",
+        &[
+            "see:there is no SSO token for corp",
+            "see:sign in now ([Y]/n)? ",
+            "type:\n",
+        ],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(account.live().len(), 1);
+    // A token that was ended elsewhere is found out in the middle.
+    account.post("expire", json!({"what": ["access_tokens"]}));
+    let run = on_a_terminal(
+        &account,
+        "start --machine-group-name h --profile new",
+        &[
+            "see:no longer takes the SSO token",
+            "see:sign in now ([Y]/n)? ",
+            "type:y\n",
+        ],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(account.live().len(), 2);
+}
+
+#[test]
+fn whoever_does_not_want_to_sign_in_is_told_how_to() {
+    let account = account();
+    let line = "start --machine-group-name g --profile new";
+    let run = on_a_terminal(&account, line, &["see:sign in now", "type:n\n"], DESKTOP);
+    assert_eq!(run.code, 4, "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("sign in: inductiva-aws login --profile new"),
+        "{}",
+        run.stdout
+    );
+    let run = on_a_terminal(&account, &format!("{line} --no-input"), &[], DESKTOP);
+    assert_eq!(run.code, 4, "{}", run.stdout);
+    assert!(!run.stdout.contains("sign in now"), "{}", run.stdout);
+    assert_eq!(account.operations(), [] as [String; 0]);
+    assert_eq!(account.launched(), 0);
+}
+
+/// The command lines of the README about Identity Center.
+fn readme() -> Vec<&'static str> {
+    let readme = include_str!("../../../README.md");
+    let section = readme.split("**IAM Identity Center (SSO).**").nth(1);
+    let section = section.and_then(|rest| rest.split("**MFA.**").next());
+    let blocks = section.expect("a section").split("```sh\n").skip(1);
+    blocks
+        .flat_map(|block| block.split("```").next().expect("a block").lines())
+        .collect()
+}
+
+#[test]
+fn the_readmes_lines_work_as_they_are_written() {
+    let account = Account::new();
+    let lines = readme();
+    let arguments = |line: &'static str| line.strip_prefix("inductiva-aws ").expect("ours");
+    let [configure, login, whoami, logout] = lines.as_slice() else {
+        panic!("other lines than those tried here: {lines:?}");
+    };
+    let configured = on_a_terminal(
+        &account,
+        arguments(configure),
+        &[
+            "see:name of the SSO session [sso]: ",
+            "type:\n",
+            "see:start URL of IAM Identity Center: ",
+            "type:https://d-sandbox.awsapps.com/start/#/\n",
+            "see:region of IAM Identity Center: ",
+            "type:eu-west-2\n",
+            "see:region of the machines [eu-west-2]: ",
+            "type:\n",
+            "see:added profile work to ",
+        ],
+        DESKTOP,
+    );
+    assert_eq!(configured.code, 0, "{}", configured.stdout);
+    for (line, says) in [
+        (login, "signed in to sso until"),
+        (whoami, "credentials from  profile work"),
+        (logout, "signed out of sso"),
+    ] {
+        let run = run(&account, arguments(line));
+        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+        assert!(run.stdout.contains(says), "{line}: {}", run.stdout);
+    }
+}

@@ -1,0 +1,85 @@
+//! What a `start` that fails takes back, and what it names.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, list, text};
+
+#[test]
+fn a_key_pair_made_for_a_launch_that_fails_is_taken_back() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    let run = account.run("start --create-key-pair mykey --machine-group-name g");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(!account.home.path().join("mykey.pem").exists());
+    assert_eq!(
+        account.ec2("describe_key_pairs", json!({}))["KeyPairs"],
+        json!([])
+    );
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn a_launch_that_fails_part_way_is_undone() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    let run = account.run("start --num-machines 150 --machine-group-name g");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("undoing: terminating 100 machines"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.launched(), 100);
+    assert_eq!(account.live(), [] as [String; 0]);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn undoing_goes_on_when_ids_are_not_visible_yet() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "InvalidInstanceID.NotFound", "message": "not yet", "status": 400, "count": 2}));
+    let run = account.run("start --num-machines 101 --machine-group-name g -q");
+    assert_eq!(run.code, 5, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("; what had been launched was terminated\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn a_launch_that_cannot_be_undone_names_its_machines() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "UnauthorizedOperation", "message": "no", "status": 403, "count": null}));
+    let run = account.run("start --num-machines 101 --machine-group-name g --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(list(&error["machines"]).len(), 100);
+    assert_eq!(
+        error["hint"],
+        "end them: inductiva-aws terminate --machine-group-name g"
+    );
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
+fn a_launch_that_fails_part_way_is_kept_on_request_and_named() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
+    let run = account
+        .run("start --num-machines 101 --machine-group-name g --keep-on-failure --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (3, ""));
+    let error = run.error();
+    assert_eq!(error["kind"], "machines_may_be_running");
+    let mut named: Vec<String> = list(&error["machines"])
+        .iter()
+        .map(|id| text(id).to_owned())
+        .collect();
+    named.sort();
+    assert_eq!(named, account.live());
+    assert_eq!(named.len(), 100);
+}
