@@ -87,7 +87,7 @@ fn configure_sso_makes_the_file_and_refuses_what_identity_center_does_not_give()
     account.put(
         "sso",
         json!({"accounts": [
-            {"account_id": "200000000001", "name": "data", "roles": ["A", "B"]},
+            {"account_id": "100000000001", "name": "data", "roles": ["A", "B"]},
             {"account_id": account.number, "name": "sim", "roles": ["Launcher"]},
         ]}),
     );
@@ -99,21 +99,21 @@ fn configure_sso_makes_the_file_and_refuses_what_identity_center_does_not_give()
         (
             "",
             "--sso-account-id is missing",
-            format!("there are: 200000000001 (data), {} (sim)", account.number),
+            format!("there are: 100000000001 (data), {} (sim)", account.number),
         ),
         (
-            "--sso-account-id 200000000002",
-            "IAM Identity Center gives you no account that is 200000000002",
-            format!("there are: 200000000001 (data), {} (sim)", account.number),
+            "--sso-account-id 100000000002",
+            "IAM Identity Center gives you no account that is 100000000002",
+            format!("there are: 100000000001 (data), {} (sim)", account.number),
         ),
         (
-            "--sso-account-id 200000000001",
+            "--sso-account-id 100000000001",
             "--sso-role-name is missing",
             "there are: A, B".into(),
         ),
         (
-            "--sso-account-id 200000000001 --sso-role-name C",
-            "IAM Identity Center gives you no role in account 200000000001 that is C",
+            "--sso-account-id 100000000001 --sso-role-name C",
+            "IAM Identity Center gives you no role in account 100000000001 that is C",
             "there are: A, B".into(),
         ),
     ] {

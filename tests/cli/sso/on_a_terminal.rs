@@ -17,7 +17,7 @@ fn configure_sso_asks_and_lists() {
     account.put(
         "sso",
         json!({"accounts": [
-            {"account_id": "200000000001", "name": "data", "roles": ["A"]},
+            {"account_id": "100000000001", "name": "data", "roles": ["A"]},
             {"account_id": account.number, "name": "sim", "roles": ["Launcher", "Reader"]},
         ]}),
     );
@@ -34,7 +34,7 @@ fn configure_sso_asks_and_lists() {
             "type:https://d-sandbox.awsapps.com/start\n",
             "see:region of IAM Identity Center: ",
             "type:eu-west-2\n",
-            "see:  1  200000000001 (data)",
+            "see:  1  100000000001 (data)",
             "see:number of the account: ",
             "type:2\n",
             "see:  1  Launcher",
