@@ -377,21 +377,46 @@ impl Account {
 }
 
 impl Run {
-    /// Asserts code, stdout and stderr together; `[ID]` and the other
-    /// placeholders stand for what differs from run to run.
+    /// Asserts code, stdout and stderr together, and each of them whole: output
+    /// that is not expected fails. `[ID]` and the other placeholders stand for what
+    /// differs from run to run; `.unordered()` is for lines of machines or regions
+    /// that come in any order.
     #[track_caller]
     pub fn assert(&self, code: i32, stdout: impl IntoData, stderr: impl IntoData) -> &Self {
+        self.assert_code(code);
+        whole(&self.stdout, stdout);
+        whole(&self.stderr, stderr);
+        self
+    }
+
+    /// Asserts code and all of stderr, and gives stdout for the test to read: a
+    /// document, a script, or a table, whose columns are as wide as its addresses.
+    #[track_caller]
+    pub fn ends(&self, code: i32, stderr: impl IntoData) -> &str {
+        self.assert_code(code);
+        whole(&self.stderr, stderr);
+        &self.stdout
+    }
+
+    /// [`Self::ends`] with success.
+    #[track_caller]
+    pub fn succeeds(&self, stderr: impl IntoData) -> &str {
+        self.ends(0, stderr)
+    }
+
+    /// Asserts a failure that prints nothing on stdout, and all of stderr.
+    #[track_caller]
+    pub fn fails(&self, code: i32, stderr: impl IntoData) -> &Self {
+        self.assert(code, "", stderr)
+    }
+
+    #[track_caller]
+    fn assert_code(&self, code: i32) {
         assert_eq!(
             self.code, code,
             "stdout:\n{}\nstderr:\n{}",
             self.stdout, self.stderr
         );
-        let assert = Assert::new()
-            .action_env("SNAPSHOTS")
-            .redact_with(placeholders());
-        assert.eq(&self.stdout, stdout);
-        assert.eq(&self.stderr, stderr);
-        self
     }
 
     /// The document of `--output json`, on success.
@@ -477,6 +502,15 @@ pub fn signal(child: &Child, name: &str) {
         .args([name, &child.id().to_string()])
         .status();
     assert!(kill.expect("kill runs").success());
+}
+
+/// Asserts all of an output; `SNAPSHOTS=overwrite` rewrites a `str!` that differs.
+#[track_caller]
+fn whole(output: &str, expected: impl IntoData) {
+    Assert::new()
+        .action_env("SNAPSHOTS")
+        .redact_with(placeholders())
+        .eq(output, expected);
 }
 
 fn placeholders() -> Redactions {
