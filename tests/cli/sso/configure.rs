@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use serde_json::json;
+use snapbox::str;
 
 use super::{START_URL, account, assert_signed_in, command, run};
 use crate::sandbox::{Account, finish};
@@ -18,18 +19,14 @@ fn configure_sso_adds_a_profile_and_touches_nothing_else() {
         account.number
     );
     let first = run(&account, &line);
-    assert_eq!(first.code, 0, "{}", first.stderr);
-    assert!(
-        first
-            .stderr
-            .ends_with("try it: inductiva-aws whoami --profile work\n"),
-        "{}",
-        first.stderr
-    );
-    assert_eq!(
-        first.stdout,
-        format!("added profile work to {}\n", path.display())
-    );
+    first.assert(0, str![[r#"
+added profile work to [HOME]/.aws/config
+
+"#]], str![[r#"
+opening the sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/authorize?response_type=code&client_id=[..]&redirect_uri=http%3A%2F%2F127.0.0.1%3A[..]%2Foauth%2Fcallback&state=[..]&code_challenge_method=S256&scopes=sso%3Aaccount%3Aaccess&code_challenge=[..]
+try it: inductiva-aws whoami --profile work
+
+"#]]);
     let after = fs::read_to_string(&path).expect("read");
     assert_eq!(
         after,
@@ -47,7 +44,17 @@ fn configure_sso_adds_a_profile_and_touches_nothing_else() {
     );
     // Another profile of the same session needs that section alone.
     let other = run(&account, &line.replace("--profile work", "--profile play"));
-    assert_eq!(other.code, 0, "{}", other.stderr);
+    other.assert(
+        0,
+        str![[r#"
+added profile play to [HOME]/.aws/config
+
+"#]],
+        str![[r#"
+try it: inductiva-aws whoami --profile play
+
+"#]],
+    );
     let more = fs::read_to_string(&path).expect("read");
     assert_eq!(
         more.strip_prefix(&after),
@@ -61,22 +68,24 @@ fn configure_sso_adds_a_profile_and_touches_nothing_else() {
         (
             "--region eu-west-1",
             "--region eu-west-2",
-            "there is a profile work with other values in",
+            str![[r#"
+error: there is a profile work with other values in [HOME]/.aws/config or [HOME]/.aws/credentials
+hint: choose another name with --profile, or remove that profile first
+
+"#]],
         ),
         (
             "--sso-region eu-west-2",
             "--sso-region eu-west-1",
-            "[sso-session acme] in",
+            str![[r#"
+error: [sso-session acme] in [HOME]/.aws/config has the start URL https://d-sandbox.awsapps.com/start in eu-west-2
+hint: choose another name with --sso-session, or correct that section first
+
+"#]],
         ),
     ] {
         let refused = run(&account, &line.replace(old, new));
-        assert_eq!(
-            (refused.code, refused.stdout.as_str()),
-            (2, ""),
-            "{}",
-            refused.stderr
-        );
-        assert!(refused.stderr.contains(message), "{}", refused.stderr);
+        refused.fails(2, message);
     }
     assert_eq!(fs::read_to_string(&path).expect("read"), more);
 }
@@ -127,25 +136,33 @@ fn configure_sso_makes_the_file_and_refuses_what_identity_center_does_not_give()
         &account,
         &format!("{line} --sso-account-id {}", account.number),
     );
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr.contains(&format!(
-            "the only role in account {}: Launcher",
-            account.number
-        )),
-        "{}",
-        run.stderr
+    run.assert(
+        0,
+        str![[r#"
+added profile default to [HOME]/.aws/config
+
+"#]],
+        str![[r#"
+the only role in account [ACCOUNT]: Launcher
+try it: inductiva-aws whoami --profile default
+
+"#]],
     );
-    let written = fs::read_to_string(&config).expect("written");
-    assert!(
-        written.starts_with("[sso-session acme]\n") && written.contains("\n[default]\n"),
-        "{written}"
+    assert_eq!(
+        fs::read_to_string(&config).expect("written"),
+        format!(
+            "[sso-session acme]\nsso_start_url = {START_URL}\nsso_region = eu-west-2\nsso_registration_scopes = sso:account:access\n\n[default]\nsso_session = acme\nsso_account_id = {}\nsso_role_name = Launcher\nregion = eu-west-1\n",
+            account.number
+        )
     );
     let login = finish(command(&account, "whoami -q").env_remove("AWS_PROFILE"));
-    assert!(
-        login.stdout.contains("AWSReservedSSO_Launcher_"),
-        "{}",
-        login.stderr
+    login.assert(
+        0,
+        str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/AWSReservedSSO_Launcher_[..]/sandbox-user
+
+"#]],
+        str![],
     );
 }
 

@@ -11,6 +11,7 @@ mod with_others;
 use std::{fs, process::Command};
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, Run, finish};
 
@@ -101,10 +102,12 @@ const LEGACY: &str = ".aws/sso/cache/f172c871e73786e7c51cc7937c5b5220b426e7bb.js
 #[track_caller]
 pub fn assert_signed_in(account: &Account, profile: &str) {
     let run = run(account, &format!("whoami -q --profile {profile}"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stdout.contains("assumed-role/AWSReservedSSO_Launcher_"),
-        "{}",
-        run.stdout
+    run.assert(
+        0,
+        str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/AWSReservedSSO_Launcher_[..]/sandbox-user
+
+"#]],
+        str![],
     );
 }

@@ -1,6 +1,7 @@
 //! Identity Center where questions can be asked.
 
 use serde_json::json;
+use snapbox::str;
 
 use super::{BROWSER, account, assert_signed_in, run};
 use crate::{sandbox::Account, terminal::on_a_terminal};
@@ -9,6 +10,7 @@ const DESKTOP: &[(&str, &str)] = &[
     ("AWS_ACCESS_KEY_ID", ""),
     ("AWS_SECRET_ACCESS_KEY", ""),
     ("BROWSER", BROWSER),
+    ("NO_COLOR", "1"),
 ];
 
 #[test]
@@ -87,16 +89,21 @@ fn whoever_does_not_want_to_sign_in_is_told_how_to() {
     let account = account();
     let line = "start --machine-group-name g --profile new";
     let run = on_a_terminal(&account, line, &["see:sign in now", "type:n\n"], DESKTOP);
-    assert_eq!(run.code, 4, "{}", run.stdout);
-    assert!(
-        run.stdout
-            .contains("sign in: inductiva-aws login --profile new"),
-        "{}",
-        run.stdout
-    );
+    run.assert(4, str![[r#"
+machine group g
+not signed in to AWS: there is no SSO token for corp ([HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json)
+sign in now ([Y]/n)? n
+error: not signed in to AWS: there is no SSO token for corp ([HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json)
+hint: sign in: inductiva-aws login --profile new
+
+"#]], str![]);
     let run = on_a_terminal(&account, &format!("{line} --no-input"), &[], DESKTOP);
-    assert_eq!(run.code, 4, "{}", run.stdout);
-    assert!(!run.stdout.contains("sign in now"), "{}", run.stdout);
+    run.assert(4, str![[r#"
+machine group g
+error: not signed in to AWS: there is no SSO token for corp ([HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json)
+hint: sign in: inductiva-aws login --profile new
+
+"#]], str![]);
     assert_eq!(account.operations(), [] as [String; 0]);
     assert_eq!(account.launched(), 0);
 }
@@ -137,13 +144,40 @@ fn the_readmes_lines_work_as_they_are_written() {
         DESKTOP,
     );
     assert_eq!(configured.code, 0, "{}", configured.stdout);
-    for (line, says) in [
-        (login, "signed in to sso until"),
-        (whoami, "credentials from  profile work"),
-        (logout, "signed out of sso"),
+    for (line, stdout, stderr) in [
+        (
+            login,
+            str![[r#"
+signed in to sso until [TIME]
+
+"#]],
+            str![[r#"
+opening the sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/authorize?response_type=code&client_id=[..]&redirect_uri=http%3A%2F%2F127.0.0.1%3A[..]%2Foauth%2Fcallback&state=[..]&code_challenge_method=S256&scopes=sso%3Aaccount%3Aaccess&code_challenge=[..]
+
+"#]],
+        ),
+        (
+            whoami,
+            str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:sts::[ACCOUNT]:assumed-role/AWSReservedSSO_Launcher_[..]/sandbox-user
+region            eu-west-2
+credentials from  profile work
+credentials end   [TIME]
+
+"#]],
+            str![],
+        ),
+        (
+            logout,
+            str![[r#"
+signed out of sso
+
+"#]],
+            str![],
+        ),
     ] {
         let run = run(&account, arguments(line));
-        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
-        assert!(run.stdout.contains(says), "{line}: {}", run.stdout);
+        run.assert(0, stdout, stderr);
     }
 }

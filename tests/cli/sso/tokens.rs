@@ -139,19 +139,14 @@ fn an_expired_token_of_the_older_form_is_noticed_before_it_is_used() {
     login(&account, "--profile old");
     make_stale(&account, LEGACY);
     account.forget_requests();
-    let run = run(&account, "whoami --profile old");
-    assert_eq!((run.code, run.stdout.as_str()), (4, ""));
-    assert!(
-        run.stderr
-            .contains("expired at 2020-01-01T00:00:00Z and cannot be refreshed"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr
-            .contains("hint: sign in: inductiva-aws login --profile old"),
-        "{}",
-        run.stderr
+    refused(
+        &account,
+        "old",
+        str![[r#"
+error: not signed in to AWS: the SSO token in [HOME]/.aws/sso/cache/f172c871e73786e7c51cc7937c5b5220b426e7bb.json expired at [TIME] and cannot be refreshed
+hint: sign in: inductiva-aws login --profile old
+
+"#]],
     );
     assert_eq!(account.operations(), [] as [String; 0]);
 }
@@ -196,16 +191,12 @@ fn a_sign_in_that_ends_in_the_middle_of_a_run_says_how_to_sign_in_again() {
     });
     account.post("expire", json!({"what": ["access_tokens"]}));
     let run = crate::sandbox::ended(running);
-    assert_eq!(run.code, 4, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("cannot list machines: not signed in to AWS: IAM Identity Center no longer takes the SSO token in "),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        run.stderr
-            .ends_with("hint: sign in: inductiva-aws login --profile new\n"),
-        "{}",
-        run.stderr
-    );
+    run.assert(4, str![[r#"
+MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  AGE  USD/H  RUNNER  TASK
+
+"#]], str![[r#"
+error: cannot list machines: not signed in to AWS: IAM Identity Center no longer takes the SSO token in [HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json: Session token not found or invalid
+hint: sign in: inductiva-aws login --profile new
+
+"#]]);
 }
