@@ -12,8 +12,7 @@ fn two_machines_are_as_promised_seen_with_boto3() {
     let run = account.run(
         "start --vm-type t2.micro --num-machines 2 --machine-group-name g -q --tag project=flow",
     );
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    let mut printed: Vec<&str> = run.stdout.lines().collect();
+    let mut printed: Vec<&str> = run.succeeds("").lines().collect();
     printed.sort_unstable();
     assert_eq!(printed, account.live());
     assert_eq!(printed.len(), 2);
@@ -103,7 +102,14 @@ fn user_data_is_the_preamble_and_the_script_byte_for_byte() {
     let run = account.run(
         "start --machine-group-name g -q --max-idle-time 5 --max-lifetime 8h --boot-timeout 10m",
     );
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![],
+    );
     let group_id = text(&account.groups()[0]["id"]).to_owned();
     let script = include_str!("../../../user-data.sh");
     let (shebang, rest) = script.split_once('\n').expect("lines");
@@ -149,7 +155,15 @@ fn the_command_of_the_guide_runs_with_its_own_flags() {
         .env_remove("AWS_ACCESS_KEY_ID")
         .env_remove("AWS_SECRET_ACCESS_KEY");
     let run = crate::sandbox::finish(&mut command);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.ends(
+        0,
+        str![[r#"
+machine group my_aws_machine_group
+cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+launched [ID] [ID]
+
+"#]],
+    );
     assert_eq!(account.live().len(), 2);
     assert!(
         user_data(&account, 0).ends_with(b"export GPU='false'\necho \"$MACHINE_GROUP_NAME\"\n")
@@ -312,7 +326,14 @@ fn tags_and_names_of_any_allowed_character_survive() {
     let tag = format!("my key:/@={value}");
     let mut command = account.command(["start", "-q", "--machine-group-name", name, "--tag", &tag]);
     let run = crate::sandbox::finish(&mut command);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    run.assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![],
+    );
     let seen = tags(&account.instances()[0]);
     assert_eq!(seen["my key:/@"], value);
     assert_eq!(seen["inductiva:machine-group"], name);

@@ -1,6 +1,7 @@
 //! Where the machines of a `start` are, and who reaches them.
 
 use serde_json::json;
+use snapbox::str;
 
 use crate::sandbox::{Account, list, text};
 
@@ -64,7 +65,13 @@ fn ssh_is_opened_to_one_block_and_the_new_key_is_for_the_owner_alone() {
     let account = Account::new();
     let run = account
         .run("start --create-key-pair mykey --ssh-from 203.0.113.7/32 --machine-group-name g");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.succeeds(str![[r#"
+machine group g
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+made the key pair mykey, its private key is in [HOME]/mykey.pem
+launched [ID]
+
+"#]]);
     let instance = &account.instances()[0];
     assert_eq!(instance["KeyName"], "mykey");
     let groups = account.ec2(
@@ -95,11 +102,12 @@ fn ssh_is_opened_to_one_block_and_the_new_key_is_for_the_owner_alone() {
         assert_eq!(mode & 0o777, 0o600);
     }
     // Again with the same line: the key pair is there, and nothing is to do.
-    assert_eq!(
-        account
-            .run("start --create-key-pair mykey --ssh-from 203.0.113.7/32 --machine-group-name g")
-            .code,
-        0
-    );
+    account
+        .run("start --create-key-pair mykey --ssh-from 203.0.113.7/32 --machine-group-name g")
+        .succeeds(str![[r#"
+machine group g
+the group has 1 machine already, nothing to launch
+
+"#]]);
     assert_eq!(account.launched(), 1);
 }

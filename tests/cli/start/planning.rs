@@ -28,7 +28,14 @@ fn a_start_takes_two_round_trips() {
     const FACTS: usize = 9;
     let account = Account::new();
     // The security group and the Inductiva group are made only once.
-    assert_eq!(account.run("start --machine-group-name g -q").code, 0);
+    account.run("start --machine-group-name g -q").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![],
+    );
     account.forget_requests();
     // All facts are asked at a time, or they would never all be held.
     account.fault(json!({"service": "*", "operation": "*", "kind": "hold", "count": FACTS}));
@@ -37,7 +44,16 @@ fn a_start_takes_two_round_trips() {
     assert_eq!(account.calls("RunInstances"), 0, "it waits for them");
     account.post("release", json!({}));
     let run = ended(child);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.assert(
+        0,
+        str![[r#"
+[ID]
+[ID]
+[ID]
+
+"#]],
+        str![],
+    );
     let requests = account.requests();
     let (launches, facts): (Vec<&Value>, Vec<&Value>) = requests
         .iter()
@@ -159,5 +175,10 @@ hint: choose another --profile; these credentials came from: environment variabl
     );
     assert_eq!(account.launched(), 0);
     let own = format!("start --expect-account {}", account.number);
-    assert_eq!(account.run(&own).code, 0);
+    account.run(&own).succeeds(str![[r#"
+machine group [GROUP]
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+launched [ID]
+
+"#]]);
 }

@@ -1,6 +1,7 @@
 //! What a `start` that fails takes back, and what it names.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, list, text};
 
@@ -9,7 +10,26 @@ fn a_key_pair_made_for_a_launch_that_fails_is_taken_back() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
     let run = account.run("start --create-key-pair mykey --machine-group-name g");
-    assert_eq!(run.code, 5, "{}", run.stderr);
+    run.fails(
+        5,
+        str![[r#"
+machine group g
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+made the key pair mykey, its private key is in [HOME]/mykey.pem
+no on-demand t2.micro in any zone: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2c: InsufficientInstanceCapacity
+error: cannot launch t2.micro: there was no capacity in any place that was tried
+TYPE      ZONE        MARKET     MACHINES  ANSWER
+t2.micro  any         on-demand  1         InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2a  on-demand  1         InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2b  on-demand  1         InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2c  on-demand  1         InsufficientInstanceCapacity: none left
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]],
+    );
     assert!(!account.home.path().join("mykey.pem").exists());
     assert_eq!(
         account.ec2("describe_key_pairs", json!({}))["KeyPairs"],
@@ -23,12 +43,23 @@ fn a_launch_that_fails_part_way_is_undone() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
     let run = account.run("start --num-machines 150 --machine-group-name g");
-    assert_eq!(run.code, 5, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("undoing: terminating 100 machines"),
-        "{}",
-        run.stderr
-    );
+    run.fails(5, str![[r#"
+machine group g
+cost: about 2.9334 USD an hour, 70.40 a day (machines 1.9800, disks 0.9534)
+no on-demand t2.micro in any zone: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2c: InsufficientInstanceCapacity
+undoing: terminating 100 machines
+error: cannot launch t2.micro: there was no capacity in any place that was tried; what had been launched was terminated
+TYPE      ZONE        MARKET     MACHINES  ANSWER
+t2.micro  any         on-demand  50        InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2a  on-demand  50        InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2b  on-demand  50        InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2c  on-demand  50        InsufficientInstanceCapacity: none left
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]]);
     assert_eq!(account.launched(), 100);
     assert_eq!(account.live(), [] as [String; 0]);
     assert_eq!(account.groups(), [] as [Value; 0]);
@@ -40,13 +71,18 @@ fn undoing_goes_on_when_ids_are_not_visible_yet() {
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "InvalidInstanceID.NotFound", "message": "not yet", "status": 400, "count": 2}));
     let run = account.run("start --num-machines 101 --machine-group-name g -q");
-    assert_eq!(run.code, 5, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("; what had been launched was terminated\n"),
-        "{}",
-        run.stderr
-    );
+    run.fails(5, str![[r#"
+warning: cannot terminate: not yet (InvalidInstanceID.NotFound, request [UUID])
+warning: cannot terminate: not yet (InvalidInstanceID.NotFound, request [UUID])
+error: cannot launch t2.micro: there was no capacity in any place that was tried; what had been launched was terminated
+TYPE      ZONE        MARKET     MACHINES  ANSWER
+t2.micro  any         on-demand  1         InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2a  on-demand  1         InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2b  on-demand  1         InsufficientInstanceCapacity: none left
+t2.micro  eu-west-2c  on-demand  1         InsufficientInstanceCapacity: none left
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]]);
     assert_eq!(account.live(), [] as [String; 0]);
 }
 
