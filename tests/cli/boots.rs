@@ -3,10 +3,11 @@
 use std::process::Child;
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::{
     logs::{BOOTING, group_that_says},
-    sandbox::{Account, Run, list, text},
+    sandbox::{Account, list, text},
 };
 
 /// A new group of so many machines that is waited for, and their ids.
@@ -35,15 +36,29 @@ fn waiting_shows_the_phases_that_can_be_known() {
     let run = account.run(
         "start --machine-group-name g --vm-type t3.micro --num-machines 2 --wait --timeout 1s",
     );
-    assert_eq!(run.code, 6, "{}", run.stderr);
     let mut lines = [
-        format!("{}  phase images\n", ids[0]),
-        format!("{}  phase container-engine\n", ids[1]),
+        format!("{}  phase images", ids[0]),
+        format!("{}  phase container-engine", ids[1]),
     ];
     lines.sort();
     // Each once, however often the consoles are looked at.
-    let shown = format!("{}2 of 2 running, 0 registered\nerror: ", lines.concat());
-    assert!(run.stderr.contains(&shown), "{}", run.stderr);
+    let phases: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("i-"))
+        .collect();
+    assert_eq!(phases, lines);
+    run.ends(6, str![[r#"
+machine group g
+the group has 2 machines already, nothing to launch
+[ID]  phase images
+[ID]  phase container-engine
+2 of 2 running, 0 registered
+error: timed out after 1s: 0 of 2 machines registered
+hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID] [ID]
+
+"#]]);
 }
 
 #[test]
@@ -59,7 +74,19 @@ fn waiting_says_of_each_machine_when_it_comes_further() {
     }
     account.put("inductiva", json!({"auto_register_seconds": 0}));
     let run = account.ended(child);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.ends(
+        0,
+        str![[r#"
+machine group g
+cost: about 0.0363 USD an hour, 0.87 a day (machines 0.0236, disks 0.0127)
+launched [ID] [ID]
+0 of 2 running, 0 registered
+[ID]  phase container-engine
+[ID]  phase images
+2 of 2 running, 2 registered
+
+"#]],
+    );
     let ours = format!("{}  ", ids[0]);
     let told: Vec<&str> = run
         .stderr
@@ -78,14 +105,20 @@ fn waiting_says_of_each_machine_when_it_comes_further() {
 #[test]
 fn waiting_says_whose_phases_cannot_be_known() {
     let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.7}));
     account.put("inductiva", json!({"auto_register_seconds": 0}));
     let run = account.run("start --machine-group-name g --vm-type t2.micro --wait");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("1 machine is of a type without a live console (Xen)"),
-        "{}",
-        run.stderr
+    run.ends(
+        0,
+        str![[r#"
+machine group g
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+launched [ID]
+1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
+0 of 1 running, 0 registered
+1 of 1 running, 1 registered
+
+"#]],
     );
 }
 
@@ -96,25 +129,38 @@ fn a_machine_that_fails_to_boot_is_named_with_its_last_lines() {
     let said = format!("{BOOTING}inductiva-aws: failed images: no \x1b[2Jsuch host\n");
     account.put("consoles", json!({&ids[0]: said}));
     account.post("power_off", json!({"instance_ids": [ids[0]]}));
-    let Run { code, stderr, .. } = account.ended(child);
-    assert_eq!(code, 3, "{stderr}");
-    assert!(!stderr.contains('\x1b'), "{stderr:?}");
-    let id = &ids[0];
-    let last_words = format!(
-        "{id}  inductiva-aws: failed images: no [2Jsuch host\n{id}  Client.InstanceInitiatedShutdown: Instance initiated shutdown\n"
-    );
-    assert!(stderr.contains(&last_words), "{stderr}");
+    let run = account.ended(child);
+    // Which machine is meant, in the order of the lines below.
+    let named: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with("launched "))
+        .flat_map(str::split_whitespace)
+        .filter(|word| word.starts_with("i-"))
+        .collect();
+    let (gone, left) = (ids[0].as_str(), ids[1].as_str());
+    assert_eq!(named.last(), Some(&left));
     assert!(
-        stderr.contains(&format!(
-            "error: 1 machine ended while booting: {}\n",
-            ids[0]
-        )),
-        "{stderr}"
+        named
+            .split_last()
+            .is_some_and(|(_, others)| others.iter().all(|id| *id == gone))
     );
-    assert!(
-        stderr.ends_with(&format!("machines that may be running: {}\n", ids[1])),
-        "{stderr}"
-    );
+    run.ends(3, str![[r#"
+machine group g
+cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+launched [ID] [ID]
+2 machines are of a type without a live console (Xen): EC2 posts it some minutes late
+0 of 2 running, 0 registered
+[ID]  [    0.0] Linux version 6.8
+[ID]  [   12.0] cloud-init[500]: inductiva-aws: phase deadlines
+[ID]  inductiva-aws: phase images
+[ID]  inductiva-aws: failed images: no [2Jsuch host
+[ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
+error: 1 machine ended while booting: [ID]
+hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID]
+
+"#]]);
 }
 
 #[test]
@@ -154,7 +200,10 @@ fn list_shows_what_the_runners_do() {
     let table = account.run("list");
     assert!(
         table
-            .stdout
+            .succeeds(str![[r#"
+3 machines run, about 0.0396 USD an hour without disks
+
+"#]])
             .lines()
             .any(|l| l.ends_with("busy            task-7")),
         "{}",
@@ -163,20 +212,17 @@ fn list_shows_what_the_runners_do() {
 
     account.put("inductiva", json!({"status": 503}));
     let run = account.run("list");
-    assert_eq!(run.code, 0);
     assert!(
-        run.stdout
+        run.succeeds(str![[r#"
+warning: Inductiva cannot be asked about the machines: HTTP 503, set by the test
+3 machines run, about 0.0396 USD an hour without disks
+
+"#]])
             .lines()
             .skip(1)
             .all(|l| l.ends_with("n/a     n/a")),
         "{}",
         run.stdout
-    );
-    assert!(
-        run.stderr
-            .contains("warning: Inductiva cannot be asked about the machines: HTTP 503"),
-        "{}",
-        run.stderr
     );
 }
 
@@ -193,10 +239,25 @@ fn last_lines_that_ec2_has_not_posted_yet_are_waited_for() {
     account.post("power_off", json!({"instance_ids": ids}));
     let run = account.ended(child);
     // Nothing is left of this run, the group on Inductiva's side neither.
-    assert_eq!(run.code, 1, "{}", run.stderr);
+    run.ends(
+        1,
+        str![[r#"
+machine group g
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+launched [ID]
+1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
+0 of 1 running, 0 registered
+1 machine ended while booting; the reason is not on the console yet
+[ID]  [    0.0] Linux version 6.8
+[ID]  [   12.0] cloud-init[500]: inductiva-aws: phase deadlines
+[ID]  inductiva-aws: phase images
+[ID]  inductiva-aws: failed images: no
+[ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
+error: 1 machine ended while booting: [ID]
+
+"#]],
+    );
     assert_eq!(account.groups(), [] as [Value; 0]);
-    let last = format!("{id}  inductiva-aws: failed images: no\n");
-    assert!(run.stderr.contains(&last), "{}", run.stderr);
 }
 
 #[test]
@@ -211,11 +272,21 @@ fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
     );
     account.post("power_off", json!({"instance_ids": ids}));
     let run = account.ended(child);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    let later = format!(
-        "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}\n"
+    run.ends(
+        1,
+        str![[r#"
+machine group g
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+launched [ID]
+1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
+0 of 1 running, 0 registered
+1 machine ended while booting; the reason is not on the console yet
+[ID]  the reason may be on its console in some minutes: inductiva-aws logs --instance-id [ID]
+[ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
+error: 1 machine ended while booting: [ID]
+
+"#]],
     );
-    assert!(run.stderr.contains(&later), "{}", run.stderr);
 }
 
 #[test]
@@ -236,15 +307,32 @@ fn machines_that_end_meanwhile_are_not_named_as_running() {
     account.pass_pause();
     account.put("settings", json!({"console_posted_after_seconds": 0}));
     let run = account.ended(child);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    for id in ids {
-        assert!(
-            run.stderr
-                .contains(&format!("{id}  inductiva-aws: failed images: no\n")),
-            "{}",
-            run.stderr
-        );
-    }
+    let reasons = "  inductiva-aws: failed images: no";
+    let mut explained: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter_map(|line| line.strip_suffix(reasons))
+        .collect();
+    explained.sort_unstable();
+    assert_eq!(explained, ids);
+    run.ends(
+        1,
+        str![[r#"
+machine group g
+cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+launched [ID] [ID]
+2 machines are of a type without a live console (Xen): EC2 posts it some minutes late
+0 of 2 running, 0 registered
+1 machine ended while booting; the reason is not on the console yet
+2 machines ended while booting; the reason is not on the console yet
+[ID]  inductiva-aws: failed images: no
+[ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
+[ID]  inductiva-aws: failed images: no
+[ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
+error: 2 machines ended while booting: [ID] [ID]
+
+"#]],
+    );
 }
 
 #[test]
@@ -260,8 +348,20 @@ fn what_was_seen_live_is_shown_when_nothing_more_can_be_read() {
     account.fault(json!({"service": "ec2", "operation": "GetConsoleOutput", "count": null, "code": "IncorrectInstanceState", "status": 400}));
     account.post("power_off", json!({"instance_ids": ids}));
     let run = account.ended(child);
-    let last = format!("{id}  inductiva-aws: failed images: no\n");
-    assert!(run.stderr.contains(&last), "{}", run.stderr);
+    run.ends(
+        1,
+        str![[r#"
+machine group g
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+launched [ID]
+0 of 1 running, 0 registered
+[ID]  failed images: no
+[ID]  inductiva-aws: failed images: no
+[ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
+error: 1 machine ended while booting: [ID]
+
+"#]],
+    );
 }
 
 #[test]
@@ -276,25 +376,43 @@ fn a_group_of_which_machines_are_left_stays() {
 #[test]
 fn more_machines_than_can_be_looked_at_one_by_one_are_counted() {
     let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.1}));
     let run = account.run(
         "start --machine-group-name g --vm-type t3.micro --num-machines 21 --wait --timeout 1s",
     );
-    assert_eq!(run.code, 6, "{}", run.stderr);
-    let said =
-        "the phases of more than 20 machines are not shown: inductiva-aws logs has a machine's\n";
-    assert!(run.stderr.contains(said), "{}", run.stderr);
+    run.ends(6, str![[r#"
+machine group g
+cost: about 0.3813 USD an hour, 9.15 a day (machines 0.2478, disks 0.1335)
+launched [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID]
+the phases of more than 20 machines are not shown: inductiva-aws logs has a machine's
+0 of 21 running, 0 registered
+21 of 21 running, 0 registered
+error: timed out after 1s: 0 of 21 machines registered
+hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID]
+
+"#]]);
     assert_eq!(account.calls("GetConsoleOutput"), 0);
 }
 
 #[test]
 fn a_timeout_says_that_inductiva_could_not_be_asked() {
     let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.1}));
     account.json("start --machine-group-name g");
     account.put("inductiva", json!({"status": 503}));
     let run = account.run("start --machine-group-name g --wait --timeout 1s");
-    assert_eq!(run.code, 6, "{}", run.stderr);
-    let said = "0 of 1 machine registered (Inductiva cannot be asked: HTTP 503";
-    assert!(run.stderr.contains(said), "{}", run.stderr);
+    run.ends(6, str![[r#"
+machine group g
+the group has 1 machine already, nothing to launch
+1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
+0 of 1 running, 0 registered
+1 of 1 running, 0 registered
+error: timed out after 1s: 0 of 1 machine registered (Inductiva cannot be asked: HTTP 503, set by the test)
+hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID]
+
+"#]]);
 }
 
 #[test]
@@ -314,14 +432,16 @@ fn without_a_key_or_with_one_that_is_refused_runners_are_not_known() {
     let listed = |key: &str| {
         let mut command = account.command(["list", "--output", "json"]);
         let run = crate::sandbox::finish(command.env("INDUCTIVA_API_KEY", key));
-        assert_eq!(run.code, 0, "{}", run.stderr);
-        (run.document()["machines"][0]["runner"].clone(), run.stderr)
+        assert_eq!(run.document()["machines"][0]["runner"], Value::Null);
+        run
     };
-    assert_eq!(listed("").0, Value::Null);
-    let (runner, said) = listed("another-key");
-    assert_eq!(runner, Value::Null);
-    assert!(
-        said.contains("warning: Inductiva cannot be asked about the machines: "),
-        "{said}"
-    );
+    listed("").succeeds(str![[r#"
+1 machine runs, about 0.0132 USD an hour without disks
+
+"#]]);
+    listed("another-key").succeeds(str![[r#"
+warning: Inductiva cannot be asked about the machines: HTTP 401, Invalid API key
+1 machine runs, about 0.0132 USD an hour without disks
+
+"#]]);
 }
