@@ -73,7 +73,17 @@ fn everything_in_all_regions_is_found_and_ended() {
     account.ec2("stop_instances", json!({"InstanceIds": [stopped]}));
 
     let run = account.run("list --all-regions --output json");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let named: Vec<&str> = run
+        .stderr
+        .split_whitespace()
+        .filter(|w| w.starts_with("i-"))
+        .collect();
+    assert_eq!(named, [stopped.as_str()]);
+    run.succeeds(str![[r#"
+2 machines run, about 0.0264 USD an hour without disks
+stopped machines run nothing and their disks cost all the same: inductiva-aws terminate --instance-id [ID]
+
+"#]]);
     let mut expected = alive(&account);
     expected.retain(|id| *id != other);
     assert_eq!(expected.len(), 3);
@@ -84,13 +94,6 @@ fn everything_in_all_regions_is_found_and_ended() {
         .find(|m| m["instance_id"] == stopped.as_str());
     assert_eq!(one.expect("the stopped one")["usd_per_hour"], 0.0);
     assert_eq!(run.document()["usd_per_hour"], 2.0 * 0.0132);
-    assert!(
-        run.stderr.contains(&format!(
-            "their disks cost all the same: inductiva-aws terminate --instance-id {stopped}\n"
-        )),
-        "{}",
-        run.stderr
-    );
 
     let document = account.json("terminate --all --all-regions -y");
     assert_eq!(ids(&document, "terminated"), expected);
@@ -239,12 +242,13 @@ hint: inductiva-aws list --all-regions shows its machines on AWS
 "#]],
     );
     group_alone(&account, "cloud", "GCP", 2);
-    let run = account.run("terminate cloud -y");
-    assert_eq!(run.code, 1);
-    assert!(
-        run.stderr.contains("not of AWS, but of GCP"),
-        "{}",
-        run.stderr
+    account.run("terminate cloud -y").fails(
+        1,
+        str![[r#"
+error: the machine group cloud was not deleted: its machines are not of AWS, but of GCP
+hint: inductiva-aws list --all-regions shows its machines on AWS
+
+"#]],
     );
     assert_eq!(group_names(&account), ["lab", "cloud"]);
     account.put(
@@ -264,15 +268,14 @@ fn a_group_whose_other_machines_are_elsewhere_stays_when_its_last_one_here_ends(
         "inductiva",
         json!({"register": {"group": "both", "host_name": "i-0123456789abcdef0"}}),
     );
-    let run = account.run("terminate both -y");
-    assert_eq!(run.code, 0);
-    assert!(
-        run.stderr.contains(
-            "warning: the machine group both stays on Inductiva's side: it has machines elsewhere"
-        ),
-        "{}",
-        run.stderr
-    );
+    account.run("terminate both -y").assert(0, str![[r#"
+[ID]
+
+"#]], str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+warning: the machine group both stays on Inductiva's side: it has machines elsewhere, by what Inductiva says: [ID]
+
+"#]]);
     assert_eq!(group_names(&account), ["both"]);
 }
 
@@ -336,14 +339,22 @@ fn a_thousand_machines_are_ended_with_progress() {
     account.json("start --machine-group-name g --num-machines 1000");
     account.put("settings", json!({"strict_buckets": 1}));
     let run = account.run("terminate --all -y --output json");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.succeeds(str![[r#"
+terminated 100 of 1000
+terminated 200 of 1000
+terminated 300 of 1000
+terminated 400 of 1000
+terminated 500 of 1000
+terminated 600 of 1000
+terminated 700 of 1000
+terminated 800 of 1000
+terminated 900 of 1000
+terminated 1000 of 1000
+1000 machines are shutting down: billing of the machines has ended, their disks go with them
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+
+"#]]);
     assert_eq!(list(&run.document()["terminated"]).len(), 1_000);
-    assert!(
-        run.stderr.contains("terminated 300 of 1000\n")
-            && run.stderr.contains("terminated 1000 of 1000\n"),
-        "{}",
-        run.stderr
-    );
     assert_eq!(alive(&account), [] as [String; 0]);
 }
 
@@ -358,7 +369,18 @@ fn no_spot_request_outlives_its_machine() {
             .collect()
     };
     assert_eq!(states(), ["active", "active"]);
-    assert_eq!(account.run("terminate g -y").code, 0);
+    account.run("terminate g -y").assert(
+        0,
+        str![[r#"
+[ID]
+[ID]
+
+"#]],
+        str![[r#"
+2 machines are shutting down: billing of the machines has ended, their disks go with them
+
+"#]],
+    );
     account.settle();
     assert_eq!(states(), ["closed", "closed"]);
 }
@@ -416,12 +438,10 @@ fn a_list_without_prices_is_a_list() {
     assert_eq!(document["machines"][0]["usd_per_hour"], Value::Null);
     account.put("policy", json!({}));
     account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 20, "count": null}));
-    let run = account.run("list");
-    assert_eq!(run.code, 0);
-    assert_eq!(
-        run.stderr,
-        "1 machine runs, at n/a USD an hour (the Price List did not answer within 2 s)\n"
-    );
+    account.run("list").succeeds(str![[r#"
+1 machine runs, at n/a USD an hour (the Price List did not answer within 2 s)
+
+"#]]);
 }
 
 #[cfg(unix)]

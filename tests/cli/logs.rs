@@ -88,7 +88,7 @@ fn lines_say_whose_they_are_when_there_are_many() {
     let account = Account::new();
     let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
     let run = account.run("logs g");
-    let mut lines: Vec<&str> = run.stdout.lines().collect();
+    let mut lines: Vec<&str> = run.succeeds("").lines().collect();
     lines.sort_unstable();
     assert_eq!(
         lines,
@@ -105,10 +105,10 @@ fn phases_and_failures_stand_out_and_nothing_else_reaches_the_terminal() {
         "\x1b[2Jplain\ninductiva-aws: phase images\ninductiva-aws: failed images: no\n",
     );
     let run = account.run("logs g --color always");
-    let lines: Vec<&str> = run.stdout.lines().collect();
-    assert!(!lines[0].contains('\x1b'), "{lines:?}");
-    assert!(lines[1].contains("\x1b[32m"), "{lines:?}");
-    assert!(lines[2].contains("\x1b[31m"), "{lines:?}");
+    assert_eq!(
+        run.succeeds(""),
+        "[2Jplain\n\x1b[1m\x1b[32minductiva-aws: phase images\x1b[0m\n\x1b[1m\x1b[31minductiva-aws: failed images: no\x1b[0m\n"
+    );
 }
 
 #[test]
@@ -117,14 +117,20 @@ fn a_console_that_cannot_be_read_does_not_hide_the_others() {
     let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
     account.fault(json!({"service": "ec2", "operation": "GetConsoleOutput", "match": {"InstanceId": ids[0]}, "count": null, "code": "IncorrectInstanceState", "status": 400, "message": "not now"}));
     let run = account.run("logs g");
-    assert_eq!(
-        (run.code, run.stdout),
-        (1, format!("{}  one\n", ids[1])),
-        "{}",
-        run.stderr
-    );
+    assert_eq!(run.stdout, format!("{}  one\n", ids[1]));
     let why = format!("error: cannot read the console of {}: not now", ids[0]);
     assert!(run.stderr.starts_with(&why), "{}", run.stderr);
+    run.assert(
+        1,
+        str![[r#"
+[ID]  one
+
+"#]],
+        str![[r#"
+error: cannot read the console of [ID]: not now (IncorrectInstanceState, request [UUID])
+
+"#]],
+    );
     let run = account.run("logs g --output json");
     assert_eq!(run.code, 1);
     assert_eq!(run.error()["kind"], "failed");

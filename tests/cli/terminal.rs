@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{
     Account, INTERRUPTED, Run, ended, finish, signal, spawn, text, until_it_says,
@@ -48,18 +49,23 @@ fn terminate_shows_what_goes_and_asks() {
         &account,
         "terminate g",
         &["see:MACHINE GROUP", question, "type:\n"],
-        &[],
+        &[("NO_COLOR", "1")],
     );
-    assert_eq!(run.code, 1, "{}", run.stdout);
+    // In a row of the table each, and nowhere else.
+    let mut shown: Vec<&str> = run
+        .stdout
+        .split_whitespace()
+        .filter(|word| word.starts_with("i-"))
+        .collect();
+    shown.sort_unstable();
+    assert_eq!(shown, account.live());
+    assert_eq!(shown.len(), 2);
+    assert_eq!((run.code, run.stderr.as_str()), (1, ""));
     assert!(
         run.stdout.contains("not confirmed: nothing was terminated"),
         "{}",
         run.stdout
     );
-    assert_eq!(account.live().len(), 2);
-    for id in account.live() {
-        assert!(run.stdout.contains(&id), "{}", run.stdout);
-    }
     let run = on_a_terminal(&account, "terminate g", &[question, "type:y\n"], &[]);
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert_eq!(account.live(), [] as [String; 0]);
@@ -214,11 +220,13 @@ fn an_interruption_before_the_launch_launches_nothing() {
     let line = "start --machine-group-name g";
     let run = ended(interrupted_at(&account, line, "-INT", any));
     assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("error: interrupted; nothing was launched"),
-        "{}",
-        run.stderr
+    run.fails(
+        130,
+        str![[r#"
+machine group g
+error: interrupted; nothing was launched
+
+"#]],
     );
     account.forget_faults();
     account.post("release", json!({}));
@@ -235,12 +243,16 @@ fn an_interruption_while_launching_is_undone() {
         let line = "start --machine-group-name g --num-machines 2";
         let run = interrupted_while_launching(&account, line, signal);
         assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
-        assert!(
-            run.stderr.contains(
-                "error: interrupted while launching; what had been launched was terminated"
-            ),
-            "{}",
-            run.stderr
+        run.fails(
+            130,
+            str![[r#"
+machine group g
+cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+interrupted: taking back what this run has launched; interrupt again to stop at once
+undoing: terminating 2 machines
+error: interrupted while launching; what had been launched was terminated
+
+"#]],
         );
         assert_eq!(account.launched(), 2);
         assert_eq!(account.live(), [] as [String; 0]);

@@ -95,12 +95,17 @@ fn an_unknown_id_ends_nothing() {
         "terminate --instance-id {},i-00000000000000000 -y",
         account.live()[0]
     ));
-    assert_eq!(run.code, 1);
-    assert!(
-        run.stderr
-            .contains("eu-west-2 does not have i-00000000000000000; nothing was terminated"),
-        "{}",
-        run.stderr
+    assert_eq!(
+        run.stderr.lines().next(),
+        Some("error: eu-west-2 does not have i-00000000000000000; nothing was terminated")
+    );
+    run.fails(
+        1,
+        str![[r#"
+error: eu-west-2 does not have [ID]; nothing was terminated
+hint: inductiva-aws list --all-regions shows what there is
+
+"#]],
     );
     assert_eq!(account.live().len(), 1);
 }
@@ -111,12 +116,15 @@ fn without_a_terminal_it_does_not_go_ahead_unasked() {
     account.json("start --machine-group-name g");
     let mut command = account.command(["terminate", "g"]);
     let run = crate::sandbox::finish_with_stdin(&mut command, "y\n");
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    assert!(
-        run.stderr
-            .contains("hint: add -y/--yes to go ahead without being asked"),
-        "{}",
-        run.stderr
+    run.fails(
+        2,
+        str![[r#"
+MACHINE GROUP  INSTANCE ID  [..]
+g              [ID]  t2.micro  [..]
+error: there is no terminal to ask on
+hint: add -y/--yes to go ahead without being asked
+
+"#]],
     );
     assert_eq!(account.live().len(), 1);
 }
@@ -139,7 +147,17 @@ hint: inductiva-aws list --all-regions shows the groups there are
 fn a_group_that_is_gone_already_is_not() {
     let account = Account::new();
     account.json("start --machine-group-name g");
-    assert_eq!(account.run("terminate g -y").code, 0);
+    account.run("terminate g -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+
+"#]],
+    );
     account.run("terminate g -y").assert(
         0,
         str![],
@@ -164,7 +182,14 @@ fn a_group_that_is_left_on_inductivas_side_alone_is_deleted() {
         json!({"InstanceIds": account.live()}),
     );
     assert_eq!(account.groups().len(), 1);
-    assert_eq!(account.run("terminate g -y").code, 0);
+    account.run("terminate g -y").assert(
+        0,
+        str![],
+        str![[r#"
+deleted the machine group g, which had no machine in eu-west-2
+
+"#]],
+    );
     assert_eq!(account.groups(), [] as [Value; 0]);
 }
 
@@ -173,13 +198,17 @@ fn machines_are_ended_without_a_key_and_without_the_api() {
     let account = Account::new();
     account.json("start --machine-group-name g");
     account.put("inductiva", json!({"status": 503}));
-    let run = account.run("terminate g -y");
-    assert_eq!(run.code, 0);
-    assert!(
-        run.stderr
-            .contains("warning: the machine group g stays on Inductiva's side: HTTP 503"),
-        "{}",
-        run.stderr
+    account.run("terminate g -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+warning: the machine group g stays on Inductiva's side: HTTP 503, set by the test
+
+"#]],
     );
     assert_eq!(account.live(), [] as [String; 0]);
 
@@ -187,14 +216,14 @@ fn machines_are_ended_without_a_key_and_without_the_api() {
     account.json("start --machine-group-name h");
     let mut command = account.command(["terminate", "h", "-y"]);
     command.env_remove("INDUCTIVA_API_KEY");
-    let run = finish(&mut command);
-    assert_eq!(run.code, 0);
-    assert!(
-        run.stderr
-            .contains("warning: there is no Inductiva API key"),
-        "{}",
-        run.stderr
-    );
+    finish(&mut command).assert(0, str![[r#"
+[ID]
+
+"#]], str![[r#"
+warning: there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+
+"#]]);
     assert_eq!(account.live(), [] as [String; 0]);
 }
 
