@@ -78,31 +78,66 @@ fn other_settings_are_refused_and_the_difference_is_named() {
     let account = Account::new();
     account.json("start --machine-group-name g --volume-size 60");
     account.file("boot.sh", "#!/bin/sh\ntrue\n");
-    for (flags, difference) in [
+    for (flags, expected) in [
         (
             "--volume-size 60 --vm-type t3.micro",
-            "vm-type is t2.micro there and t3.micro here",
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: vm-type is t2.micro there and t3.micro here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
         ),
-        ("", "volume-size is 60 there and the default here"),
-        ("--volume-size 70", "volume-size is 60 there and 70 here"),
+        (
+            "",
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: volume-size is 60 there and the default here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        ),
+        (
+            "--volume-size 70",
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: volume-size is 60 there and 70 here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        ),
         (
             "--volume-size 60 --spot",
-            "spot is the default there and yes here",
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: spot is the default there and yes here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
         ),
         (
             "--volume-size 60 --max-idle-time 5",
-            "max-idle-time is the default there and 5 here",
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: max-idle-time is the default there and 5 here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
         ),
         (
             "--volume-size 60 --user-data-path boot.sh",
-            "script is the default there and sha256:",
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: script is the default there and sha256:9ab8fabc8c72 here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
         ),
     ] {
         let run = account.run(&format!(
             "start --machine-group-name g --num-machines 2 {flags}"
         ));
-        assert_eq!(run.code, 1, "{flags}: {}", run.stderr);
-        assert!(run.stderr.contains(difference), "{flags}: {}", run.stderr);
+        run.fails(1, expected);
     }
     assert_eq!(account.launched(), 1);
 }

@@ -2,6 +2,7 @@
 //! machine too many.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, ended, list, text};
 
@@ -63,15 +64,15 @@ fn more_machines_than_another_start_wants_are_topped_up() {
         0
     );
     let run = account.run("start --machine-group-name g --num-machines 3 --output json");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.succeeds(str![[r#"
+machine group g
+cost: about 0.0587 USD an hour, 1.41 a day (machines 0.0396, disks 0.0191)
+another start of this group is under way: waiting for its machines to show
+launched [ID]
+
+"#]]);
     assert_eq!(list(&run.document()["machines"]).len(), 3);
     assert_eq!(account.launched(), 3);
-    assert!(
-        run.stderr
-            .contains("another start of this group is under way"),
-        "{}",
-        run.stderr
-    );
 }
 
 #[test]
@@ -157,10 +158,44 @@ fn every_call_of_a_start_waits_throttling_out() {
 fn an_interrupted_start_leaves_nothing_behind() {
     use crate::sandbox::{INTERRUPTED, signal, until_it_says};
     // Before and after EC2 has acted, in the first call and in a later one.
-    for (kind, after, launched) in [
-        ("hold", 0, 0),
-        ("hold_answer", 0, 100),
-        ("hold_answer", 1, 150),
+    for (kind, after, launched, expected) in [
+        (
+            "hold",
+            0,
+            0,
+            str![[r#"
+; interrupt again to stop at once
+cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
+undoing: terminating 100 machines
+error: interrupted while launching; what had been launched was terminated
+
+"#]],
+        ),
+        (
+            "hold_answer",
+            0,
+            100,
+            str![[r#"
+; interrupt again to stop at once
+cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
+undoing: terminating 100 machines
+error: interrupted while launching; what had been launched was terminated
+
+"#]],
+        ),
+        (
+            "hold_answer",
+            1,
+            150,
+            str![[r#"
+; interrupt again to stop at once
+cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
+launching: 2 of 2 calls answered
+undoing: terminating 150 machines
+error: interrupted while launching; what had been launched was terminated
+
+"#]],
+        ),
     ] {
         let account = Account::new();
         account.fault(
@@ -173,15 +208,10 @@ fn an_interrupted_start_leaves_nothing_behind() {
         // The answer is lost: it has to be found out what was launched.
         account.post("release", json!({"drop": true}));
         let run = ended(child);
-        assert_eq!(run.code, 130, "{kind} {after}: {}", run.stderr);
+        run.fails(130, expected);
         assert_eq!(account.live(), [] as [String; 0], "{kind} {after}");
         assert!(account.launched() >= launched, "{kind} {after}");
         assert_eq!(account.groups(), [] as [Value; 0]);
-        assert!(
-            launched == 0 || run.stderr.contains("what had been launched was terminated"),
-            "{}",
-            run.stderr
-        );
     }
 }
 

@@ -12,6 +12,7 @@ fn launched_with(account: &Account, script: &[u8]) -> (Vec<u8>, String) {
     account.file("script", script);
     let run = account.run("start --machine-group-name g --user-data-path script -q");
     assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.stdout.lines().collect::<Vec<_>>(), account.live());
     (user_data(account, 0), run.stderr)
 }
 
@@ -41,10 +42,11 @@ fn a_script_keeps_its_dollars_and_heredocs() {
 #[test]
 fn windows_line_ends_survive() {
     let account = Account::new();
-    let (data, _) = launched_with(&account, b"#!/bin/bash\r\necho hi\r\n");
+    let (data, stderr) = launched_with(&account, b"#!/bin/bash\r\necho hi\r\n");
     // cloud-init turns them all when the first line has one.
     assert!(data.starts_with(b"#!/bin/bash\r\nexport INDUCTIVA_API_KEY='sandbox-key'\n"));
     assert!(data.ends_with(b"export GPU='false'\necho hi\r\n"));
+    assert_eq!(stderr, "");
 }
 
 #[test]
@@ -60,9 +62,9 @@ fn what_is_no_shell_script_is_sent_as_it_is_with_a_warning() {
         let (data, stderr) = launched_with(&account, script);
         assert_eq!(data, script);
         assert_eq!(sent_user_data(&account, 0), script);
-        assert!(
-            stderr.contains("is sent as it is, without the variables"),
-            "{stderr}"
+        assert_eq!(
+            stderr,
+            "warning: script is not a #! shell script: it is sent as it is, without the variables (INDUCTIVA_API_KEY and the others)\n"
         );
     }
 }
@@ -72,7 +74,8 @@ fn a_shell_script_goes_as_gzip_however_short_it_is() {
     for size in [100, 15_000, 17_408] {
         let account = Account::new();
         let script = script_of(size);
-        let (data, _) = launched_with(&account, &script);
+        let (data, stderr) = launched_with(&account, &script);
+        assert_eq!(stderr, "");
         assert!(data.starts_with(b"#!/bin/bash\nexport INDUCTIVA_API_KEY="));
         assert!(data.ends_with(&script[12..]));
         let sent = sent_user_data(&account, 0);
@@ -89,13 +92,12 @@ fn what_does_not_fit_is_refused_before_any_call() {
     getrandom::fill(&mut noise).expect("randomness");
     account.file("script", noise);
     let run = account.run("start --user-data-path script -q");
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    assert!(
-        run.stderr
-            .contains("error: the user data is too large: 40000 bytes, and EC2 takes 16384\n"),
-        "{}",
-        run.stderr
-    );
+    run.fails(2, str![[r#"
+warning: script is not a #! shell script: it is sent as it is, without the variables (INDUCTIVA_API_KEY and the others)
+error: the user data is too large: 40000 bytes, and EC2 takes 16384
+hint: shorten the script of --user-data-path, or let it download the rest
+
+"#]]);
     assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
 }
 
@@ -144,23 +146,40 @@ error: cannot read /proc/self/mem: Input/output error (os error 5)
     assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
 }
 
+/// user-data.sh without its first line.
+fn rest_of_the_standard_script() -> &'static str {
+    let lines = include_str!("../../user-data.sh").split_once('\n');
+    lines.expect("lines").1
+}
+
+/// What `user-data --machine-group-name g` puts before it.
+fn standard_preamble(account: &Account, key: &str, max_lifetime_seconds: &str) -> String {
+    format!(
+        "#!/bin/bash\n\
+         export INDUCTIVA_API_KEY='{key}'\n\
+         export INDUCTIVA_API_URL='{}'\n\
+         export MACHINE_GROUP_ID=''\n\
+         export MACHINE_GROUP_NAME='g'\n\
+         export TASK_RUNNER_IMAGE='inductiva/task-runner:main'\n\
+         export FILE_TRACKER_IMAGE='inductiva/file-tracker:main'\n\
+         export MAX_IDLE_MINUTES='30'\n\
+         export MAX_LIFETIME_SECONDS='{max_lifetime_seconds}'\n\
+         export BOOT_TIMEOUT_SECONDS='1800'\n\
+         export NUM_MACHINES='1'\n\
+         export GPU='false'\n",
+        account.api_url()
+    )
+}
+
 #[test]
 fn user_data_hides_the_key_and_needs_no_network() {
     let account = Account::new();
     let run = account.run("user-data --machine-group-name g --max-lifetime 1h");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    assert!(
-        run.stdout
-            .starts_with("#!/bin/bash\nexport INDUCTIVA_API_KEY='********'\n"),
-        "{}",
-        run.stdout
-    );
-    assert!(run.stdout.contains("export MAX_LIFETIME_SECONDS='3600'\n"));
-    assert!(!run.stdout.contains("sandbox-key"));
-    let (_, rest) = include_str!("../../user-data.sh")
-        .split_once('\n')
-        .expect("lines");
-    assert!(run.stdout.ends_with(rest));
+    let preamble = run
+        .succeeds("")
+        .strip_suffix(rest_of_the_standard_script())
+        .expect("the standard script");
+    assert_eq!(preamble, standard_preamble(&account, "********", "3600"));
     assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
 }
 
@@ -168,24 +187,44 @@ fn user_data_hides_the_key_and_needs_no_network() {
 fn user_data_shows_the_key_when_asked_to() {
     let account = Account::new();
     let run = account.run("user-data --machine-group-name g --show-secrets");
-    assert_eq!(run.code, 0);
-    assert!(
-        run.stdout
-            .contains("export INDUCTIVA_API_KEY='sandbox-key'\n")
-    );
+    let preamble = run
+        .succeeds("")
+        .strip_suffix(rest_of_the_standard_script())
+        .expect("the standard script");
+    assert_eq!(preamble, standard_preamble(&account, "sandbox-key", ""));
     let mut without = account.command(["user-data", "--show-secrets"]);
     without.env_remove("INDUCTIVA_API_KEY");
-    assert_eq!(finish(&mut without).code, 2);
+    finish(&mut without).fails(2, str![[r#"
+error: there is no Inductiva API key
+hint: get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key
+
+"#]]);
 }
 
 #[test]
 fn user_data_prints_a_script_of_ones_own_with_its_preamble() {
     let account = Account::new();
     account.file("boot.sh", "#!/bin/sh\necho \"$GPU\"\n");
-    let run = account.run("user-data --user-data-path boot.sh --machine-group-name g --gpu");
-    assert!(
-        run.stdout.ends_with("export GPU='true'\necho \"$GPU\"\n"),
-        "{}",
-        run.stdout
-    );
+    account
+        .run("user-data --user-data-path boot.sh --machine-group-name g --gpu")
+        .assert(
+            0,
+            str![[r##"
+#!/bin/sh
+export INDUCTIVA_API_KEY='********'
+export INDUCTIVA_API_URL='http://[SERVER]/[ACCOUNT]/inductiva'
+export MACHINE_GROUP_ID=''
+export MACHINE_GROUP_NAME='g'
+export TASK_RUNNER_IMAGE='inductiva/task-runner:main'
+export FILE_TRACKER_IMAGE='inductiva/file-tracker:main'
+export MAX_IDLE_MINUTES='30'
+export MAX_LIFETIME_SECONDS=''
+export BOOT_TIMEOUT_SECONDS='1800'
+export NUM_MACHINES='1'
+export GPU='true'
+echo "$GPU"
+
+"##]],
+            str![],
+        );
 }
