@@ -149,37 +149,65 @@ fn no_region_is_needed() {
 #[test]
 fn a_terminal_is_shown_nothing_unless_forced() {
     let account = Account::new();
-    let run = on_a_terminal(&account, "credentials", &["see:stdout is a terminal"], &[]);
-    assert_eq!(run.code, 2, "{}", run.stdout);
-    assert!(!run.stdout.contains("wJalrXUtnFEMI"), "{}", run.stdout);
-    let run = on_a_terminal(&account, "credentials --force", &["see:wJalrXUtnFEMI"], &[]);
-    assert_eq!(run.code, 0, "{}", run.stdout);
+    let run = on_a_terminal(
+        &account,
+        "credentials",
+        &["see:stdout is a terminal"],
+        &[("NO_COLOR", "1")],
+    );
+    run.assert(
+        2,
+        str![[r#"
+error: these are secrets, and stdout is a terminal
+hint: redirect them, as in eval "$(inductiva-aws credentials --format env)", or add --force
+
+"#]],
+        str![],
+    );
+    let run = on_a_terminal(
+        &account,
+        "credentials --force",
+        &["see:wJalrXUtnFEMI"],
+        &[("NO_COLOR", "1")],
+    );
+    run.assert(
+        0,
+        str![[r#"
+{
+  "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+  "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  "Version": 1
+}
+
+"#]],
+        str![],
+    );
 }
 
 #[test]
 fn the_aws_cli_and_boto3_take_it_as_credential_process() {
     let account = with_kept_role();
     if let Some(told) = aws(&account, "sts get-caller-identity --profile outer", "") {
-        assert_eq!(told.code, 0, "{}", told.stderr);
-        assert!(
-            told.stdout.contains(":assumed-role/guarded/"),
-            "{}",
-            told.stdout
-        );
+        told.succeeds("");
+        let arn = told.document()["Arn"].clone();
+        assert!(text(&arn).contains(":assumed-role/guarded/"), "{arn}");
     }
-    let told = boto3(&account);
-    assert_eq!(told.code, 0, "{}", told.stderr);
-    assert!(
-        told.stdout.contains(":assumed-role/guarded/"),
-        "{}",
-        told.stdout
+    boto3(&account).assert(
+        0,
+        str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/guarded/inductiva-aws-[..]
+
+"#]],
+        str![],
     );
     // And so does this program itself.
-    let run = account.run("whoami --profile outer -q");
-    assert!(
-        run.stdout.contains(":assumed-role/guarded/"),
-        "{}",
-        run.stderr
+    account.run("whoami --profile outer -q").assert(
+        0,
+        str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/guarded/inductiva-aws-[..]
+
+"#]],
+        str![],
     );
 }
 

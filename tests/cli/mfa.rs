@@ -103,12 +103,12 @@ fn a_policy_that_demands_mfa_is_met_with_it() {
     let account = with_device(&["123456"]);
     account.put("policy", json!({"require_mfa": true}));
     let refused = account.run("start --machine-group-name g -q");
-    assert_eq!((refused.code, account.launched()), (4, 0));
-    assert!(
-        refused.stderr.contains("--mfa-serial"),
-        "{}",
-        refused.stderr
-    );
+    refused.fails(4, str![[r#"
+error: cannot list machines: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:DescribeInstances: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
+hint: an administrator has to change the policy that denies it; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+
+"#]]);
+    assert_eq!(account.launched(), 0);
     let line = format!(
         "start --machine-group-name g -q --mfa-serial {} --mfa-code 123456",
         serial(&account)
@@ -486,8 +486,8 @@ fn the_aws_cli_and_this_program_share_the_sessions_of_roles() {
     let Some(told) = aws(&account, "sts get-caller-identity --profile mfa", "") else {
         return;
     };
-    assert_eq!(told.code, 0, "{}", told.stderr);
-    assert!(told.stdout.contains(text(&run.document()["arn"])));
+    told.succeeds("");
+    assert_eq!(told.document()["Arn"], run.document()["arn"]);
     assert_eq!(sessions_made(&account), 1);
     // And the AWS CLI's by ours.
     for file in files_below(&account.home.path().join(".aws/cli")) {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, REGION, finish, list, text};
 
@@ -218,15 +219,65 @@ fn the_second_policy_makes_launches_ask_for_mfa() {
         json!({"mfa_devices": [{"serial": serial, "codes": ["123456"]}]}),
     );
     account.put("policy", json!({"documents": [least, mfa]}));
-    for line in ["start -q", "check"] {
+    for (line, stdout, stderr) in [
+        (
+            "start -q",
+            str![],
+            str![[r#"
+error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
+hint: an administrator has to change the policy that denies it; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+
+"#]],
+        ),
+        (
+            "check",
+            str![[r#"
+ok       identity    arn:aws:iam::[ACCOUNT]:user/sandbox (environment variables)
+ok       account     [ACCOUNT]
+ok       region      eu-west-2
+ok       clock       the same as AWS's
+warning  vm_type     cannot look up which zones offer a type: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:DescribeInstanceTypeOfferings: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
+                     hint: hand the policy below to the account's administrator (the README has the whole of what is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+{
+  "Statement": [
+    {
+      "Action": "ec2:DescribeInstanceTypeOfferings",
+      "Effect": "Allow",
+      "Resource": "*"
+    }
+  ],
+  "Version": "2012-10-17"
+}
+ok       network     default VPC [VPC] with 3 default subnets
+ok       cost        n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a)
+ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
+failed   permission  cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
+                     hint: an administrator has to change the policy that denies it; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+warning  quota       cannot look up the vCPU quota L-1216C47A: arn:aws:iam::[ACCOUNT]:user/sandbox may not servicequotas:GetServiceQuota: no identity-based policy allows it (AccessDeniedException, request [UUID])
+                     hint: hand the policy below to the account's administrator (the README has the whole of what is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+{
+  "Statement": [
+    {
+      "Action": "servicequotas:GetServiceQuota",
+      "Effect": "Allow",
+      "Resource": "*"
+    }
+  ],
+  "Version": "2012-10-17"
+}
+ok       disk        gp3, of the standard size or the image's
+ok       user_data   [..] bytes of at most 16384
+ok       api_key     of sandbox
+
+"#]],
+            str![[r#"
+error: a start would not go through: permission
+
+"#]],
+        ),
+    ] {
         let run = account.run(line);
-        let told = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, 4, "{told}");
-        assert!(
-            told.contains("hint: sign in with MFA: add --mfa-serial")
-                || told.contains("if it is allowed with MFA only: add --mfa-serial"),
-            "{told}"
-        );
+        run.assert(4, stdout, stderr);
     }
     assert_eq!(account.launched(), 0);
     // All else goes without.
