@@ -237,8 +237,8 @@ impl ListReport {
         Self {
             usd_per_hour: machines
                 .iter()
-                .map(|m| m.usd_per_hour)
-                .sum::<Option<f64>>()
+                // An empty sum of floats is -0.
+                .try_fold(0.0, |sum, m| Some(sum + m.usd_per_hour?))
                 .map(cost::rounded),
             machines,
             leftover_groups: None,

@@ -183,7 +183,7 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
     run.assert(0, str![[r#"
 {
   "machines": [],
-  "usd_per_hour": -0.0,
+  "usd_per_hour": 0.0,
   "leftover_groups": []
 }
 

@@ -289,19 +289,19 @@ Machines of your own AWS account on the Inductiva platform
 Usage: inductiva-aws [OPTIONS] <COMMAND>
 
 Commands:
-  start        Make a machine group have N machines running the task runner
-  list         List groups and machines [alias: ls]
-  logs         Show what machines say on their consoles while they boot
-  terminate    End machines: a group, single ones, or all
-  check        Try everything that start would need, without launching
-  whoami       Show the AWS identity in use and where it comes from
+  start        Launch machines that run the task runner
+  list         List machine groups and their machines [alias: ls]
+  logs         Show the boot logs (consoles) of machines
+  terminate    Terminate a group, single machines, or everything
+  check        Check everything that start needs, without launching
+  whoami       Show the AWS identity in use and where its credentials came from
   login        Sign in with IAM Identity Center (SSO)
-  logout       End an IAM Identity Center (SSO) session
-  configure    Write what later commands sign in with to ~/.aws/config
+  logout       Sign out of IAM Identity Center (SSO)
+  configure    Set up a profile in ~/.aws/config
   credentials  Print session credentials for other programs
-  user-data    Print what a machine would be given at its first boot, secrets hidden
-  completions  Print a shell's completion script
-  man          Print the manual page (roff)
+  user-data    Print the user data that a machine would get, with secrets hidden
+  completions  Print a completion script for your shell
+  man          Print the manual page, in roff format
   help         Print this message or the help of the given subcommand(s)
 
 Options:
@@ -310,18 +310,18 @@ Options:
 
 Global options:
       --region <REGION>     AWS region, such as eu-west-2
-      --profile <NAME>      Profile of ~/.aws/config and ~/.aws/credentials to sign in with
-      --endpoint-url <URL>  Address to send AWS calls to instead of AWS's own
+      --profile <NAME>      AWS profile to sign in with
+      --endpoint-url <URL>  Send AWS calls to this address instead of AWS
       --mfa-serial <ARN>    MFA device to sign in with, such as arn:aws:iam::123456789012:mfa/NAME
-      --mfa-code <CODE>     Six digits that the MFA device shows now; else they are asked for
+      --mfa-code <CODE>     Current six-digit code of the MFA device [default: you are asked for it]
                             [alias: --token-code]
-      --output <FORMAT>     Form of the results on stdout [default: text] [possible values: text,
+      --output <FORMAT>     Format of the results on stdout [default: text] [possible values: text,
                             json]
-  -q, --quiet               Print ids alone, and no conversation
-  -v, --verbose...          Say which calls are made and how long they take
-      --color <WHEN>        When to use colours [default: auto] [possible values: auto, always,
+  -q, --quiet               Print only ids, and no progress
+  -v, --verbose...          Show each call and how long it takes
+      --color <WHEN>        When to use colors [default: auto] [possible values: auto, always,
                             never]
-      --no-input            Never ask anything
+      --no-input            Never prompt
 
 "#]],
     );

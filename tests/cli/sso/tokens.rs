@@ -185,12 +185,11 @@ fn a_sign_in_that_ends_in_the_middle_of_a_run_says_how_to_sign_in_again() {
     let account = account();
     account.put("sso", json!({"role_credentials_seconds": 1}));
     login(&account, "--profile new");
+    account.hold_pauses();
     let running = crate::sandbox::spawn(&mut command(&account, "list --watch 1 --profile new"));
-    account.until("the list is drawn", |a| {
-        a.operations().contains(&"DescribeInstances".to_owned())
-    });
+    account.until_pausing();
     account.post("expire", json!({"what": ["access_tokens"]}));
-    let run = crate::sandbox::ended(running);
+    let run = account.ended(running);
     run.assert(4, str![[r#"
 MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  AGE  USD/H  RUNNER  TASK
 
