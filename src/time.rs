@@ -213,9 +213,9 @@ impl State {
 
     /// Since this run began.
     fn passed(&self) -> Duration {
-        let moved = self
-            .moved
-            .map_or(Duration::ZERO, |(now, at_first)| now - at_first);
+        let moved = self.moved.map_or(Duration::ZERO, |(now, at_first)| {
+            now.saturating_sub(at_first)
+        });
         moved + self.paused
     }
 }
@@ -326,7 +326,7 @@ impl TestClock {
                 }
                 let is_next = state.pauses.iter().min() == Some(&(ours.until, ours.number));
                 (state.calls == 0 && is_next).then(|| {
-                    let left = ours.until - state.passed();
+                    let left = ours.until.saturating_sub(state.passed());
                     (left, state.now + left)
                 })
             };

@@ -214,9 +214,9 @@ mod tests {
         ];
         let usual = Settings::of(&request(1)).to_tag();
         for (name, change) in changes {
-            let mut changed = request(1);
-            change(&mut changed);
-            let differences = Settings::of(&changed).differences(&usual);
+            let mut other = request(1);
+            change(&mut other);
+            let differences = Settings::of(&other).differences(&usual);
             let [difference] = differences.as_slice() else {
                 panic!("{name}: {differences:?}");
             };
