@@ -178,7 +178,7 @@ launched [ID]
 #[test]
 fn a_price_list_that_does_not_answer_is_not_waited_for() {
     let account = Account::new();
-    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 20, "count": null}));
+    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 3, "count": null}));
     let run = account.run("start --machine-group-name g --output json");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(

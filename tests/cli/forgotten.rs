@@ -437,7 +437,7 @@ fn a_list_without_prices_is_a_list() {
     assert_eq!(document["usd_per_hour"], Value::Null);
     assert_eq!(document["machines"][0]["usd_per_hour"], Value::Null);
     account.put("policy", json!({}));
-    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 20, "count": null}));
+    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "stall", "seconds": 3, "count": null}));
     account.run("list").succeeds(str![[r#"
 1 machine runs, at n/a USD an hour (the Price List did not answer within 2 s)
 
