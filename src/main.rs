@@ -94,7 +94,7 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
     match command {
         Command::Start(_) => {
             interrupt.until(1).await;
-            out.say("interrupted: taking back what this run has launched; interrupt again to stop at once");
+            out.say("interrupted: bringing what is under way to an end; interrupt again to stop at once");
             interrupt.until(2).await;
             interrupt.insisted()
         }

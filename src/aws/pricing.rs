@@ -248,7 +248,7 @@ fn newest(history: Vec<SpotPrice>) -> Vec<SpotPriceNow> {
         .collect()
 }
 
-/// A product of the price list, in so far as it is read.
+/// The fields of a product of the Price List that are used.
 #[derive(Debug, Deserialize)]
 struct Product {
     product: Details,

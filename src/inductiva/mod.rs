@@ -1,4 +1,4 @@
-//! The Inductiva API, in so far as a launcher needs it.
+//! The part of the Inductiva API that a launcher needs.
 //!
 //! Its server's source is not public: what is relied on is what the released
 //! Python client and task runner rely on, and other answers are survived.
@@ -89,7 +89,7 @@ pub struct GroupMachine {
     pub current_task_id: Option<String>,
 }
 
-/// A time, in so far as it can be read.
+/// A time; none where it cannot be read.
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().and_then(aws::instant))

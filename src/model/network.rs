@@ -31,7 +31,7 @@ pub struct SecurityGroup {
     pub ingress: Vec<Ingress>,
 }
 
-/// An inbound rule, in so far as ours can be told from others.
+/// An inbound rule: what tells ours from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ingress {
     /// TCP port 22 from one block.

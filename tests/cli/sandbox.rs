@@ -483,7 +483,7 @@ pub fn read_up_to(stream: &mut impl Read, words: &str) -> String {
 }
 
 /// What a `start` says when it was interrupted, and not before.
-pub const INTERRUPTED: &str = "interrupted: taking back what this run has launched";
+pub const INTERRUPTED: &str = "interrupted: bringing what is under way to an end";
 
 /// Waits for the end of a command that `spawn` started.
 pub fn ended(child: Child) -> Run {

@@ -248,7 +248,7 @@ fn an_interruption_while_launching_is_undone() {
             str![[r#"
 machine group g
 cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
-interrupted: taking back what this run has launched; interrupt again to stop at once
+interrupted: bringing what is under way to an end; interrupt again to stop at once
 undoing: terminating 2 machines
 error: interrupted while launching; what had been launched was terminated
 
