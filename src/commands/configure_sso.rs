@@ -1,6 +1,10 @@
 //! `configure sso`: adds a profile for IAM Identity Center to ~/.aws/config.
 
-use super::{login::how, report::SsoProfileReport};
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+
+use super::login::how;
 use crate::{
     cli::ConfigureSsoArgs,
     error::{Failure, Result},
@@ -299,4 +303,43 @@ impl Question<'_> {
 fn missing(flag: &str) -> Failure {
     Failure::usage(format!("{flag} is missing"))
         .hint("without a terminal `inductiva-aws configure sso` needs --profile, --region, --sso-session, --sso-start-url, --sso-region, --sso-account-id and --sso-role-name")
+}
+
+/// A profile for IAM Identity Center, in ~/.aws/config.
+#[derive(Clone, Debug, Serialize)]
+pub struct SsoProfileReport {
+    /// The profile's name.
+    pub profile: String,
+    /// Its session.
+    pub sso_session: String,
+    /// The session's start URL.
+    pub sso_start_url: String,
+    /// The region of IAM Identity Center.
+    pub sso_region: String,
+    /// The account.
+    pub sso_account_id: String,
+    /// The role in it.
+    pub sso_role_name: String,
+    /// The region of the profile's machines.
+    pub region: String,
+    /// The file.
+    pub config_file: PathBuf,
+    /// False where all of it was there already.
+    pub added: bool,
+}
+
+impl fmt::Display for SsoProfileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            profile,
+            config_file,
+            ..
+        } = self;
+        let config_file = config_file.display();
+        if self.added {
+            writeln!(f, "added profile {profile} to {config_file}")
+        } else {
+            writeln!(f, "profile {profile} is in {config_file} already")
+        }
+    }
 }

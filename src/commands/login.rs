@@ -1,6 +1,9 @@
 //! `login`: signs in with IAM Identity Center.
 
-use super::report::LoginReport;
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::{
     cli::LoginArgs,
     error::Result,
@@ -30,5 +33,25 @@ pub fn how(args: &LoginArgs, settings: &AwsSettings) -> How {
         // Without a browser here, the code is the way that works everywhere.
         device_code: usual.device_code || args.use_device_code || args.no_browser,
         open_browser: usual.open_browser && !args.no_browser,
+    }
+}
+
+/// A sign-in with IAM Identity Center.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoginReport {
+    /// The session; null for a profile of the older form.
+    pub sso_session: Option<String>,
+    /// Its start URL.
+    pub start_url: String,
+    /// The region of IAM Identity Center.
+    pub region: String,
+    /// When the token is over; it is refreshed where that is possible.
+    pub expires_at: String,
+}
+
+impl fmt::Display for LoginReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.sso_session.as_ref().unwrap_or(&self.start_url);
+        writeln!(f, "signed in to {name} until {}", self.expires_at)
     }
 }

@@ -1,6 +1,9 @@
 //! `logout`: ends an IAM Identity Center session.
 
-use super::report::LogoutReport;
+use std::fmt;
+
+use serde::Serialize;
+
 use crate::{
     cli::LogoutArgs, error::Result, identity, settings::AwsSettings, terminal::output::Output,
 };
@@ -18,4 +21,26 @@ pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Resu
         was_signed_in: ended,
     };
     out.result(&report, &[])
+}
+
+/// The end of a sign-in with IAM Identity Center.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogoutReport {
+    /// The session; null for a profile of the older form.
+    pub sso_session: Option<String>,
+    /// Its start URL.
+    pub start_url: String,
+    /// Whether there was anything to end.
+    pub was_signed_in: bool,
+}
+
+impl fmt::Display for LogoutReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.sso_session.as_ref().unwrap_or(&self.start_url);
+        if self.was_signed_in {
+            writeln!(f, "signed out of {name}")
+        } else {
+            writeln!(f, "was not signed in to {name}")
+        }
+    }
 }

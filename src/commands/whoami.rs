@@ -1,6 +1,10 @@
 //! `whoami`: the identity in use.
 
-use super::report::WhoamiReport;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::report::labelled;
 use crate::{
     aws::{Aws, expiry},
     error::Result,
@@ -20,4 +24,34 @@ pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
         credentials_expire: expiry(aws.credentials()),
     };
     out.result(&report, &[identity.arn])
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, Serialize)]
+pub struct WhoamiReport {
+    /// The AWS account.
+    pub account: String,
+    /// The user or role.
+    pub arn: String,
+    /// The region that calls go to.
+    pub region: String,
+    /// Where the credentials came from.
+    pub credentials_from: String,
+    /// When they end, RFC 3339; null for keys that stay good.
+    pub credentials_expire: Option<String>,
+}
+
+impl fmt::Display for WhoamiReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![
+            ("account", self.account.clone()),
+            ("arn", self.arn.clone()),
+            ("region", self.region.clone()),
+            ("credentials from", self.credentials_from.clone()),
+        ];
+        if let Some(end) = &self.credentials_expire {
+            rows.push(("credentials end", end.clone()));
+        }
+        labelled(f, &rows)
+    }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use super::report::TerminateReport;
 use crate::{
     aws::Aws,
-    commands::report::TerminateReport,
     error::{Failure, Result},
     inductiva::{self, ApiError, Group},
     machines::{

@@ -1,13 +1,15 @@
 //! `terminate`: ends machines, and their groups on Inductiva's side.
 
 mod groups;
+mod report;
 mod security_groups;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::mpsc;
 
-use super::report::{ListReport, TerminateReport};
+use self::report::TerminateReport;
+use super::list::ListReport;
 use crate::{
     aws::{Aws, instances::Terminated},
     cli::TerminateArgs,

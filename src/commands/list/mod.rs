@@ -1,11 +1,14 @@
 //! `list`: groups and machines.
 
+mod report;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use super::report::{LeftoverGroup, ListReport};
+use self::report::LeftoverGroup;
+pub use self::report::ListReport;
 use crate::{
     aws::Aws,
     cli::ListArgs,

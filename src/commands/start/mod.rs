@@ -1,10 +1,17 @@
 //! `start`: makes a machine group have N machines.
 
+mod dry_run;
+mod report;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::report::{GroupReport, PlanReport, StartReport, StartedMachine};
+use self::{
+    dry_run::PlanReport,
+    report::{StartReport, StartedMachine},
+};
+use super::report::GroupReport;
 use crate::{
     aws::{Aws, run_instances::Launch},
     cli::StartArgs,

@@ -1,0 +1,202 @@
+//! What `list` found.
+
+use std::{collections::BTreeMap, fmt, time::SystemTime};
+
+use serde::Serialize;
+
+use crate::{
+    commands::report::{MachineReport, or_na},
+    inductiva::Group,
+    machines::price_book::PriceBook,
+    model::machine::Machine,
+    plan::cost,
+    terminal::output::table,
+};
+
+/// A machine of a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedMachine {
+    #[serde(flatten)]
+    machine: MachineReport,
+    machine_group: Option<String>,
+    vm_type: String,
+    region: String,
+    launch_time: Option<String>,
+    age_seconds: Option<u64>,
+    /// Without its disk.
+    usd_per_hour: Option<f64>,
+    runner: Option<RunnerState>,
+    current_task_id: Option<String>,
+}
+
+/// A group on Inductiva's side that has no machine any more.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftoverGroup {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+}
+
+impl From<&Group> for LeftoverGroup {
+    fn from(group: &Group) -> Self {
+        Self {
+            name: group.name.clone(),
+            id: group.id.clone(),
+        }
+    }
+}
+
+/// A machine's task runner, as Inductiva sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunnerState {
+    /// Not, or no longer, one of the group's machines.
+    NotRegistered,
+    /// Waiting for a task.
+    Idle,
+    /// Running a task.
+    Busy,
+}
+
+impl RunnerState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotRegistered => "not registered",
+            Self::Idle => "idle",
+            Self::Busy => "busy",
+        }
+    }
+}
+
+/// What `list` found.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListReport {
+    /// Sorted by region, group, launch and id.
+    pub machines: Vec<ListedMachine>,
+    /// All of them, without their disks; none where a price is not known.
+    pub usd_per_hour: Option<f64>,
+    /// None where Inductiva was not asked.
+    pub leftover_groups: Option<Vec<LeftoverGroup>>,
+}
+
+impl ListReport {
+    /// The list of `machines` at the time `now`, and what Inductiva says of those
+    /// of `groups`, some of which it may not have.
+    pub fn of(
+        machines: &[Machine],
+        groups: &BTreeMap<String, Option<Group>>,
+        prices: &PriceBook,
+        now: SystemTime,
+    ) -> Self {
+        let age = |launched| now.duration_since(launched).unwrap_or_default().as_secs();
+        let mut sorted: Vec<&Machine> = machines.iter().collect();
+        sorted.sort_by_key(|m| (&m.region, m.group(), &m.launch_time, &m.instance_id));
+        let listed = |m: &&Machine| {
+            let known = m.group().and_then(|name| groups.get(name));
+            let registered =
+                known.map(|group| group.as_ref().and_then(|g| g.machine(&m.instance_id)));
+            ListedMachine {
+                machine: MachineReport::from(*m),
+                machine_group: m.group().map(str::to_owned),
+                vm_type: m.vm_type.clone(),
+                region: m.region.clone(),
+                launch_time: m.launch_time.clone(),
+                age_seconds: m.launched_at.map(age),
+                usd_per_hour: prices.usd_per_hour(m),
+                runner: registered.map(|machine| match machine {
+                    None => RunnerState::NotRegistered,
+                    Some(machine) if machine.current_task_id.is_some() => RunnerState::Busy,
+                    Some(_) => RunnerState::Idle,
+                }),
+                current_task_id: registered.flatten().and_then(|m| m.current_task_id.clone()),
+            }
+        };
+        let machines: Vec<ListedMachine> = sorted.iter().map(listed).collect();
+        Self {
+            usd_per_hour: machines
+                .iter()
+                // An empty sum of floats is -0.
+                .try_fold(0.0, |sum, m| Some(sum + m.usd_per_hour?))
+                .map(cost::rounded),
+            machines,
+            leftover_groups: None,
+        }
+    }
+
+    /// The ids, in the list's order.
+    pub fn ids(&self) -> Vec<String> {
+        self.machines
+            .iter()
+            .map(|m| m.machine.instance_id.clone())
+            .collect()
+    }
+}
+
+impl fmt::Display for ListReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<Vec<String>> = self
+            .machines
+            .iter()
+            .map(|listed| {
+                let m = &listed.machine;
+                vec![
+                    or_na(listed.machine_group.as_deref()),
+                    m.instance_id.clone(),
+                    listed.vm_type.clone(),
+                    m.state.to_string(),
+                    or_na(m.availability_zone.as_deref().or(Some(&listed.region))),
+                    or_na(m.private_ip.as_deref()),
+                    or_na(m.public_ip.as_deref()),
+                    m.market.to_string(),
+                    listed.age_seconds.map_or("n/a".into(), age),
+                    listed.usd_per_hour.map_or("n/a".into(), cost::hourly),
+                    or_na(listed.runner.map(RunnerState::as_str)),
+                    or_na(listed.current_task_id.as_deref()),
+                ]
+            })
+            .collect();
+        let headers = [
+            "MACHINE GROUP",
+            "INSTANCE ID",
+            "TYPE",
+            "STATE",
+            "ZONE",
+            "PRIVATE IP",
+            "PUBLIC IP",
+            "MARKET",
+            "AGE",
+            "USD/H",
+            "RUNNER",
+            "TASK",
+        ];
+        f.write_str(&table(&headers, &rows))
+    }
+}
+
+/// `42s`, `12m`, `3h12m`, `2d3h`.
+fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m"),
+        (0, _, _) => format!("{hours}h{}m", minutes % 60),
+        _ => format!("{days}d{}h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_two_units_at_most() {
+        let ages = [0, 59, 60, 3_599, 3_600, 11_520, 86_399, 86_400, 200_000].map(age);
+        assert_eq!(
+            ages,
+            [
+                "0s", "59s", "1m", "59m", "1h0m", "3h12m", "23h59m", "1d0h", "2d7h"
+            ]
+        );
+    }
+}

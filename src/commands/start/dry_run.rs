@@ -1,0 +1,237 @@
+//! What `start --dry-run` would do.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use crate::{
+    commands::report::{GroupReport, labelled},
+    model::request::Request,
+    plan::{
+        cost::Cost,
+        decision::{LaunchPlan, SecurityGroupChoice},
+    },
+    values::Market,
+};
+
+/// What `start --dry-run` would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlanReport {
+    dry_run: bool,
+    machine_group: GroupReport,
+    account: String,
+    region: String,
+    vm_type: String,
+    image_id: Option<String>,
+    image_name: Option<String>,
+    launch: u32,
+    existing: usize,
+    market: Market,
+    max_price: Option<String>,
+    volume: Option<VolumeReport>,
+    subnet_id: Option<String>,
+    availability_zone: Option<String>,
+    security_group: Option<SecurityGroupReport>,
+    key_name: Option<String>,
+    instance_profile: Option<String>,
+    gpu: Option<String>,
+    tags: BTreeMap<String, String>,
+    user_data_bytes: usize,
+    variables: BTreeMap<&'static str, String>,
+    cost: Cost,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct VolumeReport {
+    size_gib: u32,
+    volume_type: &'static str,
+    iops: Option<u32>,
+    throughput_mibps: Option<u32>,
+    encrypted: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct SecurityGroupReport {
+    id: Option<String>,
+    name: Option<String>,
+    inbound: Option<String>,
+}
+
+impl PlanReport {
+    /// Of a group that has its machines already.
+    pub fn complete(
+        request: &Request,
+        group_id: Option<String>,
+        account: &str,
+        region: &str,
+        existing: usize,
+        cost: Cost,
+    ) -> Self {
+        Self {
+            dry_run: true,
+            machine_group: GroupReport {
+                name: request.group.clone(),
+                id: group_id,
+            },
+            account: account.to_owned(),
+            region: region.to_owned(),
+            vm_type: request.vm_types_text(),
+            image_id: None,
+            image_name: None,
+            launch: 0,
+            existing,
+            market: request.market,
+            max_price: request.max_price.clone(),
+            volume: None,
+            subnet_id: request.subnet_id.clone(),
+            availability_zone: request.availability_zone.clone(),
+            security_group: None,
+            key_name: request.key_name.clone(),
+            instance_profile: request.instance_profile.clone(),
+            gpu: None,
+            tags: BTreeMap::new(),
+            user_data_bytes: 0,
+            variables: BTreeMap::new(),
+            cost,
+        }
+    }
+
+    /// Of a launch.
+    pub fn launch(
+        request: &Request,
+        group_id: Option<String>,
+        account: &str,
+        region: &str,
+        plan: &LaunchPlan,
+        cost: Cost,
+    ) -> Self {
+        let ssh = request.ssh_from.as_ref().map_or("none".to_owned(), |cidr| {
+            format!("TCP 22 from {}", cidr.as_str())
+        });
+        let security_group = match &plan.security_group {
+            SecurityGroupChoice::New { name, .. } => SecurityGroupReport {
+                id: None,
+                name: Some(name.clone()),
+                inbound: Some(ssh),
+            },
+            SecurityGroupChoice::Existing(id) => SecurityGroupReport {
+                id: Some(id.clone()),
+                name: None,
+                // A group of the user's own lets in what it lets in.
+                inbound: request.security_group_id.is_none().then_some(ssh),
+            },
+        };
+        let gpu = plan.vm_type.gpu.as_ref();
+        let variables = request.runner.hiding_key().variables(
+            &request.group,
+            group_id.as_deref(),
+            gpu.is_some(),
+        );
+        Self {
+            image_id: Some(plan.image.id.clone()),
+            image_name: Some(plan.image.name.clone()),
+            launch: plan.number,
+            volume: Some(VolumeReport {
+                size_gib: plan.volume_gib,
+                volume_type: request.volume.kind.as_str(),
+                iops: request.volume.iops,
+                throughput_mibps: request.volume.throughput_mibps,
+                encrypted: true,
+            }),
+            security_group: Some(security_group),
+            gpu: gpu.map(|gpu| format!("{} × {}", gpu.count, gpu.name)),
+            tags: plan
+                .first_tags(request, group_id.as_deref())
+                .into_iter()
+                .collect(),
+            // Whether it fits was checked before any call.
+            user_data_bytes: plan
+                .user_data(request, group_id.as_deref())
+                .map_or(0, |sent| sent.len()),
+            variables: variables.into_iter().map(|v| (v.name, v.value)).collect(),
+            ..Self::complete(
+                request,
+                group_id,
+                account,
+                region,
+                plan.existing.len(),
+                cost,
+            )
+        }
+    }
+}
+
+impl fmt::Display for PlanReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows = vec![
+            (
+                "machine group",
+                format!(
+                    "{} ({})",
+                    self.machine_group.name,
+                    self.machine_group.id.as_deref().unwrap_or("to be made")
+                ),
+            ),
+            ("account", self.account.clone()),
+            ("region", self.region.clone()),
+            (
+                "to launch",
+                format!("{} × {} {}", self.launch, self.vm_type, self.market),
+            ),
+            ("existing", self.existing.to_string()),
+            ("cost", self.cost.to_string()),
+        ];
+        if let (Some(id), Some(name)) = (&self.image_id, &self.image_name) {
+            rows.push(("image", format!("{id} {name}")));
+        }
+        if let Some(gpu) = &self.gpu {
+            rows.push(("gpu", gpu.clone()));
+        }
+        if let Some(volume) = &self.volume {
+            let more = |n: Option<u32>, unit| n.map_or(String::new(), |n| format!(", {n} {unit}"));
+            let (iops, throughput) = (
+                more(volume.iops, "IOPS"),
+                more(volume.throughput_mibps, "MiB/s"),
+            );
+            rows.push((
+                "root disk",
+                format!(
+                    "{} GiB {}{iops}{throughput}, encrypted",
+                    volume.size_gib, volume.volume_type
+                ),
+            ));
+        }
+        if let Some(group) = &self.security_group {
+            let id = group.id.as_deref().unwrap_or("to be made");
+            let name = group
+                .name
+                .as_deref()
+                .map_or(String::new(), |name| format!(" {name}"));
+            let inbound = group.inbound.as_deref().unwrap_or("as it has");
+            rows.push(("security group", format!("{id}{name}, inbound: {inbound}")));
+        }
+        let options = [
+            ("subnet", &self.subnet_id),
+            ("zone", &self.availability_zone),
+            ("key pair", &self.key_name),
+            ("instance profile", &self.instance_profile),
+            ("max price", &self.max_price),
+        ];
+        rows.extend(
+            options
+                .into_iter()
+                .filter_map(|(label, value)| Some((label, value.clone()?))),
+        );
+        if self.launch > 0 {
+            rows.push(("user data", format!("{} bytes", self.user_data_bytes)));
+        }
+        labelled(f, &rows)?;
+        for (key, value) in &self.tags {
+            writeln!(f, "  tag       {key}={value}")?;
+        }
+        for (name, value) in &self.variables {
+            writeln!(f, "  variable  {name}={value}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What `start` came to.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    commands::report::{GroupReport, MachineReport, or_na},
+    model::machine::Machine,
+    plan::cost::Cost,
+    terminal::output::table,
+};
+
+/// A machine of a start.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartedMachine {
+    #[serde(flatten)]
+    machine: MachineReport,
+    vm_type: String,
+}
+
+impl From<&Machine> for StartedMachine {
+    fn from(machine: &Machine) -> Self {
+        Self {
+            machine: MachineReport::from(machine),
+            vm_type: machine.vm_type.clone(),
+        }
+    }
+}
+
+/// What `start` came to.
+#[derive(Clone, Debug, Serialize)]
+pub struct StartReport {
+    /// The group.
+    pub machine_group: GroupReport,
+    /// The AWS account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The EC2 type, or types in order of preference.
+    pub vm_type: String,
+    /// How many machines were asked for.
+    pub requested: u32,
+    /// The image that the machines run.
+    pub image_id: Option<String>,
+    /// Machines that this run launched.
+    pub launched: usize,
+    /// Machines that the group had.
+    pub existing: usize,
+    /// All of them.
+    pub machines: Vec<StartedMachine>,
+    /// What all of them cost.
+    pub cost: Cost,
+}
+
+impl fmt::Display for StartReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The type is a column only where there are several.
+        let vm_type = |m: &StartedMachine| m.vm_type.clone();
+        let first = self.machines.first().map(vm_type);
+        let several = self
+            .machines
+            .iter()
+            .any(|m| Some(&m.vm_type) != first.as_ref());
+        let column = |cell: String| several.then_some(cell);
+        let rows: Vec<Vec<String>> = self
+            .machines
+            .iter()
+            .map(|started| {
+                let m = &started.machine;
+                let cells = [
+                    m.instance_id.clone(),
+                    m.state.to_string(),
+                    or_na(m.availability_zone.as_deref()),
+                    or_na(m.private_ip.as_deref()),
+                    or_na(m.public_ip.as_deref()),
+                    m.market.to_string(),
+                ];
+                cells.into_iter().chain(column(vm_type(started))).collect()
+            })
+            .collect();
+        let headers = [
+            "INSTANCE ID",
+            "STATE",
+            "ZONE",
+            "PRIVATE IP",
+            "PUBLIC IP",
+            "MARKET",
+            "TYPE",
+        ];
+        f.write_str(&table(&headers[..if several { 7 } else { 6 }], &rows))
+    }
+}
