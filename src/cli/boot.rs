@@ -1,0 +1,81 @@
+//! What decides the user data, and `user-data`, which prints it.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, builder::Resettable};
+
+use crate::{
+    model::request::Runner,
+    values::{self, GroupName},
+};
+
+/// What decides the user data.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Task runner")]
+pub struct BootArgs {
+    /// Machine group name [default: aws- and eight random characters]
+    ///
+    /// Letters, digits, spaces, '.', '_' and '-'; at most 63 characters.
+    #[arg(long, value_name = "NAME", display_order = 0, help_heading = Resettable::Reset)]
+    pub machine_group_name: Option<GroupName>,
+    /// Boot script to use instead of the built-in user-data.sh
+    ///
+    /// A #! shell script gets the standard variables right after its first line;
+    /// anything else (cloud-config, MIME, another interpreter) is sent unchanged.
+    #[arg(long, value_name = "FILE")]
+    pub user_data_path: Option<PathBuf>,
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// Task runner container image
+    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
+          hide_env_values = true)]
+    pub task_runner_image: String,
+    /// File tracker container image
+    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
+          hide_env_values = true)]
+    pub file_tracker_image: String,
+    /// A machine ends itself after so many minutes without a task; 0 means never
+    #[arg(long, value_name = "MINUTES", default_value_t = Runner::MAX_IDLE_MINUTES,
+          value_parser = clap::value_parser!(u32).range(0..=525_600))]
+    pub max_idle_time: u32,
+    /// A machine ends itself at this age, such as 8h or 3d [default: none]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub max_lifetime: Option<Duration>,
+    /// A machine ends itself if it has not registered with Inductiva by then
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = values::duration)]
+    pub boot_timeout: Duration,
+}
+
+/// What is needed to ask Inductiva.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// Inductiva API key [default: the one in ~/.inductiva/api_key]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "INDUCTIVA_API_KEY",
+        hide_env_values = true
+    )]
+    pub api_key: Option<String>,
+    /// Inductiva API address
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "INDUCTIVA_API_URL",
+        default_value = "https://api.inductiva.ai",
+        hide_env_values = true
+    )]
+    pub api_url: String,
+}
+
+#[derive(Debug, Args)]
+pub struct UserDataArgs {
+    /// For a machine with an NVIDIA GPU
+    #[arg(long)]
+    pub gpu: bool,
+    /// Print secrets too
+    #[arg(long)]
+    pub show_secrets: bool,
+    #[command(flatten)]
+    pub boot: BootArgs,
+}

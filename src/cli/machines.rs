@@ -1,0 +1,76 @@
+//! Commands about machines that there are: `list`, `logs` and `terminate`.
+
+use clap::{ArgGroup, Args};
+
+use super::{boot::ApiArgs, parsers::resource_id};
+use crate::values::GroupName;
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only this group
+    #[arg(long, value_name = "NAME")]
+    pub machine_group_name: Option<GroupName>,
+    /// Include every region that the account has enabled
+    #[arg(long)]
+    pub all_regions: bool,
+    /// Refresh the list every 5 seconds, or every SECONDS, until interrupted
+    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub watch: Option<u64>,
+    #[command(flatten)]
+    pub api: ApiArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whose").args(["name", "machine_group_name", "instance_id"]).required(true)))]
+pub struct LogsArgs {
+    /// Machine group
+    #[arg(value_name = "NAME")]
+    pub name: Option<GroupName>,
+    /// Machine group
+    #[arg(long, value_name = "NAME")]
+    pub machine_group_name: Option<GroupName>,
+    /// Single machine
+    #[arg(long, value_name = "ID", value_parser = resource_id("i-"))]
+    pub instance_id: Option<String>,
+    /// Keep showing new lines until interrupted
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools")]
+#[command(group(ArgGroup::new("which").args(["name", "machine_group_name", "instance_ids", "all"]).required(true)))]
+pub struct TerminateArgs {
+    /// Machine group
+    #[arg(value_name = "NAME")]
+    pub name: Option<GroupName>,
+    /// Machine group
+    #[arg(long, value_name = "NAME")]
+    pub machine_group_name: Option<GroupName>,
+    /// Single machines; repeat the option, or separate ids with commas
+    #[arg(long = "instance-id", value_name = "ID", value_delimiter = ',', alias = "instance-ids",
+          value_parser = resource_id("i-"))]
+    pub instance_ids: Vec<String>,
+    /// Every machine that inductiva-aws launched in the region, and their groups
+    ///
+    /// Also deletes groups on Inductiva's side that have no machines left, if they
+    /// are certain to be this program's.
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: in every region that the account has enabled
+    #[arg(long, requires = "all",
+          conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
+    pub all_regions: bool,
+    /// With --all: also remove the security groups that inductiva-aws created
+    ///
+    /// Waits until the machines are gone, because they use them until then.
+    #[arg(long, requires = "all",
+          conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
+    pub remove_security_group: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub api: ApiArgs,
+}

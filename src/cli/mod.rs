@@ -1,0 +1,240 @@
+//! The command line's grammar, and nothing else: clap types stop at
+//! [`crate::settings`].
+
+#![expect(clippy::doc_markdown, reason = "these doc comments are the help text")]
+
+mod boot;
+mod machines;
+mod parsers;
+mod sign_in;
+mod start;
+
+use std::ffi::OsString;
+
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    parser::ValueSource,
+};
+
+pub use self::{
+    boot::{ApiArgs, BootArgs, UserDataArgs},
+    machines::{ListArgs, LogsArgs, TerminateArgs},
+    sign_in::{
+        Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
+    },
+    start::{CheckArgs, KeyFormat, NetworkArgs, StartArgs, WaitFor},
+};
+use crate::terminal::output::Format;
+
+/// Machines of your own AWS account on the Inductiva platform
+///
+/// Launches EC2 machines that install and start Inductiva's task runner, lists
+/// them and ends them. Machines end themselves when they are idle, when they
+/// fail to boot, or at their maximum lifetime.
+///
+/// Exit codes: 0 done; 1 refused or failed, nothing of this run is left; 2 usage;
+/// 3 failed or partly done, machines may be running (they are named); 4 not signed
+/// in or not permitted; 5 no capacity or quota; 6 timed out waiting; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(
+    name = "inductiva-aws",
+    version,
+    arg_required_else_help = true,
+    propagate_version = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// The grammar. Each option may be written with underscores too, as in the
+    /// Python launchers: `--vm_type`.
+    pub fn grammar() -> clap::Command {
+        // They mean nothing to `check`, which takes every option of `start` all the
+        // same: `check $OPTIONS && start $OPTIONS`.
+        let of_start_alone = ["wait", "timeout", "keep_on_failure", "dry_run"];
+        let grammar = Self::command().mut_subcommand("check", |check| {
+            of_start_alone
+                .into_iter()
+                .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
+        });
+        with_underscores(grammar)
+    }
+
+    /// What was typed.
+    pub fn of_arguments() -> Result<Self, clap::Error> {
+        let mut grammar = Self::grammar();
+        let matches = grammar.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))
+    }
+
+    /// The format that was asked for on a command line with an error in it.
+    pub fn format_despite_errors() -> Format {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let grammar = Self::command();
+        let output = grammar.get_arguments().find(|arg| arg.get_id() == "output");
+        let output_alone = clap::Command::new("")
+            .no_binary_name(true)
+            .ignore_errors(true)
+            .args(output);
+        // The parser gives up at the error, wherever that is.
+        let typed = (1..arguments.len()).find_map(|from| {
+            let rest = arguments[from..].iter();
+            let matches = output_alone.clone().try_get_matches_from(rest).ok()?;
+            let is_typed = matches.value_source("output") == Some(ValueSource::CommandLine);
+            matches.get_one("output").copied().filter(|_| is_typed)
+        });
+        typed.unwrap_or_default()
+    }
+}
+
+/// Adds a hidden alias with underscores to each option with hyphens in its name.
+fn with_underscores(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let aliases = arg.get_all_aliases().unwrap_or_default();
+            let names: Vec<String> = arg
+                .get_long()
+                .into_iter()
+                .chain(aliases)
+                .filter(|name| name.contains('-'))
+                .map(|name| name.replace('-', "_"))
+                .collect();
+            arg.aliases(names)
+        })
+        .mut_subcommands(with_underscores)
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// AWS region, such as eu-west-2
+    ///
+    /// Defaults to AWS_REGION, AWS_DEFAULT_REGION or the profile's region.
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// AWS profile to sign in with
+    ///
+    /// Defaults to AWS_PROFILE or AWS_DEFAULT_PROFILE. A profile that is named takes
+    /// precedence over keys in the environment.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Send AWS calls to this address instead of AWS
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint_url: Option<String>,
+    /// MFA device to sign in with, such as arn:aws:iam::123456789012:mfa/NAME
+    ///
+    /// Defaults to mfa_serial in the profile.
+    #[arg(long, global = true, value_name = "ARN")]
+    pub mfa_serial: Option<String>,
+    /// Current six-digit code of the MFA device [default: you are asked for it]
+    #[arg(long, global = true, value_name = "CODE", visible_alias = "token-code")]
+    pub mfa_code: Option<String>,
+    /// Format of the results on stdout
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    pub output: Format,
+    /// Print only ids, and no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Show each call and how long it takes
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colors
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Never prompt
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Launch machines that run the task runner
+    ///
+    /// Brings a machine group to --num-machines machines. Machines that the group
+    /// already has count: only the missing ones are launched, so you can run the
+    /// same command again at any time.
+    Start(Box<StartArgs>),
+    /// List machine groups and their machines
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show the boot logs (consoles) of machines
+    ///
+    /// Shows the last 64 KB of each. Consoles are live on Nitro types; on older (Xen)
+    /// types such as t2, EC2 posts them some minutes late.
+    Logs(LogsArgs),
+    /// Terminate a group, single machines, or everything
+    Terminate(TerminateArgs),
+    /// Check everything that start needs, without launching
+    Check(Box<CheckArgs>),
+    /// Show the AWS identity in use and where its credentials came from
+    Whoami,
+    /// Sign in with IAM Identity Center (SSO)
+    Login(LoginArgs),
+    /// Sign out of IAM Identity Center (SSO)
+    Logout(LogoutArgs),
+    /// Set up a profile in ~/.aws/config
+    Configure {
+        /// What kind of profile
+        #[command(subcommand)]
+        what: Configure,
+    },
+    /// Print session credentials for other programs
+    Credentials(CredentialsArgs),
+    /// Print the user data that a machine would get, with secrets hidden
+    UserData(UserDataArgs),
+    /// Print a completion script for your shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff format
+    Man,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::grammar().debug_assert();
+    }
+
+    #[test]
+    fn every_option_may_be_written_with_underscores() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let names = arg.get_long_and_visible_aliases().unwrap_or_default();
+                let all = arg.get_all_aliases().unwrap_or_default();
+                for name in names.iter().filter(|name| name.contains('-')) {
+                    let other = name.replace('-', "_");
+                    assert!(all.contains(&other.as_str()), "--{name}");
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::grammar());
+    }
+}

@@ -1,0 +1,161 @@
+//! `start`, and `check`, which takes what `start` takes.
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, ValueEnum};
+
+use super::{
+    boot::BootArgs,
+    parsers::{account, file_stem, price, resource_id, usd},
+};
+use crate::values::{self, Cidr, Tag, VmType, Volume, VolumeType};
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("ssh_key").args(["key_name", "create_key_pair"])))]
+#[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
+pub struct StartArgs {
+    /// EC2 instance type; several are tried in order when there is no capacity
+    ///
+    /// Repeat the option, or separate types with commas. Either all of them have an
+    /// NVIDIA GPU or none does.
+    #[arg(long = "vm-type", value_name = "TYPE", default_value = "t2.micro", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"])]
+    pub vm_types: Vec<VmType>,
+    /// Number of machines the group should have, 1 to 1000
+    #[arg(short, long, value_name = "N", default_value_t = 1, visible_alias = "count",
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub num_machines: u32,
+    /// Accept fewer machines, but at least M, if there is no capacity for all
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub min_machines: Option<u32>,
+    /// AMI to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
+    #[arg(long, value_name = "AMI", value_parser = resource_id("ami-"))]
+    pub image_id: Option<String>,
+    /// Launch spot machines: cheaper, but AWS may reclaim them
+    #[arg(long)]
+    pub spot: bool,
+    /// Launch on demand what spot capacity cannot provide
+    #[arg(long, requires = "spot")]
+    pub spot_fallback: bool,
+    /// Highest spot price to pay, in USD an hour [default: the on-demand price]
+    #[arg(long, value_name = "USD", requires = "spot", value_parser = price)]
+    pub max_price: Option<String>,
+    /// Launch nothing if the group and its disks would cost more than this, in USD an hour
+    ///
+    /// Uses AWS's list price, or today's highest spot price. If a price is not known,
+    /// nothing is launched.
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub max_cost_per_hour: Option<f64>,
+    /// Tag for machines, disks and network interfaces; can be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    pub tags: Vec<Tag>,
+    /// Show the plan and ask EC2 whether it is permitted; launch nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Refuse to launch in any other AWS account
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub expect_account: Option<String>,
+    /// If the launch fails part-way, keep the machines that it launched
+    #[arg(long)]
+    pub keep_on_failure: bool,
+
+    #[command(flatten)]
+    pub disk: DiskArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub boot: BootArgs,
+
+    /// Wait until the machines are registered with Inductiva, or just running
+    #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "registered", help_heading = "Waiting")]
+    pub wait: Option<WaitFor>,
+    /// Longest time to wait
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = values::duration, help_heading = "Waiting")]
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Root disk")]
+pub struct DiskArgs {
+    /// Root disk size in GiB [default: 50, or the image's own size if that is larger]
+    #[arg(long, value_name = "GIB", visible_alias = "disk-size",
+          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub volume_size: Option<u32>,
+    /// EBS volume type
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "gp3")]
+    pub volume_type: VolumeType,
+    /// Provisioned IOPS (gp3, io1, io2)
+    #[arg(long, value_name = "N")]
+    pub iops: Option<u32>,
+    /// Throughput in MiB/s (gp3)
+    #[arg(long, value_name = "MIBPS")]
+    pub throughput: Option<u32>,
+}
+
+impl DiskArgs {
+    pub fn volume(&self) -> Volume {
+        Volume {
+            size_gib: self.volume_size,
+            kind: self.volume_type,
+            iops: self.iops,
+            throughput_mibps: self.throughput,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network and access")]
+pub struct NetworkArgs {
+    /// Subnet to launch in [default: any of the default VPC]
+    #[arg(long, value_name = "SUBNET", value_parser = resource_id("subnet-"))]
+    pub subnet_id: Option<String>,
+    /// Security group [default: inductiva-aws, which has no inbound rules]
+    #[arg(long, value_name = "SG", value_parser = resource_id("sg-"))]
+    pub security_group_id: Option<String>,
+    /// Availability Zone in the default VPC [default: any]
+    #[arg(long, value_name = "ZONE", conflicts_with = "subnet_id")]
+    pub availability_zone: Option<String>,
+    /// EC2 key pair for SSH [default: none]
+    #[arg(long, value_name = "NAME")]
+    pub key_name: Option<String>,
+    /// Create an EC2 key pair and save its private key in this folder as NAME.pem or NAME.ppk
+    #[arg(long, value_name = "NAME", value_parser = file_stem)]
+    pub create_key_pair: Option<String>,
+    /// Private key format: pem for OpenSSH, ppk for PuTTY
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    pub key_format: KeyFormat,
+    /// Allow SSH (port 22) from this block of addresses only
+    #[arg(
+        long,
+        value_name = "CIDR",
+        requires = "ssh_key",
+        conflicts_with = "security_group_id"
+    )]
+    pub ssh_from: Option<Cidr>,
+    /// IAM instance profile [default: none]
+    #[arg(long, value_name = "NAME")]
+    pub instance_profile: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum KeyFormat {
+    /// OpenSSH
+    #[default]
+    Pem,
+    /// PuTTY
+    Ppk,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WaitFor {
+    /// Known to Inductiva as a machine of the group
+    Registered,
+    /// Up, as EC2 sees it
+    Running,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub start: StartArgs,
+}
