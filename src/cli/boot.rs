@@ -4,10 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::Resettable};
 
-use crate::{
-    model::request::Runner,
-    values::{self, GroupName},
-};
+use super::parsers::duration;
+use crate::{model::request::Runner, values::GroupName};
 
 /// What decides the user data.
 #[derive(Debug, Args)]
@@ -39,10 +37,10 @@ pub struct BootArgs {
           value_parser = clap::value_parser!(u32).range(0..=525_600))]
     pub max_idle_time: u32,
     /// A machine ends itself at this age, such as 8h or 3d [default: none]
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub max_lifetime: Option<Duration>,
     /// A machine ends itself if it has not registered with Inductiva by then
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
     pub boot_timeout: Duration,
 }
 

@@ -1,5 +1,7 @@
 //! Values of options that need no type of their own.
 
+use std::time::Duration;
+
 /// An id of EC2's: the prefix and hexadecimal digits.
 pub fn resource_id(prefix: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
     move |text: &str| {
@@ -54,5 +56,64 @@ pub fn file_stem(text: &str) -> Result<String, String> {
         Err("the name is that of a file too: no '/', and no '.' in front".into())
     } else {
         Ok(text.to_owned())
+    }
+}
+
+/// A span of time written as `90s`, `30m`, `8h`, `3d`, or a sequence such as `1h30m`.
+///
+/// # Errors
+/// Text without a unit, with an unknown unit, or of no length at all.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "a duration is a number and a unit: 90s, 30m, 8h, 3d, 1h30m".to_owned();
+    let mut seconds = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .filter(|end| *end > 0)
+            .ok_or_else(wrong)?;
+        let number: u64 = rest[..end].parse().map_err(|_| wrong())?;
+        let unit = match rest.as_bytes()[end] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 3_600,
+            b'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        seconds = number
+            .checked_mul(unit)
+            .and_then(|more| seconds.checked_add(more))
+            .filter(|total| *total <= 10 * 365 * 86_400)
+            .ok_or("that is more than ten years")?;
+        rest = &rest[end + 1..];
+    }
+    if seconds == 0 {
+        return Err(wrong());
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_mins(90)));
+        assert_eq!(duration("3d"), Ok(Duration::from_hours(72)));
+        for bad in [
+            "",
+            "8",
+            "h",
+            "8x",
+            "0m",
+            "-1h",
+            "1.5h",
+            "99999999999999999999d",
+            "9999d",
+        ] {
+            assert!(duration(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 }

@@ -6,9 +6,9 @@ use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{
     boot::BootArgs,
-    parsers::{account, file_stem, price, resource_id, usd},
+    parsers::{account, duration, file_stem, price, resource_id, usd},
 };
-use crate::values::{self, Cidr, Tag, VmType, Volume, VolumeType};
+use crate::values::{Cidr, Tag, VmType, Volume, VolumeType};
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("ssh_key").args(["key_name", "create_key_pair"])))]
@@ -70,7 +70,7 @@ pub struct StartArgs {
           default_missing_value = "registered", help_heading = "Waiting")]
     pub wait: Option<WaitFor>,
     /// Longest time to wait
-    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = values::duration, help_heading = "Waiting")]
+    #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = duration, help_heading = "Waiting")]
     pub timeout: Duration,
 }
 

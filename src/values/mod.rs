@@ -1,0 +1,46 @@
+//! Validated values: parsed once, from the command line, and trusted inside.
+
+mod cidr;
+mod group_name;
+mod tag;
+mod vm_type;
+mod volume;
+
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+pub use self::{
+    cidr::Cidr,
+    group_name::GroupName,
+    tag::Tag,
+    vm_type::VmType,
+    volume::{Volume, VolumeType},
+};
+
+/// How the machine is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// At the on-demand price.
+    OnDemand,
+    /// At the spot price; AWS may take it back.
+    Spot,
+}
+
+impl fmt::Display for Market {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OnDemand => "on-demand",
+            Self::Spot => "spot",
+        })
+    }
+}
+
+/// Bytes as hex characters.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,47 @@
+//! Names of EC2 instance types.
+
+use std::{fmt, str::FromStr};
+
+use serde::Serialize;
+
+/// An EC2 instance type such as `t2.micro`: only its shape is checked here,
+/// EC2 knows which ones there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct VmType(String);
+
+impl VmType {
+    /// The type as EC2 spells it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the family is one of those that can carry NVIDIA GPUs (G and P).
+    /// A yes is checked against `DescribeInstanceTypes`; it only decides which
+    /// images are worth asking for in the same round trip.
+    pub fn may_have_gpu(&self) -> bool {
+        self.0.starts_with(['g', 'p'])
+    }
+}
+
+impl FromStr for VmType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let part = |s: &str| {
+            !s.is_empty()
+                && s.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
+        match text.split_once('.') {
+            Some((family, size)) if part(family) && part(size) => Ok(Self(text.into())),
+            _ => Err("an EC2 instance type looks like t2.micro".into()),
+        }
+    }
+}
+
+impl fmt::Display for VmType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
