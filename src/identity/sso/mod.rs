@@ -3,6 +3,7 @@
 mod browser;
 mod cache;
 pub mod config_file;
+mod endpoint;
 mod oidc;
 pub mod portal;
 
