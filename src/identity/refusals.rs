@@ -12,8 +12,8 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{
-    Source,
     profiles::AwsFiles,
+    source::Source,
     sso::{Sso, Trouble},
 };
 use crate::{

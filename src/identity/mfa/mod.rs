@@ -20,9 +20,10 @@ use self::{
     sts::Call,
 };
 use super::{
-    Source,
+    places::of_place,
     private_files::Lock,
     profiles::{Profile, Profiles},
+    source::Source,
 };
 use crate::{
     error::{Failure, Kind, Result},
@@ -294,7 +295,7 @@ impl Mfa {
 
     /// Keys as they are found without MFA.
     async fn keys(&self, source: &Source) -> Result<Credentials> {
-        super::of_place(
+        of_place(
             source,
             &self.settings,
             &self.profiles,

@@ -10,6 +10,7 @@ use url::Url;
 use crate::{
     error::{Failure, Result},
     identity::{
+        config::is_region,
         private_files,
         profiles::{AwsFiles, Profile, Profiles, SsoSession},
     },
@@ -174,7 +175,7 @@ pub fn start_url(text: &str) -> Result<String, String> {
 
 /// A region's name.
 pub fn region(text: &str) -> Result<String, String> {
-    if crate::identity::is_region(text) {
+    if is_region(text) {
         Ok(text.to_owned())
     } else {
         Err("a region looks like eu-west-2".into())

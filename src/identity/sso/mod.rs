@@ -6,6 +6,7 @@ pub mod config_file;
 mod endpoint;
 mod oidc;
 pub mod portal;
+pub mod session;
 
 use std::path::PathBuf;
 

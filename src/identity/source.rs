@@ -1,0 +1,30 @@
+//! The places that credentials come from.
+
+use std::fmt;
+
+/// Where credentials came from, as `whoami` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A profile of ~/.aws/config or ~/.aws/credentials.
+    Profile(String),
+    /// `AWS_ACCESS_KEY_ID` and the variables that go with it.
+    Environment,
+    /// `AWS_WEB_IDENTITY_TOKEN_FILE`.
+    WebIdentity,
+    /// The container's metadata service.
+    Container,
+    /// The EC2 instance's own role.
+    InstanceMetadata,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Profile(name) => write!(f, "profile {name}"),
+            Self::Environment => f.write_str("environment variables"),
+            Self::WebIdentity => f.write_str("web identity token"),
+            Self::Container => f.write_str("container metadata"),
+            Self::InstanceMetadata => f.write_str("EC2 instance metadata"),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Which session of IAM Identity Center a profile or a command means.
+
+use aws_config::SdkConfig;
+
+use super::Sso;
+use crate::{
+    error::{Failure, Result},
+    identity::{
+        config::unsigned_config,
+        profiles::{Profile, Profiles, SsoSession},
+        source::Source,
+    },
+    settings::AwsSettings,
+    terminal::output::Output,
+};
+
+/// The sign-in that the credentials of a profile, or of the profile that it
+/// begins with, depend on.
+pub fn sso_of(
+    source: &Source,
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+    out: Output,
+) -> Result<Option<Sso>> {
+    let Source::Profile(name) = source else {
+        return Ok(None);
+    };
+    let Some(base) = profiles.sso_base(name)? else {
+        return Ok(None);
+    };
+    let Profile {
+        sso: Some(session),
+        sso_account_id: Some(_),
+        sso_role_name: Some(_),
+        ..
+    } = &base
+    else {
+        return Err(Failure::usage(format!(
+            "profile {} signs in with IAM Identity Center, but has no sso_account_id or no sso_role_name",
+            base.name
+        ))
+        .hint(format!(
+            "add them in {}, or make a profile with `inductiva-aws configure sso`",
+            settings.files.config.display()
+        )));
+    };
+    let command = login_command(settings, &base.name);
+    let session = session.clone();
+    Ok(Some(sso(session, command, settings, profiles, config, out)))
+}
+
+/// The session that a command is about: the named one, or that of the profile.
+///
+/// # Errors
+/// Usage: neither names one. Not signed in: there is no such profile.
+pub async fn sso_session(
+    settings: &AwsSettings,
+    session: Option<&str>,
+    out: Output,
+) -> Result<Sso> {
+    let profiles = Profiles::load(&settings.files).await?;
+    let (session, command) = if let Some(name) = session {
+        (profiles.get_session(name)?, login_to_session(name))
+    } else {
+        let name = settings.profile.as_deref().unwrap_or("default");
+        if settings.profile.is_some() {
+            profiles.get(name)?;
+        }
+        let base = profiles.sso_base(name)?;
+        let Some((session, base)) = base.and_then(|base| Some((base.sso.clone()?, base.name)))
+        else {
+            return Err(no_session(name, settings, &profiles));
+        };
+        (session, login_command(settings, &base))
+    };
+    let config = unsigned_config(settings, &profiles).await?;
+    Ok(sso(session, command, settings, &profiles, &config, out))
+}
+
+/// A session with what it takes to speak to it.
+pub fn sso(
+    session: SsoSession,
+    login_command: String,
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+    out: Output,
+) -> Sso {
+    let profile = settings.profile.as_deref().unwrap_or("default");
+    Sso {
+        session,
+        config: config.clone(),
+        oidc_endpoint: profiles.service_endpoint(profile, "sso_oidc"),
+        files: settings.files.clone(),
+        time: settings.http.time().clone(),
+        login_command,
+        out,
+    }
+}
+
+/// The profile does not sign in with IAM Identity Center.
+fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Failure {
+    let message = if settings.profile.is_some() {
+        format!("profile {profile} does not sign in with IAM Identity Center")
+    } else {
+        "no profile is named, and the default one does not sign in with IAM Identity Center".into()
+    };
+    let with_sso = |name: &&str| profiles.sso_base(name).is_ok_and(|base| base.is_some());
+    let names: Vec<&str> = profiles.names().into_iter().filter(with_sso).collect();
+    let hint = if names.is_empty() {
+        "`inductiva-aws configure sso` makes a profile that does".to_owned()
+    } else {
+        format!("name one that does with --profile: {}", names.join(", "))
+    };
+    Failure::usage(message).hint(hint)
+}
+
+/// The command that signs in to a session, for messages.
+pub fn login_to_session(name: &str) -> String {
+    format!("inductiva-aws login --sso-session {}", shell_word(name))
+}
+
+/// The command that signs in again, for messages.
+fn login_command(settings: &AwsSettings, profile: &str) -> String {
+    if settings.profile.is_none() && profile == "default" {
+        "inductiva-aws login".into()
+    } else {
+        format!("inductiva-aws login --profile {}", shell_word(profile))
+    }
+}
+
+/// A word as a shell takes it.
+pub fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
