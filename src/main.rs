@@ -23,7 +23,6 @@ use anyhow::Context as _;
 use crate::{
     cli::{Cli, Command, Configure},
     error::{Failure, Kind, Result},
-    settings::AwsSettings,
     terminal::{
         interrupt::Interrupt,
         output::{Format, Output},
@@ -115,7 +114,7 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
 }
 
 async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
-    let aws = AwsSettings::of(&cli.global);
+    let aws = settings::aws(&cli.global);
     match &cli.command {
         Command::Start(args) => commands::start::run(args, &aws, out, interrupt).await,
         Command::List(args) => Box::pin(commands::list::run(args, &aws, out)).await,

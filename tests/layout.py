@@ -45,13 +45,6 @@ LEFT = {
     # What AWS is asked with is made in settings/, and identity/ signs in for aws/.
     "aws/mod.rs -> identity",
     "aws/mod.rs -> settings",
-    "identity/config.rs -> settings",
-    "identity/mfa/mod.rs -> settings",
-    "identity/mod.rs -> settings",
-    "identity/places.rs -> settings",
-    "identity/process.rs -> settings",
-    "identity/sso/mod.rs -> settings",
-    "identity/sso/session.rs -> settings",
     # Types of clap's where plain values would do.
     "inductiva/mod.rs -> cli",
     "inductiva/mod.rs -> settings",

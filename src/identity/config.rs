@@ -7,11 +7,8 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::profiles::Profiles;
-use crate::{
-    error::{Failure, Result},
-    settings::AwsSettings,
-};
+use super::{profiles::Profiles, settings::AwsSettings};
+use crate::error::{Failure, Result};
 
 /// A configuration without credentials, and with a region if there is one.
 ///

@@ -7,6 +7,7 @@ pub mod private_files;
 pub mod process;
 pub mod profiles;
 mod refusals;
+pub mod settings;
 mod source;
 pub mod sso;
 
@@ -15,13 +16,15 @@ use std::time::Duration;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 
-use self::{config::region, mfa::Mfa, places::credentials, profiles::Profiles};
+use self::{
+    config::region, mfa::Mfa, places::credentials, profiles::Profiles, settings::AwsSettings,
+};
 pub use self::{
     config::unsigned_config,
     source::Source,
     sso::session::{login_to_session, shell_word, sso, sso_session},
 };
-use crate::{error::Result, settings::AwsSettings, terminal::output::Output};
+use crate::{error::Result, terminal::output::Output};
 
 /// Signed in: a configuration with credentials and a region.
 #[derive(Clone, Debug)]

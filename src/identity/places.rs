@@ -17,12 +17,12 @@ use super::{
     process,
     profiles::{AwsFiles, Profiles},
     refusals::{self, Refusal},
+    settings::AwsSettings,
     source::Source,
     sso::{How, Sso, session::sso_of},
 };
 use crate::{
     error::{Failure, Kind, Result},
-    settings::AwsSettings,
     terminal::output::Output,
 };
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use aws_config::credential_process::CredentialProcessProvider;
 
-use super::profiles::{Profile, Profiles};
-use crate::{
-    error::{Failure, Result},
+use super::{
+    profiles::{Profile, Profiles},
     settings::AwsSettings,
 };
+use crate::error::{Failure, Result};
 
 /// Tells this program, when it is run by the command of a profile, which
 /// profiles are being signed in with by way of it; a line each.

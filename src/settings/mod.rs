@@ -9,11 +9,12 @@ use std::{
 
 use anyhow::Context as _;
 
+pub use crate::identity::settings::AwsSettings;
 use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
     http::Http,
-    identity::{process, profiles::AwsFiles},
+    identity::{process, profiles::AwsFiles, settings::Desktop},
     model::{
         request::{Request, Runner},
         user_data::Script,
@@ -41,104 +42,46 @@ pub fn output(global: &Global) -> Output {
     }
 }
 
-/// Which AWS to talk to, and as whom.
-#[derive(Clone, Debug)]
-pub struct AwsSettings {
-    /// `--region`.
-    pub region: Option<String>,
-    /// The region where nothing names one; else there has to be one.
-    pub fallback_region: Option<&'static str>,
-    /// `--profile`, `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
-    pub profile: Option<String>,
-    /// `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
-    pub profile_in_environment: Option<String>,
-    /// The profiles whose `credential_process` this run is part of.
-    pub within_profiles: Vec<String>,
-    /// `--endpoint-url`.
-    pub endpoint_url: Option<String>,
-    /// `--mfa-serial`; else the profile may name a device.
-    pub mfa_serial: Option<String>,
-    /// `--mfa-code`, whatever was typed.
-    pub mfa_code: Option<String>,
-    /// The HTTP stack of all calls, those to Inductiva too.
-    pub http: Http,
-    /// The profiles, and the caches beside them.
-    pub files: AwsFiles,
-    /// `AWS_CA_BUNDLE`: certificates to trust besides the system's.
-    pub ca_bundle: Option<PathBuf>,
-    /// Whether there is a browser to sign in with.
-    pub desktop: Desktop,
-    /// Whether the environment has keys, which a named profile goes before.
-    pub keys_in_environment: bool,
-    /// Whether those keys are a session's (`AWS_SESSION_TOKEN`).
-    pub session_in_environment: bool,
-    /// `--no-input`: nobody is asked for anything.
-    pub no_input: bool,
-}
-
-impl AwsSettings {
-    /// What the command line and the environment say.
-    pub fn of(global: &Global) -> Self {
-        let profile_in_environment =
-            variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
-        let within = variable(process::WITHIN).unwrap_or_default();
-        Self {
-            region: global.region.clone(),
-            fallback_region: None,
-            profile: global
-                .profile
-                .clone()
-                .or_else(|| profile_in_environment.clone()),
-            profile_in_environment,
-            within_profiles: within.lines().map(str::to_owned).collect(),
-            endpoint_url: global.endpoint_url.clone(),
-            mfa_serial: global.mfa_serial.clone(),
-            mfa_code: global.mfa_code.clone(),
-            http: Http::default(),
-            files: aws_files(),
-            ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
-            desktop: Desktop::of(),
-            keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
-            session_in_environment: variable("AWS_SESSION_TOKEN").is_some(),
-            no_input: global.no_input,
-        }
+/// Which AWS to talk to, by the command line and the environment.
+pub fn aws(global: &Global) -> AwsSettings {
+    let profile_in_environment =
+        variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
+    let within = variable(process::WITHIN).unwrap_or_default();
+    AwsSettings {
+        region: global.region.clone(),
+        fallback_region: None,
+        profile: global
+            .profile
+            .clone()
+            .or_else(|| profile_in_environment.clone()),
+        profile_in_environment,
+        within_profiles: within.lines().map(str::to_owned).collect(),
+        endpoint_url: global.endpoint_url.clone(),
+        mfa_serial: global.mfa_serial.clone(),
+        mfa_code: global.mfa_code.clone(),
+        http: Http::default(),
+        files: aws_files(),
+        ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
+        desktop: desktop(),
+        keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
+        session_in_environment: variable("AWS_SESSION_TOKEN").is_some(),
+        no_input: global.no_input,
     }
 }
 
-/// What speaks for and against a browser on this machine, for this person.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
-pub struct Desktop {
-    /// Somebody sits at another machine.
-    pub over_ssh: bool,
-    /// The browser's machine may be another one than this.
-    pub in_container: bool,
-    /// Windows and macOS always have one.
-    pub has_display: bool,
-    /// `BROWSER` names one.
-    pub names_browser: bool,
-}
-
-impl Desktop {
-    fn of() -> Self {
-        let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
-        let has_display = cfg!(any(windows, target_os = "macos"))
-            || any(&["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]);
-        Self {
-            over_ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"]),
-            // `container` is what systemd and Podman set; Docker makes the file.
-            in_container: any(&["container", "KUBERNETES_SERVICE_HOST"])
-                || ["/.dockerenv", "/run/.containerenv"]
-                    .iter()
-                    .any(|path| Path::new(path).exists()),
-            has_display,
-            names_browser: any(&["BROWSER"]),
-        }
-    }
-
-    /// Whether a browser can be opened that reaches this machine's 127.0.0.1.
-    pub fn has_browser(self) -> bool {
-        !self.over_ssh && (self.names_browser || self.has_display && !self.in_container)
+fn desktop() -> Desktop {
+    let any = |names: &[&str]| names.iter().any(|name| variable(name).is_some());
+    let has_display = cfg!(any(windows, target_os = "macos"))
+        || any(&["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]);
+    Desktop {
+        over_ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"]),
+        // `container` is what systemd and Podman set; Docker makes the file.
+        in_container: any(&["container", "KUBERNETES_SERVICE_HOST"])
+            || ["/.dockerenv", "/run/.containerenv"]
+                .iter()
+                .any(|path| Path::new(path).exists()),
+        has_display,
+        names_browser: any(&["BROWSER"]),
     }
 }
 

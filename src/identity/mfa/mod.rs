@@ -23,11 +23,11 @@ use super::{
     places::of_place,
     private_files::Lock,
     profiles::{Profile, Profiles},
+    settings::AwsSettings,
     source::Source,
 };
 use crate::{
     error::{Failure, Kind, Result},
-    settings::AwsSettings,
     terminal::output::Output,
 };
 

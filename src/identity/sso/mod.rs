@@ -17,8 +17,10 @@ pub use self::{cache::Token, oidc::ACCOUNT_SCOPE};
 use crate::{
     aws::errors,
     error::{Failure, Kind, Result},
-    identity::profiles::{AwsFiles, Profiles, SsoSession},
-    settings::Desktop,
+    identity::{
+        profiles::{AwsFiles, Profiles, SsoSession},
+        settings::Desktop,
+    },
     terminal::output::Output,
     time::Time,
 };

@@ -8,9 +8,9 @@ use crate::{
     identity::{
         config::unsigned_config,
         profiles::{Profile, Profiles, SsoSession},
+        settings::AwsSettings,
         source::Source,
     },
-    settings::AwsSettings,
     terminal::output::Output,
 };
 
