@@ -42,9 +42,6 @@ PARTS = {
 
 # What is left: `file -> file`, or `file -> part` for an import that is not allowed.
 LEFT = {
-    # What AWS is asked with is made in settings/, and identity/ signs in for aws/.
-    "aws/mod.rs -> identity",
-    "aws/mod.rs -> settings",
     # Types of clap's where plain values would do.
     "inductiva/mod.rs -> cli",
     "inductiva/mod.rs -> settings",

@@ -12,6 +12,7 @@ pub mod quotas;
 mod reach;
 pub mod run_instances;
 mod security_groups;
+mod source;
 pub mod trace;
 
 use std::time::Duration;
@@ -24,11 +25,12 @@ use aws_smithy_types::{
     error::metadata::ProvideErrorMetadata,
 };
 
-pub use self::clock::{Clock, instant};
+pub use self::{
+    clock::{Clock, instant},
+    source::Source,
+};
 use crate::{
     error::{Failure, Result},
-    identity::{self, Source},
-    settings::AwsSettings,
     terminal::output::Output,
     time::Time,
 };
@@ -64,37 +66,8 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Signs in.
-    pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Self> {
-        let sign_in = identity::sign_in(settings, out).await?;
-        Ok(Self::new(
-            sign_in.config,
-            sign_in.region,
-            sign_in.source,
-            sign_in.credentials,
-            Clock::new(settings.http.time().clone()),
-            out,
-        ))
-    }
-
-    /// The same identity in another region.
-    pub fn in_region(&self, region: &str) -> Self {
-        let config = self
-            .config
-            .to_builder()
-            .region(aws_config::Region::new(region.to_owned()))
-            .build();
-        Self::new(
-            config,
-            region.to_owned(),
-            self.source.clone(),
-            self.credentials.clone(),
-            self.clock.clone(),
-            self.out,
-        )
-    }
-
-    fn new(
+    /// `config` has a region and credentials; these are the ones it has now.
+    pub fn new(
         config: aws_config::SdkConfig,
         region: String,
         source: Source,
@@ -130,6 +103,23 @@ impl Aws {
             credentials,
             out,
         }
+    }
+
+    /// The same identity in another region.
+    pub fn in_region(&self, region: &str) -> Self {
+        let config = self
+            .config
+            .to_builder()
+            .region(aws_config::Region::new(region.to_owned()))
+            .build();
+        Self::new(
+            config,
+            region.to_owned(),
+            self.source.clone(),
+            self.credentials.clone(),
+            self.clock.clone(),
+            self.out,
+        )
     }
 
     /// The credentials that this run started with.

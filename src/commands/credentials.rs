@@ -6,9 +6,10 @@ use aws_credential_types::Credentials;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Aws, expiry},
+    aws::expiry,
     cli::{CredentialsArgs, CredentialsFormat},
     error::{Failure, Result},
+    identity,
     settings::AwsSettings,
     terminal::output::Output,
 };
@@ -26,7 +27,7 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
         fallback_region: Some(ANY_REGION),
         ..settings.clone()
     };
-    let aws = Aws::connect(&settings, out).await?;
+    let aws = identity::connect(&settings, out).await?;
     let keys = aws.credentials();
     match args.format {
         CredentialsFormat::Process => out.json(&process(keys)),

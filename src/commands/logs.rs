@@ -14,6 +14,7 @@ use crate::{
     aws::Aws,
     cli::LogsArgs,
     error::{Failure, Kind, Result},
+    identity,
     model::{
         boot_log,
         machine::{self, Machine},
@@ -55,7 +56,7 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
             "--follow goes on and on, and --output json is one document",
         ));
     }
-    let aws = Aws::connect(settings, out).await?;
+    let aws = identity::connect(settings, out).await?;
     let machines = find(args, &aws).await?;
     let live = aws.with_live_console(&machines).await?;
     if let Some(late) = boot_log::late(machines.len() - live.len()) {

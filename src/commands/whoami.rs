@@ -6,15 +6,12 @@ use serde::Serialize;
 
 use super::report::labelled;
 use crate::{
-    aws::{Aws, expiry},
-    error::Result,
-    settings::AwsSettings,
-    terminal::output::Output,
+    aws::expiry, error::Result, identity, settings::AwsSettings, terminal::output::Output,
 };
 
 /// Prints account, ARN, region, where the credentials came from, and when they end.
 pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
-    let aws = Aws::connect(settings, out).await?;
+    let aws = identity::connect(settings, out).await?;
     let identity = aws.identity().await?;
     let report = WhoamiReport {
         account: identity.account,

@@ -8,36 +8,24 @@ pub mod process;
 pub mod profiles;
 mod refusals;
 pub mod settings;
-mod source;
 pub mod sso;
 
 use std::time::Duration;
 
-use aws_config::{Region, SdkConfig};
-use aws_credential_types::Credentials;
+use aws_config::Region;
 
 use self::{
     config::region, mfa::Mfa, places::credentials, profiles::Profiles, settings::AwsSettings,
 };
 pub use self::{
     config::unsigned_config,
-    source::Source,
     sso::session::{login_to_session, shell_word, sso, sso_session},
 };
-use crate::{error::Result, terminal::output::Output};
-
-/// Signed in: a configuration with credentials and a region.
-#[derive(Clone, Debug)]
-pub struct SignIn {
-    /// What every client of the SDK is made from.
-    pub config: SdkConfig,
-    /// The region that calls go to.
-    pub region: String,
-    /// Where the credentials came from.
-    pub source: Source,
-    /// The credentials as they are now.
-    pub credentials: Credentials,
-}
+use crate::{
+    aws::{Aws, Clock},
+    error::Result,
+    terminal::output::Output,
+};
 
 /// Finds credentials and region. On a terminal a person may sign in to IAM
 /// Identity Center on the way.
@@ -45,7 +33,7 @@ pub struct SignIn {
 /// # Errors
 /// Not signed in: no credentials, an unknown profile, or a sign-in that has
 /// ended. Usage: no region, or text that is none.
-pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
+pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Aws> {
     let profiles = Profiles::load(&settings.files).await?;
     if let Some(profile) = &settings.profile {
         profiles.get(profile)?;
@@ -81,10 +69,6 @@ pub async fn sign_in(settings: &AwsSettings, out: Output) -> Result<SignIn> {
                 .build(),
         )
         .build();
-    Ok(SignIn {
-        config,
-        region,
-        source,
-        credentials,
-    })
+    let clock = Clock::new(settings.http.time().clone());
+    Ok(Aws::new(config, region, source, credentials, clock, out))
 }

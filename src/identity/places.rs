@@ -18,10 +18,10 @@ use super::{
     profiles::{AwsFiles, Profiles},
     refusals::{self, Refusal},
     settings::AwsSettings,
-    source::Source,
     sso::{How, Sso, session::sso_of},
 };
 use crate::{
+    aws::Source,
     error::{Failure, Kind, Result},
     terminal::output::Output,
 };

@@ -13,11 +13,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{
     profiles::AwsFiles,
-    source::Source,
     sso::{Sso, Trouble},
 };
 use crate::{
-    aws::errors,
+    aws::{Source, errors},
     error::{Failure, Kind, causes, find_cause},
 };
 

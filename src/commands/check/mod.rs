@@ -10,6 +10,7 @@ use crate::{
     cli::{CheckArgs, StartArgs},
     commands::start,
     error::{Failure, Kind, Result},
+    identity,
     inductiva::{self, ApiError},
     launch::{key_pair::NewKeyPair, look_up},
     model::{
@@ -40,7 +41,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let request = settings::unchecked_request(args, &key, out)?;
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
     let aws_side = async {
-        match Aws::connect(settings, out).await {
+        match identity::connect(settings, out).await {
             Ok(aws) => of_aws(&aws, &api, args, &request).await,
             Err(failure) if failure.message.contains("region") => {
                 vec![Check::failed("region", failure)]

@@ -13,6 +13,7 @@ use crate::{
     aws::Aws,
     cli::ListArgs,
     error::{Failure, Result},
+    identity,
     inductiva::{self, ApiError, Group},
     machines::{everywhere::Found, leftovers::View, price_book::PriceBook},
     model::machine::{self, Machine, State},
@@ -30,7 +31,7 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
         ));
     }
     let api = inductiva::Client::with_key_if_any(&args.api, &settings.http, out)?;
-    let aws = Aws::connect(settings, out).await?;
+    let aws = identity::connect(settings, out).await?;
     let mut prices = PriceBook::default();
     let Some(seconds) = args.watch else {
         show(&aws, api.as_ref(), args, &mut prices, out).await?;

@@ -16,7 +16,7 @@ use crate::{
     aws::{Aws, run_instances::Launch},
     cli::StartArgs,
     error::{Failure, Kind, Result},
-    inductiva,
+    identity, inductiva,
     launch::{
         Launcher,
         key_pair::NewKeyPair,
@@ -64,7 +64,7 @@ pub async fn run(
     let key_pair = NewKeyPair::of(&args.network)?;
     interrupt.starts(&request.group);
     out.say(&format!("machine group {}", request.group));
-    let signing_in = Box::pin(Aws::connect(settings, out));
+    let signing_in = Box::pin(identity::connect(settings, out));
     let aws = interrupt.or(signing_in, NOTHING_LAUNCHED).await?;
     let launcher = Launcher::new(
         &aws,

@@ -14,6 +14,7 @@ use crate::{
     aws::{Aws, instances::Terminated},
     cli::TerminateArgs,
     error::{Failure, Kind, Result},
+    identity,
     inductiva::{self, Group},
     machines::{everywhere::Found, price_book::PriceBook},
     model::machine::{self, Machine},
@@ -50,7 +51,7 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
     if api.is_none() {
         out.warn("there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them");
     }
-    let aws = Aws::connect(settings, out).await?;
+    let aws = identity::connect(settings, out).await?;
     let found = find(&aws, &which, args.all_regions, out).await?;
     let going: Vec<Machine> = found
         .machines

@@ -24,9 +24,9 @@ use super::{
     private_files::Lock,
     profiles::{Profile, Profiles},
     settings::AwsSettings,
-    source::Source,
 };
 use crate::{
+    aws::Source,
     error::{Failure, Kind, Result},
     terminal::output::Output,
 };

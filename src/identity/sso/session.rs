@@ -4,12 +4,12 @@ use aws_config::SdkConfig;
 
 use super::Sso;
 use crate::{
+    aws::Source,
     error::{Failure, Result},
     identity::{
         config::unsigned_config,
         profiles::{Profile, Profiles, SsoSession},
         settings::AwsSettings,
-        source::Source,
     },
     terminal::output::Output,
 };
