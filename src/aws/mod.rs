@@ -25,10 +25,7 @@ use aws_smithy_types::{
     error::metadata::ProvideErrorMetadata,
 };
 
-pub use self::{
-    clock::{Clock, instant},
-    source::Source,
-};
+pub use self::{clock::Clock, source::Source};
 use crate::{
     error::{Failure, Result},
     terminal::output::Output,

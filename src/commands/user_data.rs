@@ -1,18 +1,14 @@
 //! `user-data`: what a machine would be given.
 
 use crate::{
-    cli::UserDataArgs,
-    error::Result,
-    model::user_data::HIDDEN,
-    settings::{self, ApiSettings},
-    terminal::output::Output,
+    cli::UserDataArgs, error::Result, model::user_data::HIDDEN, settings, terminal::output::Output,
 };
 
 /// Prints preamble and script, before packing; the group's id is empty, since
 /// only a launch makes a group.
 pub fn run(args: &UserDataArgs, out: Output) -> Result<()> {
     let key = if args.show_secrets {
-        ApiSettings::of(&args.boot.api)?.require_key()?
+        settings::api(&args.boot.api)?.require_key()?
     } else {
         HIDDEN.to_owned()
     };

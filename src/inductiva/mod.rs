@@ -3,97 +3,23 @@
 //! Its server's source is not public: what is relied on is what the released
 //! Python client and task runner rely on, and other answers are survived.
 
-use std::time::SystemTime;
+mod group;
+mod settings;
 
-use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use url::Url;
 
+pub use self::{group::Group, settings::ApiSettings};
 use crate::{
-    aws,
-    cli::ApiArgs,
     error::{Failure, Kind, Result},
     http::{Answer, Http},
     model::vm_type::VmTypeFacts,
-    settings::ApiSettings,
     terminal::output::Output,
     values::{GroupName, VmType},
 };
 
 /// What the API sees us as.
 const USER_AGENT: &str = concat!("inductiva-aws/", env!("CARGO_PKG_VERSION"));
-
-/// A machine group on Inductiva's side.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Group {
-    /// Its id, an opaque text.
-    pub id: String,
-    /// Its name.
-    #[serde(default)]
-    pub name: String,
-    /// Whose machines it is of: `LOCAL` for those that are not Inductiva's own.
-    #[serde(default)]
-    pub provider_id: Option<String>,
-    /// When it was made.
-    #[serde(default, rename = "creation_timestamp", deserialize_with = "instant")]
-    pub created_at: Option<SystemTime>,
-    /// registered, starting, started, terminated and others.
-    #[serde(default)]
-    pub status: Option<String>,
-    /// The machines that have registered.
-    #[serde(default)]
-    pub machines: Vec<GroupMachine>,
-}
-
-impl Group {
-    /// Whether machines can join it. `started` is what the task runner itself
-    /// asks for; a new group may show the statuses before it for a while.
-    pub fn is_active(&self) -> bool {
-        matches!(
-            self.status.as_deref(),
-            Some("registered" | "starting" | "started")
-        )
-    }
-}
-
-impl Group {
-    /// Whether Inductiva says that the group is of another provider's machines.
-    pub fn is_of_another_provider(&self) -> bool {
-        self.provider_id
-            .as_deref()
-            .is_some_and(|provider| !provider.eq_ignore_ascii_case("LOCAL"))
-    }
-
-    /// The machine that calls itself `host_name`, while it is there.
-    pub fn machine(&self, host_name: &str) -> Option<&GroupMachine> {
-        self.machines
-            .iter()
-            .find(|m| m.host_name.as_deref() == Some(host_name) && m.terminated_at.is_none())
-    }
-}
-
-/// A machine of a group on Inductiva's side.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct GroupMachine {
-    /// What the machine calls itself: the EC2 instance id on ours.
-    #[serde(default)]
-    pub host_name: Option<String>,
-    /// When it left, none while it is there.
-    #[serde(default)]
-    pub terminated_at: Option<String>,
-    /// When it last asked for a task.
-    #[serde(default, deserialize_with = "instant")]
-    pub last_seen_at: Option<SystemTime>,
-    /// The task that it runs, none while it is idle.
-    #[serde(default)]
-    pub current_task_id: Option<String>,
-}
-
-/// A time; none where it cannot be read.
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(value.as_str().and_then(aws::instant))
-}
 
 /// Whose key it is.
 #[derive(serde::Deserialize)]
@@ -166,10 +92,13 @@ impl Client {
     }
 
     /// A client where there is a key to be found: what needs none goes on without.
-    pub fn with_key_if_any(args: &ApiArgs, http: &Http, out: Output) -> Result<Option<Self>> {
-        let settings = ApiSettings::of(args)?;
+    pub fn with_key_if_any(
+        settings: &ApiSettings,
+        http: &Http,
+        out: Output,
+    ) -> Result<Option<Self>> {
         let key = settings.key.clone();
-        key.map(|key| Self::new(&settings, key, http.clone(), out))
+        key.map(|key| Self::new(settings, key, http.clone(), out))
             .transpose()
     }
 
@@ -368,22 +297,5 @@ mod tests {
             "HTTP 422, body.name: too long"
         );
         assert_eq!(detail(502, "<html>"), "HTTP 502");
-    }
-
-    #[test]
-    fn a_machine_that_has_left_the_group_is_not_registered() {
-        let group: Group = serde_json::from_str(
-            r#"{"id": "1", "machines": [
-                {"host_name": "there"},
-                {"host_name": "left", "terminated_at": "2026-01-01T00:00:00Z"},
-                {"host_name": "back", "terminated_at": "2026-01-01T00:00:00Z"},
-                {"host_name": "back"}
-            ]}"#,
-        )
-        .expect("a group");
-        assert!(group.machine("there").is_some());
-        assert!(group.machine("left").is_none());
-        assert!(group.machine("back").is_some());
-        assert!(group.machine("another").is_none());
     }
 }

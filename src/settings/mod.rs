@@ -9,7 +9,6 @@ use std::{
 
 use anyhow::Context as _;
 
-pub use crate::identity::settings::AwsSettings;
 use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
@@ -23,6 +22,7 @@ use crate::{
     terminal::output::Output,
     values::{GroupName, Market, VmType},
 };
+pub use crate::{identity::settings::AwsSettings, inductiva::ApiSettings};
 
 /// The address of the Inductiva API when nothing says otherwise.
 const API_URL: &str = "https://api.inductiva.ai";
@@ -103,51 +103,33 @@ fn aws_files() -> AwsFiles {
     }
 }
 
-/// How to reach the Inductiva API.
-#[derive(Clone)]
-pub struct ApiSettings {
-    /// Without a trailing slash.
-    pub url: String,
-    /// None where no key is to be found.
-    pub key: Option<String>,
-}
-
-impl ApiSettings {
-    /// `--api-key`, `INDUCTIVA_API_KEY`, then the file that `inductiva auth login` writes.
-    pub fn of(args: &ApiArgs) -> Result<Self> {
-        let url = args.api_url.trim().trim_end_matches('/');
-        let url = if url.is_empty() { API_URL } else { url };
-        let given = args
-            .api_key
-            .as_deref()
-            .map(str::trim)
-            .filter(|key| !key.is_empty());
-        let key = match given {
-            Some(key) => Some(key.to_owned()),
-            None => stored_api_key()?,
-        };
-        if let Some(key) = &key {
-            // It becomes an HTTP header's value; the key itself is not shown.
-            if !key.chars().all(|c| c.is_ascii_graphic()) {
-                return Err(
-                    Failure::usage("the Inductiva API key has characters that no key has")
-                        .hint("copy it again from your account at https://inductiva.ai/"),
-                );
-            }
+/// How to reach the Inductiva API. The key is that of `--api-key`, of
+/// `INDUCTIVA_API_KEY`, or of the file that `inductiva auth login` writes.
+pub fn api(args: &ApiArgs) -> Result<ApiSettings> {
+    let url = args.api_url.trim().trim_end_matches('/');
+    let url = if url.is_empty() { API_URL } else { url };
+    let given = args
+        .api_key
+        .as_deref()
+        .map(str::trim)
+        .filter(|key| !key.is_empty());
+    let key = match given {
+        Some(key) => Some(key.to_owned()),
+        None => stored_api_key()?,
+    };
+    if let Some(key) = &key {
+        // It becomes an HTTP header's value; the key itself is not shown.
+        if !key.chars().all(|c| c.is_ascii_graphic()) {
+            return Err(
+                Failure::usage("the Inductiva API key has characters that no key has")
+                    .hint("copy it again from your account at https://inductiva.ai/"),
+            );
         }
-        Ok(Self {
-            url: url.to_owned(),
-            key,
-        })
     }
-
-    /// The key, where nothing goes without it.
-    pub fn require_key(&self) -> Result<String> {
-        self.key.clone().ok_or_else(|| {
-            Failure::usage("there is no Inductiva API key")
-                .hint("get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key")
-        })
-    }
+    Ok(ApiSettings {
+        url: url.to_owned(),
+        key,
+    })
 }
 
 /// The key that `inductiva auth login` keeps.
@@ -173,7 +155,7 @@ fn stored_api_key() -> Result<Option<String>> {
 /// Usage failures, before any call: no API key, a script that cannot be read or
 /// is too large.
 pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
-    let key = ApiSettings::of(&args.boot.api)?.require_key()?;
+    let key = api(&args.boot.api)?.require_key()?;
     let request = unchecked_request(args, &key, out)?;
     if let Some(size) = request.volume.size_gib {
         request.volume.check(size).map_err(Failure::usage)?;
@@ -264,7 +246,7 @@ pub fn group_name(boot: &BootArgs) -> Result<GroupName> {
 pub fn runner(boot: &BootArgs, num_machines: u32, api_key: &str) -> Result<Runner> {
     Ok(Runner {
         api_key: api_key.to_owned(),
-        api_url: ApiSettings::of(&boot.api)?.url,
+        api_url: api(&boot.api)?.url,
         task_runner_image: boot.task_runner_image.clone(),
         file_tracker_image: boot.file_tracker_image.clone(),
         num_machines,

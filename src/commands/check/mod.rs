@@ -35,7 +35,7 @@ const SOON: Duration = Duration::from_mins(30);
 /// Prints a line for each check; fails as the first failure among them would.
 pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     let args = &args.start;
-    let api_settings = ApiSettings::of(&args.boot.api)?;
+    let api_settings = settings::api(&args.boot.api)?;
     // Without a key there is nothing that the API would tell; the rest is checked.
     let key = api_settings.key.clone().unwrap_or_default();
     let request = settings::unchecked_request(args, &key, out)?;

@@ -32,7 +32,7 @@ use crate::{
         decision::{self, LaunchPlan, Plan, SecurityGroupChoice},
         facts::Facts,
     },
-    settings::{self, ApiSettings, AwsSettings},
+    settings::{self, AwsSettings},
     terminal::{command_line::terminate_command, interrupt::Interrupt, output::Output},
 };
 
@@ -54,7 +54,7 @@ pub async fn run(
     interrupt: &Interrupt,
 ) -> Result<()> {
     let request = settings::request(args, out)?;
-    let api_settings = ApiSettings::of(&args.boot.api)?;
+    let api_settings = settings::api(&args.boot.api)?;
     let api = inductiva::Client::new(
         &api_settings,
         request.runner.api_key.clone(),

@@ -18,7 +18,7 @@ use crate::{
     inductiva::{self, Group},
     machines::{everywhere::Found, price_book::PriceBook},
     model::machine::{self, Machine},
-    settings::AwsSettings,
+    settings::{self, AwsSettings},
     terminal::output::Output,
     values::GroupName,
 };
@@ -47,7 +47,7 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
         (None, true) => Which::All,
         (None, false) => Which::Ids(&args.instance_ids),
     };
-    let api = inductiva::Client::with_key_if_any(&args.api, &settings.http, out)?;
+    let api = inductiva::Client::with_key_if_any(&settings::api(&args.api)?, &settings.http, out)?;
     if api.is_none() {
         out.warn("there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them");
     }

@@ -1,0 +1,124 @@
+//! Machine groups as Inductiva has them.
+
+use std::time::SystemTime;
+
+use aws_smithy_types::date_time::{DateTime, Format};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// A machine group on Inductiva's side.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Group {
+    /// Its id, an opaque text.
+    pub id: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Whose machines it is of: `LOCAL` for those that are not Inductiva's own.
+    #[serde(default)]
+    pub provider_id: Option<String>,
+    /// When it was made.
+    #[serde(default, rename = "creation_timestamp", deserialize_with = "time")]
+    pub created_at: Option<SystemTime>,
+    /// registered, starting, started, terminated and others.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// The machines that have registered.
+    #[serde(default)]
+    pub machines: Vec<GroupMachine>,
+}
+
+impl Group {
+    /// Whether machines can join it. `started` is what the task runner itself
+    /// asks for; a new group may show the statuses before it for a while.
+    pub fn is_active(&self) -> bool {
+        matches!(
+            self.status.as_deref(),
+            Some("registered" | "starting" | "started")
+        )
+    }
+}
+
+impl Group {
+    /// Whether Inductiva says that the group is of another provider's machines.
+    pub fn is_of_another_provider(&self) -> bool {
+        self.provider_id
+            .as_deref()
+            .is_some_and(|provider| !provider.eq_ignore_ascii_case("LOCAL"))
+    }
+
+    /// The machine that calls itself `host_name`, while it is there.
+    pub fn machine(&self, host_name: &str) -> Option<&GroupMachine> {
+        self.machines
+            .iter()
+            .find(|m| m.host_name.as_deref() == Some(host_name) && m.terminated_at.is_none())
+    }
+}
+
+/// A machine of a group on Inductiva's side.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct GroupMachine {
+    /// What the machine calls itself: the EC2 instance id on ours.
+    #[serde(default)]
+    pub host_name: Option<String>,
+    /// When it left, none while it is there.
+    #[serde(default)]
+    pub terminated_at: Option<String>,
+    /// When it last asked for a task.
+    #[serde(default, deserialize_with = "time")]
+    pub last_seen_at: Option<SystemTime>,
+    /// The task that it runs, none while it is idle.
+    #[serde(default)]
+    pub current_task_id: Option<String>,
+}
+
+/// A time; none where it cannot be read.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().and_then(time_of))
+}
+
+/// The time that an RFC 3339 text tells; without a zone it is UTC.
+fn time_of(text: &str) -> Option<SystemTime> {
+    let format = Format::DateTimeWithOffset;
+    let time = DateTime::from_str(text, format)
+        .or_else(|_| DateTime::from_str(&format!("{text}Z"), format));
+    SystemTime::try_from(time.ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_and_without_a_zone() {
+        let time = UNIX_EPOCH + Duration::from_millis(1_764_000_000_500);
+        for text in [
+            "2025-11-24T16:00:00.5Z",
+            "2025-11-24T18:00:00.500000+02:00",
+            "2025-11-24T16:00:00.5",
+        ] {
+            assert_eq!(time_of(text), Some(time), "{text}");
+        }
+        assert_eq!(time_of("yesterday"), None);
+    }
+
+    #[test]
+    fn a_machine_that_has_left_the_group_is_not_registered() {
+        let group: Group = serde_json::from_str(
+            r#"{"id": "1", "machines": [
+                {"host_name": "there"},
+                {"host_name": "left", "terminated_at": "2026-01-01T00:00:00Z"},
+                {"host_name": "back", "terminated_at": "2026-01-01T00:00:00Z"},
+                {"host_name": "back"}
+            ]}"#,
+        )
+        .expect("a group");
+        assert!(group.machine("there").is_some());
+        assert!(group.machine("left").is_none());
+        assert!(group.machine("back").is_some());
+        assert!(group.machine("another").is_none());
+    }
+}

@@ -1,0 +1,22 @@
+//! How to reach the Inductiva API.
+
+use crate::error::{Failure, Result};
+
+/// How to reach the Inductiva API.
+#[derive(Clone)]
+pub struct ApiSettings {
+    /// Without a trailing slash.
+    pub url: String,
+    /// None where no key is to be found.
+    pub key: Option<String>,
+}
+
+impl ApiSettings {
+    /// The key, where nothing goes without it.
+    pub fn require_key(&self) -> Result<String> {
+        self.key.clone().ok_or_else(|| {
+            Failure::usage("there is no Inductiva API key")
+                .hint("get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key")
+        })
+    }
+}
