@@ -8,6 +8,7 @@ mod machines;
 mod parsers;
 mod sign_in;
 mod start;
+mod value_enums;
 
 use std::ffi::OsString;
 
@@ -22,7 +23,7 @@ pub use self::{
     sign_in::{
         Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
     },
-    start::{CheckArgs, KeyFormat, NetworkArgs, StartArgs, WaitFor},
+    start::{CheckArgs, NetworkArgs, StartArgs},
 };
 use crate::terminal::output::Format;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args};
 
 use super::{
     boot::BootArgs,
     parsers::{account, duration, file_stem, price, resource_id, usd},
 };
-use crate::values::{Cidr, Tag, VmType, Volume, VolumeType};
+use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("ssh_key").args(["key_name", "create_key_pair"])))]
@@ -135,23 +135,6 @@ pub struct NetworkArgs {
     /// IAM instance profile [default: none]
     #[arg(long, value_name = "NAME")]
     pub instance_profile: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum KeyFormat {
-    /// OpenSSH
-    #[default]
-    Pem,
-    /// PuTTY
-    Ppk,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum WaitFor {
-    /// Known to Inductiva as a machine of the group
-    Registered,
-    /// Up, as EC2 sees it
-    Running,
 }
 
 #[derive(Debug, Args)]

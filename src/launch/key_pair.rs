@@ -3,15 +3,14 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use crate::{
     aws::Aws,
-    cli::{KeyFormat, NetworkArgs},
     error::{Failure, Result},
-    settings,
     terminal::output::Output,
+    values::KeyFormat,
 };
 
 /// A key pair to be made, and where its private key goes.
@@ -23,20 +22,13 @@ pub struct NewKeyPair {
 }
 
 impl NewKeyPair {
-    /// What the command line asks for.
-    pub fn of(args: &NetworkArgs) -> Result<Option<Self>> {
-        let Some(name) = args.create_key_pair.clone() else {
-            return Ok(None);
-        };
-        let extension = match args.key_format {
-            KeyFormat::Pem => "pem",
-            KeyFormat::Ppk => "ppk",
-        };
-        Ok(Some(Self {
-            path: settings::current_dir()?.join(format!("{name}.{extension}")),
-            format: args.key_format,
+    /// One whose private key goes to a file in `folder`.
+    pub fn new(name: String, format: KeyFormat, folder: &Path) -> Self {
+        Self {
+            path: folder.join(format!("{name}.{}", format.as_str())),
+            format,
             name,
-        }))
+        }
     }
 
     /// Its name.

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::{
     aws::Aws,
-    cli::WaitFor,
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError},
     model::{
@@ -18,7 +17,7 @@ use crate::{
         output::{Output, Progress},
         printable,
     },
-    values::GroupName,
+    values::{GroupName, WaitFor},
 };
 
 /// The first pause between two looks; it grows to the last.

@@ -37,6 +37,35 @@ impl fmt::Display for Market {
     }
 }
 
+/// The form of a new private key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyFormat {
+    /// OpenSSH
+    #[default]
+    Pem,
+    /// PuTTY
+    Ppk,
+}
+
+impl KeyFormat {
+    /// What it is called, and how its files end.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pem => "pem",
+            Self::Ppk => "ppk",
+        }
+    }
+}
+
+/// What `start` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitFor {
+    /// Known to Inductiva as a machine of the group
+    Registered,
+    /// Up, as EC2 sees it
+    Running,
+}
+
 /// Bytes as hex characters.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// The type of an EBS volume that an instance can boot from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumeType {
     /// General purpose SSD

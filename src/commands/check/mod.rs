@@ -12,7 +12,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity,
     inductiva::{self, ApiError},
-    launch::{key_pair::NewKeyPair, look_up},
+    launch::look_up,
     model::{
         machine, network::Subnet, request::Request, user_data::MAX_BYTES, vm_type::VmTypeFacts,
     },
@@ -154,7 +154,7 @@ async fn launch(
         Ok(Plan::Launch(plan)) => {
             let image = Check::ok("image", format!("{} {}", plan.image.id, plan.image.name));
             let mut checks = vec![image];
-            let key_pair = match NewKeyPair::of(&args.network) {
+            let key_pair = match start::new_key_pair(&args.network) {
                 Ok(key_pair) => key_pair,
                 Err(failure) => {
                     checks.push(Check::failed("key_pair", failure));

@@ -14,7 +14,7 @@ use self::{
 use super::report::GroupReport;
 use crate::{
     aws::{Aws, run_instances::Launch},
-    cli::StartArgs,
+    cli::{NetworkArgs, StartArgs},
     error::{Failure, Kind, Result},
     identity, inductiva,
     launch::{
@@ -61,7 +61,7 @@ pub async fn run(
         settings.http.clone(),
         out,
     )?;
-    let key_pair = NewKeyPair::of(&args.network)?;
+    let key_pair = new_key_pair(&args.network)?;
     interrupt.starts(&request.group);
     out.say(&format!("machine group {}", request.group));
     let signing_in = Box::pin(identity::connect(settings, out));
@@ -92,6 +92,15 @@ pub async fn run(
         Ok(None) => Ok(()),
         Err(failure) => Err(launcher.clean_up(failure).await),
     }
+}
+
+/// The key pair of `--create-key-pair`. Its private key goes to the current folder.
+pub fn new_key_pair(args: &NetworkArgs) -> Result<Option<NewKeyPair>> {
+    let Some(name) = args.create_key_pair.clone() else {
+        return Ok(None);
+    };
+    let folder = settings::current_dir()?;
+    Ok(Some(NewKeyPair::new(name, args.key_format, &folder)))
 }
 
 /// Everything that a start works with.
@@ -369,7 +378,7 @@ async fn dry_run(
         &[],
     )?;
     refuse_dear(args, &cost)?;
-    let key_pair = NewKeyPair::of(&args.network)?;
+    let key_pair = new_key_pair(&args.network)?;
     permitted(aws, request, plan, group_id.as_deref(), key_pair.as_ref()).await?;
     out.say("EC2 would permit this launch (capacity and quotas are only known when it happens)");
     Ok(())
