@@ -4,6 +4,7 @@
 
 mod cache;
 mod code;
+mod device;
 mod sts;
 
 use std::{fmt, future::Future, pin::Pin, sync::Mutex, time::SystemTime};
@@ -16,7 +17,8 @@ use aws_credential_types::{
 
 use self::{
     cache::SessionFile,
-    code::{Code, Codes, Device},
+    code::Code,
+    device::{Codes, Device},
     sts::Call,
 };
 use super::{

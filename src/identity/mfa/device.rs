@@ -1,0 +1,318 @@
+//! An MFA device: where its codes come from, and that each goes out once.
+
+use std::{
+    fs,
+    io::{self, BufRead as _, BufReader, Write as _},
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    cache::{folder, sha256},
+    code::Code,
+    sts::{Call, Refusal, Session},
+};
+use crate::{
+    error::{Failure, Kind, Result},
+    identity::private_files,
+    terminal::output::Output,
+    time::Time,
+};
+
+/// A code is good for this long, and AWS takes it once (RFC 6238; IAM user
+/// guide, "MFA").
+const CODE_LASTS: Duration = Duration::from_secs(30);
+/// How often a person may mistype a code.
+const TRIES: u32 = 3;
+
+/// An MFA device and how to get at its codes.
+#[derive(Clone)]
+pub struct Device {
+    serial: String,
+    codes: Codes,
+    /// Where the last code that was sent is remembered.
+    spent: PathBuf,
+    time: Time,
+}
+
+/// Where codes come from.
+#[derive(Clone)]
+pub enum Codes {
+    /// `--mfa-code`.
+    Given(Code),
+    /// `mfa_process` of the profile: a command that prints one.
+    Process(String),
+    /// Somebody is asked for them.
+    Asked,
+    /// `--no-input`.
+    Nowhere,
+}
+
+impl Device {
+    /// The device of that serial number.
+    ///
+    /// # Errors
+    /// Usage failures: an ARN that is no MFA device's, or one that has no codes.
+    pub fn new(
+        serial: &str,
+        codes: Codes,
+        aws_folder: &std::path::Path,
+        time: Time,
+    ) -> Result<Self> {
+        check_serial(serial)?;
+        Ok(Self {
+            serial: serial.to_owned(),
+            codes,
+            spent: folder(aws_folder).join(format!("{}.code.json", sha256(serial))),
+            time,
+        })
+    }
+
+    /// Its ARN or number.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Makes the call with a code; a person may try three times.
+    ///
+    /// # Errors
+    /// No code to be had, or what the call came to at last.
+    pub async fn session(&self, call: &Call<'_>, out: Output) -> Result<Session> {
+        let mut tries_left = TRIES;
+        loop {
+            tries_left -= 1;
+            let code = match self.code(out).await? {
+                Ok(code) => code,
+                Err(why) if tries_left > 0 => {
+                    out.warn(&why.message);
+                    continue;
+                }
+                Err(why) => return Err(why),
+            };
+            self.spend(&code)?;
+            match call.send(Some((&self.serial, &code))).await {
+                Ok(session) => return Ok(session),
+                Err(Refusal::WrongCode(why))
+                    if matches!(self.codes, Codes::Asked) && tries_left > 0 =>
+                {
+                    out.warn(&why.message);
+                }
+                Err(Refusal::WrongCode(why) | Refusal::Other(why)) => return Err(why),
+            }
+        }
+    }
+
+    /// A code that was not sent yet; inside, why what somebody typed is none.
+    async fn code(&self, out: Output) -> Result<Result<Code>> {
+        let code = match &self.codes {
+            Codes::Given(code) => code.clone(),
+            Codes::Process(command) => {
+                let code = run(command).await?;
+                let Some(left) = self.spent_for(&code) else {
+                    return Ok(Ok(code));
+                };
+                out.say(&format!(
+                    "waiting {} s for the next MFA code of {}",
+                    left.as_secs() + 1,
+                    self.serial
+                ));
+                self.time.pause(left + Duration::from_secs(1)).await;
+                run(command).await?
+            }
+            Codes::Asked => match self.ask().await?.parse() {
+                Ok(code) => code,
+                Err(()) => return Ok(Err(Failure::usage("an MFA code has six digits"))),
+            },
+            Codes::Nowhere => return Err(self.nobody_to_ask()),
+        };
+        if self.spent_for(&code).is_none() {
+            return Ok(Ok(code));
+        }
+        let again = Failure::new(
+            Kind::NotSignedIn,
+            format!(
+                "this MFA code of {} was used already, and AWS takes each once",
+                self.serial
+            ),
+        )
+        .hint("wait for the device's next code: it changes every 30 s");
+        match &self.codes {
+            Codes::Asked => Ok(Err(again)),
+            _ => Err(again),
+        }
+    }
+
+    /// How long the code, which was sent already, is still shown by the device.
+    fn spent_for(&self, code: &Code) -> Option<Duration> {
+        let last: Value = serde_json::from_slice(&fs::read(&self.spent).ok()?).ok()?;
+        let at = UNIX_EPOCH + Duration::from_secs(last["at"].as_u64()?);
+        let left = CODE_LASTS.checked_sub(self.time.now().duration_since(at).ok()?)?;
+        (last["sha256"] == self.hash(code)).then_some(left)
+    }
+
+    /// Remembers the code before it is sent: if the answer is lost it is spent
+    /// all the same.
+    fn spend(&self, code: &Code) -> Result<()> {
+        let at = self
+            .time
+            .now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |at| at.as_secs());
+        let last = json!({"sha256": self.hash(code), "at": at});
+        private_files::write(&self.spent, last.to_string().as_bytes()).map_err(|error| {
+            Failure::failed(format!("cannot write {}: {error}", self.spent.display()))
+        })
+    }
+
+    fn hash(&self, code: &Code) -> String {
+        sha256(&format!("{}\n{}", self.serial, code.digits()))
+    }
+
+    /// Asks on the terminal itself: stdin and stdout may be somebody else's,
+    /// as for a `credential_process`.
+    async fn ask(&self) -> Result<String> {
+        let prompt = format!("Enter MFA code for {}: ", self.serial);
+        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        let typed = tokio::task::spawn_blocking(move || -> io::Result<Option<String>> {
+            let (shown, typed) = if cfg!(windows) {
+                ("CONOUT$", "CONIN$")
+            } else {
+                ("/dev/tty", "/dev/tty")
+            };
+            let Ok(mut terminal) = fs::File::options().write(true).open(shown) else {
+                return Ok(None);
+            };
+            let mut keyboard = BufReader::new(fs::File::open(typed)?);
+            terminal.write_all(prompt.as_bytes())?;
+            terminal.flush()?;
+            let mut line = String::new();
+            keyboard.read_line(&mut line)?;
+            Ok(Some(line))
+        });
+        let typed = typed
+            .await
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(|error| Failure::failed(format!("cannot ask for the MFA code: {error}")))?;
+        match typed {
+            Some(line) if line.is_empty() => Err(self.nobody_to_ask()),
+            Some(line) => Ok(line),
+            None => Err(self.nobody_to_ask()),
+        }
+    }
+
+    fn nobody_to_ask(&self) -> Failure {
+        Failure::new(
+            Kind::NotSignedIn,
+            format!(
+                "nobody can be asked for the MFA code of {} here",
+                self.serial
+            ),
+        )
+        .hint("give it with --mfa-code, or let the profile's mfa_process print it")
+    }
+}
+
+/// What `mfa_process` prints. The output is not shown: it may be a code.
+async fn run(command: &str) -> Result<Code> {
+    let (shell, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
+    };
+    let output = tokio::process::Command::new(shell)
+        .args([flag, command])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .await
+        .map_err(|error| {
+            Failure::failed(format!("cannot run the profile's mfa_process: {error}"))
+        })?;
+    let hint = "run the command by itself: it has to print six digits and nothing else";
+    if !output.status.success() {
+        let message = format!("the profile's mfa_process failed ({})", output.status);
+        return Err(Failure::new(Kind::NotSignedIn, message).hint(hint));
+    }
+    String::from_utf8_lossy(&output.stdout)
+        .parse()
+        .map_err(|()| {
+            let message = "the profile's mfa_process printed no MFA code";
+            Failure::new(Kind::NotSignedIn, message).hint(hint)
+        })
+}
+
+/// Devices that the API can check a code of: virtual ones and hardware tokens
+/// (IAM user guide, "MFA": security keys have no codes).
+fn check_serial(serial: &str) -> Result<()> {
+    let find = "the device's ARN is in the IAM console under \"Security credentials\"";
+    let refused = |why: &str, hint: String| {
+        Err(Failure::usage(format!("{serial} cannot be used for MFA: {why}")).hint(hint))
+    };
+    let is_arn = serial.starts_with("arn:");
+    if !is_arn {
+        // A hardware token has a number.
+        let plain = serial.len() >= 9
+            && serial
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_+=/,.@-".contains(c));
+        return if plain {
+            Ok(())
+        } else {
+            refused("it is neither an ARN nor a token's number", find.into())
+        };
+    }
+    if let Some((account, user)) = serial.split_once(":user/") {
+        let name = user.rsplit('/').next().unwrap_or(user);
+        refused(
+            "it is the user's ARN, not the device's",
+            format!("is it {account}:mfa/{name}? {find}"),
+        )
+    } else if serial.contains(":u2f/") || serial.contains(":passkey/") {
+        refused(
+            "a security key or passkey (FIDO) has no codes, and AWS's API takes nothing else",
+            "add a virtual MFA device (an authenticator app) beside it, and name that one".into(),
+        )
+    } else if serial.contains(":sms-mfa/") {
+        refused(
+            "AWS has ended MFA by text message",
+            "set up a virtual MFA device (an authenticator app) instead".into(),
+        )
+    } else if serial.contains(":mfa/") {
+        Ok(())
+    } else {
+        refused(
+            "it is not the ARN of an MFA device",
+            format!("one looks like arn:aws:iam::123456789012:mfa/NAME; {find}"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_device_is_explained() {
+        let refusal = |serial: &str| check_serial(serial).map_err(|failure| failure.message);
+        assert_eq!(refusal("arn:aws:iam::123456789012:mfa/ana"), Ok(()));
+        assert_eq!(refusal("arn:aws-cn:iam::123456789012:mfa/path/ana"), Ok(()));
+        assert_eq!(refusal("GAHT12345678"), Ok(()));
+        for (serial, why) in [
+            ("arn:aws:iam::123456789012:user/ana", "the user's ARN"),
+            ("arn:aws:iam::123456789012:u2f/user/ana/key", "FIDO"),
+            ("arn:aws:iam::123456789012:sms-mfa/ana", "text message"),
+            (
+                "arn:aws:iam::123456789012:role/ana",
+                "not the ARN of an MFA",
+            ),
+            ("phone", "neither"),
+        ] {
+            let told = refusal(serial).expect_err(serial);
+            assert!(told.contains(why), "{told}");
+        }
+    }
+}
