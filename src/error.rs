@@ -29,19 +29,53 @@ pub enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Failed,
+        Self::Usage,
+        Self::MachinesMayBeRunning,
+        Self::NotSignedIn,
+        Self::NotPermitted,
+        Self::Capacity,
+        Self::TimedOut,
+        Self::Interrupted,
+    ];
+
     /// The process's exit code.
     pub fn exit_code(self) -> u8 {
+        self.exit().0
+    }
+
+    /// The exit code, and what it tells a script.
+    fn exit(self) -> (u8, &'static str) {
         match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::MachinesMayBeRunning => 3,
-            Self::NotSignedIn | Self::NotPermitted => 4,
-            Self::Capacity => 5,
-            Self::TimedOut => 6,
-            Self::Interrupted => 130,
+            Self::Failed => (1, "refused or failed, nothing of this run is left"),
+            Self::Usage => (2, "usage"),
+            Self::MachinesMayBeRunning => (
+                3,
+                "failed or partly done, machines may be running (they are named)",
+            ),
+            Self::NotSignedIn | Self::NotPermitted => (4, "not signed in or not permitted"),
+            Self::Capacity => (5, "no capacity or quota"),
+            Self::TimedOut => (6, "timed out waiting"),
+            Self::Interrupted => (130, "interrupted"),
         }
     }
+
+    /// All exit codes with their meanings, a sentence for the help.
+    pub fn exit_codes() -> String {
+        let mut codes = vec![(0, "done")];
+        codes.extend(Self::ALL.map(Self::exit));
+        codes.dedup();
+        let codes: Vec<String> = codes
+            .iter()
+            .map(|(code, meaning)| format!("{code} {meaning}"))
+            .collect();
+        format!("Exit codes: {}.", codes.join("; "))
+    }
 }
+
+// No kind is left out of the help.
+const _: () = assert!(Kind::ALL.len() == Kind::Interrupted as usize + 1);
 
 /// A failure as it is shown: the one error type of every command.
 #[derive(Clone, Debug, thiserror::Error, Serialize)]
@@ -160,4 +194,18 @@ pub fn find_cause<'a, E: std::error::Error + 'static>(
         next = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn the_readme_explains_every_exit_code() {
+        let readme = include_str!("../README.md");
+        for kind in Kind::ALL {
+            let row = format!("\n| {} | ", kind.exit_code());
+            assert_eq!(readme.matches(&row).count(), 1, "{kind:?}: {row}");
+        }
+    }
 }

@@ -30,7 +30,7 @@ PARTS = {
     "launch": "machines aws inductiva plan model terminal time error values",
     "machines": "aws inductiva plan model terminal time error values",
     "settings": "cli identity inductiva http plan model terminal error values",
-    "cli": "identity model terminal values",
+    "cli": "identity model terminal error values",
     "identity": "aws http terminal time error values",
     "aws": "plan model terminal time error values",
     "inductiva": "http model terminal time error values",

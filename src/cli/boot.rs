@@ -40,7 +40,7 @@ pub struct BootArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub max_lifetime: Option<Duration>,
     /// A machine ends itself if it has not registered with Inductiva by then
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = boot_timeout(), value_parser = duration)]
     pub boot_timeout: Duration,
 }
 
@@ -60,7 +60,7 @@ pub struct ApiArgs {
         long,
         value_name = "URL",
         env = "INDUCTIVA_API_URL",
-        default_value = "https://api.inductiva.ai",
+        default_value = Runner::API_URL,
         hide_env_values = true
     )]
     pub api_url: String,
@@ -76,4 +76,9 @@ pub struct UserDataArgs {
     pub show_secrets: bool,
     #[command(flatten)]
     pub boot: BootArgs,
+}
+
+/// [`Runner::BOOT_TIMEOUT`] as it is typed.
+fn boot_timeout() -> String {
+    format!("{}m", Runner::BOOT_TIMEOUT.as_secs() / 60)
 }

@@ -25,17 +25,13 @@ pub use self::{
     },
     start::{CheckArgs, NetworkArgs, StartArgs},
 };
-use crate::terminal::output::Format;
+use crate::{error::Kind, terminal::output::Format};
 
 /// Machines of your own AWS account on the Inductiva platform
 ///
 /// Launches EC2 machines that install and start Inductiva's task runner, lists
 /// them and ends them. Machines end themselves when they are idle, when they
 /// fail to boot, or at their maximum lifetime.
-///
-/// Exit codes: 0 done; 1 refused or failed, nothing of this run is left; 2 usage;
-/// 3 failed or partly done, machines may be running (they are named); 4 not signed
-/// in or not permitted; 5 no capacity or quota; 6 timed out waiting; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(
     name = "inductiva-aws",
@@ -62,7 +58,9 @@ impl Cli {
                 .into_iter()
                 .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
         });
-        with_underscores(grammar)
+        let about = grammar.get_long_about().map(ToString::to_string);
+        let about = format!("{}\n\n{}", about.unwrap_or_default(), Kind::exit_codes());
+        with_underscores(grammar.long_about(about))
     }
 
     /// What was typed.

@@ -13,7 +13,7 @@ pub use self::{group::Group, settings::ApiSettings};
 use crate::{
     error::{Failure, Kind, Result},
     http::{Answer, Http},
-    model::vm_type::VmTypeFacts,
+    model::{request::Runner, vm_type::VmTypeFacts},
     terminal::output::Output,
     values::{GroupName, VmType},
 };
@@ -80,8 +80,12 @@ impl Client {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| {
-                Failure::usage(format!("{:?} is not the address of an API", settings.url))
-                    .hint("--api-url and INDUCTIVA_API_URL look like https://api.inductiva.ai")
+                Failure::usage(format!("{:?} is not the address of an API", settings.url)).hint(
+                    format!(
+                        "--api-url and INDUCTIVA_API_URL look like {}",
+                        Runner::API_URL
+                    ),
+                )
             })?;
         Ok(Self {
             http,

@@ -73,7 +73,10 @@ pub struct Runner {
     pub boot_timeout: Duration,
 }
 
+// The defaults, which user-data.sh repeats for whoever runs it by hand.
 impl Runner {
+    /// The address of Inductiva's API.
+    pub const API_URL: &str = "https://api.inductiva.ai";
     /// The released images (the Python client's defaults too).
     pub const TASK_RUNNER_IMAGE: &str = "inductiva/task-runner:main";
     /// The released images (the Python client's defaults too).
@@ -158,6 +161,31 @@ impl Request {
             (Some(id), _) => Place::Subnet(id.clone()),
             (None, Some(zone)) => Place::Zone(zone.clone()),
             (None, None) => Place::Any,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_data_sh_has_the_same_defaults() {
+        let script = include_str!("../../user-data.sh");
+        let minutes = Runner::MAX_IDLE_MINUTES.to_string();
+        let seconds = Runner::BOOT_TIMEOUT.as_secs().to_string();
+        for (variable, default) in [
+            ("INDUCTIVA_API_URL", Runner::API_URL),
+            ("TASK_RUNNER_IMAGE", Runner::TASK_RUNNER_IMAGE),
+            ("FILE_TRACKER_IMAGE", Runner::FILE_TRACKER_IMAGE),
+            ("MAX_IDLE_MINUTES", &minutes),
+            ("BOOT_TIMEOUT_SECONDS", &seconds),
+        ] {
+            let used = format!("${{{variable}:-{default}}}");
+            assert!(script.contains(&used), "{used}");
+            let told = format!("#   {variable:<20}  {default}");
+            let lines: Vec<&str> = script.lines().filter(|l| l.starts_with(&told)).collect();
+            assert_eq!(lines.len(), 1, "{told}");
         }
     }
 }

@@ -24,9 +24,6 @@ use crate::{
 };
 pub use crate::{identity::settings::AwsSettings, inductiva::ApiSettings};
 
-/// The address of the Inductiva API when nothing says otherwise.
-const API_URL: &str = "https://api.inductiva.ai";
-
 /// Applies the global options to the streams.
 pub fn output(global: &Global) -> Output {
     match global.color {
@@ -107,7 +104,7 @@ fn aws_files() -> AwsFiles {
 /// `INDUCTIVA_API_KEY`, or of the file that `inductiva auth login` writes.
 pub fn api(args: &ApiArgs) -> Result<ApiSettings> {
     let url = args.api_url.trim().trim_end_matches('/');
-    let url = if url.is_empty() { API_URL } else { url };
+    let url = if url.is_empty() { Runner::API_URL } else { url };
     let given = args
         .api_key
         .as_deref()
