@@ -18,7 +18,7 @@ use crate::{
         },
     },
     settings::AwsSettings,
-    terminal::output::Output,
+    terminal::{output::Output, quoting},
 };
 
 /// How often a question is put again.
@@ -75,7 +75,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
     let added = profile.add_to(&settings.files).await?;
     out.say(&format!(
         "try it: inductiva-aws whoami --profile {}",
-        identity::shell_word(&profile.name)
+        quoting::word(&profile.name)
     ));
     out.result(&report(profile, settings, added), &[])
 }

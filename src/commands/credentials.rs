@@ -11,7 +11,7 @@ use crate::{
     error::{Failure, Result},
     identity,
     settings::AwsSettings,
-    terminal::output::Output,
+    terminal::{output::Output, quoting},
 };
 
 /// The region to sign in in where none is set: it has no part in what is printed.
@@ -44,20 +44,17 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
         }
         CredentialsFormat::Env => out.data(&lines(
             keys,
-            |name, value| format!("export {name}={}", single_quoted(value, r"'\''")),
+            |name, value| format!("export {name}={}", quoting::posix(value)),
             |name| format!("unset {name}"),
         )),
         CredentialsFormat::Fish => out.data(&lines(
             keys,
-            |name, value| {
-                let value = value.replace('\\', r"\\");
-                format!("set -gx {name} {};", single_quoted(&value, r"\'"))
-            },
+            |name, value| format!("set -gx {name} {};", quoting::fish(value)),
             |name| format!("set -e {name};"),
         )),
         CredentialsFormat::Powershell => out.data(&lines(
             keys,
-            |name, value| format!("$Env:{name} = {}", single_quoted(value, "''")),
+            |name, value| format!("$Env:{name} = {}", quoting::powershell(value)),
             |name| format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue"),
         )),
     }
@@ -103,9 +100,4 @@ fn lines(
             None => unset(name) + "\n",
         })
         .collect()
-}
-
-/// A text in single quotes, and `quote` for those within it.
-fn single_quoted(text: &str, quote: &str) -> String {
-    format!("'{}'", text.replace('\'', quote))
 }

@@ -19,7 +19,7 @@ use self::{
 };
 pub use self::{
     config::unsigned_config,
-    sso::session::{login_to_session, shell_word, sso, sso_session},
+    sso::session::{login_to_session, sso, sso_session},
 };
 use crate::{
     aws::{Aws, Clock},

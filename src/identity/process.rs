@@ -9,7 +9,10 @@ use super::{
     profiles::{Profile, Profiles},
     settings::AwsSettings,
 };
-use crate::error::{Failure, Result};
+use crate::{
+    error::{Failure, Result},
+    terminal::quoting,
+};
 
 /// Tells this program, when it is run by the command of a profile, which
 /// profiles are being signed in with by way of it; a line each.
@@ -40,10 +43,10 @@ pub fn provider(
     }
     let mut within = settings.within_profiles.clone();
     within.push(profile.name.clone());
-    let within = within.join("\n").replace('\'', r"'\''");
+    let within = quoting::posix(&within.join("\n"));
     // The SDK runs it with `sh -c`.
     Ok(Some(CredentialProcessProvider::new(format!(
-        "export {WITHIN}='{within}'; {command}"
+        "export {WITHIN}={within}; {command}"
     ))))
 }
 
@@ -55,7 +58,7 @@ fn refuse_circle(profile: &Profile, profiles: &Profiles, settings: &AwsSettings)
         .find(&name)?
         .as_ref()
         .and_then(command_of)
-        .and_then(|command| asks_for(command, settings))
+        .and_then(|command| asks_for(command, settings.profile_in_environment.as_deref()))
     {
         if visited.contains(&next) || next == profile.name {
             return Err(circle(profile));
@@ -74,28 +77,35 @@ fn command_of(profile: &Profile) -> Option<&str> {
     profile.credential_process.as_deref().filter(|_| !others)
 }
 
-/// The profile whose credentials a command asks of this program.
-fn asks_for(command: &str, settings: &AwsSettings) -> Option<String> {
-    let mut words = command
-        .split_whitespace()
-        .map(|word| word.trim_matches(['"', '\'']));
-    let program = Path::new(words.next()?).file_stem()?;
-    let words: Vec<&str> = words.collect();
-    if program != env!("CARGO_PKG_NAME") || !words.contains(&"credentials") {
+/// The profile whose credentials a command asks of this program; `default` where
+/// it names none.
+fn asks_for(command: &str, default: Option<&str>) -> Option<String> {
+    let words = words(command);
+    let (program, words) = words.split_first()?;
+    let program = Path::new(program).file_stem()?;
+    if program != env!("CARGO_PKG_NAME") || !words.iter().any(|word| word == "credentials") {
         return None;
     }
     let flag = words
         .windows(2)
         .find(|pair| pair[0] == "--profile")
-        .map(|pair| pair[1])
+        .map(|pair| pair[1].as_str())
         .or_else(|| {
             words
                 .iter()
                 .find_map(|word| word.strip_prefix("--profile="))
         });
-    match flag {
-        Some(name) => Some(name.to_owned()),
-        None => settings.profile_in_environment.clone(),
+    flag.or(default).map(str::to_owned)
+}
+
+/// A command as its shell reads it; none if that would refuse it.
+fn words(command: &str) -> Vec<String> {
+    if cfg!(windows) {
+        // There a backslash is part of a path.
+        let bare = |word: &str| word.trim_matches(['"', '\'']).to_owned();
+        command.split_whitespace().map(bare).collect()
+    } else {
+        shlex::split(command).unwrap_or_default()
     }
 }
 
@@ -105,4 +115,29 @@ fn circle(profile: &Profile) -> Failure {
         name = profile.name
     ))
     .hint("name another profile in its credential_process: the one that has the keys, the role or the SSO sign-in")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_asks_this_program_is_seen_through_its_quotes() {
+        let asks_for = |command| asks_for(command, Some("mine"));
+        let ana = Some("ana".to_owned());
+        for command in [
+            "inductiva-aws credentials --profile ana",
+            "/usr/bin/inductiva-aws --profile=ana credentials",
+            "inductiva-aws credentials --profile 'ana'",
+        ] {
+            assert_eq!(asks_for(command), ana, "{command}");
+        }
+        assert_eq!(asks_for("inductiva-aws credentials"), Some("mine".into()));
+        assert_eq!(asks_for("aws credentials --profile ana"), None);
+        assert_eq!(asks_for("inductiva-aws whoami --profile ana"), None);
+        if cfg!(unix) {
+            let command = "'/opt/my tools/inductiva-aws' credentials --profile \"a na\"";
+            assert_eq!(asks_for(command), Some("a na".into()));
+        }
+    }
 }

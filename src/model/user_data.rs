@@ -8,6 +8,8 @@ use std::{borrow::Cow, fmt, io::Write as _};
 
 use flate2::{Compression, write::GzEncoder};
 
+use crate::terminal::quoting;
+
 /// The script that installs and starts the task runner, and that can be read
 /// and run on its own.
 pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../../user-data.sh");
@@ -171,7 +173,7 @@ fn file_name(path: &str) -> &str {
 pub fn preamble(variables: &[Variable]) -> String {
     let lines: Vec<String> = variables
         .iter()
-        .map(|v| format!("export {}='{}'\n", v.name, v.value.replace('\'', r"'\''")))
+        .map(|v| format!("export {}={}\n", v.name, quoting::posix(&v.value)))
         .collect();
     lines.concat()
 }

@@ -4,3 +4,4 @@ pub mod command_line;
 pub mod interrupt;
 pub mod output;
 pub mod printable;
+pub mod quoting;

@@ -11,7 +11,7 @@ use crate::{
         profiles::{Profile, Profiles, SsoSession},
         settings::AwsSettings,
     },
-    terminal::output::Output,
+    terminal::{output::Output, quoting},
 };
 
 /// The sign-in that the credentials of a profile, or of the profile that it
@@ -118,7 +118,7 @@ fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Fai
 
 /// The command that signs in to a session, for messages.
 pub fn login_to_session(name: &str) -> String {
-    format!("inductiva-aws login --sso-session {}", shell_word(name))
+    format!("inductiva-aws login --sso-session {}", quoting::word(name))
 }
 
 /// The command that signs in again, for messages.
@@ -126,16 +126,6 @@ fn login_command(settings: &AwsSettings, profile: &str) -> String {
     if settings.profile.is_none() && profile == "default" {
         "inductiva-aws login".into()
     } else {
-        format!("inductiva-aws login --profile {}", shell_word(profile))
-    }
-}
-
-/// A word as a shell takes it.
-pub fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+        format!("inductiva-aws login --profile {}", quoting::word(profile))
     }
 }
