@@ -30,6 +30,7 @@ use aws_smithy_types::{
     retry::ErrorKind,
 };
 
+use super::codes;
 use crate::time::Time;
 
 /// Below this AWS takes no offence (as the SDK has it), so that a refusal has
@@ -108,9 +109,6 @@ struct Seen {
     ahead: Option<i64>,
 }
 
-/// Codes with which AWS refuses a call from a clock that is off, too.
-const CLOCK_CODES: [&str; 3] = ["RequestExpired", "AuthFailure", "SignatureDoesNotMatch"];
-
 /// The SDK signs by AWS's clock as soon as it has seen it, but does not try
 /// again after a `RequestExpired`: nothing has happened then. One more try, by
 /// the right clock, tells whether that was the reason.
@@ -123,7 +121,8 @@ impl ClassifyRetry for Clock {
         let code = context
             .response()
             .filter(|response| minutes_off(response).is_some())
-            .and_then(|response| clock_code(response.body().bytes()?));
+            .and_then(codes::code_in)
+            .filter(|code| codes::may_be_the_clock(code));
         let seen: Option<&Seen> = context.response().and_then(|response| response.extension());
         let first = seen.is_none_or(|seen| seen.tries <= 1);
         match code {
@@ -132,14 +131,6 @@ impl ClassifyRetry for Clock {
             _ => RetryAction::NoActionIndicated,
         }
     }
-}
-
-/// The code of a refusal, if it is one of [`CLOCK_CODES`].
-fn clock_code(body: &[u8]) -> Option<&'static str> {
-    let body = std::str::from_utf8(body).ok()?;
-    CLOCK_CODES
-        .into_iter()
-        .find(|code| body.contains(&format!("<Code>{code}</Code>")))
 }
 
 /// By how many minutes this machine's clock differs from that of the answer, if

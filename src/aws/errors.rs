@@ -10,8 +10,10 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId as _;
 
+pub use super::codes::Sort;
 use super::{
     clock,
+    codes::{sort_of, sort_of_answer},
     denial::{self, Denial},
     reach,
 };
@@ -19,140 +21,6 @@ use crate::error::{Failure, Kind, causes, find_cause};
 
 /// What follows it repeats the request, with the session token.
 const CANONICAL_STRING: &str = "The Canonical String for this request";
-
-/// What a code means for what is to be done next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// AWS does not know the identity, or no longer takes it.
-    NotSignedIn,
-    /// A policy does not allow the call.
-    NotPermitted,
-    /// Nothing left in this place: another may have some.
-    Place,
-    /// A quota of the type's family: another type may have some left.
-    Quota,
-    /// A quota of spot machines: on demand has its own.
-    SpotQuota,
-    /// A quota that no other type or place helps with.
-    Account,
-    /// Nothing was done, as a request bucket is empty or AWS was not reached:
-    /// the same again later.
-    NotNow,
-    /// It may have been done all the same: the same again, with its token.
-    Unknown,
-    /// The token was spent on other bytes.
-    Mismatch,
-    /// The token was spent on machines that are terminated.
-    Spent,
-    /// A security group or key pair is not known: not yet, where it is new.
-    NotFound,
-    /// Anything else: trying again would not help.
-    Fatal,
-}
-
-/// The codes and their sorts. Sources: EC2 API reference, "Error codes for the
-/// Amazon EC2 API"; EC2 user guide, "Troubleshoot Amazon EC2 instance launch
-/// issues"; STS API reference, "Common errors"; EC2 developer guide, "Request
-/// throttling" and "Ensuring idempotency" (`IdempotentInstanceTerminated` is
-/// not documented: aws/boto3 issue 4406).
-const CODES: &[(Sort, &[&str])] = &[
-    (
-        Sort::NotSignedIn,
-        &[
-            "AuthFailure",
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "IncompleteSignature",
-            "InvalidClientTokenId",
-            "MissingAuthenticationToken",
-            "OptInRequired",
-            "RequestExpired",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ],
-    ),
-    (
-        Sort::NotPermitted,
-        &[
-            "AccessDenied",
-            "AccessDeniedException",
-            "UnauthorizedOperation",
-        ],
-    ),
-    (
-        Sort::Place,
-        &[
-            "InsufficientAddressCapacity",
-            "InsufficientCapacity",
-            "InsufficientFreeAddressesInSubnet",
-            "InsufficientHostCapacity",
-            "InsufficientInstanceCapacity",
-            "InsufficientReservedInstanceCapacity",
-            "InsufficientVolumeCapacity",
-            "SpotMaxPriceTooLow",
-            "Unsupported",
-            "VolumeTypeNotAvailableInZone",
-        ],
-    ),
-    (Sort::Quota, &["InstanceLimitExceeded", "VcpuLimitExceeded"]),
-    (Sort::SpotQuota, &["MaxSpotInstanceCountExceeded"]),
-    (
-        Sort::Account,
-        &[
-            "MaxIOPSLimitExceeded",
-            "PendingVerification",
-            "VolumeLimitExceeded",
-        ],
-    ),
-    (
-        Sort::NotNow,
-        &[
-            "EC2ThrottledException",
-            "RequestLimitExceeded",
-            "Throttling",
-            "ThrottlingException",
-        ],
-    ),
-    (
-        Sort::Unknown,
-        &[
-            "InternalError",
-            "InternalFailure",
-            "ServiceUnavailable",
-            "Unavailable",
-        ],
-    ),
-    (
-        Sort::NotFound,
-        &[
-            "InvalidGroup.NotFound",
-            "InvalidGroupId.NotFound",
-            "InvalidKeyPair.NotFound",
-        ],
-    ),
-    (Sort::Mismatch, &["IdempotentParameterMismatch"]),
-    (Sort::Spent, &["IdempotentInstanceTerminated"]),
-];
-
-/// The sort of an answer. EC2 may have acted before it failed, whatever code it
-/// gives that: only of capacity, quotas and throttling, which it may answer as its
-/// own errors, is it known that nothing was done.
-fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
-    let sort = code.map_or(Sort::Unknown, sort_of);
-    match sort {
-        Sort::Place | Sort::Quota | Sort::SpotQuota | Sort::Account | Sort::NotNow => sort,
-        _ if status >= 500 => Sort::Unknown,
-        _ => sort,
-    }
-}
-
-/// The sort of a code.
-fn sort_of(code: &str) -> Sort {
-    CODES
-        .iter()
-        .find(|(_, codes)| codes.contains(&code))
-        .map_or(Sort::Fatal, |(sort, _)| *sort)
-}
 
 /// The sort of what went wrong with a call. Without an answer that can be read
 /// the call may have been done; a call that could not be written was not.
@@ -337,39 +205,5 @@ where
             )),
         SdkError::DispatchFailure(_) => reach::out_of_reach(&why, what, region),
         _ => Failure::failed(format!("{what}: {why}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn after_an_error_of_the_servers_own_a_launch_may_have_taken_place() {
-        // "Error codes for the Amazon EC2 API", server error codes.
-        for code in [
-            "InternalError",
-            "InternalFailure",
-            "ServiceUnavailable",
-            "Unavailable",
-        ] {
-            assert_eq!(sort_of(code), Sort::Unknown, "{code}");
-        }
-        for code in [
-            None,
-            Some("ServerInternal"),
-            Some("GatewayTimeout"),
-            Some("AuthFailure"),
-        ] {
-            assert_eq!(sort_of_answer(code, 504), Sort::Unknown, "{code:?}");
-        }
-        let capacity = sort_of_answer(Some("InsufficientInstanceCapacity"), 500);
-        assert_eq!(capacity, Sort::Place);
-        let throttled = sort_of_answer(Some("RequestLimitExceeded"), 503);
-        assert_eq!(throttled, Sort::NotNow);
-        assert_eq!(
-            sort_of_answer(Some("InvalidAMIID.NotFound"), 400),
-            Sort::Fatal
-        );
     }
 }

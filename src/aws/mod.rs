@@ -2,6 +2,7 @@
 //! in words. SDK types stay in here.
 
 mod clock;
+mod codes;
 mod denial;
 pub mod errors;
 pub mod instances;
@@ -76,6 +77,7 @@ impl Aws {
             .retry_config(patience::retries())
             .retry_partition(patience::ec2_retries())
             .retry_classifier(patience::NotWithoutConnection)
+            .retry_classifier(patience::LaterIfNotNow)
             .timeout_config(patience::time_limits())
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
@@ -84,6 +86,7 @@ impl Aws {
         let sts = aws_sdk_sts::config::Builder::from(&config)
             .retry_config(patience::retries())
             .retry_classifier(patience::NotWithoutConnection)
+            .retry_classifier(patience::LaterIfNotNow)
             .timeout_config(patience::time_limits())
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())

@@ -9,7 +9,10 @@ use aws_sdk_ec2::config::{
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 
-use super::errors::never_connected;
+use super::{
+    codes::{Sort, code_in, sort_of},
+    errors::never_connected,
+};
 
 /// Tries of a call. The pauses between them grow to five seconds and come to
 /// half a minute on average: throttling lasts for seconds, EC2's bad moments for
@@ -67,5 +70,23 @@ impl ClassifyRetry for NotWithoutConnection {
 
     fn name(&self) -> &'static str {
         "NotWithoutConnection"
+    }
+}
+
+/// Another try where AWS says that nothing was done, with whatever code: the SDK
+/// knows some of them.
+#[derive(Debug)]
+pub struct LaterIfNotNow;
+
+impl ClassifyRetry for LaterIfNotNow {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().and_then(code_in).map(sort_of) {
+            Some(Sort::NotNow) => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "LaterIfNotNow"
     }
 }

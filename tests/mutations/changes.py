@@ -60,11 +60,11 @@ CHANGES = [
     ),
     Change(
         "after InternalFailure nothing is believed to have been launched",
-        file="src/aws/errors.rs",
-        old='            "InternalFailure",\n            "ServiceUnavailable",\n            "Unavailable",\n        ],\n    ),',
-        new='            "ServiceUnavailable",\n            "Unavailable",\n        ],\n    ),',
+        file="src/aws/codes.rs",
+        old='    ("InternalFailure", Sort::Unknown, OtherReason),\n',
+        new="",
         unit=(
-            "aws::errors::tests::after_an_error_of_the_servers_own_a_launch_may_have_taken_place",
+            "aws::codes::tests::after_an_error_of_the_servers_own_a_launch_may_have_taken_place",
         ),
     ),
     Change(

@@ -1,0 +1,205 @@
+//! AWS's error codes, each once: what it means for what is to be done next.
+
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use self::Cause::{MayBeTheClock, OtherReason};
+
+/// What a code means for what is to be done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// AWS does not know the identity, or no longer takes it.
+    NotSignedIn,
+    /// A policy does not allow the call.
+    NotPermitted,
+    /// Nothing left in this place: another may have some.
+    Place,
+    /// A quota of the type's family: another type may have some left.
+    Quota,
+    /// A quota of spot machines: on demand has its own.
+    SpotQuota,
+    /// A quota that no other type or place helps with.
+    Account,
+    /// Nothing was done, as a request bucket is empty or AWS was not reached:
+    /// the same again later.
+    NotNow,
+    /// It may have been done all the same: the same again, with its token.
+    Unknown,
+    /// The token was spent on other bytes.
+    Mismatch,
+    /// The token was spent on machines that are terminated.
+    Spent,
+    /// A security group or key pair is not known: not yet, where it is new.
+    NotFound,
+    /// Anything else: trying again would not help.
+    Fatal,
+}
+
+/// Whether a clock that is off gets the code, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    MayBeTheClock,
+    OtherReason,
+}
+
+/// The codes that the SDK's own lists of what is tried again lack. Sources: EC2 API
+/// reference, "Error codes for the Amazon EC2 API"; EC2 user guide, "Troubleshoot
+/// Amazon EC2 instance launch issues"; STS API reference, "Common errors"; EC2
+/// developer guide, "Request throttling" and "Ensuring idempotency"
+/// (`IdempotentInstanceTerminated` is not documented: aws/boto3 issue 4406).
+const CODES: &[(&str, Sort, Cause)] = &[
+    ("AuthFailure", Sort::NotSignedIn, MayBeTheClock),
+    ("ExpiredToken", Sort::NotSignedIn, OtherReason),
+    ("ExpiredTokenException", Sort::NotSignedIn, OtherReason),
+    ("IncompleteSignature", Sort::NotSignedIn, OtherReason),
+    ("InvalidClientTokenId", Sort::NotSignedIn, OtherReason),
+    ("MissingAuthenticationToken", Sort::NotSignedIn, OtherReason),
+    ("OptInRequired", Sort::NotSignedIn, OtherReason),
+    ("RequestExpired", Sort::NotSignedIn, MayBeTheClock),
+    ("SignatureDoesNotMatch", Sort::NotSignedIn, MayBeTheClock),
+    (
+        "UnrecognizedClientException",
+        Sort::NotSignedIn,
+        OtherReason,
+    ),
+    ("AccessDenied", Sort::NotPermitted, OtherReason),
+    ("AccessDeniedException", Sort::NotPermitted, OtherReason),
+    ("UnauthorizedOperation", Sort::NotPermitted, OtherReason),
+    ("InsufficientAddressCapacity", Sort::Place, OtherReason),
+    ("InsufficientCapacity", Sort::Place, OtherReason),
+    (
+        "InsufficientFreeAddressesInSubnet",
+        Sort::Place,
+        OtherReason,
+    ),
+    ("InsufficientHostCapacity", Sort::Place, OtherReason),
+    ("InsufficientInstanceCapacity", Sort::Place, OtherReason),
+    (
+        "InsufficientReservedInstanceCapacity",
+        Sort::Place,
+        OtherReason,
+    ),
+    ("InsufficientVolumeCapacity", Sort::Place, OtherReason),
+    ("SpotMaxPriceTooLow", Sort::Place, OtherReason),
+    ("Unsupported", Sort::Place, OtherReason),
+    ("VolumeTypeNotAvailableInZone", Sort::Place, OtherReason),
+    ("InstanceLimitExceeded", Sort::Quota, OtherReason),
+    ("VcpuLimitExceeded", Sort::Quota, OtherReason),
+    ("MaxSpotInstanceCountExceeded", Sort::SpotQuota, OtherReason),
+    ("MaxIOPSLimitExceeded", Sort::Account, OtherReason),
+    ("PendingVerification", Sort::Account, OtherReason),
+    ("VolumeLimitExceeded", Sort::Account, OtherReason),
+    ("InternalError", Sort::Unknown, OtherReason),
+    ("InternalFailure", Sort::Unknown, OtherReason),
+    ("ServiceUnavailable", Sort::Unknown, OtherReason),
+    ("Unavailable", Sort::Unknown, OtherReason),
+    ("InvalidGroup.NotFound", Sort::NotFound, OtherReason),
+    ("InvalidGroupId.NotFound", Sort::NotFound, OtherReason),
+    ("InvalidKeyPair.NotFound", Sort::NotFound, OtherReason),
+    ("IdempotentParameterMismatch", Sort::Mismatch, OtherReason),
+    ("IdempotentInstanceTerminated", Sort::Spent, OtherReason),
+];
+
+/// The sort of an answer. EC2 may have acted before it failed, whatever code it
+/// gives that: only of capacity, quotas and throttling, which it may answer as its
+/// own errors, is it known that nothing was done.
+pub fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
+    let sort = code.map_or(Sort::Unknown, sort_of);
+    match sort {
+        Sort::Place | Sort::Quota | Sort::SpotQuota | Sort::Account | Sort::NotNow => sort,
+        _ if status >= 500 => Sort::Unknown,
+        _ => sort,
+    }
+}
+
+/// The sort of a code.
+pub fn sort_of(code: &str) -> Sort {
+    match CODES.iter().find(|(name, ..)| *name == code) {
+        Some((_, sort, _)) => *sort,
+        None if THROTTLING_ERRORS.contains(&code) => Sort::NotNow,
+        None if TRANSIENT_ERRORS.contains(&code) => Sort::Unknown,
+        None => Sort::Fatal,
+    }
+}
+
+/// Whether AWS refuses calls with this code when the clock is off, among others.
+pub fn may_be_the_clock(code: &str) -> bool {
+    CODES
+        .iter()
+        .any(|(name, _, cause)| *name == code && *cause == MayBeTheClock)
+}
+
+/// The code of an answer in XML, as EC2 and STS give it.
+pub fn code_in(response: &HttpResponse) -> Option<&str> {
+    let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+    let (_, rest) = body.split_once("<Code>")?;
+    Some(rest.split_once("</Code>")?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_an_error_of_the_servers_own_a_launch_may_have_taken_place() {
+        // "Error codes for the Amazon EC2 API", server error codes.
+        for code in [
+            "InternalError",
+            "InternalFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+        ] {
+            assert_eq!(sort_of(code), Sort::Unknown, "{code}");
+        }
+        for code in [
+            None,
+            Some("ServerInternal"),
+            Some("GatewayTimeout"),
+            Some("AuthFailure"),
+        ] {
+            assert_eq!(sort_of_answer(code, 504), Sort::Unknown, "{code:?}");
+        }
+        let capacity = sort_of_answer(Some("InsufficientInstanceCapacity"), 500);
+        assert_eq!(capacity, Sort::Place);
+        let throttled = sort_of_answer(Some("RequestLimitExceeded"), 503);
+        assert_eq!(throttled, Sort::NotNow);
+        assert_eq!(
+            sort_of_answer(Some("InvalidAMIID.NotFound"), 400),
+            Sort::Fatal
+        );
+    }
+
+    #[test]
+    fn throttling_means_that_nothing_was_done() {
+        // The EC2 developer guide, "Request throttling", and EC2's own code.
+        for code in [
+            "RequestLimitExceeded",
+            "Throttling",
+            "EC2ThrottledException",
+        ] {
+            assert_eq!(sort_of(code), Sort::NotNow, "{code}");
+        }
+    }
+
+    #[test]
+    fn no_code_is_there_twice() {
+        let mut names: Vec<&str> = CODES.iter().map(|(name, ..)| *name).collect();
+        names.extend(THROTTLING_ERRORS);
+        names.extend(TRANSIENT_ERRORS);
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+
+    #[test]
+    fn the_code_of_an_answer_is_read() {
+        let answer =
+            |body: &'static str| HttpResponse::new(200.try_into().expect("a status"), body.into());
+        let answered = answer(
+            "<Response><Errors><Error><Code>AuthFailure</Code><Message>no</Message></Error></Errors></Response>",
+        );
+        assert_eq!(code_in(&answered), Some("AuthFailure"));
+        assert_eq!(code_in(&answer("<html>")), None);
+    }
+}
