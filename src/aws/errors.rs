@@ -207,3 +207,54 @@ where
         _ => Failure::failed(format!("{what}: {why}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use aws_smithy_runtime_api::client::{http::HttpConnector, orchestrator::HttpRequest};
+
+    use super::never_connected;
+    use crate::http::Http;
+
+    /// What answers on a port of this machine: nothing, if `answer` is none.
+    fn address(answer: Option<&'static [u8]>) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        if let Some(answer) = answer {
+            std::thread::spawn(move || {
+                for connection in listener.incoming() {
+                    let mut connection = connection.expect("a connection");
+                    // So that it is not reset before the answer is read.
+                    let _ = connection.read(&mut [0; 4096]);
+                    let _ = connection.write_all(answer);
+                }
+            });
+        }
+        address
+    }
+
+    // `never_connected` goes by the HTTP client's words, as its type is private.
+    #[tokio::test]
+    async fn a_call_without_a_connection_is_told_from_one_without_an_answer() {
+        let nobody = format!("http://{}", address(None));
+        let no_tls = format!(
+            "https://{}",
+            address(Some(b"HTTP/1.0 400 Bad Request\r\n\r\n"))
+        );
+        let no_answer = format!("http://{}", address(Some(b"")));
+        let no_http = format!("http://{}", address(Some(b"220 mail.example.com\r\n")));
+        for (url, expected) in [
+            (nobody, true),
+            (no_tls, true),
+            (no_answer, false),
+            (no_http, false),
+        ] {
+            let request = HttpRequest::get(&url).expect("a request");
+            let error = HttpConnector::call(&Http::default(), request)
+                .await
+                .expect_err(&url);
+            assert_eq!(never_connected(&error), expected, "{url}: {error:?}");
+        }
+    }
+}

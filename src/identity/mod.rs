@@ -23,7 +23,7 @@ pub use self::{
 };
 use crate::{
     aws::{Aws, Clock},
-    error::Result,
+    error::{Failure, Result},
     terminal::output::Output,
 };
 
@@ -34,6 +34,36 @@ use crate::{
 /// Not signed in: no credentials, an unknown profile, or a sign-in that has
 /// ended. Usage: no region, or text that is none.
 pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Aws> {
+    Ok(try_connect(settings, out).await?)
+}
+
+/// What is in the way of connecting.
+pub enum Obstacle {
+    /// No region, or text that is none.
+    Region(Failure),
+    /// Anything else.
+    SignIn(Failure),
+}
+
+impl From<Failure> for Obstacle {
+    fn from(failure: Failure) -> Self {
+        Self::SignIn(failure)
+    }
+}
+
+impl From<Obstacle> for Failure {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::Region(failure) | Obstacle::SignIn(failure) => failure,
+        }
+    }
+}
+
+/// [`connect`], for whoever tells what is in the way.
+///
+/// # Errors
+/// As there.
+pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obstacle> {
     let profiles = Profiles::load(&settings.files).await?;
     if let Some(profile) = &settings.profile {
         profiles.get(profile)?;
@@ -46,7 +76,7 @@ pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Aws> {
     let config = unsigned_config(settings, &profiles).await?;
     let region = match (config.region(), settings.fallback_region) {
         (None, Some(region)) => region.to_owned(),
-        _ => region(&config)?,
+        _ => region(&config).map_err(Obstacle::Region)?,
     };
     let config = config
         .into_builder()

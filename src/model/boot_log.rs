@@ -47,6 +47,13 @@ pub fn late(machines: usize) -> Option<String> {
 /// What our lines have in common, wherever the system puts its time stamps.
 const MARK: &str = "inductiva-aws: ";
 
+// The words of user-data.sh that mean something here. Machines say them that were
+// launched by older versions, too: a change here has to go on reading the old ones.
+const PHASE: &str = "phase ";
+const FAILED: &str = "failed ";
+/// What a machine says when it ends and nothing has failed.
+const ENDS: [&str; 2] = ["powering off", "the maximum lifetime of "];
+
 /// Our part of a console line: `phase NAME`, `failed PHASE: reason`, or other news.
 pub fn ours(line: &str) -> Option<&str> {
     line.find(MARK).map(|at| line[at + MARK.len()..].trim_end())
@@ -55,10 +62,10 @@ pub fn ours(line: &str) -> Option<&str> {
 /// Where the machine stands by the last of its lines.
 pub fn standing(console: &str) -> Option<Standing> {
     console.lines().rev().filter_map(ours).find_map(|news| {
-        if let Some(phase) = news.strip_prefix("phase ") {
+        if let Some(phase) = news.strip_prefix(PHASE) {
             Some(Standing::Phase(phase.to_owned()))
         } else {
-            news.strip_prefix("failed ")
+            news.strip_prefix(FAILED)
                 .map(|why| Standing::Failed(why.to_owned()))
         }
     })
@@ -68,9 +75,8 @@ pub fn standing(console: &str) -> Option<Standing> {
 /// says when it powers off.
 pub fn has_said_why(console: &str) -> bool {
     let last = console.lines().rev().find_map(ours).unwrap_or_default();
-    let is_end = ["powering off", "the maximum lifetime of "];
     matches!(standing(console), Some(Standing::Failed(_)))
-        || is_end.iter().any(|end| last.starts_with(end))
+        || ENDS.iter().any(|end| last.starts_with(end))
 }
 
 /// The last `number` lines that have anything on them.
@@ -121,6 +127,22 @@ fn overlap(earlier: &str, later: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_data_sh_says_what_is_read_here() {
+        let script = include_str!("../../user-data.sh");
+        let [end, lifetime] = ENDS;
+        for line in [
+            format!("local line=\"{MARK}$"),
+            format!("echo \"{MARK}$words\""),
+            format!("say \"{PHASE}$phase\""),
+            format!("say \"{FAILED}$phase: "),
+            format!("ending end '{end}'"),
+            format!("deadline lifetime \"$lifetime\" \"{lifetime}$lifetime s"),
+        ] {
+            assert!(script.contains(&line), "{line}");
+        }
+    }
 
     #[test]
     fn the_last_line_of_ours_counts_whatever_is_around_it() {

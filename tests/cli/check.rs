@@ -300,6 +300,12 @@ fn nobody_is_signed_in() {
         (run.code, troubles(&run.document())),
         (2, vec!["failed region".to_owned()])
     );
+    // A message may have the word in it for any reason.
+    let run = account.run("check --output json --profile lab-region");
+    assert_eq!(
+        (run.code, troubles(&run.document())),
+        (4, vec!["failed identity".to_owned()])
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     cli::{CheckArgs, StartArgs},
     commands::start,
     error::{Failure, Kind, Result},
-    identity,
+    identity::{self, Obstacle},
     inductiva::{self, ApiError},
     launch::look_up,
     model::{
@@ -41,12 +41,10 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let request = settings::unchecked_request(args, &key, out)?;
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
     let aws_side = async {
-        match identity::connect(settings, out).await {
+        match identity::try_connect(settings, out).await {
             Ok(aws) => of_aws(&aws, &api, args, &request).await,
-            Err(failure) if failure.message.contains("region") => {
-                vec![Check::failed("region", failure)]
-            }
-            Err(failure) => vec![Check::failed("identity", failure)],
+            Err(Obstacle::Region(failure)) => vec![Check::failed("region", failure)],
+            Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)],
         }
     };
     let (mut checks, api_key) = tokio::join!(Box::pin(aws_side), api_key(&api_settings, &api));
