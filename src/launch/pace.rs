@@ -1,7 +1,8 @@
 //! Within EC2's request buckets: how fast calls go out, and how patiently.
 
-use std::{cell::RefCell, pin::Pin, task::Poll, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::time::Time;
@@ -99,23 +100,5 @@ impl Patience {
 
 /// What all of `futures` come to, in their order.
 pub async fn side_by_side<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
-    let mut results: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
-    std::future::poll_fn(move |context| {
-        let mut pending = false;
-        for (future, result) in running.iter_mut().zip(&mut results) {
-            if result.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(value) => *result = Some(value),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending {
-            Poll::Pending
-        } else {
-            Poll::Ready(results.iter_mut().filter_map(Option::take).collect())
-        }
-    })
-    .await
+    join_all(futures).await
 }
