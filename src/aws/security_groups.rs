@@ -89,7 +89,7 @@ impl Aws {
                 .ec2
                 .authorize_security_group_ingress()
                 .group_id(&id)
-                .ip_permissions(ssh_permission(cidr))
+                .ip_permissions(ssh_permission(*cidr))
                 .send()
                 .await;
             match answer {
@@ -178,20 +178,20 @@ fn ingress(permission: IpPermission) -> Vec<Ingress> {
         .collect()
 }
 
-fn ssh_permission(cidr: &Cidr) -> IpPermission {
+fn ssh_permission(cidr: Cidr) -> IpPermission {
     let rule = IpPermission::builder()
         .ip_protocol("tcp")
         .from_port(22)
         .to_port(22);
     if cidr.is_ipv6() {
         let range = types::Ipv6Range::builder()
-            .cidr_ipv6(cidr.as_str())
+            .cidr_ipv6(cidr.to_string())
             .description("SSH")
             .build();
         rule.ipv6_ranges(range).build()
     } else {
         let range = types::IpRange::builder()
-            .cidr_ip(cidr.as_str())
+            .cidr_ip(cidr.to_string())
             .description("SSH")
             .build();
         rule.ip_ranges(range).build()
@@ -206,12 +206,12 @@ mod tests {
     fn any_source_of_an_inbound_rule_is_seen() {
         let ssh: Cidr = "203.0.113.0/24".parse().expect("a block");
         assert_eq!(
-            ingress(ssh_permission(&ssh)),
+            ingress(ssh_permission(ssh)),
             [Ingress::Ssh("203.0.113.0/24".into())]
         );
         let v6: Cidr = "2001:db8::/64".parse().expect("a block");
         assert_eq!(
-            ingress(ssh_permission(&v6)),
+            ingress(ssh_permission(v6)),
             [Ingress::Ssh("2001:db8::/64".into())]
         );
         let pair = types::UserIdGroupPair::builder().group_id("sg-1").build();

@@ -43,6 +43,6 @@ pub enum Ingress {
 /// The name of the group with SSH from `ssh_from`, or with no inbound rule.
 pub fn security_group_name(ssh_from: Option<&Cidr>) -> String {
     ssh_from.map_or(SECURITY_GROUP.into(), |cidr| {
-        format!("{SECURITY_GROUP} ssh from {}", cidr.as_str())
+        format!("{SECURITY_GROUP} ssh from {cidr}")
     })
 }

@@ -371,7 +371,7 @@ fn security_group(request: &Request, facts: &Facts) -> Result<SecurityGroupChoic
     let expected: Vec<Ingress> = request
         .ssh_from
         .iter()
-        .map(|cidr| Ingress::Ssh(cidr.as_str().into()))
+        .map(|cidr| Ingress::Ssh(cidr.to_string()))
         .collect();
     // A run that died between making the group and its rule left it without.
     if group.ingress == expected {

@@ -9,7 +9,7 @@ use crate::{
         request::{Request, Runner},
         user_data::Script,
     },
-    values::{Market, VmType, Volume, VolumeType, hex},
+    values::{Market, VmType, Volume, VolumeType},
 };
 
 /// What the user chose for a group, as it stands in its machines'
@@ -44,10 +44,7 @@ impl Settings {
             ("subnet-id", request.subnet_id.clone()),
             ("security-group-id", request.security_group_id.clone()),
             ("availability-zone", request.availability_zone.clone()),
-            (
-                "ssh-from",
-                request.ssh_from.as_ref().map(|c| c.as_str().to_owned()),
-            ),
+            ("ssh-from", request.ssh_from.map(|block| block.to_string())),
             ("key-name", request.key_name.clone()),
             ("instance-profile", request.instance_profile.clone()),
             (
@@ -152,7 +149,7 @@ fn tag_word(value: &str) -> String {
 
 /// Twelve hex characters of SHA-256: enough to tell settings apart.
 fn short_hash(bytes: &[u8]) -> String {
-    format!("sha256:{}", &hex(&Sha256::digest(bytes))[..12])
+    format!("sha256:{}", &hex::encode(&Sha256::digest(bytes))[..12])
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ use crate::{
         machine::{Machine, TAG_LAUNCH},
         place::Candidate,
     },
-    values::{GroupName, hex},
+    values::GroupName,
 };
 
 /// What the base of a launch names.
@@ -176,7 +176,7 @@ fn hash(fields: &[&str]) -> String {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field);
     }
-    hex(&hash.finalize())
+    hex::encode(&hash.finalize())
 }
 
 /// The most machines of one `RunInstances` call: AWS advises calls of about a

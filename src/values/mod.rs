@@ -6,7 +6,7 @@ mod tag;
 mod vm_type;
 mod volume;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -64,12 +64,4 @@ pub enum WaitFor {
     Registered,
     /// Up, as EC2 sees it
     Running,
-}
-
-/// Bytes as hex characters.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

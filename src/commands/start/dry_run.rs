@@ -105,9 +105,10 @@ impl PlanReport {
         plan: &LaunchPlan,
         cost: Cost,
     ) -> Self {
-        let ssh = request.ssh_from.as_ref().map_or("none".to_owned(), |cidr| {
-            format!("TCP 22 from {}", cidr.as_str())
-        });
+        let ssh = request
+            .ssh_from
+            .as_ref()
+            .map_or("none".to_owned(), |cidr| format!("TCP 22 from {cidr}"));
         let security_group = match &plan.security_group {
             SecurityGroupChoice::New { name, .. } => SecurityGroupReport {
                 id: None,

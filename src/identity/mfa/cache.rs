@@ -15,10 +15,7 @@ use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-use crate::{
-    identity::{private_files, profiles::Profile},
-    values::hex,
-};
+use crate::identity::{private_files, profiles::Profile};
 
 /// A session that ends so soon is not used: a command is to finish with it.
 const LEAST_LEFT: Duration = Duration::from_mins(5);
@@ -133,7 +130,7 @@ fn role_key(role_arn: &str, profile: &Profile, serial: Option<&str>) -> String {
         .map(|(name, value)| format!("\"{name}\": {}", ascii(&value.to_string())))
         .collect();
     let text = format!("{{{}}}", arguments.join(", "));
-    hex(&Sha1::digest(text.as_bytes()))
+    hex::encode(&Sha1::digest(text.as_bytes()))
 }
 
 /// Python escapes what is not ASCII, in UTF-16.
@@ -153,7 +150,7 @@ fn ascii(json: &str) -> String {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256(text: &str) -> String {
-    hex(&<Sha256 as sha2::Digest>::digest(text.as_bytes()))
+    hex::encode(&<Sha256 as sha2::Digest>::digest(text.as_bytes()))
 }
 
 #[cfg(test)]
