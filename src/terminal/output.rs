@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::error::{Failure, Result, Tried};
 
@@ -300,7 +301,7 @@ fn written(result: io::Result<()>) -> Result<Reader> {
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         rows.iter()
-            .map(|row| row[column].chars().count())
+            .map(|row| row[column].width())
             .chain([headers[column].len()])
             .max()
             .unwrap_or(0)
@@ -309,7 +310,7 @@ pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let cells: Vec<String> = cells
             .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
+            .map(|(cell, width)| format!("{cell}{:1$}", "", width - cell.width()))
             .collect();
         cells.join("  ").trim_end().to_owned()
     };
@@ -336,5 +337,16 @@ mod tests {
             text,
             "ID    STATE    IP\ni-1   running  n/a\ni-22  pending  10.0.0.1\n"
         );
+    }
+
+    #[test]
+    fn letters_that_are_two_columns_wide_are_aligned() {
+        let row = |name: &str| vec![name.into(), "x".into()];
+        let text = table(
+            &["NAME", "AT"],
+            &[row("試験 1"), row("e\u{301}t"), row("ABCDEF")],
+        );
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(lines, ["試験 1  x", "e\u{301}t      x", "ABCDEF  x"]);
     }
 }
