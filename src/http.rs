@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use rustls::RootCertStore;
 use url::Url;
 
 use crate::{
@@ -234,38 +235,10 @@ fn certificates(pem: &[u8]) -> Vec<u8> {
         let (body, _) = block.split_once(END)?;
         let body: String = body.split_whitespace().collect();
         let der = BASE64_STANDARD.decode(&body).ok()?;
-        is_certificate(&der).then(|| format!("{BEGIN}\n{body}\n{END}\n"))
+        let is_good = RootCertStore::empty().add(der.into()).is_ok();
+        is_good.then(|| format!("{BEGIN}\n{body}\n{END}\n"))
     });
     good.collect::<String>().into_bytes()
-}
-
-/// Whether this has the form of a certificate: a sequence of what is signed, the
-/// algorithm and the signature (RFC 5280, section 4.1), and nothing else.
-fn is_certificate(der: &[u8]) -> bool {
-    let Some((0x30, certificate, [])) = element(der) else {
-        return false;
-    };
-    let Some((0x30, signed, rest)) = element(certificate) else {
-        return false;
-    };
-    let Some((0x30, _, rest)) = element(rest) else {
-        return false;
-    };
-    matches!(element(rest), Some((0x03, _, []))) && element(signed).is_some()
-}
-
-/// A DER element's tag and contents, and what follows it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&[tag, length], rest) = der.split_first_chunk()?;
-    let (length, rest) = if length < 0x80 {
-        (usize::from(length), rest)
-    } else {
-        let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
-        let more = |length: usize, byte: &u8| length.checked_mul(256)?.checked_add((*byte).into());
-        (bytes.iter().try_fold(0, more)?, rest)
-    };
-    let (contents, rest) = rest.split_at_checked(length)?;
-    Some((tag, contents, rest))
 }
 
 #[cfg(test)]
@@ -274,21 +247,32 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_left_out_of_a_bundle() {
-        // Sequences of the right form, with nothing in them that is signed.
-        let good = BASE64_STANDARD.encode([0x30, 9, 0x30, 2, 5, 0, 0x30, 0, 0x03, 1, 0]);
+        // openssl req -x509, with a P-256 key and the subject CN=example.
+        let good = "\
+            MIIBfDCCASGgAwIBAgIULBjcg2zNiimARTDU4uSZAlzLXYUwCgYIKoZIzj0EAwIwEjEQMA\
+            4GA1UEAwwHZXhhbXBsZTAgFw0yNjExMjYyMzUxMjBaGA8yMTI2MTEwMjIzNTEyMFowEjEQ\
+            MA4GA1UEAwwHZXhhbXBsZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIzReMb4NsWIhc\
+            O22ivcT2qoE/fiFH5agrQhixY9CMpUr31+X4dQ489qB0QvT8VwkpZL6b4KJSaSMhfuRFi5\
+            4g+jUzBRMB0GA1UdDgQWBBTv8zva+BjAAzEbk5NRzYeWzUyxRzAfBgNVHSMEGDAWgBTv8z\
+            va+BjAAzEbk5NRzYeWzUyxRzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYC\
+            IQCARQFU4DwaJiE71hOGVDK5rDPOwEMK+ybNwo5bJ+AO4QIhAPdzUmWUKaO+YM65ttoLGA\
+            GiOipydlBXhOo2UKnS+oJv";
+        // Of a certificate's form, with nothing in it that is signed.
+        let empty = BASE64_STANDARD.encode([0x30, 9, 0x30, 2, 5, 0, 0x30, 0, 0x03, 1, 0]);
         let block = |body: &str| {
             format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
         };
         let pem = format!(
-            "# a CA\n{}{}{}{}-----BEGIN CERTIFICATE-----\n{good}",
+            "# a CA\n{}{}{}{}{}-----BEGIN CERTIFICATE-----\n{good}",
             block("AAAA"),
-            block(&good),
+            block(good),
+            block(&empty),
             block("no base64!"),
             block(&BASE64_STANDARD.encode([0x30, 0x84, 0xff, 0xff, 0xff, 0xff])),
         );
         assert_eq!(
             String::from_utf8_lossy(&certificates(pem.as_bytes())),
-            block(&good)
+            block(good)
         );
         assert_eq!(certificates(b"PK\x03\x04"), b"");
     }
