@@ -203,9 +203,15 @@ mod tests {
     #[test]
     fn the_readme_explains_every_exit_code() {
         let readme = include_str!("../README.md");
-        for kind in Kind::ALL {
-            let row = format!("\n| {} | ", kind.exit_code());
-            assert_eq!(readme.matches(&row).count(), 1, "{kind:?}: {row}");
-        }
+        let (_, table) = readme
+            .split_once("| exit code | meaning |\n|---|---|\n")
+            .expect("a table");
+        let told = table
+            .lines()
+            .map_while(|row| row.strip_prefix("| ")?.split(' ').next());
+        let mut codes = vec!["0".to_owned()];
+        codes.extend(Kind::ALL.map(|kind| kind.exit_code().to_string()));
+        codes.dedup();
+        assert_eq!(told.collect::<Vec<_>>(), codes);
     }
 }
