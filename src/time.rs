@@ -46,7 +46,26 @@ const TURNS: usize = 16;
 
 /// The clock of a run. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Time(Arc<OnceLock<Arc<TestClock>>>);
+pub struct Time(Arc<OnceLock<Other>>);
+
+/// A clock other than the computer's.
+#[derive(Clone, Debug)]
+enum Other {
+    /// The sandbox's.
+    Sandbox(Arc<TestClock>),
+    /// That of a unit test's world.
+    #[cfg(test)]
+    Simulated(Arc<dyn Simulated>),
+}
+
+/// The clock of a simulated world.
+#[cfg(test)]
+pub trait Simulated: std::fmt::Debug + Send + Sync {
+    /// Since 1970.
+    fn now(&self) -> Duration;
+    /// Ends when it has moved so far.
+    fn pause(&self, pause: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
+}
 
 /// The time for something is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +82,23 @@ impl Time {
             return;
         }
         let clock = Arc::new(TestClock::new(clock));
-        if clock.ask("join").await.is_some() && self.0.set(Arc::clone(&clock)).is_ok() {
+        let other = Other::Sandbox(Arc::clone(&clock));
+        if clock.ask("join").await.is_some() && self.0.set(other).is_ok() {
             tokio::spawn(async move { clock.listen().await });
+        }
+    }
+
+    /// The time of a simulated world.
+    #[cfg(test)]
+    pub fn simulated(clock: Arc<dyn Simulated>) -> Self {
+        Self(Arc::new(OnceLock::from(Other::Simulated(clock))))
+    }
+
+    fn sandbox(&self) -> Option<&Arc<TestClock>> {
+        match self.0.get()? {
+            Other::Sandbox(clock) => Some(clock),
+            #[cfg(test)]
+            Other::Simulated(_) => None,
         }
     }
 
@@ -77,7 +111,9 @@ impl Time {
     pub fn instant(&self) -> Instant {
         match self.0.get() {
             None => Instant::now(),
-            Some(clock) => clock.origin + clock.passed(),
+            Some(Other::Sandbox(clock)) => clock.origin + clock.passed(),
+            #[cfg(test)]
+            Some(Other::Simulated(clock)) => *SIMULATED_ORIGIN + clock.now(),
         }
     }
 
@@ -86,7 +122,9 @@ impl Time {
     pub fn now(&self) -> SystemTime {
         match self.0.get() {
             None => SystemTime::now(),
-            Some(clock) => clock.now(),
+            Some(Other::Sandbox(clock)) => clock.now(),
+            #[cfg(test)]
+            Some(Other::Simulated(clock)) => UNIX_EPOCH + clock.now(),
         }
     }
 
@@ -94,7 +132,9 @@ impl Time {
     pub async fn pause(&self, pause: Duration) {
         match self.0.get() {
             None => tokio::time::sleep(pause).await,
-            Some(clock) => clock.pause(pause).await,
+            Some(Other::Sandbox(clock)) => clock.pause(pause).await,
+            #[cfg(test)]
+            Some(Other::Simulated(clock)) => clock.pause(pause).await,
         }
     }
 
@@ -107,7 +147,9 @@ impl Time {
         let elapsed = async {
             match self.0.get() {
                 None => tokio::time::sleep(limit).await,
-                Some(clock) => clock.until(clock.passed() + limit).await,
+                Some(Other::Sandbox(clock)) => clock.until(clock.passed() + limit).await,
+                #[cfg(test)]
+                Some(Other::Simulated(clock)) => clock.pause(limit).await,
             }
         };
         tokio::select! {
@@ -130,21 +172,26 @@ impl Time {
     /// A call goes on for as long as this lives: no pause of a test's is over
     /// before.
     pub fn call(&self) -> Option<Call> {
-        let clock = Arc::clone(self.0.get()?);
+        let clock = Arc::clone(self.sandbox()?);
         clock.state().calls += 1;
         Some(Call(clock))
     }
 }
+
+/// What simulated instants are counted from.
+#[cfg(test)]
+static SIMULATED_ORIGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
 
 /// What the SDK waits for: pauses between its tries, and time limits.
 impl AsyncSleep for Time {
     fn sleep(&self, duration: Duration) -> Sleep {
         let time = self.clone();
         Sleep::new(async move {
-            match time.0.get() {
-                None => tokio::time::sleep(duration).await,
-                Some(clock) if duration <= LONGEST_SDK_PAUSE => clock.pause(duration).await,
-                Some(clock) => clock.until(clock.passed() + duration).await,
+            match time.sandbox() {
+                Some(clock) if duration > LONGEST_SDK_PAUSE => {
+                    clock.until(clock.passed() + duration).await;
+                }
+                _ => time.pause(duration).await,
             }
         })
     }

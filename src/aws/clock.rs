@@ -66,12 +66,28 @@ impl Clock {
 
     /// The time by AWS's clock: what the ages of machines are measured with.
     pub fn now(&self) -> SystemTime {
+        self.at(self.time.now())
+    }
+
+    /// What AWS's clock showed when this computer's showed `local`.
+    pub fn at(&self, local: SystemTime) -> SystemTime {
         let ahead = self.ahead_seconds();
         let by = Duration::from_secs(ahead.unsigned_abs());
         if ahead < 0 {
-            self.time.now().checked_sub(by).unwrap_or(UNIX_EPOCH)
+            local.checked_sub(by).unwrap_or(UNIX_EPOCH)
         } else {
-            self.time.now() + by
+            local + by
+        }
+    }
+
+    /// What this computer's clock shows when AWS's shows `there`.
+    pub fn local(&self, there: SystemTime) -> SystemTime {
+        let ahead = self.ahead_seconds();
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 {
+            there + by
+        } else {
+            there.checked_sub(by).unwrap_or(UNIX_EPOCH)
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Launching: `RunInstances`, and the key pair made for it.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_ec2::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
@@ -14,6 +20,16 @@ use aws_sdk_ec2::{
         ResourceType, ShutdownBehavior, SpotInstanceType, SpotMarketOptions,
     },
 };
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint,
+        },
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
 use base64::Engine as _;
 
 use super::{
@@ -29,12 +45,13 @@ use crate::{
         request::Request,
     },
     plan::decision::LaunchPlan,
+    time::Time,
     values::Market,
 };
 
 /// A launch that is not answered by then is asked for again with its token:
 /// EC2 takes seconds for a hundred machines.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+pub const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A `RunInstances` call.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +81,8 @@ pub enum LaunchError {
     TokenMismatch,
     /// The token was spent on machines that are terminated.
     TokenSpent,
+    /// Not sent: it was too late.
+    TooLate,
     /// No answer, or one that leaves it open: machines may be running.
     Unknown(Failure),
     /// EC2 asks for patience, or was not reached: nothing was launched.
@@ -74,6 +93,34 @@ pub enum LaunchError {
     NoCapacity(NoCapacity),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
+}
+
+/// Keeps a signed request from going out when it is too late.
+#[derive(Clone, Debug)]
+struct Deadline {
+    before: SystemTime,
+    time: Time,
+    is_over: Arc<AtomicBool>,
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Deadline {
+    fn name(&self) -> &'static str {
+        "Deadline"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.time.now() < self.before {
+            return Ok(());
+        }
+        self.is_over.store(true, Ordering::Relaxed);
+        Err("too late".into())
+    }
 }
 
 /// What there is to know about missing capacity.
@@ -119,16 +166,25 @@ impl Launch<'_> {
 }
 
 impl Aws {
-    /// `RunInstances`: `launch.least` to `launch.number` machines, or none.
+    /// `RunInstances`: `launch.least` to `launch.number` machines, or none. It is
+    /// not sent at or after `before`, by this computer's clock: signing in anew, or
+    /// a lid that was closed, may take long.
     pub async fn run_instances(
         &self,
         launch: Launch<'_>,
         client_token: &str,
+        before: SystemTime,
     ) -> Result<Vec<Machine>, LaunchError> {
+        let deadline = Deadline {
+            before,
+            time: self.time.clone(),
+            is_over: Arc::default(),
+        };
         let answer = self
             .run_instances_call(launch)
             .client_token(client_token)
             .customize()
+            .interceptor(deadline.clone())
             // The launcher tries again itself: it knows which failures are worth it.
             .config_override(
                 aws_sdk_ec2::config::Builder::new()
@@ -146,6 +202,7 @@ impl Aws {
                 let instances = answer.instances.unwrap_or_default().into_iter();
                 return Ok(instances.map(|instance| self.machine(instance)).collect());
             }
+            Err(_) if deadline.is_over.load(Ordering::Relaxed) => return Err(LaunchError::TooLate),
             Err(error) => error,
         };
         let what = format!("cannot launch {}", launch.candidate.vm_type);

@@ -2,145 +2,170 @@
 
 use std::{
     cell::{Cell, RefCell},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
 use super::{
-    Launcher,
-    pace::{Patience, side_by_side},
+    attempt::{Attempt, End},
+    look_up::Found,
+    run::Run,
     walk::Walk,
+    world::World,
 };
 use crate::{
-    aws::run_instances::{Launch, LaunchError, NoCapacity, Remedy},
+    aws::run_instances::Remedy,
     error::{Failure, Kind, Result, Tried},
     model::{
         machine::{self, Machine},
-        place::{Candidate, Place},
+        place::Place,
+        visibility::MADE_OR_NOT_AFTER,
     },
     plan::{
-        decision::{LaunchId, LaunchPlan},
-        tokens::{Base, Call},
-        underway::{VISIBLE_WITHIN, YOUNG},
+        decision::LaunchPlan,
+        tokens::{Call, LaunchTag, MACHINES_PER_CALL},
     },
     terminal::{command_line::terminate_command, output::Progress},
 };
 
-/// Between two looks for machines that are to show.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// Launches of one group within the life of their tokens that were other
-/// launches' already: so many are no accident.
-const MOST_GENERATIONS: u32 = 50;
-
 /// The calls of a plan, and what they share.
-pub struct Calls<'a> {
-    pub(super) launcher: &'a Launcher<'a>,
+pub struct Calls<'a, W> {
+    pub(super) run: &'a Run<'a, W>,
     pub(super) plan: &'a LaunchPlan,
-    group_id: Option<&'a str>,
-    security_group_id: &'a str,
-    user_data: Vec<u8>,
-    /// The facts of the plan may be old by then: a computer that slept.
-    since: SystemTime,
+    pub(super) group_id: Option<&'a str>,
+    pub(super) security_group_id: &'a str,
+    pub(super) user_data: Vec<u8>,
+    /// When the group was last seen as the plan has it, by this computer's clock.
+    pub(super) looked_at: Cell<SystemTime>,
+    /// One call at a time looks again.
+    pub(super) looking: Mutex<()>,
     /// One of the calls has failed: no other is to begin.
-    failed: Cell<bool>,
+    pub(super) has_failed: Cell<bool>,
     /// Where there was no capacity.
     pub(super) tried: RefCell<Vec<Tried>>,
     /// The last answer of a call that has not got all its machines.
-    pub(super) short: RefCell<Option<Failure>>,
+    pub(super) last_refusal: RefCell<Option<Failure>>,
 }
 
-/// What a call came to.
-enum End {
-    /// Its machines.
-    Launched(Vec<Machine>),
-    /// Its token was spent on machines that are gone.
-    Spent,
-    /// Its token was spent on other bytes.
-    Mismatch,
+/// What the calls of a plan came to.
+pub enum Launched {
+    /// Machines.
+    Machines(Vec<Machine>),
     /// The facts have changed under the plan.
-    Again,
-    /// Not made, as another call has failed.
-    NotMade,
+    LookAgain,
+    /// The number of the launch was used already, by a launch that is over.
+    NumberWasUsed,
 }
 
-/// What an attempt of a call came to.
-enum Attempt {
-    Ended(End),
-    NoCapacity(Box<NoCapacity>),
-}
-
-impl<'a> Calls<'a> {
+impl<'a, W: World> Calls<'a, W> {
     pub fn new(
-        launcher: &'a Launcher<'a>,
+        run: &'a Run<'a, W>,
         plan: &'a LaunchPlan,
+        found: &Found,
         group_id: Option<&'a str>,
         security_group_id: &'a str,
         user_data: Vec<u8>,
     ) -> Self {
         Self {
-            launcher,
+            run,
             plan,
             group_id,
             security_group_id,
             user_data,
-            since: launcher.aws.time.now(),
-            failed: Cell::new(false),
+            looked_at: Cell::new(found.asked_at),
+            looking: Mutex::default(),
+            has_failed: Cell::new(false),
             tried: RefCell::default(),
-            short: RefCell::default(),
+            last_refusal: RefCell::default(),
         }
     }
 
-    /// Makes them; none when the facts have changed under the plan.
-    pub async fn run(&self) -> Result<Option<Vec<Machine>>> {
-        let mut calls: &[Call] = &self.plan.calls;
-        let mut launched = Vec::new();
-        let mut base = self.plan.launch.base(0);
-        if let (LaunchId::New(_), Some((first, rest))) = (&self.plan.launch, calls.split_first()) {
-            let Some((accepted, machines)) = self.first(*first).await? else {
-                return Ok(None);
-            };
-            // Where the first call got fewer, there are none for the others.
-            let all = machines.len() == first.number as usize;
-            (base, calls) = (accepted, if all { rest } else { &[] });
-            launched.extend(machines);
-        }
-        self.others(&base, calls, launched).await
-    }
-
-    /// The call that decides the generation, and its machines.
-    async fn first(&self, call: Call) -> Result<Option<(Base, Vec<Machine>)>> {
-        for generation in 0..MOST_GENERATIONS {
-            let base = self.plan.launch.base(generation);
-            match self.call(&base, call).await? {
-                End::Launched(machines) => return Ok(Some((base, machines))),
-                End::Again | End::NotMade => return Ok(None),
-                End::Spent => {}
-                End::Mismatch => {
-                    if self.something_shows().await? {
-                        return Ok(None);
-                    }
-                }
+    /// Makes them. The first of a new launch goes alone: no other is made before
+    /// it is accepted.
+    pub async fn run(&self) -> Result<Launched> {
+        let (first, others) = match self.plan.calls.split_first() {
+            Some((first, others)) if self.plan.is_new() => (first, others),
+            _ => return self.others(&self.plan.calls, Vec::new()).await,
+        };
+        match self.call(*first).await? {
+            End::Launched(machines) => {
+                // Where the first call got fewer, there are none for the others.
+                let all = machines.len() == first.number as usize;
+                self.others(if all { others } else { &[] }, machines).await
             }
+            End::LookAgain | End::NotMade => Ok(Launched::LookAgain),
+            End::Spent => self.spent().await,
+            End::Mismatch => self.mismatched().await,
         }
-        Err(Failure::failed(format!(
-            "EC2 still remembers earlier launches of the group {} and starts no new one under its name",
-            self.launcher.request.group
-        ))
-        .hint("choose another --machine-group-name"))
+    }
+
+    /// The first call's token is spent. Of the other calls of that launch, if it
+    /// had any, nothing is known: their machines are to show first.
+    async fn spent(&self) -> Result<Launched> {
+        let totals = self.run.known().into_iter().filter_map(|machine| {
+            let tag = LaunchTag::of(&machine)?;
+            (tag.base == *self.plan.base()).then_some(tag.total)
+        });
+        let total = totals.max().unwrap_or(0).max(self.plan.tag.total);
+        if total > MACHINES_PER_CALL && self.run.something_shows(&self.plan.seen).await? {
+            return Ok(Launched::LookAgain);
+        }
+        self.use_up();
+        Ok(Launched::NumberWasUsed)
+    }
+
+    /// The first call's token is another launch's, with other bytes: its machines
+    /// show, or it is over, or nobody knows.
+    async fn mismatched(&self) -> Result<Launched> {
+        self.say_who_is_waited_for();
+        if self.run.something_shows(&self.plan.seen).await? {
+            return Ok(Launched::LookAgain);
+        }
+        if self.run.is_sole_maker(self.plan).await {
+            self.use_up();
+            return Ok(Launched::NumberWasUsed);
+        }
+        let group = &self.run.request.group;
+        let hour = self.plan.intent().map(|intent| intent.hour.ends());
+        let free_at = hour.map(|turn| utc(turn + MADE_OR_NOT_AFTER));
+        Err(Failure::new(
+            Kind::MachinesMayBeRunning,
+            format!(
+                "another start of the group {group} was accepted a while ago, and EC2 does not show its machines: they may be running, or have ended"
+            ),
+        )
+        .hint(format!(
+            "nothing was launched; try again after {}, or end the group: {}",
+            free_at.unwrap_or_default(),
+            terminate_command(group)
+        )))
+    }
+
+    fn say_who_is_waited_for(&self) {
+        self.run
+            .out
+            .say("another start of this group is under way: waiting for its machines to show");
+    }
+
+    /// The number of this launch was another's.
+    fn use_up(&self) {
+        if let Some(slot) = self.plan.tag.slot {
+            self.run.use_up(slot);
+        }
     }
 
     /// The other calls, side by side as far as EC2's buckets allow.
-    async fn others(
-        &self,
-        base: &Base,
-        calls: &[Call],
-        mut launched: Vec<Machine>,
-    ) -> Result<Option<Vec<Machine>>> {
-        let progress = RefCell::new(self.launcher.out.progress());
+    async fn others(&self, calls: &[Call], mut launched: Vec<Machine>) -> Result<Launched> {
+        let progress = RefCell::new(self.run.out.progress());
         let all = self.plan.calls.len();
         let done = Cell::new(all - calls.len());
-        let ends = side_by_side(calls.iter().map(|call| async {
-            let end = self.other(base, *call).await;
-            self.failed.set(self.failed.get() || end.is_err());
+        let ends = join_all(calls.iter().map(|call| async {
+            let end = self.other(*call).await;
+            if end.is_err() {
+                self.has_failed.set(true);
+            }
             if let Ok(Some(_)) = end {
                 done.set(done.get() + 1);
                 show(&mut progress.borrow_mut(), done.get(), all);
@@ -156,18 +181,25 @@ impl<'a> Calls<'a> {
                 None => whole = false,
             }
         }
-        Ok(whole.then_some(launched))
+        Ok(if whole {
+            Launched::Machines(launched)
+        } else {
+            Launched::LookAgain
+        })
     }
 
     /// A call of a launch that was accepted: its machines, or none when the
     /// facts have changed.
-    async fn other(&self, base: &Base, call: Call) -> Result<Option<Vec<Machine>>> {
-        match self.call(base, call).await? {
+    async fn other(&self, call: Call) -> Result<Option<Vec<Machine>>> {
+        match self.call(call).await? {
             End::Launched(machines) => Ok(Some(machines)),
-            End::Again | End::Spent | End::NotMade => Ok(None),
-            End::Mismatch if self.something_shows().await? => Ok(None),
+            End::LookAgain | End::Spent | End::NotMade => Ok(None),
             End::Mismatch => {
-                let group = &self.launcher.request.group;
+                self.say_who_is_waited_for();
+                if self.run.something_shows(&self.plan.seen).await? {
+                    return Ok(None);
+                }
+                let group = &self.run.request.group;
                 Err(Failure::new(
                     Kind::MachinesMayBeRunning,
                     format!(
@@ -184,13 +216,13 @@ impl<'a> Calls<'a> {
     }
 
     /// One call's machines, wherever there is capacity for them.
-    async fn call(&self, base: &Base, call: Call) -> Result<End> {
-        let mut walk = Walk::new(self.launcher.request);
+    async fn call(&self, call: Call) -> Result<End> {
+        let mut walk = Walk::new(self.run.request);
         let mut launched = Vec::new();
         let mut missing = call.number;
         let mut last = None;
-        while let Some(candidate) = walk.next() {
-            let remedy = match self.attempt(base, call, &candidate, missing).await? {
+        while let Some((index, candidate)) = walk.next() {
+            let remedy = match self.attempt(call, index, &candidate, missing).await? {
                 Attempt::Ended(End::Launched(machines)) => {
                     missing =
                         missing.saturating_sub(u32::try_from(machines.len()).unwrap_or(missing));
@@ -198,7 +230,7 @@ impl<'a> Calls<'a> {
                     Remedy::Place
                 }
                 Attempt::Ended(end) if launched.is_empty() => return Ok(end),
-                Attempt::Ended(_) => return Ok(End::Again),
+                Attempt::Ended(_) => return Ok(End::LookAgain),
                 Attempt::NoCapacity(none) => {
                     last = Some(none.failure);
                     self.tried(none.tried);
@@ -217,248 +249,22 @@ impl<'a> Calls<'a> {
                 Remedy::None => break,
             }
         }
-        *self.short.borrow_mut() = last;
-        if self.plan.or_fewer {
+        *self.last_refusal.borrow_mut() = last;
+        if self.plan.tag.or_fewer {
             Ok(End::Launched(launched))
         } else {
             Err(self.no_capacity())
         }
     }
-
-    /// Tries to launch `number` machines, until EC2 has said what came of it.
-    async fn attempt(
-        &self,
-        base: &Base,
-        call: Call,
-        candidate: &Candidate,
-        number: u32,
-    ) -> Result<Attempt> {
-        let launcher = self.launcher;
-        let tag = self.plan.launch_tag(base.clone(), call);
-        let tags = self.plan.tags(launcher.request, self.group_id, &tag);
-        let launch = Launch {
-            request: launcher.request,
-            plan: self.plan,
-            candidate,
-            security_group_id: Some(self.security_group_id),
-            tags: &tags,
-            user_data: &self.user_data,
-            least: if self.plan.or_fewer { 1 } else { number },
-            number,
-        };
-        let token = base.client_token(call.index, candidate);
-        let mut throttling = Patience::with_throttling(&launcher.aws.time);
-        let mut failures = Patience::with_failures(&launcher.aws.time);
-        let mut open = false;
-        let told = |failure, open| {
-            if open {
-                self.nobody_knows(failure)
-            } else {
-                failure
-            }
-        };
-        loop {
-            launcher.pace.next().await;
-            // Nothing more is launched once somebody has said stop; what may have
-            // been launched has to be known.
-            if !open {
-                if launcher.interrupt.fired() {
-                    return Err(interrupted());
-                }
-                if self.failed.get() {
-                    return Ok(Attempt::Ended(End::NotMade));
-                }
-                if is_outdated(self.since, launcher.aws.time.now()) {
-                    return Ok(Attempt::Ended(End::Again));
-                }
-            }
-            match launcher.aws.run_instances(launch, &token).await {
-                Ok(machines) => return Ok(Attempt::Ended(self.answered(machines))),
-                Err(LaunchError::TokenSpent) => return Ok(Attempt::Ended(End::Spent)),
-                Err(LaunchError::TokenMismatch) => return Ok(Attempt::Ended(End::Mismatch)),
-                Err(LaunchError::NoCapacity(none)) => {
-                    return Ok(Attempt::NoCapacity(Box::new(none)));
-                }
-                Err(LaunchError::Refused(failure)) => return Err(told(failure, open)),
-                Err(LaunchError::NotFound(failure)) => {
-                    let new = launcher.made_something_new();
-                    if !new || !self.try_again(&mut failures, &failure, !open).await {
-                        return Err(told(failure, open));
-                    }
-                }
-                Err(LaunchError::NotNow(failure)) => {
-                    if !self.try_again(&mut throttling, &failure, !open).await {
-                        return Err(told(failure, open));
-                    }
-                }
-                Err(LaunchError::Unknown(failure)) => {
-                    open = true;
-                    if !self.try_again(&mut failures, &failure, false).await {
-                        return Err(self.nobody_knows(failure));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Machines that EC2 has answered with: new ones, or an earlier answer's.
-    fn answered(&self, machines: Vec<Machine>) -> End {
-        let new = matches!(self.plan.launch, LaunchId::New(_));
-        if is_spent(&machines, self.plan) {
-            if !new {
-                self.launcher.told(machines);
-            }
-            End::Spent
-        } else if machines.iter().any(|m| m.state.is_gone()) {
-            self.launcher.told(machines);
-            End::Again
-        } else {
-            self.launcher.made(&machines);
-            End::Launched(machines)
-        }
-    }
-
-    /// Waits for the next try; no when there is to be none.
-    async fn try_again(
-        &self,
-        patience: &mut Patience,
-        failure: &Failure,
-        until_interrupted: bool,
-    ) -> bool {
-        let Some(pause) = patience.next() else {
-            return false;
-        };
-        let launcher = self.launcher;
-        launcher
-            .out
-            .say(&format!("{}; trying again", failure.message));
-        tokio::select! {
-            () = launcher.aws.time.pause(pause) => {}
-            () = launcher.interrupt.until(1), if until_interrupted => {}
-        }
-        true
-    }
-
-    /// No answer says whether the launch took place.
-    fn nobody_knows(&self, failure: Failure) -> Failure {
-        let group = &self.launcher.request.group;
-        Failure {
-            kind: Kind::MachinesMayBeRunning,
-            message: format!("{}; machines of the group {group} may be running", failure.message),
-            ..failure
-        }
-        .hint(format!(
-            "run the same line again with --machine-group-name '{group}' (nothing is launched twice), or end them: {}",
-            terminate_command(group)
-        ))
-    }
-
-    /// Whether machines that nobody knew of show within a minute: a launch with
-    /// the same token was accepted with other bytes.
-    async fn something_shows(&self) -> Result<bool> {
-        let launcher = self.launcher;
-        launcher
-            .out
-            .say("another start of this group is under way: waiting for its machines to show");
-        let known = launcher.known();
-        let time = &launcher.aws.time;
-        let deadline = time.instant() + VISIBLE_WITHIN;
-        loop {
-            let machines = launcher.aws.group_machines(&launcher.request.group).await?;
-            let is_known = |m: &Machine| {
-                let mut all = self
-                    .plan
-                    .seen
-                    .iter()
-                    .chain(known.iter().map(|m| &m.instance_id));
-                all.any(|id| *id == m.instance_id)
-            };
-            if !machines.iter().all(is_known) {
-                return Ok(true);
-            }
-            if time.instant() + LOOK_EVERY > deadline {
-                return Ok(false);
-            }
-            tokio::select! {
-                () = time.pause(LOOK_EVERY) => {}
-                () = launcher.interrupt.until(1) => return Err(interrupted()),
-            }
-        }
-    }
-}
-
-/// Whether an answer has no machine that counts as launched: all have ended, or,
-/// when the launch is a new one, the group had them before it.
-fn is_spent(machines: &[Machine], plan: &LaunchPlan) -> bool {
-    let is_known = |m: &Machine| {
-        let mut existing = plan.existing.iter();
-        plan.is_new() && existing.any(|old| old.instance_id == m.instance_id)
-    };
-    machines.iter().all(|m| m.state.is_gone() || is_known(m))
-}
-
-/// Whether a plan made at `since` is too old to launch by, for example because this
-/// computer slept: other starts rely on it that a launch that is no longer
-/// [`YOUNG`] makes no more calls.
-fn is_outdated(since: SystemTime, now: SystemTime) -> bool {
-    now.duration_since(since).unwrap_or_default() > YOUNG / 2
-}
-
-/// Somebody has said stop.
-pub fn interrupted() -> Failure {
-    Failure::new(Kind::Interrupted, "interrupted while launching")
 }
 
 fn show(progress: &mut Progress, done: usize, calls: usize) {
     progress.update(format!("launching: {done} of {calls} calls answered"));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        model::machine::{State, TAG_SETTINGS},
-        plan::{
-            decision::{Plan, plan},
-            protocol::{facts, request},
-        },
-    };
-
-    #[test]
-    fn machines_that_the_group_had_before_are_not_counted_as_launched() {
-        let [old, new, gone] = [
-            ("i-1", State::Running),
-            ("i-2", State::Pending),
-            ("i-3", State::ShuttingDown),
-        ]
-        .map(|(id, state)| Machine {
-            tags: vec![(TAG_SETTINGS.into(), "vm-type=t2.micro".into())],
-            ..Machine::example(id, state)
-        });
-        let facts = facts(vec![old.clone()], SystemTime::UNIX_EPOCH);
-        let Ok(Plan::Launch(mut plan)) = plan(&request(2), &facts) else {
-            panic!("nothing to launch");
-        };
-        assert!(is_spent(&facts.machines, &plan));
-        assert!(is_spent(&[old.clone(), gone.clone()], &plan));
-        assert!(!is_spent(&[old.clone(), new.clone()], &plan));
-        assert!(!is_spent(&[new], &plan));
-        assert!(is_spent(&[gone], &plan));
-        // A launch that is made whole has machines already, and they are its own.
-        plan.launch = LaunchId::Resumed(plan.launch.base(0));
-        assert!(!is_spent(&[old], &plan));
-    }
-
-    #[test]
-    fn a_plan_is_good_for_five_minutes() {
-        let since = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
-        let five_minutes = Duration::from_mins(5);
-        assert!(!is_outdated(since, since + five_minutes));
-        assert!(is_outdated(
-            since,
-            since + five_minutes + Duration::from_secs(1)
-        ));
-        // A clock that was set back.
-        assert!(!is_outdated(since, since - Duration::from_hours(1)));
-    }
+/// A time of day.
+fn utc(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let minutes = since.unwrap_or_default().as_secs().div_ceil(60);
+    format!("{:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
 }

@@ -1,12 +1,12 @@
 //! Where else there may be capacity, and what is said when there is none.
 
-use super::calls::Calls;
+use super::{calls::Calls, world::World};
 use crate::{
     error::{Failure, Kind, Tried},
     values::VmType,
 };
 
-impl Calls<'_> {
+impl<W: World> Calls<'_, W> {
     /// The zones to try a type in, of those that offer it: where the default
     /// subnet has addresses for the machines. Where nobody says which zones offer
     /// it, EC2 will.
@@ -15,20 +15,15 @@ impl Calls<'_> {
         if subnets.len() < 2 {
             return Vec::new();
         }
-        let launcher = self.launcher;
-        let offerings = launcher
-            .offerings
-            .get_or_init(|| async {
-                let names: Vec<&str> = launcher.request.vm_types().map(VmType::as_str).collect();
-                launcher.aws.offerings(&names).await.ok()
-            })
-            .await;
+        let world = self.run.world;
+        let offerings = &self.run.offerings;
+        let offerings = offerings.get_or_init(|| world.offerings()).await;
         let offers = |zone: &str| {
             let offer =
                 |(name, place): &(String, String)| name == vm_type.as_str() && place == zone;
             offerings.as_ref().is_none_or(|all| all.iter().any(offer))
         };
-        let least = if self.plan.or_fewer { 1 } else { machines };
+        let least = if self.plan.tag.or_fewer { 1 } else { machines };
         let mut zones: Vec<String> = subnets
             .iter()
             .filter(|subnet| subnet.free_addresses >= least && offers(&subnet.zone))
@@ -44,7 +39,7 @@ impl Calls<'_> {
             .availability_zone
             .as_ref()
             .or(tried.subnet_id.as_ref());
-        self.launcher.out.say(&format!(
+        self.run.out.say(&format!(
             "no {} {} in {}: {}",
             tried.market,
             tried.vm_type,
@@ -57,9 +52,9 @@ impl Calls<'_> {
     /// No capacity for all machines that there have to be, and where it was looked for.
     pub(super) fn no_capacity(&self) -> Failure {
         let tried = self.tried.borrow().clone();
-        let last = self.short.borrow().clone();
+        let last = self.last_refusal.borrow().clone();
         let last = last.unwrap_or_else(|| Failure::new(Kind::Capacity, "no capacity"));
-        let request = self.launcher.request;
+        let request = self.run.request;
         let message = if tried.len() > 1 {
             format!(
                 "cannot launch {}: there was no capacity in any place that was tried",

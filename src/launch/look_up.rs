@@ -1,5 +1,7 @@
 //! The read-only half of `start`: everything that a plan needs, asked at once.
 
+use std::time::SystemTime;
+
 use crate::{
     aws::{Aws, Identity},
     error::{Failure, Kind, Result},
@@ -28,6 +30,8 @@ pub enum GroupLookup {
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Found {
+    /// When it was asked for, by this computer's clock.
+    pub asked_at: SystemTime,
     /// Who is signed in.
     pub identity: Identity,
     /// What the plan is made of.
@@ -70,6 +74,7 @@ pub async fn gather(
     request: &Request,
     expected_account: Option<&str>,
 ) -> Result<Found> {
+    let asked_at = aws.time.now();
     let (mut lookups, prices) =
         tokio::join!(Box::pin(look(aws, api, request)), aws.prices(request));
     let identity = lookups.identity.clone()?;
@@ -81,8 +86,9 @@ pub async fn gather(
         Err(error) => return Err(error.into()),
     };
     Ok(Found {
+        asked_at,
         identity,
-        facts: lookups.facts(aws)?,
+        facts: lookups.facts(aws, asked_at)?,
         group,
         prices,
     })
@@ -120,15 +126,16 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
 }
 
 impl Lookups {
-    /// What a plan is made of.
+    /// What a plan is made of: what was asked for at `asked_at`, by this computer's
+    /// clock.
     ///
     /// # Errors
     /// The first of those that EC2 had no answer for.
-    pub fn facts(self, aws: &Aws) -> Result<Facts> {
+    pub fn facts(self, aws: &Aws, asked_at: SystemTime) -> Result<Facts> {
         Ok(Facts {
             account: self.identity?.account,
             region: aws.region.clone(),
-            now: aws.clock.now(),
+            looked_at: aws.clock.at(asked_at),
             machines: self.machines?,
             vm_type: self.vm_type?,
             other_types: self.other_types?,

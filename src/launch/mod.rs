@@ -1,282 +1,327 @@
-//! Carrying a plan out: the group on Inductiva's side, what is made only once,
-//! `RunInstances`, and the way back when it fails.
+//! Carrying a request out: look, plan, the group on Inductiva's side, what is made
+//! only once, `RunInstances`, and the way back when it fails.
 
+mod attempt;
 mod calls;
 mod capacity;
+#[cfg(test)]
+mod histories;
 pub mod key_pair;
 pub mod look_up;
+mod marker;
 mod pace;
+mod run;
+#[cfg(test)]
+mod simulation;
 mod undo;
 mod walk;
+pub mod world;
 
-use std::cell::{Cell, RefCell};
+use std::{cell::Cell, time::Duration};
 
-use tokio::sync::OnceCell;
-
-pub use self::calls::interrupted;
-use self::{calls::Calls, key_pair::NewKeyPair, look_up::GroupLookup, pace::Pace};
+pub use self::run::NOTHING_LAUNCHED;
+use self::{
+    calls::{Calls, Launched},
+    key_pair::NewKeyPair,
+    look_up::{Found, GroupLookup},
+    marker::GroupOnInductivasSide,
+    run::{Run, interrupted},
+    world::World,
+};
 use crate::{
-    aws::Aws,
-    error::{Failure, Result},
-    inductiva::{self, ApiError},
+    error::{Failure, Kind, Result},
     model::{
-        machine::{Machine, TAG_GROUP_ID},
+        machine::{self, Machine, TAG_GROUP_ID},
         request::Request,
+        visibility::MADE_OR_NOT_AFTER,
     },
-    plan::decision::{LaunchPlan, SecurityGroupChoice},
+    plan::decision::{self, LaunchPlan, Plan, SecurityGroupChoice},
     terminal::{interrupt::Interrupt, output::Output},
 };
 
-/// Everything that the launches of a run work with, and what they have made.
-pub struct Launcher<'a> {
-    aws: &'a Aws,
-    api: &'a inductiva::Client,
-    request: &'a Request,
-    /// A key pair to make for it.
-    key_pair: Option<&'a NewKeyPair>,
-    /// `--keep-on-failure`.
-    keep_on_failure: bool,
-    interrupt: &'a Interrupt,
-    out: Output,
-    pace: Pace,
-    /// Which zones offer the types, once it is asked; none when it cannot be told.
-    offerings: OnceCell<Option<Vec<(String, String)>>>,
-    made: Made,
+/// How often a plan is made anew when the facts change under it.
+const MOST_PLANS: u32 = 20;
+/// Launches of a group within an hour that others' tokens are spent on: so many
+/// are no accident.
+const MOST_USED_NUMBERS: u32 = 50;
+/// Before the next plan.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Between two looks for machines that were launched.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A launch that does not show whole is settled by then.
+const SETTLED_WITHIN: Duration = Duration::from_secs(MADE_OR_NOT_AFTER.as_secs() + 60);
+
+/// Everything that the launches of a run work with.
+pub struct Launcher<'a, W> {
+    run: Run<'a, W>,
 }
 
-/// What a run has made so far: what is taken back when it fails.
-#[derive(Default)]
-struct Made {
-    /// Machines that EC2 answered its calls with.
-    machines: RefCell<Vec<Machine>>,
-    /// Other runs' machines that EC2 has told of without showing them.
-    told: RefCell<Vec<Machine>>,
-    /// The id of a group on Inductiva's side.
-    group: RefCell<Option<String>>,
-    /// The key pair.
-    key_pair: Cell<bool>,
-    /// A security group, which stays.
-    security_group: Cell<bool>,
+/// What the group is made of now.
+pub struct Filled {
+    /// The last look.
+    pub found: Found,
+    /// The group's id on Inductiva's side.
+    pub group_id: Option<String>,
+    /// What the machines were launched from.
+    pub image_id: Option<String>,
+    /// The group's machines.
+    pub machines: Vec<Machine>,
 }
 
-/// What machines are told of their group.
-enum GroupOnInductivasSide {
-    /// Its id; none where the API is out of reach, and they look for its name.
-    Id(Option<String>),
-    /// Another start made it after this one had looked: it is to look again.
-    MadeMeanwhile,
+/// What a plan was carried out to.
+enum Step {
+    Launched(Vec<Machine>, Option<String>),
+    PlanAgain,
+    NumberWasUsed,
 }
 
-impl<'a> Launcher<'a> {
+impl<'a, W: World> Launcher<'a, W> {
     /// A run that has made nothing yet.
     pub fn new(
-        aws: &'a Aws,
-        api: &'a inductiva::Client,
+        world: &'a W,
         request: &'a Request,
         key_pair: Option<&'a NewKeyPair>,
         keep_on_failure: bool,
         interrupt: &'a Interrupt,
         out: Output,
     ) -> Self {
-        Self {
-            aws,
-            api,
-            request,
-            key_pair,
-            keep_on_failure,
-            interrupt,
-            out,
-            pace: Pace::new(&aws.time),
-            offerings: OnceCell::new(),
-            made: Made::default(),
+        let run = Run::new(world, request, key_pair, keep_on_failure, interrupt, out);
+        Self { run }
+    }
+
+    /// Looks and plans, as soon as no earlier launch of the group is to show more of
+    /// its machines.
+    ///
+    /// # Errors
+    /// What could not be looked up, a request that is impossible, or a group that
+    /// does not settle.
+    pub async fn decide(&self) -> Result<(Found, Plan)> {
+        let run = &self.run;
+        let mut since = None;
+        loop {
+            let found = run.look().await?;
+            let plan = decision::plan(run.request, &found.facts, run.used_number())?;
+            if !matches!(plan, Plan::Settling) {
+                return Ok((found, plan));
+            }
+            let since = *since.get_or_insert_with(|| {
+                run.out.say(
+                    "an earlier start of this group may be under way: waiting for its machines to show",
+                );
+                found.asked_at
+            });
+            let waited = found.asked_at.duration_since(since).unwrap_or_default();
+            if waited > SETTLED_WITHIN {
+                return Err(self.keeps_changing());
+            }
+            run.pause(LOOK_EVERY).await?;
         }
     }
 
-    /// Launches what the plan says: the machines and the group's id on
-    /// Inductiva's side, or none when the facts have changed under the plan.
+    /// Plans and launches until the group has its machines. `approve` sees each
+    /// plan before anything is made for it.
     ///
     /// # Errors
     /// Whatever failed. What this run has made is there still, see [`Self::clean_up`].
-    pub async fn launch(
+    pub async fn fill(
+        &self,
+        approve: impl Fn(&Found, &LaunchPlan) -> Result<()>,
+    ) -> Result<Filled> {
+        let has_waited = Cell::new(false);
+        let (mut plans, mut used_numbers) = (0, 0);
+        while plans < MOST_PLANS && used_numbers < MOST_USED_NUMBERS {
+            let (found, plan) = self.decide().await?;
+            let plan = match plan {
+                Plan::Settling => continue,
+                Plan::Complete(machines) => return Ok(self.complete(found, machines)),
+                Plan::Launch(plan) => plan,
+            };
+            approve(&found, &plan)?;
+            match self.launch(&plan, &found, &has_waited).await? {
+                Step::Launched(new, group_id)
+                    if self.is_enough(&plan, plan.existing.len() + new.len()) =>
+                {
+                    return Ok(Filled {
+                        group_id,
+                        image_id: Some(plan.image.id.clone()),
+                        machines: plan.existing.into_iter().chain(new).collect(),
+                        found,
+                    });
+                }
+                Step::NumberWasUsed => used_numbers += 1,
+                Step::Launched(..) | Step::PlanAgain => {
+                    plans += 1;
+                    self.run.pause(AGAIN_AFTER).await?;
+                }
+            }
+        }
+        Err(self.keeps_changing())
+    }
+
+    fn keeps_changing(&self) -> Failure {
+        Failure::failed(format!(
+            "the group {} keeps changing while it is looked at",
+            self.run.request.group
+        ))
+        .hint("is another start of the group running? try again when it is done")
+    }
+
+    /// A group that has its machines.
+    fn complete(&self, found: Found, machines: Vec<Machine>) -> Filled {
+        if self.run.known().is_empty() {
+            self.run.out.say(&format!(
+                "the group has {} already, nothing to launch",
+                machine::count(machines.len())
+            ));
+        }
+        Filled {
+            group_id: group_id(&found, &machines),
+            image_id: machines.first().and_then(|m| m.image_id.clone()),
+            machines,
+            found,
+        }
+    }
+
+    /// Whether the group has its machines, or as many as there were.
+    fn is_enough(&self, plan: &LaunchPlan, have: usize) -> bool {
+        let (run, wanted) = (&self.run, self.run.request.num_machines as usize);
+        let enough = plan.tag.or_fewer && plan.is_new() && have >= run.request.least() as usize;
+        if enough && have < wanted {
+            run.out.say(&format!(
+                "the group has {} of the {wanted} asked for: there was no capacity for more (the same line later tries again)",
+                machine::count(have)
+            ));
+        }
+        enough || have == wanted
+    }
+
+    /// Launches what the plan says.
+    async fn launch(
         &self,
         plan: &LaunchPlan,
-        lookup: &GroupLookup,
-    ) -> Result<Option<(Vec<Machine>, Option<String>)>> {
-        let (group_id, security_group) =
-            tokio::join!(self.group(plan, lookup), self.security_group(plan));
+        found: &Found,
+        has_waited: &Cell<bool>,
+    ) -> Result<Step> {
+        let run = &self.run;
+        let (group, security_group) = tokio::join!(
+            run.group(plan, found, has_waited.get()),
+            self.security_group(plan)
+        );
         let security_group_id = security_group?;
-        let GroupOnInductivasSide::Id(group_id) = group_id? else {
-            return Ok(None);
+        let GroupOnInductivasSide::Id(group_id) = group? else {
+            has_waited.set(true);
+            return Ok(Step::PlanAgain);
         };
-        if let Some(key_pair) = self.key_pair.filter(|_| !self.made.key_pair.get()) {
-            key_pair.make(self.aws, self.out).await?;
-            self.made.key_pair.set(true);
+        if self.waits_for_the_hour_before(plan).await? {
+            return Ok(Step::PlanAgain);
         }
-        let user_data = plan.user_data(self.request, group_id.as_deref())?;
+        self.make_key_pair().await?;
+        let user_data = plan.user_data(run.request, group_id.as_deref())?;
         let calls = Calls::new(
-            self,
+            run,
             plan,
+            found,
             group_id.as_deref(),
             &security_group_id,
             user_data,
         );
-        let Some(launched) = calls.run().await? else {
-            return Ok(None);
+        // Beside the launch: only a launch of which nothing shows needs to know it.
+        let (launched, _) = tokio::join!(calls.run(), run.is_only_group());
+        let launched = match launched? {
+            Launched::Machines(machines) => machines,
+            Launched::LookAgain => return Ok(Step::PlanAgain),
+            Launched::NumberWasUsed => return Ok(Step::NumberWasUsed),
         };
-        if self.interrupt.fired() {
+        if run.interrupt.fired() {
             return Err(interrupted());
         }
         let have = plan.existing.len() + launched.len();
-        if plan.or_fewer && plan.is_new() && have < self.request.least() as usize {
+        if plan.tag.or_fewer && plan.is_new() && have < run.request.least() as usize {
             return Err(calls.no_capacity());
         }
         let ids: Vec<&str> = launched.iter().map(|m| m.instance_id.as_str()).collect();
-        self.out.say(&format!("launched {}", ids.join(" ")));
-        Ok(Some((launched, group_id)))
+        run.out.say(&format!("launched {}", ids.join(" ")));
+        Ok(Step::Launched(launched, group_id))
     }
 
-    /// Machines that this run knows of whether EC2 shows them or not.
-    pub fn known(&self) -> Vec<Machine> {
-        let (made, told) = (self.made.machines.borrow(), self.made.told.borrow());
-        made.iter().chain(told.iter()).cloned().collect()
-    }
-
-    /// How many of `machines` this run has launched.
-    pub fn launched_of(&self, machines: &[Machine]) -> usize {
-        let made = self.made.machines.borrow();
-        let is_ours = |m: &&Machine| made.iter().any(|ours| ours.instance_id == m.instance_id);
-        machines.iter().filter(is_ours).count()
-    }
-
-    /// Remembers machines that EC2 has answered this run's calls with.
-    fn made(&self, machines: &[Machine]) {
-        self.interrupt
-            .launched(machines.iter().map(|m| &m.instance_id));
-        self.made.machines.borrow_mut().extend_from_slice(machines);
-    }
-
-    /// Whether EC2 may not know yet of something that this run has made.
-    fn made_something_new(&self) -> bool {
-        self.made.security_group.get() || self.made.key_pair.get()
-    }
-
-    /// Takes back a group on Inductiva's side that none of the machines is of:
-    /// another start was faster.
-    pub async fn drop_unused_group(&self, machines: &[Machine]) {
-        let made = self.made.group.borrow().clone();
-        // Machines without an id look for the group by its name: it may be this one.
-        let is_of_another = |m: &Machine, id: &str| {
-            m.tag(TAG_GROUP_ID)
-                .is_some_and(|other| !other.is_empty() && other != id)
+    /// Right after the turn of the hour a new launch waits for those of the hour
+    /// before, unless no other start can be under way. Whether it has waited.
+    async fn waits_for_the_hour_before(&self, plan: &LaunchPlan) -> Result<bool> {
+        let run = &self.run;
+        let Some(intent) = plan.intent() else {
+            return Ok(false);
         };
-        let unused = |id: &String| machines.iter().all(|m| is_of_another(m, id));
-        if let Some(id) = made.filter(unused) {
-            self.made.group.take();
-            self.delete_group(&id).await;
+        let until = intent.hour.begins() + MADE_OR_NOT_AFTER;
+        let looked_at = plan.looked_at;
+        if looked_at >= until || run.is_sole_maker(plan).await {
+            return Ok(false);
         }
-    }
-
-    /// Takes back a group on Inductiva's side whose machines have all ended while
-    /// they booted: none has joined it, so none deletes it.
-    pub async fn drop_deserted_group(&self) {
-        let Some(id) = self.made.group.take() else {
-            return;
-        };
-        match self.aws.group_machines(&self.request.group).await {
-            Ok(machines) if machines.iter().any(|m| !m.state.is_gone()) => {}
-            Ok(_) => self.delete_group(&id).await,
-            Err(failure) => self.warn_of_group(&id, &failure.message),
-        }
-    }
-
-    /// Remembers machines of other runs.
-    fn told(&self, machines: Vec<Machine>) {
-        self.made.told.borrow_mut().extend(machines);
-    }
-
-    /// The group's id: the one that is there, or a new one's. Without the API,
-    /// machines find the group by its name.
-    async fn group(
-        &self,
-        plan: &LaunchPlan,
-        lookup: &GroupLookup,
-    ) -> Result<GroupOnInductivasSide> {
-        use GroupOnInductivasSide::{Id, MadeMeanwhile};
-        let out_of_reach = |why: &str| {
-            let known = plan
-                .existing
-                .iter()
-                .filter_map(|m| m.tag(TAG_GROUP_ID))
-                .find(|id| !id.is_empty());
-            self.out.warn(&format!(
-                "Inductiva's API is out of reach ({why}): launching all the same, the machines look for the group {} themselves",
-                self.request.group
-            ));
-            Id(known.map(str::to_owned))
-        };
-        if let Some(id) = &*self.made.group.borrow() {
-            return Ok(Id(Some(id.clone())));
-        }
-        match lookup {
-            GroupLookup::Active(group) => return Ok(Id(Some(group.id.clone()))),
-            GroupLookup::OutOfReach(why) => return Ok(out_of_reach(why)),
-            GroupLookup::Absent => {}
-        }
-        let created = self
-            .api
-            .create_group(
-                &self.request.group,
-                &self.request.vm_type,
-                &plan.vm_type,
-                plan.volume_gib,
-            )
-            .await;
-        let id = match created {
-            Ok(id) => id,
-            Err(ApiError::OutOfReach(why)) => {
-                // It may have been made although the answer did not come.
-                match self.api.group(&self.request.group).await {
-                    Ok(Some(group)) if group.is_active() => group.id,
-                    _ => return Ok(out_of_reach(&why)),
-                }
-            }
-            Err(error) => {
-                // Another start was faster: its machines may be there, too.
-                if matches!(error, ApiError::NameTaken(_))
-                    && let Ok(Some(group)) = self.api.group(&self.request.group).await
-                    && group.is_active()
-                {
-                    return Ok(MadeMeanwhile);
-                }
-                return Err(Failure::from(error).while_doing("cannot make the machine group"));
-            }
-        };
-        *self.made.group.borrow_mut() = Some(id.clone());
-        Ok(Id(Some(id)))
-    }
-
-    async fn delete_group(&self, id: &str) {
-        if let Err(error) = self.api.delete_group(id).await {
-            self.warn_of_group(id, error.why());
-        }
-    }
-
-    fn warn_of_group(&self, id: &str, why: &str) {
-        self.out.warn(&format!(
-            "the machine group {} ({id}) is left on Inductiva's side: {why}",
-            self.request.group
-        ));
+        run.out.say(
+            "the hour of this group's client tokens has just begun: waiting for machines of the last one to show, three minutes at most",
+        );
+        let until = run.world.local_time(until);
+        run.something_shows_until(&plan.seen, until).await?;
+        Ok(true)
     }
 
     async fn security_group(&self, plan: &LaunchPlan) -> Result<String> {
         match &plan.security_group {
             SecurityGroupChoice::Existing(id) => Ok(id.clone()),
             SecurityGroupChoice::New { name, vpc_id } => {
-                self.made.security_group.set(true);
-                self.aws
-                    .create_security_group(name, vpc_id, self.request.ssh_from.as_ref())
-                    .await
+                self.run.made_security_group.set(true);
+                self.run.world.make_security_group(name, vpc_id).await
             }
         }
+    }
+
+    async fn make_key_pair(&self) -> Result<()> {
+        let run = &self.run;
+        if let Some(key_pair) = run.key_pair.filter(|_| !run.made_key_pair.get()) {
+            run.world.make_key_pair(key_pair, run.out).await?;
+            run.made_key_pair.set(true);
+        }
+        Ok(())
+    }
+
+    /// How many of `machines` this run has launched.
+    pub fn launched_of(&self, machines: &[Machine]) -> usize {
+        machines.iter().filter(|m| self.run.has_made(m)).count()
+    }
+
+    /// Takes back a group on Inductiva's side that none of the machines is of:
+    /// another start was faster.
+    pub async fn drop_unused_group(&self, machines: &[Machine]) {
+        self.run.drop_unused_group(machines).await;
+    }
+
+    /// Takes back a group on Inductiva's side whose machines have all ended while
+    /// they booted.
+    pub async fn drop_deserted_group(&self) {
+        self.run.drop_deserted_group().await;
+    }
+
+    /// Takes back what this run has launched and made, and says what it could
+    /// not take back.
+    pub async fn clean_up(&self, failure: Failure) -> Failure {
+        let run = &self.run;
+        let failure = run.undo(failure).await;
+        if failure.kind != Kind::MachinesMayBeRunning
+            && let Some(key_pair) = run.key_pair.filter(|_| run.made_key_pair.get())
+        {
+            run.world.unmake_key_pair(key_pair, run.out).await;
+        }
+        failure
+    }
+}
+
+/// The group's id: Inductiva's answer, or else the machines' own tag.
+pub fn group_id(found: &Found, machines: &[Machine]) -> Option<String> {
+    match &found.group {
+        GroupLookup::Active(group) => Some(group.id.clone()),
+        _ => machines
+            .iter()
+            .filter_map(|m| m.tag(TAG_GROUP_ID))
+            .find(|id| !id.is_empty())
+            .map(str::to_owned),
     }
 }

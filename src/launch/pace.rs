@@ -2,7 +2,6 @@
 
 use std::{cell::RefCell, time::Duration};
 
-use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::time::Time;
@@ -96,9 +95,4 @@ impl Patience {
         self.next = (pause * 2).min(Self::LONGEST);
         (self.time.instant() + pause < self.until).then_some(pause)
     }
-}
-
-/// What all of `futures` come to, in their order.
-pub async fn side_by_side<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    join_all(futures).await
 }

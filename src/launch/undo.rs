@@ -1,38 +1,42 @@
 //! The way back of a launch that failed.
 
-use super::{Launcher, pace::Patience};
+use std::time::Duration;
+
+use super::{pace::Patience, run::Run, world::World};
 use crate::{
     error::{Failure, Kind},
-    model::machine,
+    model::machine::{self, Machine},
     terminal::command_line::terminate_command,
 };
 
-impl Launcher<'_> {
-    /// Takes back what this run has launched and made, and says what it could
-    /// not take back.
-    pub async fn clean_up(&self, failure: Failure) -> Failure {
-        let failure = self.undo(failure).await;
+/// One call of `TerminateInstances`, with what the SDK tries again.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+
+impl<W: World> Run<'_, W> {
+    /// Takes back the machines and the group that this run has made, and says what
+    /// it could not take back.
+    pub async fn undo(&self, failure: Failure) -> Failure {
+        let failure = self.undo_machines(failure).await;
         if failure.kind != Kind::MachinesMayBeRunning {
-            let group = self.made.group.borrow_mut().take();
-            if let Some(id) = group {
-                self.delete_group(&id).await;
-            }
-            if let Some(key_pair) = self.key_pair.filter(|_| self.made.key_pair.get()) {
-                key_pair.unmake(self.aws, self.out).await;
-            }
+            self.drop_own_group().await;
         }
         failure
     }
 
-    /// Terminates what this run launched.
-    async fn undo(&self, mut failure: Failure) -> Failure {
-        let mut left = machine::ids(&self.made.machines.borrow());
-        if left.is_empty() {
+    /// Terminates what this run launched, and nothing that another start may count.
+    async fn undo_machines(&self, mut failure: Failure) -> Failure {
+        let made = self.made();
+        if made.is_empty() {
             return failure;
         }
+        // An equal start's machines, that EC2 answered this run's call with.
+        let (own, others): (Vec<Machine>, Vec<Machine>) =
+            made.into_iter().partition(|m| self.may_have_launched(m));
+        let mut left = machine::ids(&own);
         if !self.keep_on_failure {
             self.terminate(&mut left).await;
         }
+        left.extend(machine::ids(&others));
         if left.is_empty() {
             failure.message = format!("{}; what had been launched was terminated", failure.message);
             return failure;
@@ -53,10 +57,17 @@ impl Launcher<'_> {
             "undoing: terminating {}",
             machine::count(left.len())
         ));
-        let mut patience = Patience::with_visibility(&self.aws.time);
+        let mut patience = Patience::with_visibility(self.world.time());
         let mut said = String::new();
-        loop {
-            let terminated = self.aws.terminate(left).await;
+        while !left.is_empty() {
+            if self.another_start_may_count_them().await {
+                self.out.warn(
+                    "nothing more is terminated: another start of the group may count these machines",
+                );
+                return;
+            }
+            let ending = self.world.terminate(left);
+            let terminated = self.awake(ANSWERED_WITHIN, ending).await;
             let still = terminated.left(left);
             self.interrupt
                 .ended(left.iter().filter(|id| !still.contains(id)));
@@ -72,9 +83,20 @@ impl Launcher<'_> {
                 said = why.message;
             }
             match patience.next() {
-                Some(pause) if why.kind == Kind::Failed => self.aws.time.pause(pause).await,
+                Some(pause) if why.kind == Kind::Failed => {
+                    self.awake(pause, self.world.time().pause(pause)).await;
+                }
                 _ => return,
             }
         }
+    }
+
+    /// Whether another start may have seen this run's machines and counted them as
+    /// its group's: its own show, or this run was asleep meanwhile.
+    async fn another_start_may_count_them(&self) -> bool {
+        let machines = self.awake(ANSWERED_WITHIN, self.world.machines()).await;
+        // Where EC2 does not answer, nobody has been seen.
+        let machines = machines.unwrap_or_default();
+        self.has_slept() || machines.iter().any(|m| self.is_a_strangers(m))
     }
 }

@@ -20,6 +20,8 @@ pub struct Walk {
     first: Place,
     /// Where it is still to be tried.
     places: VecDeque<Place>,
+    /// How many candidates there were.
+    index: u32,
 }
 
 impl Walk {
@@ -34,21 +36,25 @@ impl Walk {
             kind: None,
             first: request.place(),
             places: VecDeque::new(),
+            index: 0,
         }
     }
 
-    /// The next candidate.
-    pub fn next(&mut self) -> Option<Candidate> {
+    /// The next candidate, and its index.
+    pub fn next(&mut self) -> Option<(u32, Candidate)> {
         if self.places.is_empty() {
             self.kind = self.kinds.pop_front();
             self.places.push_back(self.first.clone());
         }
         let (market, vm_type) = self.kind.clone()?;
-        Some(Candidate {
+        let candidate = Candidate {
             vm_type,
             place: self.places.pop_front()?,
             market,
-        })
+        };
+        let index = self.index;
+        self.index += 1;
+        Some((index, candidate))
     }
 
     /// Zones to try what is being tried in, after it was left to EC2.

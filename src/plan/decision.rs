@@ -2,9 +2,11 @@
 //! and Inductiva say. No clock, network, file or randomness; the plan is a
 //! value, and executing it decides nothing.
 
+use std::time::SystemTime;
+
 use super::{
     group_settings::Settings,
-    tokens::{Base, Call, Intent, LaunchTag, calls},
+    tokens::{Base, Call, Hour, Intent, LaunchTag, calls},
     underway::{Standing, Underway, underway},
 };
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
         },
         network::{Ingress, Subnet, security_group_name},
         place::Place,
-        request::Request,
+        request::{Request, Runner},
         user_data::{Script, Variable},
         vm_type::VmTypeFacts,
     },
@@ -46,12 +48,13 @@ pub struct LaunchPlan {
     pub calls: Vec<Call>,
     /// The launch that the calls are of.
     pub launch: LaunchId,
-    /// The machines of that launch in all.
-    pub total: u32,
-    /// The machines that the group had before it.
-    pub known: u32,
-    /// Whether that launch takes fewer where there are no more.
-    pub or_fewer: bool,
+    /// What the machines of its first call say of it.
+    pub tag: LaunchTag,
+    /// The group's id on Inductiva's side that its machines were given, where it
+    /// is one that is under way.
+    pub group_id: Option<String>,
+    /// When the group was looked at, by EC2's clock.
+    pub looked_at: SystemTime,
     /// The group's machines that count already.
     pub existing: Vec<Machine>,
     /// The ids of all the group's machines that were known, terminated ones too.
@@ -76,7 +79,7 @@ pub enum LaunchId {
     /// A new one.
     New(Intent),
     /// One that is under way.
-    Resumed(Base),
+    Resumed,
 }
 
 /// The security group of a launch.
@@ -95,9 +98,12 @@ pub enum SecurityGroupChoice {
 
 /// Decides what to do.
 ///
+/// `used` is the highest number in its hour that a launch is known to have had,
+/// beside those that machines show.
+///
 /// # Errors
 /// Whatever makes the request impossible, before anything is made or launched.
-pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
+pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Result<Plan> {
     let settings = Settings::of(request);
     let live: Vec<Machine> = facts
         .machines
@@ -106,7 +112,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         .cloned()
         .collect();
     refuse_other_settings(request, &settings, &live)?;
-    let underway = underway(&facts.machines, facts.now);
+    let underway = underway(&facts.machines, facts.looked_at);
     if underway.iter().any(|u| u.standing == Standing::Settling) {
         return Ok(Plan::Settling);
     }
@@ -117,17 +123,21 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
         return Ok(Plan::Complete(live));
     }
     refuse_types(request, facts)?;
-    let image = image(request, facts)?;
+    let next = next(request, facts, used, wanted - have, underway);
+    let image = match &next.image_id {
+        Some(id) => facts.images.iter().find(|image| image.id == *id).cloned(),
+        None => None,
+    };
+    let image = image.map_or_else(|| self::image(request, facts), Ok)?;
     let volume_gib = volume_gib(request, &image)?;
     let security_group = security_group(request, facts)?;
-    let launch = launch(request, facts, &settings, wanted - have, underway);
     Ok(Plan::Launch(Box::new(LaunchPlan {
-        number: launch.calls.iter().map(|call| call.number).sum(),
-        calls: launch.calls,
-        launch: launch.launch,
-        total: launch.total,
-        known: launch.known,
-        or_fewer: launch.or_fewer,
+        number: next.calls.iter().map(|call| call.number).sum(),
+        calls: next.calls,
+        launch: next.launch,
+        tag: next.tag,
+        group_id: next.group_id,
+        looked_at: facts.looked_at,
         existing: live,
         seen: machine::ids(&facts.machines),
         image,
@@ -145,45 +155,63 @@ pub fn plan(request: &Request, facts: &Facts) -> Result<Plan> {
 /// A launch and those of its calls that are to be made.
 struct Next {
     launch: LaunchId,
-    total: u32,
-    known: u32,
-    or_fewer: bool,
+    tag: LaunchTag,
+    group_id: Option<String>,
+    image_id: Option<String>,
     calls: Vec<Call>,
 }
 
-/// The launch that comes first: one that is under way, or else a new one of the
-/// `missing` machines.
-fn launch(
+/// The launch that comes first: one that is under way, with its own bytes, or
+/// else a new one of the `missing` machines.
+fn next(
     request: &Request,
     facts: &Facts,
-    settings: &Settings,
+    used: Option<(Hour, u32)>,
     missing: u32,
     underway: Vec<Underway>,
 ) -> Next {
     for launch in underway {
         if let Standing::Unmade(calls) = launch.standing {
             return Next {
-                launch: LaunchId::Resumed(launch.base),
-                total: launch.total,
-                known: launch.known,
-                or_fewer: launch.or_fewer,
+                launch: LaunchId::Resumed,
+                tag: launch.tag,
+                group_id: launch.group_id,
+                image_id: launch.image_id,
                 calls,
             };
         }
     }
-    let mut ids = machine::ids(&facts.machines);
-    ids.sort();
+    let hour = Hour::of(facts.looked_at);
+    let shown = facts
+        .machines
+        .iter()
+        .filter_map(|machine| LaunchTag::of(machine)?.slot);
+    let numbers = shown.chain(used).filter(|(of, _)| *of == hour);
+    let intent = Intent {
+        account: facts.account.clone(),
+        region: facts.region.clone(),
+        group: request.group.clone(),
+        hour,
+        number: numbers
+            .map(|(_, number)| number)
+            .max()
+            .unwrap_or(0)
+            .saturating_add(1),
+    };
     Next {
-        known: u32::try_from(ids.len()).unwrap_or(u32::MAX),
-        launch: LaunchId::New(Intent {
-            account: facts.account.clone(),
-            region: facts.region.clone(),
-            group: request.group.clone(),
-            settings: settings.to_tag(),
-            ids,
-        }),
-        total: missing,
-        or_fewer: request.least() < request.num_machines,
+        tag: LaunchTag {
+            base: intent.base(),
+            call: 0,
+            total: missing,
+            known: u32::try_from(facts.machines.len()).unwrap_or(u32::MAX),
+            or_fewer: request.least() < request.num_machines,
+            wanted: request.num_machines,
+            slot: Some((hour, intent.number)),
+            candidate: 0,
+        },
+        launch: LaunchId::New(intent),
+        group_id: None,
+        image_id: None,
         calls: calls(missing),
     }
 }
@@ -405,30 +433,31 @@ fn no_subnet(request: &Request, region: &str) -> Failure {
     }
 }
 
-impl LaunchId {
-    /// The launch's name, in the generation of its first call.
-    pub fn base(&self, generation: u32) -> Base {
-        match self {
-            Self::New(intent) => intent.base(generation),
-            Self::Resumed(base) => base.clone(),
+impl LaunchPlan {
+    /// The new launch's name in full; none of one that is under way.
+    pub fn intent(&self) -> Option<&Intent> {
+        match &self.launch {
+            LaunchId::New(intent) => Some(intent),
+            LaunchId::Resumed => None,
         }
     }
-}
 
-impl LaunchPlan {
     /// Whether it is a launch of this run's own.
     pub fn is_new(&self) -> bool {
-        matches!(self.launch, LaunchId::New(_))
+        self.intent().is_some()
+    }
+
+    /// The launch's name.
+    pub fn base(&self) -> &Base {
+        &self.tag.base
     }
 
     /// What the machines of a call say of their launch.
-    pub fn launch_tag(&self, base: Base, call: Call) -> LaunchTag {
+    pub fn launch_tag(&self, call: Call, candidate: u32) -> LaunchTag {
         LaunchTag {
-            base,
             call: call.index,
-            total: self.total,
-            known: self.known,
-            or_fewer: self.or_fewer,
+            candidate,
+            ..self.tag.clone()
         }
     }
 
@@ -462,11 +491,7 @@ impl LaunchPlan {
             index: 0,
             number: 0,
         });
-        self.tags(
-            request,
-            group_id,
-            &self.launch_tag(self.launch.base(0), first),
-        )
+        self.tags(request, group_id, &self.launch_tag(first, 0))
     }
 
     /// The user data as it is sent.
@@ -475,7 +500,12 @@ impl LaunchPlan {
     /// More than EC2 takes.
     pub fn user_data(&self, request: &Request, group_id: Option<&str>) -> Result<Vec<u8>> {
         let gpu = self.vm_type.gpu.is_some();
-        let variables = request.runner.variables(&request.group, group_id, gpu);
+        // Those of the launch: a call that is made again has its own bytes.
+        let runner = Runner {
+            num_machines: self.tag.wanted,
+            ..request.runner.clone()
+        };
+        let variables = runner.variables(&request.group, group_id, gpu);
         packed_user_data(&request.script, &variables)
     }
 }
@@ -493,12 +523,10 @@ pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
     use crate::{
         model::machine::State,
-        plan::protocol::{facts, request},
+        plan::examples::{facts, request},
     };
 
     #[test]
@@ -511,7 +539,7 @@ mod tests {
         let other = machine("i-2", "vm-type=t3.micro");
         for machines in [[&same, &other], [&other, &same]] {
             let machines = machines.map(Machine::clone).to_vec();
-            let planned = plan(&request(2), &facts(machines, SystemTime::UNIX_EPOCH));
+            let planned = plan(&request(2), &facts(machines, SystemTime::UNIX_EPOCH), None);
             let why = planned.err().map(|failure| failure.message);
             assert_eq!(
                 why.as_deref(),

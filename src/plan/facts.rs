@@ -16,8 +16,8 @@ pub struct Facts {
     pub account: String,
     /// The region.
     pub region: String,
-    /// The time by EC2's clock.
-    pub now: SystemTime,
+    /// When it was looked up: the time by EC2's clock as the calls were sent.
+    pub looked_at: SystemTime,
     /// All the group's machines that EC2 shows, terminated ones too.
     pub machines: Vec<Machine>,
     /// The images that may serve.

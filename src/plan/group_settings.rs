@@ -159,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::protocol::request;
+    use crate::plan::examples::request;
 
     /// Changes one thing of a request.
     type Change = fn(&mut Request);

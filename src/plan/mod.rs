@@ -3,9 +3,9 @@
 
 pub mod cost;
 pub mod decision;
+#[cfg(test)]
+pub mod examples;
 pub mod facts;
 pub mod group_settings;
-#[cfg(test)]
-pub mod protocol;
 pub mod tokens;
 pub mod underway;

@@ -1,42 +1,82 @@
 //! What makes one launch the same as another, so that no machine is launched
 //! twice: the one place where the protocol is told.
 //!
-//! There is no local state. A run may die between any two lines, its answers may
-//! be lost, another run may be at the same group, and EC2 shows a new machine
-//! only some seconds later. What a run has to go by is what EC2 shows, and what
-//! EC2 remembers of client tokens.
+//! There is no local state. A run may die between any two lines, sleep for hours
+//! between two calls, lose its answers; other runs may be at the same group; and
+//! EC2 shows a new machine only some seconds later, two minutes at the worst
+//! ([`visibility`]). What a run has to go by is what EC2 shows, what EC2 remembers
+//! of client tokens, and which group Inductiva has.
 //!
-//! **A launch has a base.** It is a hash of the group, its settings and the ids
-//! of all its machines that EC2 shows: all runs that see the same group compute
-//! the same base, however many machines they want. A token names a slot and not
-//! the bytes of the request. Whoever comes second with the same bytes is answered
-//! with the first one's machines, and with other bytes (another number, a newer
-//! image) by a mismatch: then it waits until the machines show, and plans again.
+//! **A token names a slot, not a request.** It is a hash of the account, the
+//! region, the group's name, an hour, the number of the launch within that hour,
+//! and the call. No ids, no settings, no N: whoever wants to launch anything in a
+//! group at that time has the same token. EC2 answers the second one with the
+//! first one's machines if the bytes are the same, and else with a mismatch; then
+//! it waits until the machines show, and plans again. The number is one more than
+//! the highest in the launch tags of this hour, those of ended machines among
+//! them, whether EC2 shows them or has told of them in an answer.
 //!
-//! **A token may be spent** on machines that have ended and are shown no longer:
-//! EC2 answers with terminated machines, refuses the token for that reason, or
-//! finds a mismatch after which nothing shows. Then the base of the next
-//! generation is taken. Only the first call of a launch decides the generation,
-//! and it goes alone: no other call of a base is made before its first is accepted.
+//! **The hour keeps old tokens away.** EC2 remembers a token for longer than it
+//! shows ended machines, and a number that nobody can see any more would be a
+//! mismatch for ever. So the numbers begin anew each hour, at hh:33:20 (not when
+//! cron jobs run). It is the hour by EC2's clock when the look was *sent* that a
+//! launch is planned by. In the first minutes of an hour
+//! ([`MADE_OR_NOT_AFTER`](visibility::MADE_OR_NOT_AFTER)) a launch of the hour
+//! before may not show yet: a new launch waits until it does or they are over.
+//!
+//! **A look is good for a minute.** A token is tried first only within
+//! [`GOOD_FOR`] of the look that it was planned by and in the same hour, and the
+//! clock is looked at once more right before the request goes out. After that the
+//! group is looked at again; only if it is as it was the walk goes on. A call that
+//! may have been made is asked for again with its token, never later than
+//! [`ASKED_UNTIL`] after the turn of the hour: then nobody knows, which is said.
+//!
+//! **The group on Inductiva's side is the marker** of a launch into an empty
+//! group. Whoever makes it, and sees after that that it is the only one of the
+//! name, is the sole maker: no other start is under way, so it need not wait for
+//! one. Whoever finds another's that is young and has no machines, or is refused
+//! as the name is taken, or gets no answer, waits for that start's machines to
+//! show first. Without Inductiva's API the tokens alone hold.
+//!
+//! **After a mismatch** of which nothing shows, even after
+//! [`SHOWN_AFTER`](visibility::SHOWN_AFTER), the sole maker takes the next number:
+//! that launch is over. Everybody else says so and exits: machines may be running.
+//! **A token is spent** only by EC2's own word that its machines are terminated.
+//! Their number counts, and the group is looked at again; was it a launch of more
+//! than one call, the others' machines are waited for.
 //!
 //! **The tag [`TAG_LAUNCH`] names the rest.** Every machine says which launch it
-//! is of, which call of it, how many machines the whole launch has, and how many
-//! there were before. A run that sees fewer than that of a launch that is young
-//! does not plan a launch of its own ([`crate::plan::underway`]): a call of which some
-//! machines show was accepted, and the others are waited for; a call of which
-//! none shows is made again with its own token, which the tag gives. Only then the difference to
-//! what this run wants is launched, under the base of the group as it is then.
+//! is of, which call of it, how many machines the whole launch has, how many there
+//! were before, and how many the group was to have. A run that sees fewer than
+//! that of a launch that is young does not plan a launch of its own
+//! ([`crate::plan::underway`]): the machines are waited for; a call of which none
+//! shows after all that time is made again, with its own token and its launch's
+//! bytes, which the tags give. Only then the difference to what this run wants is
+//! launched.
 //!
 //! **Where the first choice has no capacity** other types, places and markets
-//! follow in an order that the settings give, each with a token of its own.
+//! follow in an order that the settings give, each with a token of its own. The
+//! first choice's token names none of them.
 //!
-//! What is left to chance: a run that dies right after its machines were launched
-//! in another place than the first, and, before any of them shows, a run that
-//! finds capacity in the first place after all.
+//! **Undone** is only what this run has launched: machines that are not older
+//! than its first call, while no others show that another start may count, and
+//! while this run has not slept. Otherwise they are left, and named.
+//!
+//! **A wait ends with a look** that began after its end, never by the clock alone.
+//!
+//! Left to chance: a start whose machines are launched in another place than the
+//! first while the next start, before they show, finds capacity in the first after
+//! all (the group on Inductiva's side closes that for empty groups); a sole maker
+//! that was shown an incomplete list by Inductiva; machines that show later than
+//! two minutes.
 //!
 //! [`TAG_LAUNCH`]: crate::model::machine::TAG_LAUNCH
+//! [`visibility`]: crate::model::visibility
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -48,8 +88,44 @@ use crate::{
     values::GroupName,
 };
 
-/// What the base of a launch names.
-#[derive(Clone, Debug)]
+/// How long after its look a launch may begin.
+pub const GOOD_FOR: Duration = Duration::from_mins(1);
+
+/// How long after the turn of the hour a call of the hour before may be asked for
+/// again: another start waits for longer before it launches in the new one.
+pub const ASKED_UNTIL: Duration = Duration::from_secs(30);
+
+/// An hour of EC2's clock, from one turn to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hour(u64);
+
+impl Hour {
+    const SECONDS: u64 = 3_600;
+    /// It turns at so many seconds past the full hour: 33:20.
+    const TURNS_AT: u64 = 2_000;
+
+    /// The hour that `time`, by EC2's clock, is in.
+    pub fn of(time: SystemTime) -> Self {
+        let seconds = time
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        Self(seconds.saturating_sub(Self::TURNS_AT) / Self::SECONDS)
+    }
+
+    /// When it begins.
+    pub fn begins(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.0 * Self::SECONDS + Self::TURNS_AT)
+    }
+
+    /// When the next begins.
+    pub fn ends(self) -> SystemTime {
+        Self(self.0 + 1).begins()
+    }
+}
+
+/// What the base of a new launch names.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     /// The AWS account.
     pub account: String,
@@ -57,23 +133,22 @@ pub struct Intent {
     pub region: String,
     /// The group.
     pub group: GroupName,
-    /// The group's settings, as their tag has them.
-    pub settings: String,
-    /// All the group's machines that EC2 shows, sorted.
-    pub ids: Vec<String>,
+    /// The hour that it was planned in.
+    pub hour: Hour,
+    /// Which launch of the hour it is, from 1.
+    pub number: u32,
 }
 
 impl Intent {
-    /// The base of the launch. `generation` goes up when it turns out to be spent.
-    pub fn base(&self, generation: u32) -> Base {
+    /// The base of the launch.
+    pub fn base(&self) -> Base {
         let mut base = hash(&[
-            "inductiva-aws launch 2",
+            "inductiva-aws launch 3",
             &self.account,
             &self.region,
             self.group.as_str(),
-            &self.settings,
-            &self.ids.join(","),
-            &generation.to_string(),
+            &self.hour.0.to_string(),
+            &self.number.to_string(),
         ]);
         base.truncate(Base::CHARS);
         Base(base)
@@ -88,9 +163,11 @@ impl Base {
     /// Hex characters.
     const CHARS: usize = 32;
 
-    /// The client token of a call of the launch, 64 hex characters.
-    pub fn client_token(&self, call: u32, candidate: &Candidate) -> String {
-        hash(&[&self.0, &call.to_string(), &candidate.to_string()])
+    /// The client token of a call of the launch, 64 hex characters. `later` is
+    /// what it is launched as and where, if that is not the first choice.
+    pub fn client_token(&self, call: u32, later: Option<&Candidate>) -> String {
+        let later = later.map_or_else(String::new, Candidate::to_string);
+        hash(&[&self.0, &call.to_string(), &later])
     }
 }
 
@@ -126,28 +203,41 @@ pub struct LaunchTag {
     pub known: u32,
     /// Whether the launch takes fewer where there are no more.
     pub or_fewer: bool,
+    /// How many machines the group was to have.
+    pub wanted: u32,
+    /// The hour and the number of the launch; none on machines of releases before
+    /// they had one.
+    pub slot: Option<(Hour, u32)>,
+    /// Which of the candidates the machine was launched as, from 0.
+    pub candidate: u32,
 }
 
 impl LaunchTag {
     /// What the machine says of its launch; nothing on machines of releases that
     /// had no such tag.
     pub fn of(machine: &Machine) -> Option<Self> {
-        let tag = machine.tag(TAG_LAUNCH)?;
-        let mut words = tag.split(' ');
+        let mut words = machine.tag(TAG_LAUNCH)?.split(' ');
         let base = words.next()?;
-        let number = |word: &str, name| word.strip_prefix(name)?.parse().ok();
-        let call = number(words.next()?, "call=")?;
-        let total: u32 = number(words.next()?, "total=")?;
-        let known = number(words.next()?, "known=")?;
+        let words: Vec<&str> = words.collect();
+        let value = |name: &str| {
+            let mut values = words.iter().filter_map(|word| word.split_once('='));
+            values.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let number = |name| value(name)?.parse::<u32>().ok();
+        let (call, total, known) = (number("call")?, number("total")?, number("known")?);
         if call >= total.div_ceil(MACHINES_PER_CALL) {
             return None;
         }
+        let hour = value("hour").and_then(|hour| hour.parse().ok()).map(Hour);
         Some(Self {
             base: Base(base.to_owned()),
             call,
             total,
             known,
-            or_fewer: words.next() == Some("or-fewer"),
+            or_fewer: words.contains(&"or-fewer"),
+            wanted: number("wanted").unwrap_or(known.saturating_add(total)),
+            slot: hour.zip(number("number")),
+            candidate: number("candidate").unwrap_or(0),
         })
     }
 }
@@ -159,10 +249,22 @@ impl fmt::Display for LaunchTag {
             call,
             total,
             known,
-            ..
+            or_fewer,
+            wanted,
+            slot,
+            candidate,
         } = self;
-        write!(f, "{base} call={call} total={total} known={known}")?;
-        if self.or_fewer {
+        write!(
+            f,
+            "{base} call={call} total={total} known={known} wanted={wanted}"
+        )?;
+        if let Some((Hour(hour), number)) = slot {
+            write!(f, " hour={hour} number={number}")?;
+        }
+        if *candidate > 0 {
+            write!(f, " candidate={candidate}")?;
+        }
+        if *or_fewer {
             f.write_str(" or-fewer")?;
         }
         Ok(())
@@ -182,7 +284,8 @@ fn hash(fields: &[&str]) -> String {
 /// The most machines of one `RunInstances` call: AWS advises calls of about a
 /// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
 /// It is part of what [`TAG_LAUNCH`] means.
-pub const MACHINES_PER_CALL: u32 = 100;
+/// Unit tests have launches of several calls with fewer machines.
+pub const MACHINES_PER_CALL: u32 = if cfg!(test) { 2 } else { 100 };
 
 #[cfg(test)]
 mod tests {
@@ -191,13 +294,13 @@ mod tests {
     use super::*;
     use crate::{model::place::Place, values::Market};
 
-    fn intent(account: &str, region: &str, group: &str, ids: &[&str]) -> Intent {
+    fn intent(account: &str, region: &str, group: &str, hour: u64, number: u32) -> Intent {
         Intent {
             account: account.into(),
             region: region.into(),
             group: group.parse().expect("a name"),
-            settings: "vm-type=t2.micro".into(),
-            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            hour: Hour(hour),
+            number,
         }
     }
 
@@ -211,50 +314,92 @@ mod tests {
 
     #[test]
     fn a_token_is_64_hex_characters_and_stays_the_same_between_releases() {
-        let token = intent("123456789012", "eu-west-2", "g", &[])
-            .base(0)
-            .client_token(0, &candidate("t2.micro", Place::Any, Market::OnDemand));
+        let base = intent("123456789012", "eu-west-2", "g", 490_000, 1).base();
         assert_eq!(
-            token,
-            "6a737923754aa1051ed3b20e997a9c194791fcc1c888b783625397e223d1a518"
+            base.client_token(0, None),
+            "ecbd039cd76dea134da726519722a59abb68757466225198a1a372a783cfd965"
         );
     }
 
     #[test]
     fn each_part_of_an_intent_changes_the_token() {
-        let first = candidate("t2.micro", Place::Any, Market::OnDemand);
         let bases = [
-            intent("1", "r", "g", &[]).base(0),
-            intent("1", "r", "g", &[]).base(1),
-            intent("2", "r", "g", &[]).base(0),
-            intent("1", "s", "g", &[]).base(0),
-            intent("1", "r", "h", &[]).base(0),
-            intent("1", "r", "g", &["i-1"]).base(0),
-            intent("1", "r", "g", &["i-1", "i-2"]).base(0),
+            intent("1", "r", "g", 7, 1).base(),
+            intent("2", "r", "g", 7, 1).base(),
+            intent("1", "s", "g", 7, 1).base(),
+            intent("1", "r", "h", 7, 1).base(),
+            intent("1", "r", "g", 8, 1).base(),
+            intent("1", "r", "g", 7, 2).base(),
             // Parts do not run into each other.
-            intent("1r", "", "g", &[]).base(0),
+            intent("1r", "", "g", 7, 1).base(),
         ];
         let base = &bases[0];
         let zone = || Place::Zone("eu-west-2a".into());
+        let later = [
+            candidate("t3.micro", Place::Any, Market::OnDemand),
+            candidate("t2.micro", zone(), Market::OnDemand),
+            candidate("t2.micro", zone(), Market::Spot),
+        ];
         let tokens: BTreeSet<String> = bases
             .iter()
-            .map(|base| base.client_token(0, &first))
-            .chain([
-                base.client_token(1, &first),
-                base.client_token(0, &candidate("t3.micro", Place::Any, Market::OnDemand)),
-                base.client_token(0, &candidate("t2.micro", zone(), Market::OnDemand)),
-                base.client_token(0, &candidate("t2.micro", zone(), Market::Spot)),
-            ])
+            .map(|base| base.client_token(0, None))
+            .chain([base.client_token(1, None)])
+            .chain(later.iter().map(|later| base.client_token(0, Some(later))))
             .collect();
         assert_eq!(tokens.len(), bases.len() + 4);
     }
 
     #[test]
-    fn calls_have_at_most_a_hundred_machines() {
+    fn the_hour_turns_at_20_seconds_past_33_minutes() {
+        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(1_764_000_000 + seconds);
+        // 2025-11-24T16:00:00Z and so on.
+        let hour = Hour::of(at(33 * 60 + 20));
+        assert_eq!(hour.begins(), at(33 * 60 + 20));
+        assert_ne!(Hour::of(at(33 * 60 + 19)), hour);
+        assert_eq!(Hour::of(at(3_600 + 33 * 60 + 19)), hour);
+        assert_eq!(Hour::of(hour.ends()).begins(), hour.ends());
+    }
+
+    #[test]
+    fn a_launch_tag_is_read_as_it_was_written() {
+        let read = |tag: &str| {
+            LaunchTag::of(&Machine {
+                tags: vec![(TAG_LAUNCH.into(), tag.into())],
+                ..Machine::example("i-1", crate::model::machine::State::Running)
+            })
+        };
+        let tag = LaunchTag {
+            base: intent("1", "r", "g", 7, 1).base(),
+            call: 1,
+            total: 4,
+            known: 3,
+            or_fewer: true,
+            wanted: 6,
+            slot: Some((Hour(7), 4)),
+            candidate: 2,
+        };
+        assert_eq!(read(&tag.to_string()), Some(tag.clone()));
+        // As releases before wrote it.
+        let before = LaunchTag {
+            slot: None,
+            candidate: 0,
+            wanted: 7,
+            ..tag
+        };
+        let base = &before.base.0;
+        assert_eq!(
+            read(&format!("{base} call=1 total=4 known=3 or-fewer")),
+            Some(before)
+        );
+        assert_eq!(read("base call=2 total=4 known=3"), None);
+    }
+
+    #[test]
+    fn calls_have_a_full_number_of_machines_but_for_the_last() {
         let sizes = |total| -> Vec<u32> { calls(total).iter().map(|c| c.number).collect() };
         assert_eq!(sizes(1), [1]);
-        assert_eq!(sizes(100), [100]);
-        assert_eq!(sizes(101), [100, 1]);
-        assert_eq!(sizes(1_000), [100; 10]);
+        assert_eq!(sizes(2), [2]);
+        assert_eq!(sizes(3), [2, 1]);
+        assert_eq!(sizes(20), [2; 10]);
     }
 }

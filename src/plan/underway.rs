@@ -7,28 +7,25 @@ use std::{
 };
 
 use super::tokens::{Base, Call, LaunchTag, calls};
-use crate::model::machine::Machine;
+use crate::model::{
+    machine::{Machine, TAG_GROUP_ID},
+    visibility::{MADE_OR_NOT_AFTER, SHOWN_AFTER},
+};
 
-/// A machine shows within this time of its launch: seconds as a rule (EC2 user
-/// guide, eventual consistency).
-pub const VISIBLE_WITHIN: Duration = Duration::from_mins(1);
-
-/// The start of a launch may still be between two of its calls for so long after
-/// the last one that was accepted; it gives a call up earlier. Terminated
-/// machines show for about an hour, so that nothing is missing for another reason.
-pub const YOUNG: Duration = Duration::from_mins(10);
+/// A launch of which something is missing is waited for, or made whole, for so
+/// long after the last of its calls that was accepted. Terminated machines show
+/// for about an hour, so that nothing is missing for another reason.
+const YOUNG: Duration = Duration::from_mins(10);
 
 /// A launch with machines that EC2 does not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Underway {
-    /// Its name.
-    pub base: Base,
-    /// All its machines.
-    pub total: u32,
-    /// Machines that the group had before it.
-    pub known: u32,
-    /// Whether it takes fewer.
-    pub or_fewer: bool,
+    /// What one of its machines says of it.
+    pub tag: LaunchTag,
+    /// The image that they were launched from.
+    pub image_id: Option<String>,
+    /// The group's id on Inductiva's side that they were given.
+    pub group_id: Option<String>,
     /// What is to be done about it.
     pub standing: Standing,
 }
@@ -44,9 +41,10 @@ pub enum Standing {
     Lost(u32),
 }
 
-/// The launches of `machines` that are young and do not show whole.
+/// The launches of `machines` that are young and do not show whole. `now` is the
+/// time by EC2's clock when the machines were asked for.
 pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
-    let mut launches: BTreeMap<Base, Shown> = BTreeMap::new();
+    let mut launches: BTreeMap<Base, Shown<'_>> = BTreeMap::new();
     for machine in machines {
         let Some(tag) = LaunchTag::of(machine) else {
             continue;
@@ -56,37 +54,38 @@ pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
             .launched_at
             .and_then(|at| now.duration_since(at).ok())
             .unwrap_or_default();
-        let shown = launches.entry(tag.base).or_insert(Shown {
-            total: tag.total,
-            known: tag.known,
-            or_fewer: tag.or_fewer,
+        let call = tag.call;
+        let shown = launches.entry(tag.base.clone()).or_insert(Shown {
+            tag,
+            machine,
             age,
             some_live: false,
             calls: BTreeMap::new(),
         });
         shown.age = shown.age.min(age);
         shown.some_live |= !machine.state.is_gone();
-        *shown.calls.entry(tag.call).or_default() += 1;
+        *shown.calls.entry(call).or_default() += 1;
     }
     launches
-        .into_iter()
-        .filter_map(|(base, shown)| {
+        .into_values()
+        .filter_map(|shown| {
+            let standing = shown.standing(machines.len())?;
+            let group_id = shown.machine.tag(TAG_GROUP_ID);
             Some(Underway {
-                base,
-                total: shown.total,
-                known: shown.known,
-                or_fewer: shown.or_fewer,
-                standing: shown.standing(machines.len())?,
+                standing,
+                image_id: shown.machine.image_id.clone(),
+                group_id: group_id.filter(|id| !id.is_empty()).map(str::to_owned),
+                tag: shown.tag,
             })
         })
         .collect()
 }
 
 /// As much of a launch as EC2 shows.
-struct Shown {
-    total: u32,
-    known: u32,
-    or_fewer: bool,
+struct Shown<'a> {
+    /// Of one of its machines.
+    tag: LaunchTag,
+    machine: &'a Machine,
     /// Since the last of its calls.
     age: Duration,
     some_live: bool,
@@ -94,11 +93,11 @@ struct Shown {
     calls: BTreeMap<u32, u32>,
 }
 
-impl Shown {
+impl Shown<'_> {
     /// `group` is the number of the group's machines that show.
     fn standing(&self, group: usize) -> Option<Standing> {
         let seen = |call: &Call| self.calls.get(&call.index).copied().unwrap_or(0);
-        let calls = calls(self.total);
+        let calls = calls(self.tag.total);
         // All or none of a call's machines were launched, or else fewer.
         let hidden: u32 = calls
             .iter()
@@ -106,15 +105,16 @@ impl Shown {
             .map(|call| call.number.saturating_sub(seen(call)))
             .sum();
         let unmade: Vec<Call> = calls.into_iter().filter(|call| seen(call) == 0).collect();
-        let settled = self.age > VISIBLE_WITHIN;
+        let settled = self.age > SHOWN_AFTER;
         // Others were there before it: EC2 does not show all it has shown once.
         let own: u32 = self.calls.values().sum();
-        let others_hidden = group < (self.known + own) as usize;
-        if !settled && (hidden > 0 || others_hidden) {
+        let others_hidden = group < (self.tag.known + own) as usize;
+        let may_be_being_made = !unmade.is_empty() && self.age <= MADE_OR_NOT_AFTER;
+        if !settled && (hidden > 0 || others_hidden) || may_be_being_made && self.some_live {
             Some(Standing::Settling)
         } else if self.age > YOUNG || (hidden == 0 && unmade.is_empty()) {
             None
-        } else if hidden > 0 && !self.or_fewer {
+        } else if hidden > 0 && !self.tag.or_fewer {
             Some(Standing::Lost(hidden))
         } else if unmade.is_empty() {
             None
@@ -140,12 +140,12 @@ mod tests {
             launched_at: Some(now - age),
             tags: vec![(
                 TAG_LAUNCH.into(),
-                format!("base call={call} total=250 known=0"),
+                format!("base call={call} total=5 known=0"),
             )],
             ..Machine::example("i-1", State::Running)
         };
-        let first = vec![machine(0, YOUNG + Duration::from_secs(1)); 100];
-        let second = vec![machine(1, Duration::from_mins(2)); 100];
+        let first = vec![machine(0, YOUNG + Duration::from_secs(1)); 2];
+        let second = vec![machine(1, Duration::from_mins(4)); 2];
         for machines in [[&*first, &*second].concat(), [second, first].concat()] {
             let standings: Vec<Standing> = underway(&machines, now)
                 .into_iter()
@@ -153,9 +153,31 @@ mod tests {
                 .collect();
             let third = Call {
                 index: 2,
-                number: 50,
+                number: 1,
             };
             assert_eq!(standings, [Standing::Unmade(vec![third])]);
         }
+    }
+
+    #[test]
+    fn a_call_of_which_nothing_shows_is_made_again_only_after_three_minutes() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
+        let standing = |seconds| {
+            let machine = Machine {
+                launched_at: Some(now - Duration::from_secs(seconds)),
+                tags: vec![(TAG_LAUNCH.into(), "base call=0 total=3 known=0".into())],
+                ..Machine::example("i-1", State::Running)
+            };
+            let mut launches = underway(&vec![machine; 2], now);
+            launches.pop().map(|launch| launch.standing)
+        };
+        let second = Call {
+            index: 1,
+            number: 1,
+        };
+        assert_eq!(standing(0), Some(Standing::Settling));
+        assert_eq!(standing(180), Some(Standing::Settling));
+        assert_eq!(standing(181), Some(Standing::Unmade(vec![second])));
+        assert_eq!(standing(601), None);
     }
 }

@@ -39,6 +39,18 @@ impl Interrupt {
         }
     }
 
+    /// One that comes from a test: how many there were is sent.
+    #[cfg(test)]
+    pub fn of_a_test() -> (Self, watch::Sender<u32>) {
+        let (sender, count) = watch::channel(0);
+        let interrupt = Self {
+            count,
+            running: Arc::default(),
+            group: Arc::default(),
+        };
+        (interrupt, sender)
+    }
+
     /// Whether there has been one.
     pub fn fired(&self) -> bool {
         *self.count.borrow() > 0
@@ -97,6 +109,7 @@ impl Interrupt {
     /// The result of `work`, dropped at the first interruption.
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>, message: &str) -> Result<T> {
         tokio::select! {
+            biased;
             result = work => result,
             () = self.until(1) => Err(Failure::new(Kind::Interrupted, message)),
         }

@@ -61,6 +61,7 @@ async fn of_aws(
     args: &StartArgs,
     request: &Request,
 ) -> Vec<Check> {
+    let asked_at = aws.time.now();
     let types = [request.vm_type.as_str()];
     let (found, zones, prices) = tokio::join!(
         Box::pin(look_up::look(aws, api, request)),
@@ -102,7 +103,7 @@ async fn of_aws(
     if checks[first..].iter().any(Check::has_failed) {
         checks.extend(quotas(aws, request, &vcpus, request.num_machines).await);
     } else {
-        match found.facts(aws) {
+        match found.facts(aws, asked_at) {
             Ok(facts) => {
                 checks.push(cost(args, &start::cost(request, &facts, &prices)));
                 checks.extend(launch(aws, args, request, &facts, &vcpus).await);
@@ -140,7 +141,7 @@ async fn launch(
     facts: &Facts,
     vcpus: &[u32],
 ) -> Vec<Check> {
-    match decision::plan(request, facts) {
+    match decision::plan(request, facts, None) {
         Ok(Plan::Complete(machines)) => vec![Check::ok(
             "launch",
             format!(

@@ -3,9 +3,7 @@
 mod dry_run;
 mod report;
 
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::cell::Cell;
 
 use self::{
     dry_run::PlanReport,
@@ -18,13 +16,14 @@ use crate::{
     error::{Failure, Kind, Result},
     identity, inductiva,
     launch::{
-        Launcher,
+        Filled, Launcher, NOTHING_LAUNCHED, group_id,
         key_pair::NewKeyPair,
-        look_up::{self, Found, GroupLookup},
+        look_up::{Found, GroupLookup},
+        world::RealWorld,
     },
     machines::waiting::Wait,
     model::{
-        machine::{self, Machine, TAG_GROUP_ID},
+        machine::{self, Machine},
         request::Request,
     },
     plan::{
@@ -35,16 +34,6 @@ use crate::{
     settings::{self, AwsSettings},
     terminal::{command_line::terminate_command, interrupt::Interrupt, output::Output},
 };
-
-/// How often a plan is made anew when the facts change under it.
-const MOST_PLANS: u32 = 20;
-/// Before the next of them.
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// Machines that were launched show within a minute.
-const SETTLED_WITHIN: Duration = Duration::from_secs(90);
-/// Between two looks for them.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-const NOTHING_LAUNCHED: &str = "interrupted; nothing was launched";
 
 /// Facts, plan, launch, report.
 pub async fn run(
@@ -66,15 +55,18 @@ pub async fn run(
     out.say(&format!("machine group {}", request.group));
     let signing_in = Box::pin(identity::connect(settings, out));
     let aws = interrupt.or(signing_in, NOTHING_LAUNCHED).await?;
-    let launcher = Launcher::new(
-        &aws,
-        &api,
-        &request,
-        key_pair.as_ref(),
-        args.keep_on_failure,
-        interrupt,
-        out,
-    );
+    let world = RealWorld {
+        aws: &aws,
+        api: &api,
+        request: &request,
+        expected_account: args.expect_account.as_deref(),
+    };
+    let keep = args.keep_on_failure;
+    let launcher = Launcher::new(&world, &request, key_pair.as_ref(), keep, interrupt, out);
+    if args.dry_run {
+        let (found, plan) = launcher.decide().await?;
+        return dry_run(args, &aws, &request, &found, &plan, out).await;
+    }
     let start = Start {
         args,
         request: &request,
@@ -85,11 +77,10 @@ pub async fn run(
         out,
     };
     match Box::pin(start.fill()).await {
-        Ok(Some(started)) => {
-            launcher.drop_unused_group(&started.machines).await;
-            start.finish(started).await
+        Ok(filled) => {
+            launcher.drop_unused_group(&filled.machines).await;
+            start.finish(filled).await
         }
-        Ok(None) => Ok(()),
         Err(failure) => Err(launcher.clean_up(failure).await),
     }
 }
@@ -109,18 +100,9 @@ struct Start<'a> {
     request: &'a Request,
     aws: &'a Aws,
     api: &'a inductiva::Client,
-    launcher: &'a Launcher<'a>,
+    launcher: &'a Launcher<'a, RealWorld<'a>>,
     interrupt: &'a Interrupt,
     out: Output,
-}
-
-/// What the group is made of now.
-struct Started {
-    account: String,
-    group_id: Option<String>,
-    image_id: Option<String>,
-    machines: Vec<Machine>,
-    cost: Cost,
 }
 
 /// What the group costs when it has all its machines.
@@ -143,147 +125,31 @@ pub fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
         .map_or(Ok(()), |most| cost.refuse_above(most))
 }
 
-impl Start<'_> {
-    /// Plans and launches until the group has its machines; none after a dry run.
-    async fn fill(&self) -> Result<Option<Started>> {
-        let mut plans = 0;
-        let mut settling: Option<Instant> = None;
-        while plans < MOST_PLANS {
-            let mut found = self.look().await?;
-            found.facts.know(&self.launcher.known());
-            let plan = decision::plan(self.request, &found.facts)?;
-            if matches!(plan, Plan::Settling) {
-                let since = *settling.get_or_insert_with(|| {
-                    self.out.say(
-                        "an earlier start of this group may be under way: waiting for its machines to show",
-                    );
-                    self.aws.time.instant()
-                });
-                if self.aws.time.instant().duration_since(since) > SETTLED_WITHIN {
-                    break;
-                }
-                self.pause(LOOK_EVERY).await?;
-                continue;
-            }
-            settling = None;
-            let cost = cost(self.request, &found.facts, &found.prices);
-            if self.args.dry_run {
-                let (args, request) = (self.args, self.request);
-                dry_run(args, self.aws, request, &found, &plan, cost, self.out).await?;
-                return Ok(None);
-            }
-            plans += 1;
-            let account = found.identity.account.clone();
-            match plan {
-                Plan::Complete(machines) => {
-                    if self.launcher.known().is_empty() {
-                        self.out.say(&format!(
-                            "the group has {} already, nothing to launch",
-                            machine::count(machines.len())
-                        ));
-                    }
-                    return Ok(Some(Started {
-                        account,
-                        group_id: group_id(&found, &machines),
-                        image_id: machines.first().and_then(|m| m.image_id.clone()),
-                        machines,
-                        cost,
-                    }));
-                }
-                Plan::Launch(plan) => {
-                    refuse_dear(self.args, &cost)?;
-                    if plans == 1 {
-                        self.out.say(&format!("cost: {cost}"));
-                    }
-                    match self.launcher.launch(&plan, &found.group).await? {
-                        Some((new, group_id))
-                            if self.is_enough(&plan, plan.existing.len() + new.len()) =>
-                        {
-                            return Ok(Some(Started {
-                                account,
-                                group_id,
-                                image_id: Some(plan.image.id.clone()),
-                                machines: plan.existing.into_iter().chain(new).collect(),
-                                cost,
-                            }));
-                        }
-                        _ => self.pause(AGAIN_AFTER).await?,
-                    }
-                }
-                Plan::Settling => {}
-            }
-        }
-        Err(Failure::failed(format!(
-            "the group {} keeps changing while it is looked at",
-            self.request.group
-        ))
-        .hint("is another start of the group running? try again when it is done"))
-    }
-
-    /// Whether the group has its machines, or as many as there were.
-    fn is_enough(&self, plan: &LaunchPlan, have: usize) -> bool {
-        let wanted = self.request.num_machines as usize;
-        let enough = plan.or_fewer && plan.is_new() && have >= self.request.least() as usize;
-        if enough && have < wanted {
-            self.out.say(&format!(
-                "the group has {} of the {wanted} asked for: there was no capacity for more (the same line later tries again)",
-                machine::count(have)
-            ));
-        }
-        enough || have == wanted
-    }
-
-    /// The facts as they are now.
-    async fn look(&self) -> Result<Found> {
-        let gathering = Box::pin(look_up::gather(
-            self.aws,
-            self.api,
-            self.request,
-            self.args.expect_account.as_deref(),
-        ));
-        self.unless_interrupted(gathering).await
-    }
-
-    async fn pause(&self, pause: Duration) -> Result<()> {
-        let sleep = async {
-            self.aws.time.pause(pause).await;
-            Ok(())
-        };
-        self.unless_interrupted(sleep).await
-    }
-
-    async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let message = if self.launcher.known().is_empty() {
-            NOTHING_LAUNCHED
-        } else {
-            "interrupted while launching"
-        };
-        self.interrupt.or(work, message).await
-    }
-}
-
 /// The ids of the machines that are not gone.
 fn live_ids(machines: &[Machine]) -> Vec<String> {
     let left = machines.iter().filter(|m| !m.state.is_gone());
     left.map(|m| m.instance_id.clone()).collect()
 }
 
-/// The group's id: Inductiva's answer, or else the machines' own tag.
-fn group_id(found: &Found, machines: &[Machine]) -> Option<String> {
-    match &found.group {
-        GroupLookup::Active(group) => Some(group.id.clone()),
-        _ => machines
-            .iter()
-            .filter_map(|m| m.tag(TAG_GROUP_ID))
-            .find(|id| !id.is_empty())
-            .map(str::to_owned),
-    }
-}
-
 impl Start<'_> {
+    /// Makes the group have its machines. What they cost is said once, and is never
+    /// more than the user pays.
+    async fn fill(&self) -> Result<Filled> {
+        let is_said = Cell::new(false);
+        let approve = |found: &Found, _: &LaunchPlan| {
+            let cost = cost(self.request, &found.facts, &found.prices);
+            refuse_dear(self.args, &cost)?;
+            if !is_said.replace(true) {
+                self.out.say(&format!("cost: {cost}"));
+            }
+            Ok(())
+        };
+        self.launcher.fill(approve).await
+    }
+
     /// Waits if asked to, and reports in any case: ids that were launched are said
     /// even when waiting fails.
-    async fn finish(&self, mut started: Started) -> Result<()> {
+    async fn finish(&self, mut filled: Filled) -> Result<()> {
         let waited = match self.args.wait {
             None => Ok(()),
             Some(until) => {
@@ -297,34 +163,35 @@ impl Start<'_> {
                 };
                 self.interrupt
                     .or(
-                        wait.run(&mut started.machines),
+                        wait.run(&mut filled.machines),
                         "interrupted while waiting; the machines go on",
                     )
                     .await
-                    .map_err(|failure| wait.machines_left(failure, &started.machines))
+                    .map_err(|failure| wait.machines_left(failure, &filled.machines))
             }
         };
         // Nothing of this run is left, unless it is the group.
         if waited.as_ref().is_err_and(|f| f.kind == Kind::Failed) {
             self.launcher.drop_deserted_group().await;
         }
-        let launched = self.launcher.launched_of(&started.machines);
+        let cost = cost(self.request, &filled.found.facts, &filled.found.prices);
+        let launched = self.launcher.launched_of(&filled.machines);
         let report = StartReport {
             machine_group: GroupReport {
                 name: self.request.group.clone(),
-                id: started.group_id,
+                id: filled.group_id,
             },
-            account: started.account,
+            account: filled.found.identity.account,
             region: self.aws.region.clone(),
             vm_type: self.request.vm_types_text(),
             requested: self.request.num_machines,
-            image_id: started.image_id,
+            image_id: filled.image_id,
             launched,
-            existing: started.machines.len() - launched,
-            machines: started.machines.iter().map(StartedMachine::from).collect(),
-            cost: started.cost,
+            existing: filled.machines.len() - launched,
+            machines: filled.machines.iter().map(StartedMachine::from).collect(),
+            cost,
         };
-        let reported = self.out.result(&report, &machine::ids(&started.machines));
+        let reported = self.out.result(&report, &machine::ids(&filled.machines));
         // A disk that is full: the machines run all the same, and are to be known.
         let reported = reported.map_err(|failure| {
             Failure {
@@ -335,7 +202,7 @@ impl Start<'_> {
                 "end them: {}",
                 terminate_command(&self.request.group)
             ))
-            .machines(live_ids(&started.machines))
+            .machines(live_ids(&filled.machines))
         });
         waited.and(reported)
     }
@@ -348,9 +215,9 @@ async fn dry_run(
     request: &Request,
     found: &Found,
     plan: &Plan,
-    cost: Cost,
     out: Output,
 ) -> Result<()> {
+    let cost = cost(request, &found.facts, &found.prices);
     let (account, region) = (&found.identity.account, &aws.region);
     let group_id = group_id(found, &[]);
     if let GroupLookup::OutOfReach(why) = &found.group {

@@ -1,0 +1,288 @@
+//! One call, as one candidate: asked until EC2 has said what came of it, or nobody
+//! can know.
+
+use std::time::{Duration, SystemTime};
+
+use super::{calls::Calls, pace::Patience, run::interrupted, world::World};
+use crate::{
+    aws::run_instances::{ANSWERED_WITHIN, Launch, LaunchError, NoCapacity},
+    error::{Failure, Kind, Result},
+    model::{machine::Machine, place::Candidate},
+    plan::{
+        decision::LaunchPlan,
+        tokens::{ASKED_UNTIL, Call, GOOD_FOR},
+    },
+    terminal::command_line::terminate_command,
+};
+
+/// A call that may have been made is asked for again for so long.
+const ASKED_FOR: Duration = Duration::from_secs(90);
+
+/// What an attempt of a call came to.
+pub enum Attempt {
+    Ended(End),
+    NoCapacity(Box<NoCapacity>),
+}
+
+/// What a call came to.
+pub enum End {
+    /// Its machines.
+    Launched(Vec<Machine>),
+    /// Its token was spent on machines that are gone.
+    Spent,
+    /// Its token was spent on other bytes.
+    Mismatch,
+    /// The facts have changed under the plan.
+    LookAgain,
+    /// Not made, as another call has failed.
+    NotMade,
+}
+
+impl<W: World> Calls<'_, W> {
+    /// Tries to launch `number` machines as the candidate of that `index`.
+    pub(super) async fn attempt(
+        &self,
+        call: Call,
+        index: u32,
+        candidate: &Candidate,
+        number: u32,
+    ) -> Result<Attempt> {
+        let (run, plan) = (self.run, self.plan);
+        let tags = plan.tags(run.request, self.group_id, &plan.launch_tag(call, index));
+        let launch = Launch {
+            request: run.request,
+            plan,
+            candidate,
+            security_group_id: Some(self.security_group_id),
+            tags: &tags,
+            user_data: &self.user_data,
+            least: if plan.tag.or_fewer { 1 } else { number },
+            number,
+        };
+        let later = (index > 0).then_some(candidate);
+        let token = plan.base().client_token(call.index, later);
+        let time = run.world.time();
+        let mut throttling = Patience::with_throttling(time);
+        let mut failures = Patience::with_failures(time);
+        // Why it is not known whether it was made, since it has been sent once.
+        let mut unknown: Option<Failure> = None;
+        let mut asked_until = None;
+        loop {
+            run.pace.next().await;
+            // Nothing more is launched once somebody has said stop; what may have
+            // been launched has to be known.
+            if unknown.is_none() {
+                if run.interrupt.fired() {
+                    return Err(interrupted());
+                }
+                if self.has_failed.get() {
+                    return Ok(Attempt::Ended(End::NotMade));
+                }
+                if !self.is_as_planned().await? {
+                    return Ok(Attempt::Ended(End::LookAgain));
+                }
+            }
+            let before = match asked_until {
+                Some(until) => until,
+                None => self.begins_before(),
+            };
+            run.sends();
+            let answer = run.world.run_instances(launch, &token, before);
+            let error = match run.awake(ANSWERED_WITHIN, answer).await {
+                Ok(machines) => return Ok(Attempt::Ended(self.answered(machines))),
+                Err(error) => error,
+            };
+            let is_open = unknown.is_some();
+            let told = |failure| {
+                if is_open {
+                    self.nobody_knows(failure)
+                } else {
+                    failure
+                }
+            };
+            match error {
+                LaunchError::TokenSpent => return Ok(Attempt::Ended(End::Spent)),
+                LaunchError::TokenMismatch => return Ok(Attempt::Ended(End::Mismatch)),
+                LaunchError::NoCapacity(none) => return Ok(Attempt::NoCapacity(Box::new(none))),
+                LaunchError::TooLate => {
+                    if let Some(failure) = unknown {
+                        return Err(self.nobody_knows(failure));
+                    }
+                }
+                LaunchError::Refused(failure) => return Err(told(failure)),
+                LaunchError::NotFound(failure) => {
+                    let made_it = run.made_security_group.get() || run.made_key_pair.get();
+                    if !made_it || !self.try_again(&mut failures, &failure, !is_open).await {
+                        return Err(told(failure));
+                    }
+                }
+                LaunchError::NotNow(failure) => {
+                    if !self.try_again(&mut throttling, &failure, !is_open).await {
+                        return Err(told(failure));
+                    }
+                }
+                LaunchError::Unknown(failure) => {
+                    asked_until.get_or_insert_with(|| self.asked_until());
+                    if !self.try_again(&mut failures, &failure, false).await {
+                        return Err(self.nobody_knows(failure));
+                    }
+                    unknown = Some(failure);
+                }
+            }
+        }
+    }
+
+    /// A call that was not sent yet goes out before this, by this computer's clock:
+    /// while the look is good, and in the plan's hour.
+    fn begins_before(&self) -> SystemTime {
+        let good_until = self.looked_at.get() + GOOD_FOR;
+        match self.plan.intent() {
+            Some(intent) => good_until.min(self.run.world.local_time(intent.hour.ends())),
+            None => good_until,
+        }
+    }
+
+    /// A call that may have been made is asked for again before this.
+    fn asked_until(&self) -> SystemTime {
+        let world = self.run.world;
+        let until = world.time().now() + ASKED_FOR;
+        match self.plan.intent() {
+            Some(intent) => until.min(world.local_time(intent.hour.ends() + ASKED_UNTIL)),
+            None => until,
+        }
+    }
+
+    /// Whether the look is good still, or the group is as it was then.
+    async fn is_as_planned(&self) -> Result<bool> {
+        let _one_at_a_time = self.looking.lock().await;
+        let (run, plan) = (self.run, self.plan);
+        let now = run.world.time().now();
+        if now < self.begins_before() {
+            return Ok(true);
+        }
+        if plan
+            .intent()
+            .is_some_and(|intent| run.world.ec2_time(now) >= intent.hour.ends())
+        {
+            return Ok(false);
+        }
+        let (machines, group) = tokio::join!(run.world.machines(), run.world.group());
+        let machines = machines?;
+        let known = run.known();
+        let is_known = |m: &Machine| {
+            let mut ids = plan.seen.iter().chain(known.iter().map(|m| &m.instance_id));
+            ids.any(|id| *id == m.instance_id)
+        };
+        let lives = |m: &Machine| {
+            let mut shown = machines.iter();
+            shown.any(|other| other.instance_id == m.instance_id && other.state.is_live())
+        };
+        let group_is_the_same = match group {
+            Ok(Some(group)) if group.is_active() => self.group_id.is_none_or(|id| id == group.id),
+            Ok(_) => self.group_id.is_none(),
+            Err(_) => true,
+        };
+        let same =
+            group_is_the_same && machines.iter().all(is_known) && plan.existing.iter().all(lives);
+        if same {
+            self.looked_at.set(now);
+        }
+        Ok(same)
+    }
+
+    /// Machines that EC2 has answered with: new ones, or an earlier answer's.
+    fn answered(&self, machines: Vec<Machine>) -> End {
+        if is_spent(&machines, self.plan) {
+            self.run.add_told(machines);
+            End::Spent
+        } else if machines.iter().any(|m| m.state.is_gone()) {
+            self.run.add_told(machines);
+            End::LookAgain
+        } else {
+            self.run.add_made(&machines);
+            End::Launched(machines)
+        }
+    }
+
+    /// Waits for the next try; no when there is to be none.
+    async fn try_again(
+        &self,
+        patience: &mut Patience,
+        failure: &Failure,
+        until_interrupted: bool,
+    ) -> bool {
+        let Some(pause) = patience.next() else {
+            return false;
+        };
+        let run = self.run;
+        run.out.say(&format!("{}; trying again", failure.message));
+        let pausing = run.awake(pause, run.world.time().pause(pause));
+        tokio::select! {
+            biased;
+            () = pausing => {}
+            () = run.interrupt.until(1), if until_interrupted => {}
+        }
+        true
+    }
+
+    /// No answer says whether the launch took place.
+    fn nobody_knows(&self, failure: Failure) -> Failure {
+        let group = &self.run.request.group;
+        Failure {
+            kind: Kind::MachinesMayBeRunning,
+            message: format!("{}; machines of the group {group} may be running", failure.message),
+            ..failure
+        }
+        .hint(format!(
+            "run the same line again with --machine-group-name '{group}' (nothing is launched twice), or end them: {}",
+            terminate_command(group)
+        ))
+    }
+}
+
+/// Whether an answer has no machine that counts as launched: all have ended, or,
+/// when the launch is a new one, the group had them before it.
+fn is_spent(machines: &[Machine], plan: &LaunchPlan) -> bool {
+    let is_known = |m: &Machine| {
+        let mut existing = plan.existing.iter();
+        plan.is_new() && existing.any(|old| old.instance_id == m.instance_id)
+    };
+    machines.iter().all(|m| m.state.is_gone() || is_known(m))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::machine::{State, TAG_SETTINGS},
+        plan::{
+            decision::{LaunchId, Plan, plan},
+            examples::{facts, request},
+        },
+    };
+
+    #[test]
+    fn machines_that_the_group_had_before_are_not_counted_as_launched() {
+        let [old, new, gone] = [
+            ("i-1", State::Running),
+            ("i-2", State::Pending),
+            ("i-3", State::ShuttingDown),
+        ]
+        .map(|(id, state)| Machine {
+            tags: vec![(TAG_SETTINGS.into(), "vm-type=t2.micro".into())],
+            ..Machine::example(id, state)
+        });
+        let facts = facts(vec![old.clone()], SystemTime::UNIX_EPOCH);
+        let Ok(Plan::Launch(mut plan)) = plan(&request(2), &facts, None) else {
+            panic!("nothing to launch");
+        };
+        assert!(is_spent(&facts.machines, &plan));
+        assert!(is_spent(&[old.clone(), gone.clone()], &plan));
+        assert!(!is_spent(&[old.clone(), new.clone()], &plan));
+        assert!(!is_spent(&[new], &plan));
+        assert!(is_spent(&[gone], &plan));
+        // A launch that is made whole has machines already, and they are its own.
+        plan.launch = LaunchId::Resumed;
+        assert!(!is_spent(&[old], &plan));
+    }
+}

@@ -1,0 +1,193 @@
+//! The group on Inductiva's side: what machines are told to join, and the marker
+//! that a launch into an empty group is under way ([`crate::plan::tokens`]).
+
+use std::{rc::Rc, time::Duration};
+
+use tokio::sync::OnceCell;
+
+use super::{
+    look_up::{Found, GroupLookup},
+    run::{OwnGroup, Run},
+    world::World,
+};
+use crate::{
+    error::{Failure, Result},
+    inductiva::{ApiError, Group},
+    model::machine::{Machine, TAG_GROUP_ID},
+    plan::decision::LaunchPlan,
+};
+
+/// A group on Inductiva's side that is not older than this and has no machines may
+/// be that of a start that is under way.
+const YOUNG: Duration = Duration::from_mins(10);
+
+/// What machines are told of their group.
+pub enum GroupOnInductivasSide {
+    /// Its id; none where the API is out of reach, and they look for its name.
+    Id(Option<String>),
+    /// Another start may be under way, or was: its machines may show now.
+    LookAgain,
+}
+
+impl<W: World> Run<'_, W> {
+    /// The group that the machines of a plan are to join: the one that is there, or
+    /// a new one. `has_waited` for another start's machines already.
+    pub async fn group(
+        &self,
+        plan: &LaunchPlan,
+        found: &Found,
+        has_waited: bool,
+    ) -> Result<GroupOnInductivasSide> {
+        use GroupOnInductivasSide::{Id, LookAgain};
+        if !plan.is_new() {
+            return Ok(Id(plan.group_id.clone()));
+        }
+        if let Some(own) = self.own_group_still_there(&found.group) {
+            return Ok(Id(Some(own.id.clone())));
+        }
+        let may_wait = plan.existing.is_empty() && !has_waited;
+        match &found.group {
+            GroupLookup::Active(group) => {
+                if may_wait && is_a_start_under_way(group, found) {
+                    return self.wait_for_another_start(plan).await.map(|()| LookAgain);
+                }
+                return Ok(Id(Some(group.id.clone())));
+            }
+            GroupLookup::OutOfReach(why) => return Ok(Id(self.out_of_reach(plan, why))),
+            GroupLookup::Absent => {}
+        }
+        match self.world.make_group(&plan.vm_type, plan.volume_gib).await {
+            Ok(id) => {
+                *self.own_group.borrow_mut() = Some(Rc::new(OwnGroup {
+                    id: id.clone(),
+                    is_only_one: OnceCell::new(),
+                }));
+                Ok(Id(Some(id)))
+            }
+            Err(ApiError::OutOfReach(why)) => match self.world.group().await {
+                // It may have been made although the answer did not come, by this
+                // run or by another.
+                Ok(_) if may_wait => self.wait_for_another_start(plan).await.map(|()| LookAgain),
+                Ok(Some(group)) if group.is_active() => Ok(Id(Some(group.id))),
+                _ => Ok(Id(self.out_of_reach(plan, &why))),
+            },
+            Err(ApiError::NameTaken(why)) => match self.world.group().await {
+                // Another start was faster: its machines may be there, too.
+                Ok(Some(group)) if group.is_active() && !may_wait => Ok(LookAgain),
+                Ok(Some(group)) if group.is_active() => {
+                    self.wait_for_another_start(plan).await.map(|()| LookAgain)
+                }
+                _ => Err(Failure::from(ApiError::NameTaken(why))
+                    .while_doing("cannot make the machine group")),
+            },
+            Err(error) => Err(Failure::from(error).while_doing("cannot make the machine group")),
+        }
+    }
+
+    /// This run's own group, unless somebody has taken it away meanwhile.
+    fn own_group_still_there(&self, lookup: &GroupLookup) -> Option<Rc<OwnGroup>> {
+        let own = self.own_group.borrow().clone()?;
+        let is_there = match lookup {
+            GroupLookup::Active(group) => group.id == own.id,
+            GroupLookup::OutOfReach(_) => true,
+            GroupLookup::Absent => false,
+        };
+        if !is_there {
+            self.own_group.take();
+        }
+        is_there.then_some(own)
+    }
+
+    /// Says that machines find the group by its name, and which id they can be told.
+    fn out_of_reach(&self, plan: &LaunchPlan, why: &str) -> Option<String> {
+        self.out.warn(&format!(
+            "Inductiva's API is out of reach ({why}): launching all the same, the machines look for the group {} themselves",
+            self.request.group
+        ));
+        let mut ids = plan.existing.iter().filter_map(|m| m.tag(TAG_GROUP_ID));
+        ids.find(|id| !id.is_empty()).map(str::to_owned)
+    }
+
+    async fn wait_for_another_start(&self, plan: &LaunchPlan) -> Result<()> {
+        self.out.say(
+            "another start of this group seems to be under way: waiting for its machines to show, two and a half minutes at most",
+        );
+        self.something_shows(&plan.seen).await.map(|_| ())
+    }
+
+    /// Whether no other start can be under way: this run made the group on
+    /// Inductiva's side, it is the only one, and no machine lives.
+    pub async fn is_sole_maker(&self, plan: &LaunchPlan) -> bool {
+        plan.existing.is_empty() && self.is_only_group().await && !self.has_slept()
+    }
+
+    /// Asks once whether the group that this run made is the only one of the name.
+    pub async fn is_only_group(&self) -> bool {
+        let Some(own) = self.own_group.borrow().clone() else {
+            return false;
+        };
+        let ask = || async {
+            let groups = self.world.active_groups().await.unwrap_or_default();
+            groups.iter().all(|group| group.id == own.id) && !groups.is_empty()
+        };
+        *own.is_only_one.get_or_init(ask).await
+    }
+
+    /// Takes back a group on Inductiva's side that none of the machines is of:
+    /// another start was faster.
+    pub async fn drop_unused_group(&self, machines: &[Machine]) {
+        let made = self.own_group.borrow().clone();
+        // Machines without an id look for the group by its name: it may be this one.
+        let is_of_another = |m: &Machine, id: &str| {
+            m.tag(TAG_GROUP_ID)
+                .is_some_and(|other| !other.is_empty() && other != id)
+        };
+        if let Some(own) = made
+            && machines.iter().all(|m| is_of_another(m, &own.id))
+        {
+            self.drop_own_group().await;
+        }
+    }
+
+    /// Takes back a group on Inductiva's side whose machines have all ended while
+    /// they booted: none has joined it, so none deletes it.
+    pub async fn drop_deserted_group(&self) {
+        let Some(own) = self.own_group.borrow().clone() else {
+            return;
+        };
+        match self.world.machines().await {
+            Ok(machines) if machines.iter().any(|m| !m.state.is_gone()) => {}
+            Ok(_) => self.drop_own_group().await,
+            Err(failure) => self.warn_of_group(&own.id, &failure.message),
+        }
+    }
+
+    /// Takes back the group that this run made on Inductiva's side.
+    pub async fn drop_own_group(&self) {
+        let Some(own) = self.own_group.take() else {
+            return;
+        };
+        if let Err(error) = self.world.delete_group(&own.id).await {
+            self.warn_of_group(&own.id, error.why());
+        }
+    }
+
+    fn warn_of_group(&self, id: &str, why: &str) {
+        self.out.warn(&format!(
+            "the machine group {} ({id}) is left on Inductiva's side: {why}",
+            self.request.group
+        ));
+    }
+}
+
+/// Whether a group without machines may be that of a start that is under way.
+fn is_a_start_under_way(group: &Group, found: &Found) -> bool {
+    let facts = &found.facts;
+    let is_young = group.created_at.is_some_and(|made| {
+        // A time to come: the clocks differ a little.
+        let age = facts.looked_at.duration_since(made).unwrap_or_default();
+        age < YOUNG
+    });
+    let mut ids = facts.machines.iter().filter_map(|m| m.tag(TAG_GROUP_ID));
+    is_young && !ids.any(|id| id == group.id)
+}

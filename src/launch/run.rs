@@ -1,0 +1,259 @@
+//! What all parts of launching share: what they work with, and what this run has
+//! made and heard so far.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::OnceCell;
+
+use super::{key_pair::NewKeyPair, look_up::Found, pace::Pace, world::World};
+use crate::{
+    error::{Failure, Kind, Result},
+    model::{machine::Machine, request::Request, visibility::SHOWN_AFTER},
+    plan::tokens::Hour,
+    terminal::{interrupt::Interrupt, output::Output},
+};
+
+/// A run that has lost more than this between two of its steps was asleep, or as
+/// good as: others may have counted its machines as theirs.
+const ASLEEP: Duration = Duration::from_secs(30);
+/// Between two looks for machines that are to show.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// One run of `start`.
+pub struct Run<'a, W> {
+    pub world: &'a W,
+    pub request: &'a Request,
+    /// A key pair to make for it.
+    pub key_pair: Option<&'a NewKeyPair>,
+    /// `--keep-on-failure`.
+    pub keep_on_failure: bool,
+    pub interrupt: &'a Interrupt,
+    pub out: Output,
+    pub pace: Pace,
+    /// Which zones offer the types, once it is asked; none when it cannot be told.
+    pub offerings: OnceCell<Option<Vec<(String, String)>>>,
+    /// Machines that EC2 answered its calls with.
+    made: RefCell<Vec<Machine>>,
+    /// Other runs' machines that EC2 has told of without showing them.
+    told: RefCell<Vec<Machine>>,
+    /// All machines that the first look showed.
+    seen_first: RefCell<Option<BTreeSet<String>>>,
+    /// The group on Inductiva's side that it made.
+    pub own_group: RefCell<Option<Rc<OwnGroup>>>,
+    /// Whether it made the key pair.
+    pub made_key_pair: Cell<bool>,
+    /// Whether it made a security group, which stays.
+    pub made_security_group: Cell<bool>,
+    /// The highest number in its hour that a launch is known to have had although
+    /// no machine says so.
+    used_number: Cell<Option<(Hour, u32)>>,
+    /// When the first of its launches was sent, by EC2's clock.
+    first_sent: Cell<Option<SystemTime>>,
+    /// Whether it has been [`ASLEEP`].
+    has_slept: Cell<bool>,
+}
+
+/// A group that this run made on Inductiva's side.
+#[derive(Debug)]
+pub struct OwnGroup {
+    pub id: String,
+    /// Whether it was the only active one of the name after that, once it is asked.
+    pub is_only_one: OnceCell<bool>,
+}
+
+impl<'a, W: World> Run<'a, W> {
+    /// A run that has made nothing yet.
+    pub fn new(
+        world: &'a W,
+        request: &'a Request,
+        key_pair: Option<&'a NewKeyPair>,
+        keep_on_failure: bool,
+        interrupt: &'a Interrupt,
+        out: Output,
+    ) -> Self {
+        Self {
+            world,
+            request,
+            key_pair,
+            keep_on_failure,
+            interrupt,
+            out,
+            pace: Pace::new(world.time()),
+            offerings: OnceCell::new(),
+            made: RefCell::default(),
+            told: RefCell::default(),
+            seen_first: RefCell::default(),
+            own_group: RefCell::default(),
+            made_key_pair: Cell::default(),
+            made_security_group: Cell::default(),
+            used_number: Cell::default(),
+            first_sent: Cell::default(),
+            has_slept: Cell::default(),
+        }
+    }
+
+    /// The facts as they are now, with the machines that this run knows of.
+    pub async fn look(&self) -> Result<Found> {
+        let mut found = self.unless_interrupted(self.world.look()).await?;
+        found.facts.know(&self.known());
+        let ids = found.facts.machines.iter().map(|m| m.instance_id.clone());
+        self.seen_first
+            .borrow_mut()
+            .get_or_insert_with(|| ids.collect());
+        Ok(found)
+    }
+
+    /// Machines that this run knows of whether EC2 shows them or not.
+    pub fn known(&self) -> Vec<Machine> {
+        let (made, told) = (self.made.borrow(), self.told.borrow());
+        made.iter().chain(told.iter()).cloned().collect()
+    }
+
+    /// The machines that EC2 has answered this run's calls with.
+    pub fn made(&self) -> Vec<Machine> {
+        self.made.borrow().clone()
+    }
+
+    /// Whether EC2 has answered this run's calls with the machine.
+    pub fn has_made(&self, machine: &Machine) -> bool {
+        let made = self.made.borrow();
+        made.iter().any(|m| m.instance_id == machine.instance_id)
+    }
+
+    /// Whether the machine is neither this run's, nor was there at its first look.
+    pub fn is_a_strangers(&self, machine: &Machine) -> bool {
+        let seen = self.seen_first.borrow();
+        let was_there = seen
+            .as_ref()
+            .is_some_and(|seen| seen.contains(&machine.instance_id));
+        machine.state.is_live() && !was_there && !self.has_made(machine)
+    }
+
+    /// Remembers machines that EC2 has answered this run's calls with.
+    pub fn add_made(&self, machines: &[Machine]) {
+        self.interrupt
+            .launched(machines.iter().map(|m| &m.instance_id));
+        let new: Vec<Machine> = machines
+            .iter()
+            .filter(|m| !self.has_made(m))
+            .cloned()
+            .collect();
+        self.made.borrow_mut().extend(new);
+    }
+
+    /// Remembers machines of other runs.
+    pub fn add_told(&self, machines: Vec<Machine>) {
+        self.told.borrow_mut().extend(machines);
+    }
+
+    /// The highest number in its hour that no machine tells of.
+    pub fn used_number(&self) -> Option<(Hour, u32)> {
+        self.used_number.get()
+    }
+
+    /// Remembers that a launch had the number.
+    pub fn use_up(&self, number: (Hour, u32)) {
+        self.used_number
+            .set(self.used_number.get().max(Some(number)));
+    }
+
+    /// Remembers that a launch is about to be sent.
+    pub fn sends(&self) {
+        if self.first_sent.get().is_none() {
+            let now = self.world.ec2_time(self.world.time().now());
+            self.first_sent.set(Some(now));
+        }
+    }
+
+    /// Whether the machine may have been launched by this run: EC2 tells whole
+    /// seconds.
+    pub fn may_have_launched(&self, machine: &Machine) -> bool {
+        match (self.first_sent.get(), machine.launched_at) {
+            (Some(sent), Some(launched)) => seconds(launched) >= seconds(sent),
+            _ => true,
+        }
+    }
+
+    /// Whether the run has lost time between two of its steps.
+    pub fn has_slept(&self) -> bool {
+        self.has_slept.get()
+    }
+
+    /// What comes of `work`, which takes `usually` at most. By the wall clock: the
+    /// monotonic one stands still while a computer sleeps.
+    pub async fn awake<T>(&self, usually: Duration, work: impl Future<Output = T>) -> T {
+        let time = self.world.time();
+        let before = time.now();
+        let done = work.await;
+        let took = time.now().duration_since(before).unwrap_or_default();
+        if took > usually + ASLEEP {
+            self.has_slept.set(true);
+        }
+        done
+    }
+
+    /// A pause, unless it is interrupted.
+    pub async fn pause(&self, pause: Duration) -> Result<()> {
+        let sleep = async {
+            self.awake(pause, self.world.time().pause(pause)).await;
+            Ok(())
+        };
+        self.unless_interrupted(sleep).await
+    }
+
+    /// What comes of `work`, if nobody says stop before.
+    pub async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let message = if self.known().is_empty() {
+            NOTHING_LAUNCHED
+        } else {
+            "interrupted while launching"
+        };
+        self.interrupt.or(work, message).await
+    }
+
+    /// Whether machines that are not in `seen`, and that this run does not know of,
+    /// show before the wait is over. It ends with a look that began after it.
+    pub async fn something_shows(&self, seen: &[String]) -> Result<bool> {
+        self.something_shows_until(seen, self.world.time().now() + SHOWN_AFTER)
+            .await
+    }
+
+    /// The same, until a time by this computer's clock.
+    pub async fn something_shows_until(&self, seen: &[String], until: SystemTime) -> Result<bool> {
+        let known = self.known();
+        loop {
+            let asked_at = self.world.time().now();
+            let machines = self.unless_interrupted(self.world.machines()).await?;
+            let is_known = |m: &Machine| {
+                let mut all = seen.iter().chain(known.iter().map(|m| &m.instance_id));
+                all.any(|id| *id == m.instance_id)
+            };
+            if !machines.iter().all(is_known) {
+                return Ok(true);
+            }
+            if asked_at >= until {
+                return Ok(false);
+            }
+            let left = until.duration_since(asked_at).unwrap_or_default();
+            self.pause(LOOK_EVERY.min(left)).await?;
+        }
+    }
+}
+
+/// What an interrupted start says that has launched nothing.
+pub const NOTHING_LAUNCHED: &str = "interrupted; nothing was launched";
+
+/// Somebody has said stop.
+pub fn interrupted() -> Failure {
+    Failure::new(Kind::Interrupted, "interrupted while launching")
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}

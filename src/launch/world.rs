@@ -1,0 +1,168 @@
+//! What launching speaks to: EC2, Inductiva and the clock. A trait, so that the
+//! histories of `launch/histories.rs` run the launching itself.
+
+use std::time::SystemTime;
+
+use super::{
+    key_pair::NewKeyPair,
+    look_up::{Found, gather},
+};
+use crate::{
+    aws::{
+        Aws,
+        instances::Terminated,
+        run_instances::{Launch, LaunchError},
+    },
+    error::Result,
+    inductiva::{self, ApiError, Group},
+    model::{machine::Machine, request::Request, vm_type::VmTypeFacts},
+    terminal::output::Output,
+    time::Time,
+    values::VmType,
+};
+
+/// Both sides, as the launch of one group sees them.
+pub trait World {
+    /// This computer's clock.
+    fn time(&self) -> &Time;
+
+    /// What EC2's clock showed when this computer's showed `local`.
+    fn ec2_time(&self, local: SystemTime) -> SystemTime;
+
+    /// What this computer's clock shows when EC2's shows `ec2`.
+    fn local_time(&self, ec2: SystemTime) -> SystemTime;
+
+    /// Everything that a plan needs, asked at once.
+    async fn look(&self) -> Result<Found>;
+
+    /// The group's machines, terminated ones too.
+    async fn machines(&self) -> Result<Vec<Machine>>;
+
+    /// `RunInstances`, unless it is after `not_after` by this computer's clock when
+    /// the request goes out.
+    async fn run_instances(
+        &self,
+        launch: Launch<'_>,
+        client_token: &str,
+        not_after: SystemTime,
+    ) -> Result<Vec<Machine>, LaunchError>;
+
+    /// `TerminateInstances`.
+    async fn terminate(&self, ids: &[String]) -> Terminated;
+
+    /// Which zones offer the types; none where it cannot be told.
+    async fn offerings(&self) -> Option<Vec<(String, String)>>;
+
+    /// Makes our security group, or finds the one that there is meanwhile.
+    async fn make_security_group(&self, name: &str, vpc_id: &str) -> Result<String>;
+
+    /// Makes a key pair, and the file of its private key.
+    async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<()>;
+
+    /// Takes it back.
+    async fn unmake_key_pair(&self, key_pair: &NewKeyPair, out: Output);
+
+    /// The group on Inductiva's side.
+    async fn group(&self) -> Result<Option<Group>, ApiError>;
+
+    /// The active groups of that name on Inductiva's side.
+    async fn active_groups(&self) -> Result<Vec<Group>, ApiError>;
+
+    /// Makes it; its id.
+    async fn make_group(&self, facts: &VmTypeFacts, disk_gib: u32) -> Result<String, ApiError>;
+
+    /// Deletes one on Inductiva's side.
+    async fn delete_group(&self, id: &str) -> Result<(), ApiError>;
+}
+
+/// The real ones.
+pub struct RealWorld<'a> {
+    /// EC2.
+    pub aws: &'a Aws,
+    /// Inductiva.
+    pub api: &'a inductiva::Client,
+    /// Whose group it is about.
+    pub request: &'a Request,
+    /// `--expect-account`
+    pub expected_account: Option<&'a str>,
+}
+
+impl World for RealWorld<'_> {
+    fn time(&self) -> &Time {
+        &self.aws.time
+    }
+
+    fn ec2_time(&self, local: SystemTime) -> SystemTime {
+        self.aws.clock.at(local)
+    }
+
+    fn local_time(&self, ec2: SystemTime) -> SystemTime {
+        self.aws.clock.local(ec2)
+    }
+
+    async fn look(&self) -> Result<Found> {
+        Box::pin(gather(
+            self.aws,
+            self.api,
+            self.request,
+            self.expected_account,
+        ))
+        .await
+    }
+
+    async fn machines(&self) -> Result<Vec<Machine>> {
+        self.aws.group_machines(&self.request.group).await
+    }
+
+    async fn run_instances(
+        &self,
+        launch: Launch<'_>,
+        client_token: &str,
+        not_after: SystemTime,
+    ) -> Result<Vec<Machine>, LaunchError> {
+        self.aws
+            .run_instances(launch, client_token, not_after)
+            .await
+    }
+
+    async fn terminate(&self, ids: &[String]) -> Terminated {
+        self.aws.terminate(ids).await
+    }
+
+    async fn offerings(&self) -> Option<Vec<(String, String)>> {
+        let names: Vec<&str> = self.request.vm_types().map(VmType::as_str).collect();
+        self.aws.offerings(&names).await.ok()
+    }
+
+    async fn make_security_group(&self, name: &str, vpc_id: &str) -> Result<String> {
+        let ssh_from = self.request.ssh_from.as_ref();
+        self.aws.create_security_group(name, vpc_id, ssh_from).await
+    }
+
+    async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<()> {
+        key_pair.make(self.aws, out).await
+    }
+
+    async fn unmake_key_pair(&self, key_pair: &NewKeyPair, out: Output) {
+        key_pair.unmake(self.aws, out).await;
+    }
+
+    async fn group(&self) -> Result<Option<Group>, ApiError> {
+        self.api.group(&self.request.group).await
+    }
+
+    async fn active_groups(&self) -> Result<Vec<Group>, ApiError> {
+        let mut groups = self.api.groups().await?;
+        groups.retain(|group| group.name == self.request.group.as_str() && group.is_active());
+        Ok(groups)
+    }
+
+    async fn make_group(&self, facts: &VmTypeFacts, disk_gib: u32) -> Result<String, ApiError> {
+        let Request { group, vm_type, .. } = self.request;
+        self.api.create_group(group, vm_type, facts, disk_gib).await
+    }
+
+    async fn delete_group(&self, id: &str) -> Result<(), ApiError> {
+        self.api.delete_group(id).await
+    }
+}

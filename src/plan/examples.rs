@@ -1,0 +1,89 @@
+//! A request and facts of which tests say the rest.
+
+use std::time::SystemTime;
+
+use super::facts::Facts;
+use crate::{
+    model::{
+        image::{CANONICAL, Image, UBUNTU_IMAGE},
+        machine::Machine,
+        network::Subnet,
+        request::{Request, Runner},
+        user_data::Script,
+        vm_type::VmTypeFacts,
+    },
+    values::{Market, Volume, VolumeType},
+};
+
+/// A request that leaves everything to the defaults.
+pub fn request(num_machines: u32) -> Request {
+    Request {
+        group: "g".parse().expect("a name"),
+        num_machines,
+        min_machines: None,
+        vm_type: "t2.micro".parse().expect("a type"),
+        other_types: Vec::new(),
+        image_id: None,
+        volume: Volume {
+            size_gib: None,
+            kind: VolumeType::Gp3,
+            iops: None,
+            throughput_mibps: None,
+        },
+        subnet_id: None,
+        security_group_id: None,
+        availability_zone: None,
+        ssh_from: None,
+        key_name: None,
+        instance_profile: None,
+        market: Market::OnDemand,
+        spot_fallback: false,
+        max_price: None,
+        tags: Vec::new(),
+        script: Script::standard(),
+        runner: Runner {
+            api_key: "k".into(),
+            api_url: "u".into(),
+            task_runner_image: Runner::TASK_RUNNER_IMAGE.into(),
+            file_tracker_image: Runner::FILE_TRACKER_IMAGE.into(),
+            num_machines,
+            max_idle_minutes: 30,
+            max_lifetime: None,
+            boot_timeout: Runner::BOOT_TIMEOUT,
+        },
+    }
+}
+
+/// What a region without surprises answers.
+pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
+    Facts {
+        account: "123456789012".into(),
+        region: "eu-west-2".into(),
+        looked_at,
+        machines,
+        images: vec![Image {
+            id: "ami-1".into(),
+            name: UBUNTU_IMAGE.into(),
+            owner: CANONICAL.into(),
+            owner_alias: None,
+            creation_date: "2026".into(),
+            architecture: "x86_64".into(),
+            root_device: "/dev/sda1".into(),
+            snapshot_gib: 8,
+        }],
+        vm_type: VmTypeFacts {
+            architectures: vec!["x86_64".into()],
+            vcpus: 1,
+            cores: 1,
+            gpu: None,
+        },
+        other_types: Vec::new(),
+        subnets: vec![Subnet {
+            id: "subnet-1".into(),
+            vpc_id: "vpc-1".into(),
+            zone: "eu-west-2a".into(),
+            free_addresses: 4_000,
+        }],
+        security_groups: Vec::new(),
+    }
+}
