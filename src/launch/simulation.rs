@@ -173,8 +173,6 @@ struct SimulatedMachine {
     ended: f64,
     gone: f64,
     ends_itself: bool,
-    /// Who launched it.
-    by: usize,
 }
 
 impl SimulatedMachine {
@@ -392,7 +390,6 @@ impl State {
                 ended: f64::INFINITY,
                 gone: f64::INFINITY,
                 ends_itself: false,
-                by,
             });
             if self.weather.machines_end {
                 let life = self.luck.between(300.0, 10_800.0);
@@ -1111,9 +1108,11 @@ pub fn run(world: &Shared, spawn: impl Fn(&Shared, usize) -> (Running, watch::Se
                     *slot = None;
                     break;
                 }
-                if !flag.0.load(Ordering::Relaxed)
-                    || world.state().processes[who].frozen_until > world.state().now
-                {
+                let is_frozen = {
+                    let state = world.state();
+                    state.processes[who].frozen_until > state.now
+                };
+                if is_frozen || !flag.0.load(Ordering::Relaxed) {
                     break;
                 }
             }

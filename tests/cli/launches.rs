@@ -67,7 +67,7 @@ fn more_machines_than_another_start_wants_are_topped_up() {
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0587 USD an hour, 1.41 a day (machines 0.0396, disks 0.0191)
-another start of this group is under way: waiting for its machines to show
+another start of this group seems to be under way: waiting for its machines to show, two and a half minutes at most
 launched [ID]
 
 "#]]);

@@ -38,24 +38,28 @@ fn one_intent_has_one_token_of_64_hex_characters() {
 }
 
 #[test]
-fn the_token_changes_with_the_intent_and_not_with_the_bytes() {
-    let token = |prepare: &dyn Fn(&Account), line: &str| {
-        let account = Account::new();
-        prepare(&account);
-        assert_eq!(account.run(line).code, 5);
-        (account.number.clone(), tokens(&account)[0].0.clone())
-    };
+fn a_token_names_account_region_and_group_and_nothing_of_the_request() {
     let no_capacity = |account: &Account| {
         account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "PendingVerification", "message": "not yet", "status": 400, "count": null}));
     };
-    // The account is part of every intent: two accounts never share a token.
-    let (_, one) = token(&no_capacity, "start --machine-group-name g");
-    let (_, other) = token(&no_capacity, "start --machine-group-name g");
-    assert_ne!(one, other);
-
-    let account = Account::new();
+    let token = |account: &Account, line: &str| {
+        assert_eq!(account.run(line).code, 5, "{line}");
+        tokens(account).last().expect("a launch").0.clone()
+    };
+    let (account, other_account) = (Account::new(), Account::new());
     no_capacity(&account);
-    let mut lines = vec!["start --machine-group-name g".to_owned()];
+    no_capacity(&other_account);
+    let line = "start --machine-group-name g";
+    let first = token(&account, line);
+    for other in [
+        token(&other_account, line),
+        token(&account, "start --machine-group-name h"),
+        token(&account, &format!("{line} --region eu-west-1")),
+    ] {
+        assert_ne!(other, first);
+    }
+    // Two starts with other settings or numbers must not launch both.
+    account.put("inductiva", json!({"keys": ["another-key"]}));
     for more in [
         "--vm-type t3.micro",
         "--volume-size 60",
@@ -63,35 +67,16 @@ fn the_token_changes_with_the_intent_and_not_with_the_bytes() {
         "--availability-zone eu-west-2a",
         "--max-lifetime 1h",
         "--image-id ami-0ab00000000000001",
-        "--region eu-west-1",
+        "--tag a=b --num-machines 2",
     ] {
-        lines.push(format!("start --machine-group-name g {more}"));
+        let line = format!("{line} --api-key another-key {more}");
+        assert_eq!(token(&account, &line), first, "{more}");
     }
-    lines.push("start --machine-group-name h".into());
-    for line in &lines {
-        assert_eq!(account.run(line).code, 5, "{line}");
-    }
-    let mut seen: Vec<String> = tokens(&account)
-        .into_iter()
-        .map(|(token, _)| token)
-        .collect();
-    let first = seen[0].clone();
-    seen.sort();
-    seen.dedup();
-    assert_eq!(seen.len(), lines.len(), "two intents share a token");
-
-    // What was looked up, the key, and how many there are to be, are bytes and no
-    // intent: two starts with different numbers must not launch both.
-    account.put("inductiva", json!({"keys": ["another-key"]}));
-    assert_eq!(
-        account
-            .run("start --machine-group-name g --api-key another-key --tag a=b --num-machines 2")
-            .code,
-        5
-    );
-    assert_eq!(
-        tokens(&account).last().map(|(token, _)| token.clone()),
-        Some(first)
+    // The next hour has tokens of its own.
+    account.pass(3_600.0);
+    assert_ne!(
+        token(&account, &format!("{line} --api-key another-key")),
+        first
     );
 }
 
@@ -123,7 +108,7 @@ fn a_token_that_outlived_its_machines_is_not_taken_for_a_launch() {
     assert_eq!(
         seen.len(),
         3,
-        "the launch, its replay, the launch of generation 1"
+        "the launch, its replay, the launch with the next number"
     );
     assert_eq!(seen[0].0, seen[1].0);
     assert_ne!(seen[1].0, seen[2].0);

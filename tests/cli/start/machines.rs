@@ -20,7 +20,9 @@ fn two_machines_are_as_promised_seen_with_boto3() {
     let group_id = text(&account.groups()[0]["id"]).to_owned();
     let launch_tag = tags(&account.instances()[0])["inductiva:launch"].clone();
     let (base, words) = launch_tag.split_once(' ').expect("words");
-    assert_eq!((base.len(), words), (32, "call=0 total=2 known=0"));
+    let (words, slot) = words.split_once(" hour=").expect("an hour");
+    assert_eq!((base.len(), words), (32, "call=0 total=2 known=0 wanted=2"));
+    assert!(slot.ends_with(" number=1"), "{slot}");
     let expected_tags = [
         ("Name", "g"),
         ("inductiva:machine-group", "g"),

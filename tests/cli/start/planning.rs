@@ -95,7 +95,7 @@ security group  to be made inductiva-aws, inbound: none
 user data       [..] bytes
   tag       Name=g
   tag       a=b
-  tag       inductiva:launch=[..] call=0 total=2 known=0
+  tag       inductiva:launch=[..] call=0 total=2 known=0 wanted=2 hour=[..] number=1
   tag       inductiva:launcher=inductiva-aws
   tag       inductiva:launcher-version=0.1.0
   tag       inductiva:machine-group=g

@@ -14,6 +14,7 @@ import threading
 import time
 
 _MICROSECONDS = 1_000_000
+_HOUR = 3_600
 # A program that was killed says nothing more: its connection tells.
 _LOOK_EVERY = 0.2
 # A test that waits for what does not come fails by then.
@@ -42,9 +43,18 @@ class Clock:
         stands_at = self._stands_at
         return time.time() if stands_at is None else stands_at / _MICROSECONDS
 
-    def stand(self):
+    def stand(self, minute=None):
+        """Stops it now, or at the nearest time at which an hour is so old."""
+        now = self.now()
+        if minute is not None:
+            now = round((now - minute * 60) / _HOUR) * _HOUR + minute * 60
         with self._changed:
-            self._stands_at = _micros(self.now())
+            self._stands_at = _micros(now)
+
+    def stand_now(self):
+        """Stops it at the computer's time, also one that stands already."""
+        with self._changed:
+            self._stands_at = _micros(time.time())
 
     def advance(self, seconds):
         """Raises ValueError while the clock runs."""
