@@ -2,6 +2,8 @@
 //! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
 //! certificates read once.
 
+mod xml;
+
 use std::{
     env, fs,
     path::Path,
@@ -20,8 +22,9 @@ use aws_smithy_runtime_api::client::{
         SharedHttpConnector, http_client_fn,
     },
     orchestrator::HttpRequest,
+    result::ConnectorError,
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream, retry::ErrorKind};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustls::RootCertStore;
 use url::Url;
@@ -91,6 +94,41 @@ impl HttpConnector for Http {
     }
 }
 
+/// Passes on only answers that arrived whole.
+///
+/// HTTP does not always tell that an answer was cut: `Content-Length` may be too
+/// short, and an HTTP/1.0 answer ends with its connection. The SDK's XML reader
+/// takes what is there for all there is: two machines of which one is named would
+/// be one machine. JSON that is cut is an error to its reader anyway.
+#[derive(Debug)]
+struct WholeAnswers(Http);
+
+impl HttpConnector for WholeAnswers {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = HttpConnector::call(&self.0, request);
+        HttpConnectorFuture::new(async move {
+            let mut response = answer.await?;
+            let body = std::mem::replace(response.body_mut(), SdkBody::taken());
+            let body = match ByteStream::new(body).collect().await {
+                Ok(body) => body.into_bytes(),
+                Err(error) => return Err(broken_off(&causes(&error))),
+            };
+            if xml::is_cut(&body) {
+                return Err(broken_off("its end is missing"));
+            }
+            *response.body_mut() = SdkBody::from(body);
+            Ok(response)
+        })
+    }
+}
+
+/// There was an answer, but nobody knows all of it: worth asking again where
+/// asking twice does no harm.
+fn broken_off(why: &str) -> ConnectorError {
+    let failure = Failure::failed(format!("AWS's answer broke off: {why}"));
+    ConnectorError::other(failure.into(), Some(ErrorKind::TransientError))
+}
+
 /// Whether plain HTTP may go through a proxy, which may want TLS itself.
 fn proxied() -> bool {
     ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
@@ -146,7 +184,7 @@ impl Http {
 
     /// A client for those of the AWS SDK.
     pub fn sdk_client(&self) -> SharedHttpClient {
-        let connector = SharedHttpConnector::new(self.clone());
+        let connector = SharedHttpConnector::new(WholeAnswers(self.clone()));
         http_client_fn(move |_, _| connector.clone())
     }
 

@@ -89,6 +89,9 @@ where
     let SdkError::ServiceError(answer) = error else {
         return unanswered(error, what, region);
     };
+    if answer.raw().status().is_success() {
+        return Failure::failed(format!("{what}: AWS's answer cannot be read"));
+    }
     let metadata = answer.err().meta();
     let code = metadata.code().unwrap_or("no code");
     let said = metadata.message().unwrap_or("AWS gave no reason");

@@ -33,6 +33,10 @@ const PAGE: i32 = 1_000;
 /// AWS advises against calls of more than 1,000 (EC2 API reference).
 const TERMINATE_BATCH: usize = 100;
 
+/// `TerminateInstances` answers for each id; one that leaves some out is asked
+/// again, so often in all.
+const TERMINATE_TRIES: u32 = 3;
+
 /// What became of machines that were to be terminated.
 #[derive(Clone, Debug, Default)]
 pub struct Terminated {
@@ -101,6 +105,9 @@ impl Aws {
                 .flat_map(|reservation| reservation.instances.unwrap_or_default());
             machines.extend(instances.map(|instance| self.machine(instance)));
         }
+        // One machine is one, however often it is told.
+        let mut told = BTreeSet::new();
+        machines.retain(|m| told.insert(m.instance_id.clone()));
         Ok(machines)
     }
 
@@ -111,18 +118,23 @@ impl Aws {
         let mut terminated = Terminated::default();
         for batch in ids.chunks(TERMINATE_BATCH) {
             let mut batch = batch.to_vec();
-            while !batch.is_empty() {
-                let unknown = self.terminate_batch(&batch, &mut terminated).await;
-                if unknown.is_empty() {
-                    break;
-                }
-                batch.retain(|id| !unknown.contains(id));
+            let mut tries = 0;
+            while !batch.is_empty() && tries < TERMINATE_TRIES {
+                let again = self.terminate_batch(&batch, &mut terminated).await;
+                // Without the ids that EC2 does not know, it is another call.
+                tries = if again.len() < batch.len() {
+                    0
+                } else {
+                    tries + 1
+                };
+                batch = again;
             }
         }
         terminated
     }
 
-    /// One call. Returns the ids that it failed for, where others may go without.
+    /// One call. Returns the ids to ask for again: those that EC2's answer leaves
+    /// out, or the others where it does not know some.
     async fn terminate_batch(&self, batch: &[String], terminated: &mut Terminated) -> Vec<String> {
         let answer = self
             .ec2
@@ -136,10 +148,11 @@ impl Aws {
                     Some((change.instance_id?, state(change.current_state.as_ref())))
                 };
                 let changes = answer.terminating_instances.unwrap_or_default();
-                terminated
-                    .states
-                    .extend(changes.into_iter().filter_map(change));
-                Vec::new()
+                let states: Vec<_> = changes.into_iter().filter_map(change).collect();
+                let is_told = |id: &String| states.iter().any(|(told, _)| told == id);
+                let again = batch.iter().filter(|id| !is_told(id)).cloned().collect();
+                terminated.states.extend(states);
+                again
             }
             Err(error) => {
                 let failure = self.failure(&error, "cannot terminate").await;
@@ -148,7 +161,11 @@ impl Aws {
                     _ => Vec::new(),
                 };
                 terminated.failure = Some(failure);
-                unknown
+                if unknown.is_empty() {
+                    return unknown;
+                }
+                let is_known = |id: &&String| !unknown.contains(id);
+                batch.iter().filter(is_known).cloned().collect()
             }
         }
     }

@@ -1,6 +1,7 @@
 //! AWS as this program uses it: clients, one function an API call, and errors
 //! in words. SDK types stay in here.
 
+mod answers;
 mod clock;
 mod codes;
 mod denial;
@@ -79,6 +80,8 @@ impl Aws {
             .retry_classifier(patience::NotWithoutConnection)
             .retry_classifier(patience::LaterIfNotNow)
             .timeout_config(patience::time_limits())
+            .interceptor(answers::Answers)
+            .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
             .retry_classifier(clock.clone())
@@ -88,6 +91,8 @@ impl Aws {
             .retry_classifier(patience::NotWithoutConnection)
             .retry_classifier(patience::LaterIfNotNow)
             .timeout_config(patience::time_limits())
+            .interceptor(answers::Answers)
+            .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))
             .interceptor(clock.clone())
             .retry_classifier(clock.clone())

@@ -1,6 +1,7 @@
 //! Launching: `RunInstances`, and the key pair made for it.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,7 +41,7 @@ use super::{
 use crate::{
     error::{Failure, Result, Tried},
     model::{
-        machine::{LAUNCHER, Machine, TAG_LAUNCHER},
+        machine::{self, LAUNCHER, Machine, TAG_LAUNCHER},
         place::{Candidate, Place},
         request::Request,
     },
@@ -146,6 +147,21 @@ pub enum Remedy {
 }
 
 impl Launch<'_> {
+    /// Why these cannot be all the machines of the launch, or not only those: EC2
+    /// launches [`Self::least`] to [`Self::number`], and answers with all of them,
+    /// the ended ones too. Other machines may be running than such an answer tells.
+    fn miscounted(&self, machines: &[Machine]) -> Option<Failure> {
+        let ids: BTreeSet<&str> = machines.iter().map(|m| m.instance_id.as_str()).collect();
+        let right = (self.least as usize..=self.number as usize).contains(&ids.len());
+        let whole = ids.len() == machines.len() && !ids.contains("");
+        (!right || !whole).then(|| {
+            Failure::failed(format!(
+                "EC2's answer does not name the {} that were asked for",
+                machine::count(self.number as usize)
+            ))
+        })
+    }
+
     /// The call and EC2's answer to it.
     fn tried(&self, code: String, reason: String) -> Tried {
         let (availability_zone, subnet_id) = match &self.candidate.place {
@@ -197,15 +213,19 @@ impl Aws {
             )
             .send()
             .await;
+        let what = format!("cannot launch {}", launch.candidate.vm_type);
         let error = match answer {
             Ok(answer) => {
                 let instances = answer.instances.unwrap_or_default().into_iter();
-                return Ok(instances.map(|instance| self.machine(instance)).collect());
+                let machines: Vec<Machine> = instances.map(|i| self.machine(i)).collect();
+                return match launch.miscounted(&machines) {
+                    None => Ok(machines),
+                    Some(why) => Err(LaunchError::Unknown(why.while_doing(&what))),
+                };
             }
             Err(_) if deadline.is_over.load(Ordering::Relaxed) => return Err(LaunchError::TooLate),
             Err(error) => error,
         };
-        let what = format!("cannot launch {}", launch.candidate.vm_type);
         let failure = self.failure(&error, &what).await;
         let no_capacity = |remedy, failure| {
             let code = code(&error).unwrap_or_default().to_owned();

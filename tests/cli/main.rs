@@ -22,6 +22,7 @@ mod check;
 mod cost;
 #[cfg(unix)]
 mod credentials;
+mod damaged;
 mod denials;
 mod forgotten;
 mod groups;

@@ -14,6 +14,7 @@ from moto.core.request import Request as MotoRequest
 
 from .aws_errors import AwsError, error_response
 from .credentials import user_caller
+from .damage import damaged
 from .ec2_api import Ec2Api
 from .exchange import after_effect, before_effect, recorded
 from .http import Response
@@ -127,6 +128,14 @@ class _Call:
                 answered(error.status, error.code)
                 return error_response(asked.service, error)
             answered(response.status)
+            if fault is not None and fault.kind == "damaged_answer":
+                return damaged(
+                    response,
+                    asked.operation,
+                    fault.damage,
+                    fault.at,
+                    fault.until_close,
+                )
             return response
 
     def _allowed_effect(self):

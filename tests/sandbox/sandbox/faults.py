@@ -6,7 +6,18 @@ from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Optional
 
-KINDS = ("error", "error_answer", "lost_answer", "reset", "stall", "hold", "hold_answer")
+from . import damage
+
+KINDS = (
+    "error",
+    "error_answer",
+    "lost_answer",
+    "damaged_answer",
+    "reset",
+    "stall",
+    "hold",
+    "hold_answer",
+)
 
 
 @dataclass
@@ -16,7 +27,9 @@ class Fault:
     kind        error: answered with `status`, `code` and `message` (`detail`
                 for inductiva), with no effect · error_answer: the same after it
                 has taken effect · lost_answer: takes effect, then
-                the connection is closed · reset: closed before it takes effect
+                the connection is closed · damaged_answer: takes effect, and
+                the answer has the `damage` that damage.py tells; of AWS's calls
+                · reset: closed before it takes effect
                 · stall: answered after `seconds`
                 by the account's clock · hold: waits, before it takes
                 effect, for the test to let it go on or drop it · hold_answer: so
@@ -29,6 +42,8 @@ class Fault:
     for_seconds strikes no more so long after the first that it struck; None for
                 no end
     probability of each matching call to be struck, drawn from `seed`
+    at          where a `damage` of "cut" cuts
+    until_close whether a damaged answer ends with its connection, as with HTTP/1.0
     """
 
     service: str
@@ -45,6 +60,9 @@ class Fault:
     message: str = "An internal error has occurred"
     detail: object = "Internal Server Error"
     seconds: float = 0
+    damage: str = "cut"
+    at: float = 0.5
+    until_close: bool = False
     seen: int = 0
     struck: int = 0
     held: int = 0  # calls that wait now
@@ -95,6 +113,8 @@ class Faults:
         fault = Fault(**description)
         if fault.kind not in KINDS:
             raise ValueError(f"unknown kind {fault.kind!r}; known: {KINDS}")
+        if fault.damage not in damage.KINDS:
+            raise ValueError(f"unknown damage {fault.damage!r}; known: {damage.KINDS}")
         with self._lock:
             self._faults.append(fault)
         return asdict(fault)

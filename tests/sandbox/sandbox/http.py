@@ -35,6 +35,8 @@ class Response:
     status: int
     body: bytes = b""
     headers: dict = field(default_factory=dict)
+    # Whether its body ends with the connection, and not by its length.
+    until_close: bool = False
 
     @classmethod
     def of_json(cls, value, status=200):
@@ -124,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         status = HTTPStatus(response.status)
         head = [f"HTTP/1.1 {status.value} {status.phrase}"]
         head += [f"{name}: {value}" for name, value in response.headers.items()]
-        if status != HTTPStatus.NO_CONTENT:
+        if response.until_close:
+            self.close_connection = True
+        elif status != HTTPStatus.NO_CONTENT:
             head.append(f"Content-Length: {len(response.body)}")
         if self.close_connection:
             head.append("Connection: close")

@@ -1,0 +1,116 @@
+//! Whether an XML document is all there, which the SDK's reader does not ask.
+
+/// Whether this is an XML document of which something is missing: an element
+/// that is not closed where it should be, the last one too. What is no XML is
+/// never cut, and neither is HTML: a proxy's error page leaves elements open.
+pub fn is_cut(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim_start_matches('\u{feff}').trim();
+    text.starts_with('<') && !is_html(text) && !is_whole(text)
+}
+
+fn is_html(text: &str) -> bool {
+    let text = match text.split_once("?>") {
+        Some((_, document)) if text.starts_with("<?") => document.trim_start(),
+        _ => text,
+    };
+    let starts_with = |start: &str| {
+        text.get(..start.len())
+            .is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    starts_with("<html") || starts_with("<!doctype html")
+}
+
+/// Whether each element is closed, and nothing follows the root.
+fn is_whole(text: &str) -> bool {
+    let mut open: Vec<&str> = Vec::new();
+    let mut roots = 0;
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        let (between, tag) = rest.split_at(start);
+        if open.is_empty() && !between.trim().is_empty() {
+            return false;
+        }
+        // What has an end of its own, and may have a '>' before it.
+        let end = match tag {
+            _ if tag.starts_with("<!--") => "-->",
+            _ if tag.starts_with("<![CDATA[") => "]]>",
+            _ if tag.starts_with("<?") => "?>",
+            _ => ">",
+        };
+        let Some(length) = tag.find(end) else {
+            return false;
+        };
+        let (tag, after) = tag.split_at(length + end.len());
+        rest = after;
+        if tag.starts_with("<!") || tag.starts_with("<?") {
+            continue;
+        }
+        if let Some(name) = tag.strip_prefix("</") {
+            if open.pop() != Some(name.trim_end_matches('>').trim_end()) {
+                return false;
+            }
+            continue;
+        }
+        roots += usize::from(open.is_empty());
+        if !tag.ends_with("/>") {
+            open.push(name(tag));
+        }
+    }
+    open.is_empty() && roots == 1 && rest.trim().is_empty()
+}
+
+/// Of a start tag.
+fn name(tag: &str) -> &str {
+    let ends_name = |c: char| c == '>' || c.is_ascii_whitespace();
+    tag[1..].split(ends_name).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R xmlns=\"http://ec2.amazonaws.com/doc/\"><set><item><id>i-1</id><empty/></item><item><id>i-2 &gt; 1</id></item></set><none />\n</R >";
+
+    #[test]
+    fn a_document_that_ends_before_its_root_does_is_cut() {
+        let whole = ANSWER.len();
+        assert!(!is_cut(ANSWER.as_bytes()));
+        assert!(!is_cut(format!("\u{feff}{ANSWER}\n").as_bytes()));
+        for length in 1..whole {
+            assert!(is_cut(&ANSWER.as_bytes()[..length]), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_document_with_a_hole_in_it_is_cut() {
+        for (from, to) in [
+            ("</item><item>", "<item>"),
+            ("<id>i-2", "i-2"),
+            ("</set>", ""),
+        ] {
+            assert!(is_cut(ANSWER.replace(from, to).as_bytes()), "{from}");
+        }
+        for (document, cut) in [
+            ("<a></a><b></b>", true),
+            ("<a></a>text", true),
+            ("<a><![CDATA[<b>]]><!-- <c> --></a>", false),
+            ("<a/>", false),
+        ] {
+            assert_eq!(is_cut(document.as_bytes()), cut, "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_xml_is_not_judged() {
+        for body in [
+            "",
+            "{\"a\": \"<b>\"",
+            "Service Unavailable",
+            "<html><body><br>",
+            "<?xml version=\"1.0\"?><!DOCTYPE HTML PUBLIC \"x\"><p>",
+        ] {
+            assert!(!is_cut(body.as_bytes()), "{body}");
+        }
+    }
+}
