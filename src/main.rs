@@ -16,7 +16,11 @@ mod terminal;
 mod time;
 mod values;
 
-use std::process::ExitCode;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::OnceLock,
+};
 
 use anyhow::Context as _;
 
@@ -26,10 +30,20 @@ use crate::{
     terminal::{
         interrupt::Interrupt,
         output::{Format, Output},
+        panics,
     },
 };
 
 fn main() -> ExitCode {
+    panics::silence();
+    catch_unwind(attempt).unwrap_or_else(|_| {
+        let failure = panics::failure(None, false);
+        plain_output(Cli::format_despite_errors()).failure(&failure);
+        ExitCode::from(failure.kind.exit_code())
+    })
+}
+
+fn attempt() -> ExitCode {
     let cli = match Cli::of_arguments() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),
@@ -41,10 +55,15 @@ fn main() -> ExitCode {
         .context("cannot start")
         .map_err(Failure::from)
         .and_then(|runtime| {
-            let result = runtime.block_on(run(&cli, out));
+            let interrupt = OnceLock::new();
+            let running = run(&cli, out, &interrupt);
+            let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(running)));
             // Prompts read stdin on a thread that may never come back.
             runtime.shutdown_background();
-            result
+            ended.unwrap_or_else(|_| {
+                let ends_machines = matches!(cli.command, Command::Terminate(_));
+                Err(panics::failure(interrupt.get(), ends_machines))
+            })
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,13 +82,7 @@ fn refused(error: &clap::Error) -> ExitCode {
         let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
         let failure = Failure::usage(message.trim_start_matches("error: ").trim())
             .hint(hint.trim().replace("\n\n", "; "));
-        let out = Output {
-            format: Format::Json,
-            quiet: false,
-            verbose: 0,
-            interactive: false,
-        };
-        out.failure(&failure);
+        plain_output(Format::Json).failure(&failure);
     } else {
         // A reader that went away is no failure of ours.
         let _ = error.print();
@@ -77,13 +90,23 @@ fn refused(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-async fn run(cli: &Cli, out: Output) -> Result<()> {
-    let interrupt = Interrupt::listen();
+/// The streams where the global options are not known.
+fn plain_output(format: Format) -> Output {
+    Output {
+        format,
+        quiet: false,
+        verbose: 0,
+        interactive: false,
+    }
+}
+
+async fn run(cli: &Cli, out: Output, listening: &OnceLock<Interrupt>) -> Result<()> {
+    let interrupt = listening.get_or_init(Interrupt::listen);
     tokio::select! {
         // A command that an interruption ends has the last word.
         biased;
-        result = dispatch(cli, out, &interrupt) => result,
-        failure = interrupted(&cli.command, &interrupt, out) => Err(failure),
+        result = dispatch(cli, out, interrupt) => result,
+        failure = interrupted(&cli.command, interrupt, out) => Err(failure),
     }
 }
 

@@ -39,6 +39,8 @@ use url::{Host, Url};
 const CLOCK: &str = "INDUCTIVA_AWS_TEST_CLOCK";
 /// The header in which a clock that stands tells the time.
 const HEADER: &str = "x-sandbox-clock";
+/// The header of an answer at which the program is to fail as if by a bug.
+const PANIC: &str = "x-sandbox-panic";
 /// The SDK's sleeps up to this are pauses between tries; what is longer limits a call.
 const LONGEST_SDK_PAUSE: Duration = Duration::from_secs(5);
 /// So often a pause lets everything else of the run go on before it is over.
@@ -203,7 +205,13 @@ pub struct Call(Arc<TestClock>);
 
 impl Call {
     /// Reads what the answer says of the clock.
+    ///
+    /// # Panics
+    /// Where a test orders it.
     pub fn answered(&self, headers: &Headers) {
+        if let Some(words) = headers.get(PANIC) {
+            panic!("{words}");
+        }
         self.0.hear(headers);
     }
 }

@@ -46,6 +46,7 @@ use crate::{
         request::Request,
     },
     plan::decision::LaunchPlan,
+    terminal::panics,
     time::Time,
     values::Market,
 };
@@ -196,6 +197,7 @@ impl Aws {
             time: self.time.clone(),
             is_over: Arc::default(),
         };
+        panics::launching();
         let answer = self
             .run_instances_call(launch)
             .client_token(client_token)

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
-use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::{
@@ -22,7 +21,7 @@ use crate::{
     settings::AwsSettings,
     terminal::{
         output::{Format, Output, Reader},
-        printable,
+        panics, printable,
     },
 };
 
@@ -201,8 +200,7 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
             })
             .collect();
         for reading in reading {
-            let read = reading.await.context("cannot read a console")?;
-            match read {
+            match panics::joined(reading).await {
                 Err((_, failure)) if failure.kind != Kind::Failed => return Err(failure),
                 read => logs.push(read),
             }

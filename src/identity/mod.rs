@@ -1,6 +1,7 @@
 //! Signing in to AWS: which credentials are used, and where they come from.
 
 mod config;
+mod credentials_check;
 mod mfa;
 mod places;
 pub mod private_files;

@@ -14,7 +14,7 @@ use aws_credential_types::{
 };
 
 use super::{
-    process,
+    credentials_check, process,
     profiles::{AwsFiles, Profiles},
     refusals::{self, Refusal},
     settings::AwsSettings,
@@ -77,6 +77,9 @@ pub async fn of_place(
     config: &SdkConfig,
     out: Output,
 ) -> Result<(Credentials, Provider), Refusal> {
+    if let Source::Profile(name) = source {
+        credentials_check::check_sources(name, profiles).map_err(Refusal::Other)?;
+    }
     let region = config.region().map_or("", AsRef::as_ref);
     let process = match source {
         Source::Profile(name) => {
@@ -167,10 +170,11 @@ impl Provider {
         if let Some(sso) = &self.sso {
             sso.token().await?;
         }
-        self.inner.provide_credentials().await.map_err(|error| {
+        let keys = self.inner.provide_credentials().await.map_err(|error| {
             let sso = self.sso.as_ref();
             refusals::explained(&self.source, sso, &self.region, &self.files, &error)
-        })
+        })?;
+        credentials_check::checked(keys, &self.source).map_err(Refusal::Other)
     }
 
     /// Offers to sign in where somebody is there to do it.

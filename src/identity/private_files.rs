@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use crate::terminal::panics;
+
 /// Makes a folder, and those above it, that only its owner can look into; one
 /// that is there is left as it is.
 pub fn make_folder(path: &Path) -> io::Result<()> {
@@ -49,6 +51,6 @@ impl Lock {
             file.lock()?;
             Ok(file)
         });
-        locked.await.map_err(io::Error::other).flatten().map(Self)
+        panics::joined(locked).await.map(Self)
     }
 }

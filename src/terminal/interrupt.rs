@@ -91,6 +91,14 @@ impl Interrupt {
         let _ = self.group.set(group.clone());
     }
 
+    /// How the machines of a start are ended, for messages.
+    pub fn way_to_end(&self) -> String {
+        match self.group.get() {
+            Some(group) => format!("end them: {}", terminate_command(group)),
+            None => "inductiva-aws list shows what runs".into(),
+        }
+    }
+
     /// What ends a start at once: the second interruption. Of a call without an
     /// answer only the group is known.
     pub fn insisted(&self) -> Failure {
@@ -102,7 +110,7 @@ impl Interrupt {
             message: format!("interrupted twice: machines of the group {group} may be running"),
             ..failure
         }
-        .hint(format!("end them: {}", terminate_command(group)))
+        .hint(self.way_to_end())
         .machines(self.running())
     }
 

@@ -3,5 +3,6 @@
 pub mod command_line;
 pub mod interrupt;
 pub mod output;
+pub mod panics;
 pub mod printable;
 pub mod quoting;

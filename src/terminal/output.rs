@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::panics;
 use crate::error::{Failure, Result, Tried};
 
 /// How results are written to stdout.
@@ -188,10 +189,8 @@ impl Output {
             let mut answer = String::new();
             io::stdin().read_line(&mut answer).map(|_| answer)
         });
-        let answer = answer
+        let answer = panics::joined(answer)
             .await
-            .map_err(io::Error::other)
-            .flatten()
             .context("cannot read the answer")?;
         Ok(answer.trim().to_owned())
     }

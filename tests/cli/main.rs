@@ -17,6 +17,7 @@ mod aws_cli;
 mod sandbox;
 
 mod boots;
+mod broken_keys;
 mod capacity;
 mod check;
 mod cost;
@@ -34,6 +35,7 @@ mod logs;
 mod mfa;
 mod networks;
 mod output;
+mod panics;
 mod policies;
 mod refusals;
 #[cfg(target_os = "linux")]

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-use crate::identity::{private_files, profiles::Profile};
+use crate::identity::{credentials_check, private_files, profiles::Profile};
 
 /// A session that ends so soon is not used: a command is to finish with it.
 const LEAST_LEFT: Duration = Duration::from_mins(5);
@@ -65,13 +65,14 @@ impl SessionFile {
         let text = |name: &str| session["Credentials"][name].as_str().map(str::to_owned);
         let expires = time(&text("Expiration")?)?;
         (expires > now + LEAST_LEFT).then_some(())?;
-        Some(Credentials::new(
+        let keys = Credentials::new(
             text("AccessKeyId")?,
             text("SecretAccessKey")?,
             Some(text("SessionToken")?),
             Some(expires),
             "Mfa",
-        ))
+        );
+        credentials_check::can_sign(&keys).then_some(keys)
     }
 
     /// Keeps a session, for its owner alone. `role` is AWS's `AssumedRoleUser`.

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     identity::private_files,
-    terminal::output::Output,
+    terminal::{output::Output, panics},
     time::Time,
 };
 
@@ -192,10 +192,8 @@ impl Device {
             keyboard.read_line(&mut line)?;
             Ok(Some(line))
         });
-        let typed = typed
+        let typed = panics::joined(typed)
             .await
-            .map_err(io::Error::other)
-            .flatten()
             .map_err(|error| Failure::failed(format!("cannot ask for the MFA code: {error}")))?;
         match typed {
             Some(line) if line.is_empty() => Err(self.nobody_to_ask()),

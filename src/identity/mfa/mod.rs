@@ -22,6 +22,7 @@ use self::{
     sts::Call,
 };
 use super::{
+    credentials_check,
     places::of_place,
     private_files::Lock,
     profiles::{Profile, Profiles},
@@ -231,11 +232,12 @@ impl Mfa {
         visited.push(profile.name.clone());
         let keys = match (&profile.source_profile, &profile.credential_source) {
             (Some(name), _) if *name == profile.name => {
-                self.profiles.keys(name).ok_or_else(|| {
+                let keys = self.profiles.keys(name).ok_or_else(|| {
                     Failure::usage(format!(
                         "profile {name} is its own source_profile and has no keys"
                     ))
-                })?
+                })?;
+                credentials_check::checked(keys, &Source::Profile(name.clone()))?
             }
             (Some(name), _) => {
                 let source = self.profiles.get(name)?;
@@ -322,7 +324,9 @@ fn wants_more_than_the_sdk(profile: &Profile, profiles: &Profiles) -> Result<boo
         if role_of(&profile).is_none() {
             return Ok(false);
         }
-        if profile.duration_seconds.is_some() {
+        // The SDK would sign with white space at the end of a variable.
+        let by_environment = profile.credential_source.as_deref() == Some("Environment");
+        if profile.duration_seconds.is_some() || by_environment {
             return Ok(true);
         }
         match profile.source_profile.clone() {

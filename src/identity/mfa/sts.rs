@@ -13,7 +13,7 @@ use super::code::Code;
 use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result},
-    identity::profiles::Profile,
+    identity::{credentials_check, profiles::Profile},
     terminal::output::Output,
 };
 
@@ -206,11 +206,12 @@ fn session_name(profile: &Profile) -> String {
 
 fn credentials_of(made: types::Credentials) -> Option<Credentials> {
     let expires = SystemTime::try_from(made.expiration).ok()?;
-    Some(Credentials::new(
+    let keys = Credentials::new(
         made.access_key_id,
         made.secret_access_key,
         Some(made.session_token),
         Some(expires),
         "Mfa",
-    ))
+    );
+    credentials_check::can_sign(&keys).then_some(keys)
 }

@@ -115,13 +115,17 @@ class _Call:
                 )
                 if fault is not None and fault.kind == "error":
                     raise AwsError(fault.code, fault.message, fault.status)
+                if fault is not None and fault.kind == "answer":
+                    answered(fault.status)
+                    return fault.answer()
                 if (asked.service, asked.operation) == ("ec2", "RunInstances"):
                     with self._tenant.lock:
                         self._tenant.launches.run_instances_calls += 1
+                response = None
                 try:
                     response = self._allowed_effect()
                 finally:
-                    after_effect(self._tenant, fault)
+                    after_effect(self._tenant, fault, response)
                 if fault is not None and fault.kind == "error_answer":
                     raise AwsError(fault.code, fault.message, fault.status)
             except AwsError as error:

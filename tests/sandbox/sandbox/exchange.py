@@ -28,8 +28,8 @@ def recorded(tenant, **facts):
 def before_effect(tenant, service, operation, parameters):
     """Sleeps the delay, then deals with the fault that is due, if any.
 
-    Returns that fault when the caller has to answer an error for it, or to
-    call `after_effect`; raises ConnectionDropped for a reset.
+    Returns that fault when the caller has to answer for it, or to call
+    `after_effect`; raises ConnectionDropped for a reset.
     """
     if tenant.settings.delay_ms:
         time.sleep(tenant.settings.delay_ms / 1000)
@@ -45,11 +45,13 @@ def before_effect(tenant, service, operation, parameters):
     return fault
 
 
-def after_effect(tenant, fault):
-    """Loses the answer, or holds it back, when the fault says so: a refusal is
-    an answer too."""
+def after_effect(tenant, fault, response=None):
+    """Loses the answer, holds it back, or adds headers to it when the fault says
+    so: a refusal is an answer too."""
     if fault is None:
         return
+    if fault.kind == "headers" and response is not None:
+        response.headers.update(fault.headers)
     dropped = fault.kind == "lost_answer"
     if fault.kind == "hold_answer":
         dropped = tenant.faults.hold(fault)

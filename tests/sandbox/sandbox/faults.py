@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Optional
 
 from . import damage
+from .http import Response
 
 KINDS = (
     "error",
@@ -17,6 +18,8 @@ KINDS = (
     "stall",
     "hold",
     "hold_answer",
+    "answer",
+    "headers",
 )
 
 
@@ -33,7 +36,10 @@ class Fault:
                 · stall: answered after `seconds`
                 by the account's clock · hold: waits, before it takes
                 effect, for the test to let it go on or drop it · hold_answer: so
-                too, after it has taken effect
+                too, after it has taken effect · answer: answered with `status`,
+                `headers` and `times` times `body`, with no effect; in these
+                {number} is that of the call, from 1 · headers: takes effect, and
+                the answer has these `headers`, too
     service     with wildcards as in file names, like the next
     operation   EC2 or STS action; for inductiva "METHOD /path", not encoded
     match       only requests with these parameters; None for one that is absent
@@ -63,6 +69,9 @@ class Fault:
     damage: str = "cut"
     at: float = 0.5
     until_close: bool = False
+    body: str = ""
+    times: int = 1
+    headers: dict = field(default_factory=dict)
     seen: int = 0
     struck: int = 0
     held: int = 0  # calls that wait now
@@ -84,6 +93,13 @@ class Fault:
             self._first_struck = now
         self.struck += 1
         return True
+
+    def answer(self):
+        """What is answered instead."""
+        number = str(self.struck)
+        body = self.body.replace("{number}", number) * self.times
+        headers = {k: v.replace("{number}", number) for k, v in self.headers.items()}
+        return Response(self.status, body.encode(), headers)
 
     def applies_to(self, service, operation, parameters):
         return (

@@ -65,13 +65,17 @@ class InductivaApi:
                 fault = before_effect(self._tenant, "inductiva", operation, parameters)
                 if fault is not None and fault.kind == "error":
                     raise _Refusal(fault.status, fault.detail)
+                if fault is not None and fault.kind == "answer":
+                    answered(fault.status)
+                    return fault.answer()
+                response = None
                 try:
                     with self._tenant.lock:
                         self._tenant.lifecycle.advance()
                         self._groups.register_running(self._tenant)
                         response = self._effect(request, query, body)
                 finally:
-                    after_effect(self._tenant, fault)
+                    after_effect(self._tenant, fault, response)
                 if fault is not None and fault.kind == "error_answer":
                     raise _Refusal(fault.status, fault.detail)
             except _Refusal as refusal:

@@ -1,0 +1,137 @@
+//! When the program itself fails: it says so as it says any failure, names what
+//! may be running, and leaves neither core nor what the panic quotes.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, Run, list, text};
+
+/// What the panic says. It may be anything: a request, with all that is in it.
+const QUOTED: &str = "Request { headers: MarkedWordsOfThePanic }";
+
+/// The program fails at the answer of a call, which has taken effect.
+fn fails_at(account: &Account, service: &str, operation: &str) {
+    account.fault(json!({
+        "service": service, "operation": operation, "kind": "headers", "count": null,
+        "headers": {"x-sandbox-panic": QUOTED},
+    }));
+}
+
+#[track_caller]
+fn assert_told(run: &Run, code: i32, kind: &str) -> Value {
+    assert_eq!(run.code, code, "{}", run.stderr);
+    assert!(!run.stderr.contains("MarkedWords"), "{}", run.stderr);
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["kind"], kind, "{error}");
+    let message = text(&error["message"]);
+    assert!(
+        message.contains("inductiva-aws itself has failed, at src/time.rs:"),
+        "{message}"
+    );
+    error
+}
+
+#[test]
+fn a_start_that_fails_itself_after_its_launch_says_what_may_be_running() {
+    let account = Account::new();
+    fails_at(&account, "ec2", "RunInstances");
+    let run = account.run("start --machine-group-name g --output json");
+    let error = assert_told(&run, 3, "machines_may_be_running");
+    let hint = text(&error["hint"]);
+    assert!(
+        hint.contains("inductiva-aws terminate --machine-group-name g"),
+        "{hint}"
+    );
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn a_start_that_fails_itself_names_the_machines_that_it_knows() {
+    let account = Account::new();
+    account.hold_pauses();
+    let child = account.start("start --machine-group-name g --num-machines 2 --wait --output json");
+    account.until_pausing();
+    fails_at(&account, "ec2", "DescribeInstances");
+    let run = account.ended(child);
+    let error = assert_told(&run, 3, "machines_may_be_running");
+    let mut named: Vec<String> = list(&error["machines"])
+        .iter()
+        .map(|id| text(id).to_owned())
+        .collect();
+    named.sort();
+    assert_eq!(named, account.live());
+    assert_eq!(named.len(), 2);
+}
+
+#[test]
+fn what_fails_itself_before_any_launch_is_1_and_after_terminate_3() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    fails_at(&account, "ec2", "DescribeInstances");
+    for (line, code, kind) in [
+        ("list", 1, "failed"),
+        ("start --machine-group-name h", 1, "failed"),
+        ("start --machine-group-name h --dry-run", 1, "failed"),
+        ("terminate g --yes", 3, "machines_may_be_running"),
+    ] {
+        let error = assert_told(&account.run(&format!("{line} --output json")), code, kind);
+        assert!(text(&error["hint"]).contains("report it"), "{error}");
+    }
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn a_task_that_fails_is_a_failure_of_the_command() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    fails_at(&account, "ec2", "GetConsoleOutput");
+    assert_told(&account.run("logs g --output json"), 1, "failed");
+    let run = account.run("logs g");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let told = "error: inductiva-aws itself has failed, at src/time.rs:";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+}
+
+/// The tests' way to make it fail is closed to everybody else, as src/time.rs says.
+#[test]
+fn no_answer_makes_a_program_fail_that_does_not_run_by_a_tests_clock() {
+    let account = Account::new();
+    fails_at(&account, "*", "*");
+    let mut command = account.command(["list"]);
+    command.env_remove("INDUCTIVA_AWS_TEST_CLOCK");
+    let run = crate::sandbox::finish(&mut command);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+/// A small program with the release profile of Cargo.toml, as nothing else builds it.
+#[test]
+fn the_release_profile_catches_panics() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    let manifest = manifest.expect("Cargo.toml");
+    let (_, profile) = manifest
+        .split_once("[profile.release]\n")
+        .expect("the profile");
+    let profile = profile.split("\n[").next().unwrap_or_default();
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("src")).expect("a folder is made");
+    fs::write(
+        folder.path().join("Cargo.toml"),
+        format!("[package]\nname = \"small\"\nedition = \"2024\"\n[workspace]\n[profile.release]\n{profile}\n"),
+    )
+    .expect("a file is written");
+    fs::write(
+        folder.path().join("src/main.rs"),
+        "fn main() { if std::panic::catch_unwind(|| panic!()).is_err() { std::process::exit(7) } }",
+    )
+    .expect("a file is written");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["run", "--release", "--quiet", "--offline"])
+        .env("CARGO_TARGET_DIR", folder.path().join("target"))
+        .current_dir(folder.path());
+    let ended = cargo.output().expect("cargo runs");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(7), "{said}");
+}
