@@ -161,25 +161,69 @@ impl Failure {
 /// What nobody can do much about (a full disk, no memory): its causes are the message.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self::failed(format!("{error:#}"))
+        Self::failed(causes(error.as_ref()))
     }
 }
 
 /// What commands return.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// An error with all its causes, the outermost first.
+/// An error with all its causes, the outermost first, each without what it quotes
+/// in Rust's own notation: the SDK quotes requests, with their tokens and keys.
+/// Messages get the words of an error from here alone.
 pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = without_debug_forms(&error.to_string());
     let mut source = error.source();
     while let Some(cause) = source {
-        let said = cause.to_string();
+        let said = without_debug_forms(&cause.to_string());
         if !text.contains(&said) {
             text = format!("{text}: {said}");
         }
         source = cause.source();
     }
     text
+}
+
+/// The text up to the first value in the notation of Rust's `Debug`: `Name { …`,
+/// `Name(…`, `{"…`, `b"…`, `[("…`, `[1, …`. Nobody writes these to be read.
+fn without_debug_forms(text: &str) -> String {
+    let Some(cut) = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| is_debug_form(text, *at))
+    else {
+        return text.to_owned();
+    };
+    let before = text[..cut].trim_end_matches(' ');
+    let word = last_word(before);
+    let is_its_name = word == "b" || starts_as_a_type(word);
+    let kept = &before[..before.len() - if is_its_name { word.len() } else { 0 }];
+    format!("{}…", kept.trim_end_matches(['`', ' ', ':', ',']))
+}
+
+fn is_debug_form(text: &str, at: usize) -> bool {
+    let (before, after) = text.split_at(at);
+    match after.as_bytes() {
+        [b'{', b'"', ..] | [b'[', b'(' | b'"', ..] => true,
+        [b'{', b' ' | b'\n', ..] => starts_as_a_type(last_word(before.trim_end_matches(' '))),
+        [b'(', ..] => starts_as_a_type(last_word(before)),
+        [b'"', ..] => last_word(before) == "b",
+        [b'[', rest @ ..] => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            digits > 0 && rest.get(digits) == Some(&b',')
+        }
+        _ => false,
+    }
+}
+
+fn starts_as_a_type(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+}
+
+/// The letters and digits at the end.
+fn last_word(text: &str) -> &str {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    &text[text.trim_end_matches(is_of_a_name).len()..]
 }
 
 /// The first of an error's causes, itself among them, that is an `E`.
@@ -198,7 +242,7 @@ pub fn find_cause<'a, E: std::error::Error + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::{Kind, without_debug_forms};
 
     #[test]
     fn the_readme_explains_every_exit_code() {
@@ -213,5 +257,34 @@ mod tests {
         codes.extend(Kind::ALL.map(|kind| kind.exit_code().to_string()));
         codes.dedup();
         assert_eq!(told.collect::<Vec<_>>(), codes);
+    }
+
+    #[test]
+    fn words_are_kept_and_quoted_values_are_not() {
+        for (said, told) in [
+            ("client error (Connect)", "client error (Connect)"),
+            (
+                "Connection refused (os error 111)",
+                "Connection refused (os error 111)",
+            ),
+            (
+                "invalid peer certificate: UnknownIssuer",
+                "invalid peer certificate: UnknownIssuer",
+            ),
+            (
+                "failed to apply endpoint `x` to request `Request { body: secret }`: bad",
+                "failed to apply endpoint `x` to request…",
+            ),
+            ("not valid for [DnsName(\"x\")]", "not valid for […"),
+            ("headers {\"token\": \"secret\"}", "headers…"),
+            ("body b\"secret\"", "body…"),
+            ("Unhandled(Unhandled { source: secret })", "…"),
+            ("Some(secret)", "…"),
+            ("Request {\n    body: secret", "…"),
+            ("bytes: [115, 101]", "bytes…"),
+            ("nobody listens on [::1]:80", "nobody listens on [::1]:80"),
+        ] {
+            assert_eq!(without_debug_forms(said), told);
+        }
     }
 }

@@ -213,12 +213,98 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
+    use std::{
+        error::Error,
+        fmt,
+        io::{self, Read as _, Write as _},
+    };
 
-    use aws_smithy_runtime_api::client::{http::HttpConnector, orchestrator::HttpRequest};
+    use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+    use aws_smithy_runtime_api::{
+        client::{http::HttpConnector, orchestrator::HttpRequest},
+        http::StatusCode,
+    };
+    use aws_smithy_types::body::SdkBody;
 
-    use super::never_connected;
+    use super::*;
     use crate::http::Http;
+
+    /// What the SDK and those below it may say: anything, requests too.
+    #[derive(Debug)]
+    struct Said(String, Option<Box<Self>>);
+
+    impl fmt::Display for Said {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+
+    impl Error for Said {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.1.as_deref().map(|cause| cause as _)
+        }
+    }
+
+    #[test]
+    fn no_cause_of_an_error_quotes_the_request() {
+        const SECRET: &str = "MarkedSecret";
+        let mut request = HttpRequest::new(SdkBody::from(format!("refreshToken={SECRET}")));
+        request
+            .headers_mut()
+            .insert("x-amz-sso_bearer_token", SECRET);
+        let mut response = HttpResponse::new(
+            StatusCode::try_from(500).expect("a status"),
+            SdkBody::from(SECRET),
+        );
+        response.headers_mut().insert("token", SECRET);
+        let quotes = [
+            format!("failed to apply endpoint `x` to request `{request:?}`"),
+            format!("{request:?}"),
+            format!("{response:?} is not what was asked for"),
+            format!("headers: {:?}", request.headers()),
+            format!("body: {:?}", request.body()),
+            format!("{:#?}", request),
+            format!("{:?}", Some(SECRET)),
+            format!("{:?}", [("TokenCode", SECRET)]),
+            format!("{:?}", SECRET.as_bytes()),
+        ];
+        for quote in quotes {
+            let cause = || {
+                let inner = Said(quote.clone(), None);
+                Box::new(Said(format!("outer: {quote}"), Some(Box::new(inner))))
+            };
+            let io = || io::Error::other(cause());
+            let unhandled = GetCallerIdentityError::unhandled(Said(quote.clone(), None));
+            let connector = [
+                ConnectorError::io(io().into()),
+                ConnectorError::timeout(io().into()),
+                ConnectorError::user(io().into()),
+                ConnectorError::other(io().into(), None),
+            ];
+            let mut errors: Vec<SdkError<GetCallerIdentityError, HttpResponse>> =
+                connector.map(SdkError::dispatch_failure).into();
+            errors.push(SdkError::construction_failure(io()));
+            errors.push(SdkError::timeout_error(io()));
+            let raw = |body: &str| {
+                HttpResponse::new(
+                    StatusCode::try_from(500).expect("a status"),
+                    SdkBody::from(body),
+                )
+            };
+            errors.push(SdkError::response_error(io(), raw(SECRET)));
+            errors.push(SdkError::service_error(unhandled, raw(SECRET)));
+            for error in errors {
+                for failure in [
+                    failure(&error, "cannot call", "eu-west-2"),
+                    sign_in_failure(&error, "cannot call", "eu-west-2"),
+                ] {
+                    let told = format!("{failure:?}");
+                    assert!(!told.contains(SECRET), "{told}");
+                    assert!(failure.message.starts_with("cannot call: "), "{told}");
+                }
+            }
+        }
+    }
 
     /// What answers on a port of this machine: nothing, if `answer` is none.
     fn address(answer: Option<&'static [u8]>) -> String {

@@ -7,14 +7,15 @@ use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{profiles::Profiles, settings::AwsSettings};
+use super::{addresses, profiles::Profiles, settings::AwsSettings};
 use crate::error::{Failure, Result};
 
 /// A configuration without credentials, and with a region if there is one.
 ///
 /// # Errors
-/// Usage: certificates that are to be trusted and are none.
+/// Usage: certificates that are to be trusted and are none, addresses that are none.
 pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Result<SdkConfig> {
+    addresses::check(settings, profiles)?;
     trust(settings, profiles)?;
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .retry_config(aws_config::retry::RetryConfig::standard())

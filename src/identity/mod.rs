@@ -1,5 +1,6 @@
 //! Signing in to AWS: which credentials are used, and where they come from.
 
+pub mod addresses;
 mod config;
 mod credentials_check;
 mod mfa;

@@ -273,6 +273,12 @@ impl Profiles {
         })
     }
 
+    /// `endpoint_url` of the profile itself.
+    pub fn endpoint(&self, profile: &str) -> Option<String> {
+        let url = self.sections.get_profile(profile)?.get("endpoint_url")?;
+        Some(url.to_owned())
+    }
+
     /// `endpoint_url` of a service in the `services` section that the profile names.
     pub fn service_endpoint(&self, profile: &str, service: &str) -> Option<String> {
         let section = self.sections.get_profile(profile)?.get("services")?;

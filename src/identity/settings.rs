@@ -20,6 +20,8 @@ pub struct AwsSettings {
     pub within_profiles: Vec<String>,
     /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
+    /// The variables among [`super::addresses::variables`] that are set, even to nothing.
+    pub endpoint_variables: Vec<(String, String)>,
     /// `--mfa-serial`; else the profile may name a device.
     pub mfa_serial: Option<String>,
     /// `--mfa-code`, whatever was typed.

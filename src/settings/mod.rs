@@ -13,7 +13,7 @@ use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
     http::Http,
-    identity::{process, profiles::AwsFiles, settings::Desktop},
+    identity::{addresses, process, profiles::AwsFiles, settings::Desktop},
     model::{
         request::{Request, Runner},
         user_data::Script,
@@ -54,6 +54,9 @@ pub fn aws(global: &Global) -> AwsSettings {
         profile_in_environment,
         within_profiles: within.lines().map(str::to_owned).collect(),
         endpoint_url: global.endpoint_url.clone(),
+        endpoint_variables: addresses::variables()
+            .filter_map(|name| env::var(&name).ok().map(|value| (name, value)))
+            .collect(),
         mfa_serial: global.mfa_serial.clone(),
         mfa_code: global.mfa_code.clone(),
         http: Http::default(),

@@ -16,6 +16,7 @@ const SERVERS: usize = 1;
 mod aws_cli;
 mod sandbox;
 
+mod addresses;
 mod boots;
 mod broken_keys;
 mod capacity;

@@ -1,0 +1,155 @@
+//! Addresses that somebody typed or set: checked before any call is made to
+//! them, as the SDK answers a wrong one with the whole request, and shown without
+//! a password.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use url::Url;
+
+use super::{profiles::Profiles, settings::AwsSettings};
+use crate::error::{Failure, Result};
+
+/// The services that are called, as variables and the `services` section of a
+/// profile name them. The AWS CLI has underscores, the Rust SDK hyphens.
+const SERVICES: [(&str, &[&str]); 7] = [
+    ("EC2", &["ec2"]),
+    ("PRICING", &["pricing"]),
+    ("SERVICE_QUOTAS", &["service_quotas", "service-quotas"]),
+    ("SIGNIN", &["signin"]),
+    ("SSO", &["sso"]),
+    ("SSO_OIDC", &["sso_oidc", "sso-oidc"]),
+    ("STS", &["sts"]),
+];
+
+/// The variables that say where AWS is.
+pub fn variables() -> impl Iterator<Item = String> {
+    let of_service = |(name, _): (&str, &[&str])| format!("AWS_ENDPOINT_URL_{name}");
+    std::iter::once("AWS_ENDPOINT_URL".to_owned()).chain(SERVICES.into_iter().map(of_service))
+}
+
+/// Checks every address that an AWS call may go to.
+///
+/// # Errors
+/// Usage: the first that is none, with the option, variable or file that has it.
+pub fn check(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
+    if let Some(url) = &settings.endpoint_url {
+        check_one(url, "--endpoint-url")?;
+    }
+    for (variable, url) in &settings.endpoint_variables {
+        check_one(url, variable)?;
+    }
+    let profile = settings.profile.as_deref().unwrap_or("default");
+    let config = settings.files.config.display();
+    if let Some(url) = profiles.endpoint(profile) {
+        check_one(
+            &url,
+            &format!("endpoint_url of profile {profile} in {config}"),
+        )?;
+    }
+    for name in SERVICES.into_iter().flat_map(|(_, names)| names) {
+        if let Some(url) = profiles.service_endpoint(profile, name) {
+            let place = format!(
+                "endpoint_url of {name} in the services section of profile {profile} in {config}"
+            );
+            check_one(&url, &place)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_one(text: &str, place: &str) -> Result<()> {
+    if text.is_empty() {
+        return Err(Failure::usage(format!("{place} is empty"))
+            .hint("take it away, or give it an address: https://HOST"));
+    }
+    parsed(text).map(drop).map_err(|why| {
+        Failure::usage(format!(
+            "{place} is not an address that AWS can be called at: {} {why}",
+            shown(text)
+        ))
+        .hint("an address looks like https://HOST or http://HOST:PORT, without quotes or blanks around it")
+    })
+}
+
+/// The address, if HTTP calls can be made to it just as it is written.
+///
+/// # Errors
+/// What is wrong with it, to follow the address.
+pub fn parsed(text: &str) -> Result<Url, &'static str> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err("has a blank, a line break or another control character in it");
+    }
+    let lower = text.to_ascii_lowercase();
+    if !lower.starts_with("http://") && !lower.starts_with("https://") {
+        return Err("does not begin with https:// or http://");
+    }
+    let url = Url::parse(text).map_err(|_| "cannot be read")?;
+    let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+    // What the HTTP stack takes is less than what browsers take.
+    if has_host && HttpRequest::empty().set_uri(text.to_owned()).is_ok() {
+        Ok(url)
+    } else {
+        Err("cannot be read")
+    }
+}
+
+/// An address for a message: in quotes, with what is not printable escaped, and
+/// without user and password.
+pub fn shown(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    // A password with a slash in it makes no address, and is not shown either.
+    let rest = match rest.rsplit_once('@') {
+        Some((_, host)) => format!("********@{host}"),
+        None => rest.to_owned(),
+    };
+    format!("{:?}", scheme + &rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_as_it_is_or_not_at_all() {
+        for good in [
+            "http://localhost:4566",
+            "https://ec2.eu-west-2.amazonaws.com",
+            "HTTPS://[::1]:80/path",
+            "http://127.0.0.1:5000/123456789012",
+        ] {
+            assert!(parsed(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "localhost:4566",
+            "\"http://localhost\"",
+            "'http://localhost'",
+            "http://localhost ",
+            " http://localhost",
+            "http://localhost\n",
+            "http://local host",
+            "http:/localhost",
+            "http:localhost",
+            "http://",
+            "https://?x",
+            "ftp://localhost",
+            "http://local\u{85}host",
+            "http://localhost:port",
+        ] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (text, told) in [
+            ("http://host/x", "\"http://host/x\""),
+            ("http://ana:pass@host/x", "\"http://********@host/x\""),
+            ("ana:p@ss/w@host", "\"********@host\""),
+            ("http://ho\nst\u{202e}", "\"http://ho\\nst\\u{202e}\""),
+        ] {
+            assert_eq!(shown(text), told);
+        }
+    }
+}
