@@ -17,7 +17,10 @@ use super::{
     denial::{self, Denial},
     reach,
 };
-use crate::error::{Failure, Kind, causes, find_cause};
+use crate::{
+    error::{Failure, Kind, causes, find_cause},
+    terminal::mask,
+};
 
 /// What follows it repeats the request, with the session token.
 const CANONICAL_STRING: &str = "The Canonical String for this request";
@@ -61,11 +64,11 @@ pub fn encoded_denial<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
 }
 
 /// What AWS said, without the parts that only it can read.
-pub fn said<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &str {
+pub fn said<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> String {
     let said = error
         .as_service_error()
         .and_then(ProvideErrorMetadata::message);
-    denial::readable(said.unwrap_or("AWS gave no reason"))
+    mask::foreign(denial::readable(said.unwrap_or("AWS gave no reason")))
 }
 
 /// The failure for `error`, which came of doing `what` in `region`.
@@ -94,14 +97,15 @@ where
     }
     let metadata = answer.err().meta();
     let code = metadata.code().unwrap_or("no code");
-    let said = metadata.message().unwrap_or("AWS gave no reason");
+    let said = &mask::foreign(metadata.message().unwrap_or("AWS gave no reason"));
+    let decoded = decoded.map(mask::foreign);
     let request_id = metadata
         .request_id()
         .map_or(String::new(), |id| format!(", request {id}"));
     let kind = kind(code);
     let reference = format!("{code}{request_id}");
     if kind == Kind::NotPermitted {
-        return Denial::read(said, decoded).failure(what, said, &reference);
+        return Denial::read(said, decoded.as_deref()).failure(what, said, &reference);
     }
     let said = said
         .split(CANONICAL_STRING)
@@ -201,6 +205,7 @@ where
         return failure.clone().while_doing(what);
     }
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), causes);
+    let why = mask::foreign(&why);
     match error {
         SdkError::TimeoutError(_) => Failure::failed(format!("{what}: AWS did not answer in time"))
             .hint(format!(

@@ -233,7 +233,7 @@ impl Aws {
             let code = code(&error).unwrap_or_default().to_owned();
             LaunchError::NoCapacity(NoCapacity {
                 remedy,
-                tried: launch.tried(code, errors::said(&error).to_owned()),
+                tried: launch.tried(code, errors::said(&error)),
                 failure,
             })
         };

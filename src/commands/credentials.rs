@@ -30,10 +30,10 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
     let aws = identity::connect(&settings, out).await?;
     let keys = aws.credentials();
     match args.format {
-        CredentialsFormat::Process => out.json(&process(keys)),
+        CredentialsFormat::Process => out.secret_json(&process(keys)),
         CredentialsFormat::Json => {
             let identity = aws.identity().await?;
-            out.json(&json!({
+            out.secret_json(&json!({
                 "access_key_id": keys.access_key_id(),
                 "secret_access_key": keys.secret_access_key(),
                 "session_token": keys.session_token(),
@@ -42,17 +42,17 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
                 "arn": identity.arn,
             }))
         }
-        CredentialsFormat::Env => out.data(&lines(
+        CredentialsFormat::Env => out.secrets(&lines(
             keys,
             |name, value| format!("export {name}={}", quoting::posix(value)),
             |name| format!("unset {name}"),
         )),
-        CredentialsFormat::Fish => out.data(&lines(
+        CredentialsFormat::Fish => out.secrets(&lines(
             keys,
             |name, value| format!("set -gx {name} {};", quoting::fish(value)),
             |name| format!("set -e {name};"),
         )),
-        CredentialsFormat::Powershell => out.data(&lines(
+        CredentialsFormat::Powershell => out.secrets(&lines(
             keys,
             |name, value| format!("$Env:{name} = {}", quoting::powershell(value)),
             |name| format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue"),

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     model::machine::{Machine, State},
+    terminal::printable::printable,
     values::{GroupName, Market},
 };
 
@@ -48,7 +49,7 @@ pub struct GroupReport {
 pub fn labelled(f: &mut fmt::Formatter<'_>, rows: &[(&str, String)]) -> fmt::Result {
     let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     rows.iter()
-        .try_for_each(|(label, value)| writeln!(f, "{label:width$}  {value}"))
+        .try_for_each(|(label, value)| writeln!(f, "{label:width$}  {}", printable(value)))
 }
 
 /// The value, or `n/a` for nothing, as the `inductiva` program has it.

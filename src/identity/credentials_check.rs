@@ -1,12 +1,15 @@
 //! What keys may look like, wherever they come from: the SDK panics at a line
 //! break in one of them (smithy-rs issue 4565).
 
+use std::fs;
+
 use aws_credential_types::Credentials;
 
 use super::profiles::Profiles;
 use crate::{
     aws::Source,
     error::{Failure, Result},
+    terminal::mask,
 };
 
 /// The names of the three parts, in the order of [`parts`].
@@ -25,6 +28,7 @@ const VARIABLES: [&str; 3] = [
 /// Usage, naming where they are from: a character within them that no key has.
 pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
     let trimmed = trimmed(keys);
+    know(&trimmed);
     for (at, part) in parts(&trimmed).into_iter().enumerate() {
         let Some(wrong) = wrong_character(part) else {
             continue;
@@ -55,9 +59,14 @@ pub fn check_sources(profile: &str, profiles: &Profiles) -> Result<()> {
         if let Some(keys) = profiles.keys(&name) {
             checked(keys, &Source::Profile(name.clone()))?;
         }
-        next = profiles
-            .find(&name)?
-            .and_then(|profile| profile.source_profile);
+        let profile = profiles.find(&name)?;
+        let token_file = profile
+            .as_ref()
+            .and_then(|p| p.web_identity_token_file.as_ref());
+        if let Some(token) = token_file.and_then(|path| fs::read_to_string(path).ok()) {
+            mask::know(&token);
+        }
+        next = profile.and_then(|profile| profile.source_profile);
         visited.push(name);
     }
     Ok(())
@@ -65,9 +74,16 @@ pub fn check_sources(profile: &str, profiles: &Profiles) -> Result<()> {
 
 /// Whether a request can be signed with them as they are.
 pub fn can_sign(keys: &Credentials) -> bool {
+    know(keys);
     parts(keys)
         .iter()
         .all(|part| wrong_character(part).is_none())
+}
+
+/// They are not to be seen from now on.
+fn know(keys: &Credentials) {
+    mask::know(keys.secret_access_key());
+    mask::know(keys.session_token().unwrap_or_default());
 }
 
 fn trimmed(keys: Credentials) -> Credentials {
@@ -94,13 +110,12 @@ fn parts(keys: &Credentials) -> [&str; 3] {
 }
 
 fn wrong_character(part: &str) -> Option<char> {
-    part.chars().find(|c| c.is_control() || c.is_whitespace())
+    part.chars().find(|c| c.is_control())
 }
 
 fn spelled(character: char) -> String {
     match character {
         '\n' | '\r' => "a line break".into(),
-        ' ' => "a blank".into(),
         '\t' => "a tab".into(),
         other => format!("the character U+{:04X}", u32::from(other)),
     }
@@ -148,10 +163,10 @@ mod tests {
             ),
             (
                 "AKIA",
-                "s t",
+                "s\tt",
                 None,
                 &Source::Environment,
-                "AWS_SECRET_ACCESS_KEY has a blank",
+                "AWS_SECRET_ACCESS_KEY has a tab",
             ),
             (
                 "\nAKIA",

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     aws::{Source, errors},
     error::{Failure, Kind, causes, find_cause},
+    terminal::mask,
 };
 
 /// Why a place gives no credentials.
@@ -71,7 +72,7 @@ pub fn explained(
     match error {
         CredentialsError::CredentialsNotLoaded(_) => Refusal::NotHere(nothing(source, files)),
         CredentialsError::InvalidConfiguration(_) => {
-            let why = causes(error);
+            let why = mask::foreign(&causes(error));
             let why = why
                 .rsplit("could not be built: ")
                 .next()
@@ -118,6 +119,7 @@ fn by_portal(
         .as_service_error()
         .and_then(ProvideErrorMetadata::message)
         .unwrap_or("no reason given");
+    let said = &mask::foreign(said);
     match (errors::code(error), sso) {
         (Some("UnauthorizedException"), Some(sso)) => sso.ended(said).into(),
         (Some("ForbiddenException" | "ResourceNotFoundException"), Some(sso)) => {
@@ -158,7 +160,7 @@ where
 
 /// All else that providers say.
 fn other(source: &Source, error: &CredentialsError) -> Failure {
-    let said = causes(error);
+    let said = mask::foreign(&causes(error));
     // Neither what the program printed nor its arguments are shown: there may be
     // secrets in them.
     if said.contains("external process") {

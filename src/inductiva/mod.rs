@@ -14,7 +14,7 @@ use crate::{
     error::{Failure, Kind, Result},
     http::{Answer, Http},
     model::{request::Runner, vm_type::VmTypeFacts},
-    terminal::output::Output,
+    terminal::{mask, output::Output},
     values::{GroupName, VmType},
 };
 
@@ -142,7 +142,7 @@ impl Client {
             .call("GET", self.address(&["users", "info"]), None)
             .await?;
         match status {
-            200 => parse::<User>(&body).map(|user| user.username),
+            200 => parse::<User>(&body).map(|user| mask::foreign(&user.username)),
             _ => Err(unexpected(status, &body)),
         }
     }
@@ -228,14 +228,15 @@ impl Client {
         let answer = self.http.call(method, &address, &headers, body).await;
         let outcome = match &answer {
             Ok(answer) => answer.status.to_string(),
-            Err(why) => why.clone(),
+            Err(why) => mask::foreign(why),
         };
         let millis = started.elapsed().as_millis();
         self.out.trace(&format!(
             "inductiva {method} {}: {outcome}, {millis} ms",
             address.path()
         ));
-        let Answer { status, body } = answer.map_err(ApiError::OutOfReach)?;
+        let Answer { status, body } =
+            answer.map_err(|why| ApiError::OutOfReach(mask::foreign(&why)))?;
         match status {
             401 | 403 => Err(ApiError::KeyRefused(detail(status, &body))),
             500..=599 => Err(ApiError::OutOfReach(detail(status, &body))),
@@ -245,8 +246,10 @@ impl Client {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, ApiError> {
-    serde_json::from_str(body)
-        .map_err(|error| ApiError::Unexpected(format!("an answer that cannot be read ({error})")))
+    serde_json::from_str(body).map_err(|error| {
+        let why = mask::foreign(&error.to_string());
+        ApiError::Unexpected(format!("an answer that cannot be read ({why})"))
+    })
 }
 
 fn unexpected(status: u16, body: &str) -> ApiError {
@@ -276,6 +279,7 @@ fn detail(status: u16, body: &str) -> String {
         }
         _ => String::new(),
     };
+    let said = mask::foreign(&said);
     if said.is_empty() {
         format!("HTTP {status}")
     } else {

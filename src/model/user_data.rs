@@ -8,6 +8,7 @@ use std::{borrow::Cow, fmt, io::Write as _};
 
 use flate2::{Compression, write::GzEncoder};
 
+pub use crate::terminal::mask::HIDDEN;
 use crate::terminal::quoting;
 
 /// The script that installs and starts the task runner, and that can be read
@@ -17,9 +18,6 @@ pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../../user-data.sh");
 /// The most user data that EC2 takes, as it is sent but for base64 (EC2 user guide,
 /// "Run commands when you launch an EC2 instance with user data input").
 pub const MAX_BYTES: usize = 16_384;
-
-/// How a secret is shown to people.
-pub const HIDDEN: &str = "********";
 
 /// One variable of the preamble.
 #[derive(Clone, Debug, PartialEq, Eq)]

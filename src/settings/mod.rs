@@ -19,10 +19,18 @@ use crate::{
         user_data::Script,
     },
     plan::decision::packed_user_data,
-    terminal::output::Output,
+    terminal::{mask, output::Output},
     values::{GroupName, Market, VmType},
 };
 pub use crate::{identity::settings::AwsSettings, inductiva::ApiSettings};
+
+/// The variables that are secrets.
+const SECRET_VARIABLES: [&str; 4] = [
+    "INDUCTIVA_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+];
 
 /// Applies the global options to the streams.
 pub fn output(global: &Global) -> Output {
@@ -41,6 +49,7 @@ pub fn output(global: &Global) -> Output {
 
 /// Which AWS to talk to, by the command line and the environment.
 pub fn aws(global: &Global) -> AwsSettings {
+    know_secrets(global);
     let profile_in_environment =
         variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
     let within = variable(process::WITHIN).unwrap_or_default();
@@ -66,6 +75,27 @@ pub fn aws(global: &Global) -> AwsSettings {
         keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
         session_in_environment: variable("AWS_SESSION_TOKEN").is_some(),
         no_input: global.no_input,
+    }
+}
+
+/// What nothing is to be printed with: the secrets that were typed or set, whether
+/// or not they are used.
+fn know_secrets(global: &Global) {
+    mask::know(global.mfa_code.as_deref().unwrap_or_default());
+    mask::know_password_of(global.endpoint_url.as_deref().unwrap_or_default());
+    for name in SECRET_VARIABLES {
+        mask::know(&variable(name).unwrap_or_default());
+    }
+    let token_file = variable("AWS_WEB_IDENTITY_TOKEN_FILE");
+    if let Some(token) = token_file.and_then(|path| fs::read_to_string(path).ok()) {
+        mask::know(&token);
+    }
+    let proxies = ["http_proxy", "https_proxy", "all_proxy"];
+    let proxies = proxies
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), name.to_uppercase()]);
+    for name in proxies.chain(addresses::variables()) {
+        mask::know_password_of(&variable(&name).unwrap_or_default());
     }
 }
 
@@ -118,6 +148,7 @@ pub fn api(args: &ApiArgs) -> Result<ApiSettings> {
         None => stored_api_key()?,
     };
     if let Some(key) = &key {
+        mask::know(key);
         // It becomes an HTTP header's value; the key itself is not shown.
         if !key.chars().all(|c| c.is_ascii_graphic()) {
             return Err(

@@ -2,6 +2,7 @@
 
 pub mod command_line;
 pub mod interrupt;
+pub mod mask;
 pub mod output;
 pub mod panics;
 pub mod printable;

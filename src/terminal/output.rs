@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::panics;
+use super::{mask, panics, printable};
 use crate::error::{Failure, Result, Tried};
 
 /// How results are written to stdout.
@@ -58,24 +58,31 @@ impl Output {
     /// A line of conversation; `--quiet` silences it.
     pub fn say(self, message: &str) {
         if !self.quiet {
-            line(message);
+            line(&told(message));
+        }
+    }
+
+    /// The same of several lines that are this program's own, such as a table.
+    pub fn say_lines(self, text: &str) {
+        if !self.quiet {
+            line(&screened(text));
         }
     }
 
     /// Something that may cost money or work; never silenced.
     pub fn warn(self, message: &str) {
-        line(&format!("{WARNING}warning{WARNING:#}: {message}"));
+        line(&format!("{WARNING}warning{WARNING:#}: {}", told(message)));
     }
 
     /// What a person has to see to go on; never silenced.
     pub fn prompt(self, message: &str) {
-        line(message);
+        line(&told(message));
     }
 
     /// A line of `--verbose`.
     pub fn trace(self, message: &str) {
         if self.verbose > 0 {
-            line(&format!("{DIM}{message}{DIM:#}"));
+            line(&format!("{DIM}{}{DIM:#}", told(message)));
         }
     }
 
@@ -104,21 +111,23 @@ impl Output {
 
     /// One JSON document on stdout.
     pub fn json<T: serde::Serialize>(self, result: &T) -> Result<()> {
-        self.data(&document(result)?)
+        self.stream(&document(result)?).map(|_| ())
     }
 
-    /// Text to stdout, with colours only where they can be seen.
-    pub fn data(self, text: &str) -> Result<()> {
-        self.stream(text).map(|_| ())
+    /// A JSON document that is to have secrets in it.
+    pub fn secret_json<T: serde::Serialize>(self, result: &T) -> Result<()> {
+        self.secrets(&document(result)?)
     }
 
-    /// The same, of text that goes on until the reader is gone.
+    /// Text to stdout that is to have secrets in it.
+    pub fn secrets(self, text: &str) -> Result<()> {
+        to_stdout(text).map(|_| ())
+    }
+
+    /// Text to stdout, with colours only where they can be seen, that may go on
+    /// until the reader is gone.
     pub fn stream(self, text: &str) -> Result<Reader> {
-        written(
-            anstream::stdout()
-                .write_all(text.as_bytes())
-                .and_then(|()| anstream::stdout().flush()),
-        )
+        to_stdout(&screened(text))
     }
 
     /// Bytes to stdout, as they are.
@@ -131,25 +140,28 @@ impl Output {
     /// is missing, and what may be running.
     pub fn failure(self, failure: &Failure) {
         if self.format == Format::Json {
-            let document = serde_json::json!({ "error": failure });
-            line(&document.to_string());
+            let document = serde_json::json!({ "error": failure }).to_string();
+            line(&mask::masked(&printable::escaped_json(&document)));
             return;
         }
-        line(&format!("{ERROR}error{ERROR:#}: {}", failure.message));
+        line(&format!(
+            "{ERROR}error{ERROR:#}: {}",
+            told(&failure.message)
+        ));
         if failure.tried.len() > 1 {
-            line(tried(&failure.tried).trim_end());
+            line(&screened(tried(&failure.tried).trim_end()));
         }
         if let Some(hint) = &failure.hint {
-            line(&format!("{HINT}hint{HINT:#}: {hint}"));
+            line(&format!("{HINT}hint{HINT:#}: {}", told(hint)));
         }
         if let Some(policy) = &failure.policy {
-            line(&format!("{policy:#}"));
+            line(&screened(&format!("{policy:#}")));
         }
         if !failure.machines.is_empty() {
-            line(&format!(
+            line(&told(&format!(
                 "machines that may be running: {}",
                 failure.machines.join(" ")
-            ));
+            )));
         }
     }
 
@@ -181,7 +193,8 @@ impl Output {
     /// Only where [`Self::interactive`].
     pub async fn ask(self, question: &str) -> Result<String> {
         let mut stderr = anstream::stderr();
-        write!(stderr, "{question}")
+        let question = printable::visible(question);
+        write!(stderr, "{}", mask::masked(&question))
             .and_then(|()| stderr.flush())
             .context("cannot ask")?;
         // On a thread of its own, so that Ctrl-C is heard meanwhile.
@@ -224,7 +237,7 @@ impl Progress {
     /// Shows how things stand now.
     pub fn update(&mut self, message: String) {
         match &self.bar {
-            Some(bar) => bar.set_message(message),
+            Some(bar) => bar.set_message(told(&message)),
             None if message != self.last => {
                 self.output.say(&message);
                 self.last = message;
@@ -271,6 +284,24 @@ fn tried(tried: &[Tried]) -> String {
     table(&["TYPE", "ZONE", "MARKET", "MACHINES", "ANSWER"], &rows)
 }
 
+/// Words on their way out, as one line.
+fn told(message: &str) -> String {
+    mask::masked(&printable::printable(message)).into_owned()
+}
+
+/// Lines of our own on their way out.
+fn screened(text: &str) -> String {
+    mask::masked(&printable::screened(text)).into_owned()
+}
+
+fn to_stdout(text: &str) -> Result<Reader> {
+    written(
+        anstream::stdout()
+            .write_all(text.as_bytes())
+            .and_then(|()| anstream::stdout().flush()),
+    )
+}
+
 /// A line to stderr. Nobody can be told that stderr cannot be written.
 fn line(text: &str) {
     // Unit tests have nobody to tell.
@@ -282,12 +313,12 @@ fn line(text: &str) {
 
 fn document<T: serde::Serialize>(result: &T) -> Result<String> {
     let text = serde_json::to_string_pretty(result).context("cannot write the result as JSON")?;
-    Ok(format!("{text}\n"))
+    Ok(printable::escaped_json(&text) + "\n")
 }
 
 /// `ids`, one a line.
 fn lines(ids: &[String]) -> String {
-    ids.iter().flat_map(|id| [id.as_str(), "\n"]).collect()
+    ids.iter().map(|id| printable::cell(id) + "\n").collect()
 }
 
 fn written(result: io::Result<()>) -> Result<Reader> {
@@ -302,6 +333,8 @@ fn written(result: io::Result<()>) -> Result<Reader> {
 
 /// Left-aligned columns under bold upper-case headers; nothing is `n/a`.
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
+    let printed = |row: &Vec<String>| row.iter().map(|cell| printable::cell(cell)).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(printed).collect();
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].width())
@@ -318,7 +351,7 @@ pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
         cells.join("  ").trim_end().to_owned()
     };
     let mut text = format!("{HEADER}{}{HEADER:#}\n", line(&mut headers.iter().copied()));
-    for row in rows {
+    for row in &rows {
         text.push_str(&line(&mut row.iter().map(String::as_str)));
         text.push('\n');
     }

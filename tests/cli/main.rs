@@ -28,6 +28,8 @@ mod damaged;
 mod denials;
 mod forgotten;
 mod groups;
+#[cfg(unix)]
+mod hostile;
 mod inductiva;
 mod launches;
 mod list;

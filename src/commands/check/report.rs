@@ -6,7 +6,10 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::error::{Failure, Kind};
+use crate::{
+    error::{Failure, Kind},
+    terminal::printable::printable,
+};
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -141,9 +144,11 @@ impl fmt::Display for CheckReport {
             writeln!(
                 f,
                 "{style}{status:7}{style:#}  {:width$}  {}",
-                check.name, check.detail
+                check.name,
+                printable(&check.detail)
             )?;
             if let Some(hint) = &check.hint {
+                let hint = printable(hint);
                 writeln!(f, "{:7}  {:width$}  hint: {hint}", "", "")?;
             }
             if let Some(policy) = &check.policy {

@@ -178,7 +178,7 @@ async fn confirm(going: &[Machine], left_over: &[Group], aws: &Aws, out: Output)
     if !going.is_empty() {
         let now = aws.clock.now();
         let list = ListReport::of(going, &BTreeMap::new(), &PriceBook::default(), now);
-        out.say(list.to_string().trim_end());
+        out.say_lines(list.to_string().trim_end());
         what.push(machine::count(going.len()));
     }
     if !left_over.is_empty() {

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::terminal::mask;
+
 /// Six digits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code(String);
@@ -13,6 +15,7 @@ impl FromStr for Code {
     fn from_str(text: &str) -> Result<Self, ()> {
         let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         if digits.len() == 6 && digits.chars().all(|c| c.is_ascii_digit()) {
+            mask::know(&digits);
             Ok(Self(digits))
         } else {
             Err(())

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     identity::private_files,
-    terminal::{output::Output, panics},
+    terminal::{output::Output, panics, printable::visible},
     time::Time,
 };
 
@@ -174,7 +174,7 @@ impl Device {
     /// Asks on the terminal itself: stdin and stdout may be somebody else's,
     /// as for a `credential_process`.
     async fn ask(&self) -> Result<String> {
-        let prompt = format!("Enter MFA code for {}: ", self.serial);
+        let prompt = visible(&format!("Enter MFA code for {}: ", self.serial));
         // On a thread of its own, so that Ctrl-C is heard meanwhile.
         let typed = tokio::task::spawn_blocking(move || -> io::Result<Option<String>> {
             let (shown, typed) = if cfg!(windows) {

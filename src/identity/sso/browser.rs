@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     error::{Failure, Kind, Result},
-    terminal::printable::printable,
+    terminal::{mask, printable::printable},
 };
 
 /// What the address that the browser comes back to is registered as: any port
@@ -174,8 +174,11 @@ fn answer(request: &[u8], state: &str) -> Option<Result<String>> {
     if let Some(error) = value("error") {
         let why = value("error_description").map_or(String::new(), |why| format!("{why} "));
         let message = format!("the sign-in was refused: {why}({error})");
-        return Some(Err(Failure::new(Kind::NotSignedIn, printable(&message))
-            .hint("run the command again to sign in after all")));
+        return Some(Err(Failure::new(
+            Kind::NotSignedIn,
+            printable(&mask::foreign(&message)),
+        )
+        .hint("run the command again to sign in after all")));
     }
     value("code").map(Ok)
 }

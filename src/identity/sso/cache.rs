@@ -14,6 +14,7 @@ use sha1::{Digest as _, Sha1};
 use crate::{
     error::{Failure, Result},
     identity::{private_files, profiles::AwsFiles},
+    terminal::mask,
 };
 
 /// What a sign-in gave, as it is kept. Times end in `Z` and have whole seconds:
@@ -71,6 +72,14 @@ impl fmt::Debug for Registration {
 }
 
 impl Token {
+    /// Its secrets are not to be seen from now on.
+    fn know(&self) {
+        mask::know(&self.access_token);
+        for secret in [&self.client_secret, &self.refresh_token] {
+            mask::know(secret.as_deref().unwrap_or_default());
+        }
+    }
+
     /// Seconds until the token is no longer good; negative when it is not.
     pub fn seconds_left(&self) -> i64 {
         seconds_until(&self.expires_at)
@@ -138,13 +147,16 @@ impl Cache {
             Err(error) => return Err(cannot("read", &path, &error)),
         };
         // The reason would quote from the file.
-        serde_json::from_slice(&text).map(Some).map_err(|_| {
+        let token = serde_json::from_slice::<Token>(&text).map_err(|_| {
             Failure::usage(format!("{} is not an SSO token file", path.display()))
                 .hint("sign in again, which replaces it")
-        })
+        })?;
+        token.know();
+        Ok(Some(token))
     }
 
     pub fn write(&self, key: &str, token: &Token) -> Result<()> {
+        token.know();
         write_json(&self.path(key), token)
     }
 
@@ -158,6 +170,7 @@ impl Cache {
     pub fn registration(&self, kind: &str) -> Option<Registration> {
         let text = fs::read(self.path(kind)).ok()?;
         let kept: Registration = serde_json::from_slice(&text).ok()?;
+        mask::know(&kept.client_secret);
         (seconds_until(&kept.expires_at) > 15 * 60).then_some(kept)
     }
 

@@ -38,6 +38,22 @@ impl SsoProfile {
     /// Usage: the profile or the session is there with other values, or the
     /// file cannot be written. Nothing is changed then.
     pub async fn add_to(&self, files: &AwsFiles) -> Result<bool> {
+        // Accounts and roles are named by the portal: a line break would end the line.
+        let values = [
+            &self.name,
+            &self.session.start_url,
+            &self.session.region,
+            &self.account_id,
+            &self.role_name,
+            &self.region,
+        ];
+        if let Some(wrong) = values.iter().find(|text| text.contains(char::is_control)) {
+            return Err(Failure::usage(format!(
+                "{wrong:?} cannot be written to {}: it has a control character in it",
+                files.config.display()
+            ))
+            .hint("choose another account or role (--sso-account-id, --sso-role-name)"));
+        }
         let cannot = |error: std::io::Error| {
             Failure::usage(format!("cannot add to {}: {error}", files.config.display()))
         };

@@ -24,7 +24,7 @@ use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result},
     identity::profiles::SsoSession,
-    terminal::output::Output,
+    terminal::{mask, output::Output},
     time::Time,
 };
 
@@ -99,6 +99,8 @@ impl<'a> Oidc<'a> {
         browser::open(&url);
         let redirect_uri = listener.redirect_uri.clone();
         let code = listener.code(&state).await?;
+        mask::know(&code);
+        mask::know(&verifier);
         let answer = self
             .client
             .create_token()
@@ -129,6 +131,7 @@ impl<'a> Oidc<'a> {
         let started = started.map_err(|error| self.not_begun(&error))?;
         self.show_device_code(&started, open_browser);
         let device_code = started.device_code.unwrap_or_default();
+        mask::know(&device_code);
         let patience = Duration::from_secs(u64::try_from(started.expires_in).unwrap_or(0));
         let deadline = self.time.instant() + patience;
         let mut pause = u64::try_from(started.interval).unwrap_or(0);
@@ -190,9 +193,15 @@ impl<'a> Oidc<'a> {
         let page = started.verification_uri.as_deref().unwrap_or_default();
         let code = started.user_code.as_deref().unwrap_or_default();
         let link = started.verification_uri_complete.as_deref().unwrap_or(page);
-        self.out.prompt(&format!(
-            "to sign in, open this page in a browser on any device:\n\n  {link}\n\nand see that it shows the code {code} (or open {page} and type it)"
-        ));
+        for line in [
+            "to sign in, open this page in a browser on any device:",
+            "",
+            &format!("  {link}"),
+            "",
+            &format!("and see that it shows the code {code} (or open {page} and type it)"),
+        ] {
+            self.out.prompt(line);
+        }
         if open_browser && let Ok(link) = Url::parse(link) {
             browser::open(&link);
         }
@@ -245,6 +254,7 @@ impl<'a> Oidc<'a> {
                 .issuer_url(&self.session.start_url);
         }
         let answer = call.send().await.map_err(|error| self.not_begun(&error))?;
+        mask::know(answer.client_secret.as_deref().unwrap_or_default());
         Ok(Registration {
             client_id: answer.client_id.unwrap_or_default(),
             client_secret: answer.client_secret.unwrap_or_default(),
