@@ -43,6 +43,8 @@ pub struct Calls<'a, W> {
     pub(super) looking: Mutex<()>,
     /// One of the calls has failed: no other is to begin.
     pub(super) has_failed: Cell<bool>,
+    /// Machines were launched otherwise than as the first choice.
+    pub(super) has_walked: Cell<bool>,
     /// Where there was no capacity.
     pub(super) tried: RefCell<Vec<Tried>>,
     /// The last answer of a call that has not got all its machines.
@@ -77,6 +79,7 @@ impl<'a, W: World> Calls<'a, W> {
             looked_at: Cell::new(found.asked_at),
             looking: Mutex::default(),
             has_failed: Cell::new(false),
+            has_walked: Cell::new(false),
             tried: RefCell::default(),
             last_refusal: RefCell::default(),
         }
@@ -224,6 +227,9 @@ impl<'a, W: World> Calls<'a, W> {
         while let Some((index, candidate)) = walk.next() {
             let remedy = match self.attempt(call, index, &candidate, missing).await? {
                 Attempt::Ended(End::Launched(machines)) => {
+                    if index > 0 {
+                        self.has_walked.set(true);
+                    }
                     missing =
                         missing.saturating_sub(u32::try_from(machines.len()).unwrap_or(missing));
                     launched.extend(machines);

@@ -16,7 +16,7 @@ use super::{
     simulation::{Luck, Process, Running, Shared, Sight, Weather, What, run},
 };
 use crate::{
-    model::machine,
+    model::{machine, user_data::Script},
     plan::examples::request,
     terminal::{
         interrupt::Interrupt,
@@ -190,6 +190,7 @@ fn spawn(world: &Shared, who: usize, looks_for: f64) -> (Running, watch::Sender<
     let (interrupt, sender) = Interrupt::of_a_test();
     let what = world.state().processes[who].what;
     let mut request = request(1);
+    request.script = Script::custom(b"#!/bin/sh\n".to_vec());
     if let What::Start {
         number,
         least,

@@ -4,6 +4,7 @@
 mod attempt;
 mod calls;
 mod capacity;
+mod elsewhere;
 #[cfg(test)]
 mod histories;
 pub mod key_pair;
@@ -234,6 +235,9 @@ impl<'a, W: World> Launcher<'a, W> {
         };
         if run.interrupt.fired() {
             return Err(interrupted());
+        }
+        if calls.has_walked.get() && !run.may_stay(&launched).await? {
+            return Ok(Step::PlanAgain);
         }
         let have = plan.existing.len() + launched.len();
         if plan.tag.or_fewer && plan.is_new() && have < run.request.least() as usize {

@@ -146,6 +146,13 @@ impl<'a, W: World> Run<'a, W> {
         self.made.borrow_mut().extend(new);
     }
 
+    /// Forgets machines that it has ended.
+    pub fn forget_made(&self, ended: &[String]) {
+        self.interrupt.ended(ended);
+        let mut made = self.made.borrow_mut();
+        made.retain(|m| !ended.contains(&m.instance_id));
+    }
+
     /// Remembers machines of other runs.
     pub fn add_told(&self, machines: Vec<Machine>) {
         self.told.borrow_mut().extend(machines);

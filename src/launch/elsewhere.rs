@@ -1,0 +1,101 @@
+//! What follows a launch that found capacity only elsewhere than as the first choice.
+//!
+//! Its token is not the first choice's. So another start, to which EC2 does not
+//! show the machines yet, may find capacity in the first after all. The run waits
+//! until they show: whoever starts after it sees them. And if both have launched,
+//! the one whose machines are further from the first choice ends its own.
+
+use std::time::Duration;
+
+use super::{pace::Patience, run::Run, world::World};
+use crate::{
+    error::{Failure, Kind, Result},
+    model::{
+        machine::{self, Machine},
+        visibility::VISIBLE_WITHIN,
+    },
+    plan::tokens::LaunchTag,
+    terminal::command_line::terminate_command,
+};
+
+/// Between two looks for machines that were launched.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+impl<W: World> Run<'_, W> {
+    /// Waits until EC2 shows the machines. Whether they may stay: otherwise they
+    /// were ended, as another start has launched the same call nearer to the first
+    /// choice.
+    pub async fn may_stay(&self, launched: &[Machine]) -> Result<bool> {
+        self.out
+            .say("launched elsewhere than as the first choice: waiting for the machines to show");
+        let time = self.world.time();
+        let until = time.now() + VISIBLE_WITHIN;
+        let shown = loop {
+            let asked_at = time.now();
+            let shown = self.unless_interrupted(self.world.machines()).await?;
+            let shows = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);
+            if launched.iter().all(shows) || asked_at >= until {
+                break shown;
+            }
+            self.pause(LOOK_EVERY).await?;
+        };
+        let mut too_many: Vec<String> = Vec::new();
+        for machine in launched {
+            let tag = shown.iter().find(|s| s.instance_id == machine.instance_id);
+            let Some(tag) = tag.and_then(LaunchTag::of) else {
+                continue;
+            };
+            let is_nearer = |other: &&Machine| {
+                let others = LaunchTag::of(other);
+                self.is_a_strangers(other)
+                    && others.is_some_and(|others| {
+                        (&others.base, others.call) == (&tag.base, tag.call)
+                            && others.candidate < tag.candidate
+                    })
+            };
+            if shown.iter().any(|other| is_nearer(&other)) {
+                too_many.push(machine.instance_id.clone());
+            }
+        }
+        if too_many.is_empty() {
+            return Ok(true);
+        }
+        self.end(too_many).await.map(|()| false)
+    }
+
+    /// Ends machines that another start has launched, too.
+    async fn end(&self, ids: Vec<String>) -> Result<()> {
+        self.out.say(&format!(
+            "another start has launched the same machines: terminating {} of this one",
+            machine::count(ids.len())
+        ));
+        let mut left = ids.clone();
+        let mut patience = Patience::with_visibility(self.world.time());
+        loop {
+            let terminated = self.world.terminate(&left).await;
+            left = terminated.left(&left);
+            if left.is_empty() {
+                self.forget_made(&ids);
+                return Ok(());
+            }
+            let Some(pause) = patience.next() else {
+                let failure = terminated.failure;
+                return Err(Failure::new(
+                    Kind::MachinesMayBeRunning,
+                    format!(
+                        "the group {} has more machines than asked for, and {} of them cannot be terminated{}",
+                        self.request.group,
+                        left.len(),
+                        failure.map_or_else(String::new, |f| format!(": {}", f.message)),
+                    ),
+                )
+                .hint(format!(
+                    "end the group: {}",
+                    terminate_command(&self.request.group)
+                ))
+                .machines(left));
+            };
+            self.world.time().pause(pause).await;
+        }
+    }
+}
