@@ -173,10 +173,10 @@ impl Time {
 
     /// A call goes on for as long as this lives: no pause of a test's is over
     /// before.
-    pub fn call(&self) -> Option<Call> {
+    pub fn call(&self) -> Option<InFlight> {
         let clock = Arc::clone(self.sandbox()?);
         clock.state().calls += 1;
-        Some(Call(clock))
+        Some(InFlight(clock))
     }
 }
 
@@ -201,9 +201,9 @@ impl AsyncSleep for Time {
 
 /// A call that goes on, while a test moves the clock.
 #[derive(Debug)]
-pub struct Call(Arc<TestClock>);
+pub struct InFlight(Arc<TestClock>);
 
-impl Call {
+impl InFlight {
     /// Reads what the answer says of the clock.
     ///
     /// # Panics
@@ -216,7 +216,7 @@ impl Call {
     }
 }
 
-impl Drop for Call {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.state().calls -= 1;
         self.0.changed.notify_waiters();
@@ -242,12 +242,12 @@ struct TestClock {
     address: String,
     connector: SharedHttpConnector,
     origin: Instant,
-    state: Mutex<State>,
+    state: Mutex<ClockState>,
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ClockState {
     /// Since 1970, by the sandbox.
     now: Duration,
     /// By how much the test has moved it, and by how much it had when this run began.
@@ -260,7 +260,7 @@ struct State {
     pauses: Vec<(Duration, u64)>,
 }
 
-impl State {
+impl ClockState {
     /// Whether what began to wait until then has waited for long enough.
     fn is_over(&self, until: Duration) -> bool {
         self.has_ended || self.passed() >= until
@@ -286,7 +286,7 @@ impl TestClock {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ClockState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,10 +8,10 @@ mod denial;
 pub mod errors;
 pub mod instances;
 mod lookups;
-mod patience;
 mod pricing;
 pub mod quotas;
 mod reach;
+mod retries;
 pub mod run_instances;
 mod security_groups;
 mod source;
@@ -75,11 +75,11 @@ impl Aws {
         out: Output,
     ) -> Self {
         let ec2 = aws_sdk_ec2::config::Builder::from(&config)
-            .retry_config(patience::retries())
-            .retry_partition(patience::ec2_retries())
-            .retry_classifier(patience::NotWithoutConnection)
-            .retry_classifier(patience::LaterIfNotNow)
-            .timeout_config(patience::time_limits())
+            .retry_config(retries::tries())
+            .retry_partition(retries::ec2_budget())
+            .retry_classifier(retries::NotWithoutConnection)
+            .retry_classifier(retries::LaterIfNotNow)
+            .timeout_config(retries::time_limits())
             .interceptor(answers::Answers)
             .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))
@@ -87,10 +87,10 @@ impl Aws {
             .retry_classifier(clock.clone())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(&config)
-            .retry_config(patience::retries())
-            .retry_classifier(patience::NotWithoutConnection)
-            .retry_classifier(patience::LaterIfNotNow)
-            .timeout_config(patience::time_limits())
+            .retry_config(retries::tries())
+            .retry_classifier(retries::NotWithoutConnection)
+            .retry_classifier(retries::LaterIfNotNow)
+            .timeout_config(retries::time_limits())
             .interceptor(answers::Answers)
             .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))

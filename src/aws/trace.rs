@@ -31,9 +31,9 @@ const TOLD_FROM: u32 = 4;
 pub struct Trace(pub Output);
 
 #[derive(Debug)]
-struct Started(Instant);
+struct BegunAt(Instant);
 
-impl Storable for Started {
+impl Storable for BegunAt {
     type Storer = StoreReplace<Self>;
 }
 
@@ -49,7 +49,7 @@ impl Intercept for Trace {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let mut layer = Layer::new("Trace");
-        layer.store_put(Started(Instant::now()));
+        layer.store_put(BegunAt(Instant::now()));
         cfg.push_layer(layer);
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Intercept for Trace {
             .load::<Metadata>()
             .map_or(("", ""), |m| (m.service(), m.name()));
         let millis = cfg
-            .load::<Started>()
+            .load::<BegunAt>()
             .map_or(0, |s| s.0.elapsed().as_millis());
         let outcome = context
             .response()

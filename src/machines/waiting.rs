@@ -161,11 +161,11 @@ impl Wait<'_> {
         let until = self.aws.time.instant() + CONSOLES_WITHIN;
         for (id, said) in self.look(asked, until).await {
             let seen = consoles.entry(id.clone()).or_default();
-            let before = boot_log::standing(seen);
+            let before = boot_log::stage(seen);
             renew(seen, said);
-            match boot_log::standing(seen) {
-                Some(standing) if before.as_ref() != Some(&standing) => {
-                    news.push(format!("{id}  {standing}"));
+            match boot_log::stage(seen) {
+                Some(stage) if before.as_ref() != Some(&stage) => {
+                    news.push(format!("{id}  {stage}"));
                 }
                 _ => {}
             }

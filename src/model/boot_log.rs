@@ -16,14 +16,14 @@ pub struct Console {
 
 /// How far a machine has come, by its own account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum Stage {
     /// It is in this phase.
     Phase(String),
     /// It gave up: `PHASE: reason`.
     Failed(String),
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Phase(name) => write!(f, "phase {}", printable(name)),
@@ -60,13 +60,13 @@ pub fn ours(line: &str) -> Option<&str> {
 }
 
 /// Where the machine stands by the last of its lines.
-pub fn standing(console: &str) -> Option<Standing> {
+pub fn stage(console: &str) -> Option<Stage> {
     console.lines().rev().filter_map(ours).find_map(|news| {
         if let Some(phase) = news.strip_prefix(PHASE) {
-            Some(Standing::Phase(phase.to_owned()))
+            Some(Stage::Phase(phase.to_owned()))
         } else {
             news.strip_prefix(FAILED)
-                .map(|why| Standing::Failed(why.to_owned()))
+                .map(|why| Stage::Failed(why.to_owned()))
         }
     })
 }
@@ -75,8 +75,7 @@ pub fn standing(console: &str) -> Option<Standing> {
 /// says when it powers off.
 pub fn has_said_why(console: &str) -> bool {
     let last = console.lines().rev().find_map(ours).unwrap_or_default();
-    matches!(standing(console), Some(Standing::Failed(_)))
-        || ENDS.iter().any(|end| last.starts_with(end))
+    matches!(stage(console), Some(Stage::Failed(_))) || ENDS.iter().any(|end| last.starts_with(end))
 }
 
 /// The last `number` lines that have anything on them.
@@ -151,13 +150,13 @@ mod tests {
             inductiva-aws: phase images\r\n\
             inductiva-aws: again in 5 s: docker\n\
             [   30.0] other\n";
-        assert_eq!(standing(console), Some(Standing::Phase("images".into())));
+        assert_eq!(stage(console), Some(Stage::Phase("images".into())));
         let failed = format!("{console}inductiva-aws: failed images: no such host\nPower down\n");
         assert_eq!(
-            standing(&failed),
-            Some(Standing::Failed("images: no such host".into()))
+            stage(&failed),
+            Some(Stage::Failed("images: no such host".into()))
         );
-        assert_eq!(standing("Linux version 6.8\n"), None);
+        assert_eq!(stage("Linux version 6.8\n"), None);
     }
 
     #[test]

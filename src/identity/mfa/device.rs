@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     cache::{folder, sha256},
     code::Code,
-    sts::{Call, Refusal, Session},
+    sts::{NoSession, Session, SessionCall},
 };
 use crate::{
     error::{Failure, Kind, Result},
@@ -80,7 +80,7 @@ impl Device {
     ///
     /// # Errors
     /// No code to be had, or what the call came to at last.
-    pub async fn session(&self, call: &Call<'_>, out: Output) -> Result<Session> {
+    pub async fn session(&self, call: &SessionCall<'_>, out: Output) -> Result<Session> {
         let mut tries_left = TRIES;
         loop {
             tries_left -= 1;
@@ -95,12 +95,12 @@ impl Device {
             self.spend(&code)?;
             match call.send(Some((&self.serial, &code))).await {
                 Ok(session) => return Ok(session),
-                Err(Refusal::WrongCode(why))
+                Err(NoSession::WrongCode(why))
                     if matches!(self.codes, Codes::Asked) && tries_left > 0 =>
                 {
                     out.warn(&why.message);
                 }
-                Err(Refusal::WrongCode(why) | Refusal::Other(why)) => return Err(why),
+                Err(NoSession::WrongCode(why) | NoSession::Other(why)) => return Err(why),
             }
         }
     }

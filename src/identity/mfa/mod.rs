@@ -19,7 +19,7 @@ use self::{
     cache::SessionFile,
     code::Code,
     device::{Codes, Device},
-    sts::Call,
+    sts::SessionCall,
 };
 use super::{
     credentials_check,
@@ -37,7 +37,7 @@ use crate::{
 /// A sign-in that takes MFA, or a role with a duration of its own.
 #[derive(Clone)]
 pub struct Mfa {
-    start: Start,
+    start: FirstKeys,
     settings: AwsSettings,
     profiles: Profiles,
     config: SdkConfig,
@@ -46,7 +46,7 @@ pub struct Mfa {
 }
 
 #[derive(Clone, Debug)]
-enum Start {
+enum FirstKeys {
     Environment,
     Profile(Box<Profile>),
 }
@@ -74,15 +74,15 @@ impl Mfa {
             }
         };
         let start = match &settings.profile {
-            Some(name) => Some(Start::Profile(Box::new(profiles.get(name)?))),
-            None if settings.keys_in_environment => Some(Start::Environment),
+            Some(name) => Some(FirstKeys::Profile(Box::new(profiles.get(name)?))),
+            None if settings.keys_in_environment => Some(FirstKeys::Environment),
             None => profiles
                 .find("default")?
-                .map(|profile| Start::Profile(Box::new(profile))),
+                .map(|profile| FirstKeys::Profile(Box::new(profile))),
         };
         let wanted = match &start {
             _ if settings.mfa_serial.is_some() => true,
-            Some(Start::Profile(profile)) => wants_more_than_the_sdk(profile, profiles)?,
+            Some(FirstKeys::Profile(profile)) => wants_more_than_the_sdk(profile, profiles)?,
             _ => false,
         };
         let Some(start) = start.filter(|_| wanted) else {
@@ -99,7 +99,7 @@ impl Mfa {
                 (None, None) => Ok(None),
             };
         };
-        if let (Some(_), Start::Environment, true) = (
+        if let (Some(_), FirstKeys::Environment, true) = (
             &settings.mfa_serial,
             &start,
             settings.session_in_environment,
@@ -116,7 +116,7 @@ impl Mfa {
             code,
             out,
         };
-        if let Start::Profile(profile) = &mfa.start
+        if let FirstKeys::Profile(profile) = &mfa.start
             && let Some(serial) = mfa.serial(profile)
         {
             mfa.device(serial, profile)?;
@@ -129,21 +129,21 @@ impl Mfa {
     /// Where the keys come from that everything starts with.
     pub fn source(&self) -> Source {
         match &self.start {
-            Start::Environment => Source::Environment,
-            Start::Profile(profile) => Source::Profile(profile.name.clone()),
+            FirstKeys::Environment => Source::Environment,
+            FirstKeys::Profile(profile) => Source::Profile(profile.name.clone()),
         }
     }
 
     /// A session: one that is kept, or a new one.
     pub async fn credentials(&self) -> Result<Credentials> {
         match &self.start {
-            Start::Environment => {
+            FirstKeys::Environment => {
                 let keys = self.keys(&Source::Environment).await?;
                 let serial = self.settings.mfa_serial.as_deref().unwrap_or_default();
                 self.session_of_keys(keys, self.device(serial, &Profile::default())?)
                     .await
             }
-            Start::Profile(profile) => {
+            FirstKeys::Profile(profile) => {
                 self.of_profile(profile, self.serial(profile), Vec::new())
                     .await
             }
@@ -256,7 +256,7 @@ impl Mfa {
                 )));
             }
         };
-        let call = Call::assume_role(arn, profile, keys, &self.config, self.out);
+        let call = SessionCall::assume_role(arn, profile, keys, &self.config, self.out);
         self.made(&call, device, &file).await
     }
 
@@ -267,14 +267,14 @@ impl Mfa {
         if let Some(kept) = file.read(SystemTime::now()) {
             return Ok(kept);
         }
-        let call = Call::session_token(keys, &self.config, self.out);
+        let call = SessionCall::session_token(keys, &self.config, self.out);
         self.made(&call, Some(device), &file).await
     }
 
     /// Makes the session and keeps it. What was kept before stays until then.
     async fn made(
         &self,
-        call: &Call<'_>,
+        call: &SessionCall<'_>,
         device: Option<Device>,
         file: &SessionFile,
     ) -> Result<Credentials> {

@@ -23,7 +23,7 @@ const SESSION_SECONDS: i32 = 43_200;
 
 /// One call, without the code.
 #[derive(Clone, Debug)]
-pub struct Call<'a> {
+pub struct SessionCall<'a> {
     client: aws_sdk_sts::Client,
     region: String,
     what: What<'a>,
@@ -45,14 +45,14 @@ pub struct Session {
 }
 
 /// Why a call made nothing.
-pub enum Refusal {
+pub enum NoSession {
     /// The code is wrong, or was used before.
     WrongCode(Failure),
     /// Anything else.
     Other(Failure),
 }
 
-impl<'a> Call<'a> {
+impl<'a> SessionCall<'a> {
     /// `GetSessionToken` with long-term keys.
     pub fn session_token(keys: Credentials, config: &SdkConfig, out: Output) -> Self {
         Self::new(keys, config, out, What::SessionToken)
@@ -83,7 +83,7 @@ impl<'a> Call<'a> {
     }
 
     /// Makes the call, with a device's serial number and code.
-    pub async fn send(&self, mfa: Option<(&str, &Code)>) -> Result<Session, Refusal> {
+    pub async fn send(&self, mfa: Option<(&str, &Code)>) -> Result<Session, NoSession> {
         let serial = mfa.map(|(serial, _)| serial.to_owned());
         let code = mfa.map(|(_, code)| code.digits().to_owned());
         let made = match &self.what {
@@ -117,7 +117,7 @@ impl<'a> Call<'a> {
         };
         let (credentials, role) = made?;
         let credentials = credentials.and_then(credentials_of).ok_or_else(|| {
-            Refusal::Other(Failure::failed(format!(
+            NoSession::Other(Failure::failed(format!(
                 "{}: AWS gave no keys",
                 self.failed()
             )))
@@ -131,7 +131,7 @@ impl<'a> Call<'a> {
     /// The call without a code.
     pub async fn without_mfa(&self) -> Result<Session> {
         self.send(None).await.map_err(|refusal| match refusal {
-            Refusal::WrongCode(failure) | Refusal::Other(failure) => failure,
+            NoSession::WrongCode(failure) | NoSession::Other(failure) => failure,
         })
     }
 
@@ -144,7 +144,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn refusal<E>(&self, error: &SdkError<E, HttpResponse>, mfa: Option<(&str, &Code)>) -> Refusal
+    fn refusal<E>(&self, error: &SdkError<E, HttpResponse>, mfa: Option<(&str, &Code)>) -> NoSession
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -157,7 +157,7 @@ impl<'a> Call<'a> {
         {
             return mfa_refusal(&failure, serial, said);
         }
-        Refusal::Other(match (&self.what, failure.kind) {
+        NoSession::Other(match (&self.what, failure.kind) {
             // The role's own side is not in AWS's words.
             (What::AssumeRole { profile, .. }, Kind::NotPermitted) => {
                 Failure { policy: None, ..failure }.hint(role_hint(profile, mfa.is_some()))
@@ -171,15 +171,15 @@ impl<'a> Call<'a> {
 }
 
 /// AWS's two ways of not taking a code.
-fn mfa_refusal(failure: &Failure, serial: &str, said: &str) -> Refusal {
+fn mfa_refusal(failure: &Failure, serial: &str, said: &str) -> NoSession {
     let refused = |message: String| Failure::new(Kind::NotSignedIn, message);
     if said.contains("invalid MFA one time pass code") {
-        Refusal::WrongCode(
+        NoSession::WrongCode(
             refused(format!("AWS does not take this MFA code of {serial}"))
                 .hint("is it the device's newest code, and of this device? each works once, for about 30 s, and needs the device's clock to be right"),
         )
     } else {
-        Refusal::Other(refused(failure.message.clone()).hint(format!(
+        NoSession::Other(refused(failure.message.clone()).hint(format!(
             "does {serial} belong to the user whose keys these are? the device's ARN is in the IAM console under \"Security credentials\""
         )))
     }

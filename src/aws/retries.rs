@@ -27,21 +27,20 @@ const DONE_WITHIN: Duration = Duration::from_secs(45);
 /// at once may need more.
 const SHARED_TRIES: usize = 5_000;
 
-/// Tries and pauses.
-pub fn retries() -> RetryConfig {
+/// How often and how fast a call is tried again.
+pub fn tries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(TRIES)
         .with_max_backoff(LONGEST_PAUSE)
 }
 
-/// What EC2's calls share.
-pub fn ec2_retries() -> RetryPartition {
+/// How many tries all calls of EC2 may take together.
+pub fn ec2_budget() -> RetryPartition {
     RetryPartition::custom("inductiva-aws")
         .token_bucket(TokenBucket::builder().capacity(SHARED_TRIES).build())
         .build()
 }
 
-/// Time limits.
 pub fn time_limits() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
