@@ -1,6 +1,7 @@
 //! The machines that there are: in all regions, what they leave behind, what they
 //! cost, and until they work.
 
+mod consoles;
 pub mod everywhere;
 pub mod leftovers;
 pub mod price_book;

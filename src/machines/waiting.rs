@@ -1,9 +1,10 @@
 //! `--wait`: until machines are running, or registered with Inductiva.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
 
+use super::consoles::{Consoles, READ_WITHIN};
 use crate::{
     aws::Aws,
     error::{Failure, Kind, Result},
@@ -27,15 +28,10 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Consoles are read one by one: above so many machines only counts are shown.
 const MOST_CONSOLES: usize = 20;
-/// What EC2 has not answered of them by then is looked at the next time.
-const CONSOLES_WITHIN: Duration = Duration::from_secs(5);
 /// Lines shown of a machine that failed.
 const LAST_LINES: usize = 15;
 /// How long they are waited for: EC2 posts them some time after the machine's end.
-const LAST_LINES_WITHIN: Duration = Duration::from_mins(1);
-
-/// Consoles by machine, as they were last seen.
-type Consoles = BTreeMap<String, String>;
+const REASONS_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is waited for.
 pub struct Wait<'a> {
@@ -62,159 +58,111 @@ impl Wait<'_> {
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
         let time = &self.aws.time;
         let deadline = time.instant() + self.timeout;
-        let ids = machine::ids(machines);
-        let mut consoles = self.with_known_phases(machines).await;
+        let mut consoles = self.consoles(machines).await;
         let mut progress = self.out.progress();
         let mut pause = FIRST_PAUSE;
         loop {
-            let (seen, registered) =
-                tokio::join!(self.aws.machines_by_id(&ids), self.registered(&ids));
-            // One look that fails is not the end of a wait.
-            match seen {
-                Ok(seen) => update(machines, seen),
-                Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
-                Err(failure) => return Err(failure),
-            }
+            let count = self.count(machines).await?;
             if ended(machines).next().is_some() {
-                return Err(self
-                    .ended(machines, &consoles, &mut progress, deadline)
-                    .await);
+                self.wait_for_reasons(machines, &mut consoles, &mut progress, deadline)
+                    .await;
+                show_reasons(machines, &consoles, &progress);
+                return Err(ended_while_booting(machines));
             }
-            let running = machines
-                .iter()
-                .filter(|m| m.state == State::Running)
-                .count();
-            let (done, what) = match self.until {
-                WaitFor::Running => (running, "running"),
-                WaitFor::Registered => (*registered.as_ref().unwrap_or(&0), "registered"),
-            };
-            if done < ids.len() {
-                for news in self.news(&mut consoles).await {
-                    progress.note(&news);
+            if !count.is_complete() {
+                for (id, stage) in consoles.news().await {
+                    progress.note(&format!("{id}  {stage}"));
                 }
             }
-            progress.update(match self.until {
-                WaitFor::Running => format!("{done} of {} running", ids.len()),
-                WaitFor::Registered => {
-                    format!("{running} of {} running, {done} registered", ids.len())
-                }
-            });
-            if done == ids.len() {
+            progress.update(count.to_string());
+            if count.is_complete() {
                 return Ok(());
             }
             if time.instant() + pause > deadline {
-                drop(progress);
-                let why = registered.err().map_or(String::new(), |error| {
-                    format!(" (Inductiva cannot be asked: {})", error.why())
-                });
-                let failure = Failure::new(
-                    Kind::TimedOut,
-                    format!(
-                        "timed out after {}s: {done} of {} {what}{why}",
-                        self.timeout.as_secs(),
-                        machine::count(ids.len())
-                    ),
-                );
-                return Err(failure);
+                return Err(count.timed_out(self.timeout));
             }
             time.pause(pause).await;
             pause = (pause * 3 / 2).min(LAST_PAUSE);
         }
     }
 
-    /// How many of `ids` Inductiva has as machines of the group.
-    async fn registered(&self, ids: &[String]) -> Result<usize, ApiError> {
-        if self.until == WaitFor::Running {
-            return Ok(0);
+    /// Brings `machines` up to date, and counts how far they are.
+    async fn count(&self, machines: &mut [Machine]) -> Result<Count> {
+        let ids = machine::ids(machines);
+        let (seen, registered) = tokio::join!(self.aws.machines_by_id(&ids), self.registered(&ids));
+        // One look that fails is not the end of a wait.
+        match seen {
+            Ok(seen) => update(machines, seen),
+            Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
+            Err(failure) => return Err(failure),
         }
-        let group = self.api.group(self.group).await?;
-        let is_there = |id: &&String| group.as_ref().is_some_and(|g| g.machine(id).is_some());
-        Ok(ids.iter().filter(is_there).count())
+        let is_running = |m: &&Machine| m.state == State::Running;
+        Ok(Count {
+            of: ids.len(),
+            running: machines.iter().filter(is_running).count(),
+            registered,
+        })
     }
 
-    /// The machines whose phase can be known: their consoles are live, and they
-    /// are few enough to be asked one by one.
-    async fn with_known_phases(&self, machines: &[Machine]) -> Consoles {
+    /// How many of `ids` Inductiva has as machines of the group; none where that is
+    /// not waited for.
+    async fn registered(&self, ids: &[String]) -> Option<Result<usize, ApiError>> {
         if self.until == WaitFor::Running {
-            return Consoles::new();
+            return None;
+        }
+        let group = match self.api.group(self.group).await {
+            Ok(group) => group,
+            Err(error) => return Some(Err(error)),
+        };
+        let is_there = |id: &&String| group.as_ref().is_some_and(|g| g.machine(id).is_some());
+        Some(Ok(ids.iter().filter(is_there).count()))
+    }
+
+    /// The consoles that tell phases: the live ones, where they are few enough to be
+    /// read one by one.
+    async fn consoles(&self, machines: &[Machine]) -> Consoles<'_> {
+        let none = Consoles::new(self.aws, []);
+        if self.until == WaitFor::Running {
+            return none;
         }
         if machines.len() > MOST_CONSOLES {
             self.out.say(&format!(
                 "the phases of more than {MOST_CONSOLES} machines are not shown: inductiva-aws logs has a machine's"
             ));
-            return Consoles::new();
+            return none;
         }
         // A wait does without.
         let Ok(live) = self.aws.with_live_console(machines).await else {
-            return Consoles::new();
+            return none;
         };
         if let Some(late) = boot_log::late(machines.len() - live.len()) {
             self.out.say(&late);
         }
-        live.into_iter().map(|id| (id, String::new())).collect()
+        Consoles::new(self.aws, live)
     }
 
-    /// A line for each machine that has come further since it was last looked at.
-    async fn news(&self, consoles: &mut Consoles) -> Vec<String> {
-        let asked = consoles.keys().map(|id| (id.clone(), true)).collect();
-        let mut news = Vec::new();
-        let until = self.aws.time.instant() + CONSOLES_WITHIN;
-        for (id, said) in self.look(asked, until).await {
-            let seen = consoles.entry(id.clone()).or_default();
-            let before = boot_log::stage(seen);
-            renew(seen, said);
-            match boot_log::stage(seen) {
-                Some(stage) if before.as_ref() != Some(&stage) => {
-                    news.push(format!("{id}  {stage}"));
-                }
-                _ => {}
-            }
-        }
-        news
-    }
-
-    /// The consoles of machines by id, with whether they are live; not those that
-    /// have nothing on them or cannot be read in time.
-    async fn look(&self, asked: Vec<(String, bool)>, until: Instant) -> Consoles {
-        let mut reading = tokio::task::JoinSet::new();
-        for (id, live) in asked {
-            let aws = self.aws.clone();
-            reading.spawn(async move {
-                let console = aws.console(&id, live).await.ok()?;
-                (!console.text.is_empty()).then_some((id, console.text))
-            });
-        }
-        let mut looked = Consoles::new();
-        while let Ok(Some(read)) = self.aws.time.until(until, reading.join_next()).await {
-            looked.extend(read.ok().flatten());
-        }
-        looked
-    }
-
-    /// A machine that ends while it boots has failed to: what it said last is
-    /// shown, and EC2's reason. Meanwhile others may end.
-    async fn ended(
+    /// A machine that ends while it boots has failed to: waits until the consoles of
+    /// those that ended show why, as EC2 posts them late. Meanwhile others may end.
+    async fn wait_for_reasons(
         &self,
         machines: &mut [Machine],
-        consoles: &Consoles,
+        consoles: &mut Consoles<'_>,
         progress: &mut Progress,
         deadline: Instant,
-    ) -> Failure {
+    ) {
         let time = &self.aws.time;
-        let posted_by = deadline.min(time.instant() + LAST_LINES_WITHIN);
-        let mut said = consoles.clone();
+        let posted_by = deadline.min(time.instant() + REASONS_WITHIN);
         loop {
             let asked = ended(machines)
-                .filter(|m| !has_said_why(m, &said))
+                .filter(|m| !consoles.has_said_why(m))
                 .take(MOST_CONSOLES)
-                .map(|m| (m.instance_id.clone(), consoles.contains_key(&m.instance_id)));
-            let until = posted_by.max(time.instant() + CONSOLES_WITHIN);
-            for (id, new) in self.look(asked.collect(), until).await {
-                renew(said.entry(id).or_default(), new);
-            }
-            let is_missing = |m: &Machine| m.has_ended_itself() && !has_said_why(m, &said);
+                .map(|m| m.instance_id.clone())
+                .collect();
+            let until = posted_by.max(time.instant() + READ_WITHIN);
+            consoles.look(asked, until).await;
+            let is_missing = |m: &Machine| m.has_ended_itself() && !consoles.has_said_why(m);
             if !ended(machines).any(is_missing) || time.instant() + LAST_PAUSE > posted_by {
-                break;
+                return;
             }
             progress.update(format!(
                 "{} ended while booting; the reason is not on the console yet",
@@ -225,27 +173,6 @@ impl Wait<'_> {
                 update(machines, seen);
             }
         }
-        for machine in ended(machines).take(MOST_CONSOLES) {
-            let id = &machine.instance_id;
-            let lines = said.get(id).map_or("", String::as_str);
-            for line in boot_log::tail(lines, LAST_LINES) {
-                progress.note(&format!("{id}  {}", printable::printable(line)));
-            }
-            if machine.has_ended_itself() && !has_said_why(machine, &said) {
-                progress.note(&format!(
-                    "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}"
-                ));
-            }
-            if let Some(reason) = &machine.state_reason {
-                progress.note(&format!("{id}  {reason}"));
-            }
-        }
-        let ids: Vec<&str> = ended(machines).map(|m| m.instance_id.as_str()).collect();
-        Failure::failed(format!(
-            "{} ended while booting: {}",
-            machine::count(ids.len()),
-            ids.join(" ")
-        ))
     }
 
     /// Names the machines that may be running, and how they are ended.
@@ -274,23 +201,88 @@ impl Wait<'_> {
     }
 }
 
+/// How far machines are.
+struct Count {
+    of: usize,
+    running: usize,
+    /// As Inductiva answers; none where that is not waited for.
+    registered: Option<Result<usize, ApiError>>,
+}
+
+impl Count {
+    /// How many are as far as they are waited for. Those that Inductiva cannot be
+    /// asked about are not.
+    fn done(&self) -> usize {
+        match &self.registered {
+            None => self.running,
+            Some(registered) => *registered.as_ref().unwrap_or(&0),
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.done() == self.of
+    }
+
+    fn timed_out(&self, timeout: Duration) -> Failure {
+        let what = match &self.registered {
+            None => "running".to_owned(),
+            Some(Ok(_)) => "registered".to_owned(),
+            Some(Err(error)) => {
+                format!("registered (Inductiva cannot be asked: {})", error.why())
+            }
+        };
+        Failure::new(
+            Kind::TimedOut,
+            format!(
+                "timed out after {}s: {} of {} {what}",
+                timeout.as_secs(),
+                self.done(),
+                machine::count(self.of)
+            ),
+        )
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} running", self.running, self.of)?;
+        match &self.registered {
+            None => Ok(()),
+            Some(_) => write!(f, ", {} registered", self.done()),
+        }
+    }
+}
+
+/// What machines said last before they ended, and EC2's reason.
+fn show_reasons(machines: &[Machine], consoles: &Consoles<'_>, progress: &Progress) {
+    for machine in ended(machines).take(MOST_CONSOLES) {
+        let id = &machine.instance_id;
+        for line in boot_log::tail(consoles.said(id), LAST_LINES) {
+            progress.note(&format!("{id}  {}", printable::printable(line)));
+        }
+        if machine.has_ended_itself() && !consoles.has_said_why(machine) {
+            progress.note(&format!(
+                "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}"
+            ));
+        }
+        if let Some(reason) = &machine.state_reason {
+            progress.note(&format!("{id}  {reason}"));
+        }
+    }
+}
+
+fn ended_while_booting(machines: &[Machine]) -> Failure {
+    let ids: Vec<&str> = ended(machines).map(|m| m.instance_id.as_str()).collect();
+    Failure::failed(format!(
+        "{} ended while booting: {}",
+        machine::count(ids.len()),
+        ids.join(" ")
+    ))
+}
+
 /// The machines that do not boot any more.
 fn ended(machines: &[Machine]) -> impl Iterator<Item = &Machine> {
     machines.iter().filter(|m| !m.state.is_live())
-}
-
-/// Whether its console shows why it ended itself.
-fn has_said_why(machine: &Machine, said: &Consoles) -> bool {
-    let said = said.get(&machine.instance_id);
-    said.is_some_and(|said| boot_log::has_said_why(said))
-}
-
-/// Puts what is on a console now over what was seen of it, unless that is newer:
-/// what EC2 posted last may be older than what was live.
-fn renew(seen: &mut String, said: String) {
-    if !boot_log::beyond(seen, &said).is_empty() {
-        *seen = said;
-    }
 }
 
 /// Puts what was seen over what was known; what EC2 does not show yet stays.
@@ -322,5 +314,32 @@ mod tests {
         let machines = states.map(|state| Machine::example("i-1", state));
         let ended: Vec<State> = ended(&machines).map(|m| m.state).collect();
         assert_eq!(ended, states[2..]);
+    }
+
+    #[test]
+    fn machines_count_by_what_is_waited_for() {
+        let count = |running, registered| Count {
+            of: 2,
+            running,
+            registered,
+        };
+        let failed = || Some(Err(ApiError::OutOfReach("no answer".into())));
+        for (count, text, is_complete) in [
+            (count(1, None), "1 of 2 running", false),
+            (count(2, None), "2 of 2 running", true),
+            (count(2, Some(Ok(1))), "2 of 2 running, 1 registered", false),
+            // EC2 may show a machine's state late.
+            (count(1, Some(Ok(2))), "1 of 2 running, 2 registered", true),
+            (count(2, failed()), "2 of 2 running, 0 registered", false),
+        ] {
+            assert_eq!(
+                (&*count.to_string(), count.is_complete()),
+                (text, is_complete)
+            );
+        }
+        assert_eq!(
+            count(2, failed()).timed_out(Duration::from_mins(1)).message,
+            "timed out after 60s: 0 of 2 machines registered (Inductiva cannot be asked: no answer)"
+        );
     }
 }
