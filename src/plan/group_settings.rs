@@ -149,7 +149,7 @@ fn tag_word(value: &str) -> String {
 
 /// Twelve hex characters of SHA-256: enough to tell settings apart.
 fn short_hash(bytes: &[u8]) -> String {
-    format!("sha256:{}", &hex::encode(&Sha256::digest(bytes))[..12])
+    format!("sha256:{}", &hex::encode(Sha256::digest(bytes))[..12])
 }
 
 #[cfg(test)]

@@ -278,7 +278,7 @@ fn hash(fields: &[&str]) -> String {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field);
     }
-    hex::encode(&hash.finalize())
+    hex::encode(hash.finalize())
 }
 
 /// The most machines of one `RunInstances` call: AWS advises calls of about a

@@ -229,7 +229,7 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
         subnet_id: network.subnet_id.clone(),
         security_group_id: network.security_group_id.clone(),
         availability_zone: network.availability_zone.clone(),
-        ssh_from: network.ssh_from.clone(),
+        ssh_from: network.ssh_from,
         key_name: network
             .key_name
             .clone()

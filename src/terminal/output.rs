@@ -13,10 +13,10 @@ use crate::error::{Failure, Result, Tried};
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// For people
+    /// For people.
     #[default]
     Text,
-    /// One JSON document
+    /// One JSON document.
     Json,
 }
 

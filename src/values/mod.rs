@@ -40,10 +40,10 @@ impl fmt::Display for Market {
 /// The form of a new private key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyFormat {
-    /// OpenSSH
+    /// For OpenSSH.
     #[default]
     Pem,
-    /// PuTTY
+    /// For `PuTTY`.
     Ppk,
 }
 
@@ -60,8 +60,8 @@ impl KeyFormat {
 /// What `start` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitFor {
-    /// Known to Inductiva as a machine of the group
+    /// Known to Inductiva as a machine of the group.
     Registered,
-    /// Up, as EC2 sees it
+    /// Up, as EC2 sees it.
     Running,
 }

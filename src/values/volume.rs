@@ -8,15 +8,15 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumeType {
-    /// General purpose SSD
+    /// General purpose SSD.
     Gp3,
-    /// General purpose SSD, previous generation
+    /// General purpose SSD, previous generation.
     Gp2,
-    /// Provisioned IOPS SSD
+    /// Provisioned IOPS SSD.
     Io1,
-    /// Provisioned IOPS SSD
+    /// Provisioned IOPS SSD.
     Io2,
-    /// Magnetic, previous generation
+    /// Magnetic, previous generation.
     Standard,
 }
 

@@ -131,7 +131,7 @@ fn role_key(role_arn: &str, profile: &Profile, serial: Option<&str>) -> String {
         .map(|(name, value)| format!("\"{name}\": {}", ascii(&value.to_string())))
         .collect();
     let text = format!("{{{}}}", arguments.join(", "));
-    hex::encode(&Sha1::digest(text.as_bytes()))
+    hex::encode(Sha1::digest(text.as_bytes()))
 }
 
 /// Python escapes what is not ASCII, in UTF-16.
@@ -151,7 +151,7 @@ fn ascii(json: &str) -> String {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256(text: &str) -> String {
-    hex::encode(&<Sha256 as sha2::Digest>::digest(text.as_bytes()))
+    hex::encode(<Sha256 as sha2::Digest>::digest(text.as_bytes()))
 }
 
 #[cfg(test)]
