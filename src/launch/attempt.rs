@@ -10,7 +10,7 @@ use crate::{
     model::{machine::Machine, place::Candidate},
     plan::{
         decision::LaunchPlan,
-        tokens::{ASKED_UNTIL, Call, GOOD_FOR},
+        tokens::{ASKED_UNTIL, Call, GOOD_FOR, Intent},
     },
     terminal::command_line::terminate_command,
 };
@@ -160,10 +160,9 @@ impl<W: World> Calls<'_, W> {
         if now < self.begins_before() {
             return Ok(true);
         }
-        if plan
-            .intent()
-            .is_some_and(|intent| run.world.ec2_time(now) >= intent.hour.ends())
-        {
+        let hour_is_over = |intent: &Intent| run.world.ec2_time(now) >= intent.hour.ends();
+        // Who has slept plans again, by all that has happened.
+        if run.has_slept() || plan.intent().is_some_and(hour_is_over) {
             return Ok(false);
         }
         let (machines, group) = tokio::join!(run.world.machines(), run.world.group());
@@ -177,13 +176,19 @@ impl<W: World> Calls<'_, W> {
             let mut shown = machines.iter();
             shown.any(|other| other.instance_id == m.instance_id && other.state.is_live())
         };
+        // Somebody ends the group: what is launched now would outlive it.
+        let own_are_going = machines
+            .iter()
+            .any(|m| m.state.is_gone() && run.has_made(m));
         let group_is_the_same = match group {
             Ok(Some(group)) if group.is_active() => self.group_id.is_none_or(|id| id == group.id),
             Ok(_) => self.group_id.is_none(),
             Err(_) => true,
         };
-        let same =
-            group_is_the_same && machines.iter().all(is_known) && plan.existing.iter().all(lives);
+        let same = group_is_the_same
+            && !own_are_going
+            && machines.iter().all(is_known)
+            && plan.existing.iter().all(lives);
         if same {
             self.looked_at.set(now);
         }

@@ -255,7 +255,13 @@ fn count(kind: Kind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u
         let mut kinds: Vec<&str> = world.state().broken.iter().map(|(how, _)| *how).collect();
         kinds.sort_unstable();
         kinds.dedup();
+        let weather = world.state().weather.clone();
         for how in kinds {
+            let how = match how {
+                "too many" if weather.places => "too many, with places",
+                "too many" if weather.flapping > 0.0 => "too many, without Inductiva",
+                how => how,
+            };
             broken.entry(how).or_default().push(seed);
         }
     }
