@@ -40,7 +40,6 @@ impl Kind {
         Self::Interrupted,
     ];
 
-    /// The process's exit code.
     pub fn exit_code(self) -> u8 {
         self.exit().0
     }
@@ -100,19 +99,14 @@ pub struct Failure {
 /// A place, type and market that had no capacity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tried {
-    /// The EC2 type.
     pub vm_type: String,
     /// The zone; none where EC2 was to choose.
     pub availability_zone: Option<String>,
     /// The subnet that was named.
     pub subnet_id: Option<String>,
-    /// On demand or spot.
     pub market: Market,
-    /// The machines asked for.
     pub machines: u32,
-    /// EC2's code.
     pub code: String,
-    /// EC2's words.
     pub reason: String,
 }
 
@@ -165,7 +159,6 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
-/// What commands return.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// An error with all its causes, the outermost first, each without what it quotes

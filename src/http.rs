@@ -150,9 +150,7 @@ fn connector() -> ConnectorBuilder {
 /// An answer, whatever its status.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
-    /// The body, as text.
     pub body: String,
 }
 

@@ -53,7 +53,6 @@ impl Clock {
         }
     }
 
-    /// This machine's clock.
     pub fn time(&self) -> &Time {
         &self.time
     }

@@ -112,7 +112,6 @@ pub fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
     }
 }
 
-/// The sort of a code.
 pub fn sort_of(code: &str) -> Sort {
     match CODES.iter().find(|(name, ..)| *name == code) {
         Some((_, sort, _)) => *sort,

@@ -37,12 +37,10 @@ use crate::{
 /// How long a failure may wait for being decoded.
 const DECODED_WITHIN: Duration = Duration::from_secs(5);
 
-/// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Identity {
     /// The account, 12 digits.
     pub account: String,
-    /// The user or role.
     pub arn: String,
 }
 
@@ -53,11 +51,9 @@ pub struct Aws {
     sts: aws_sdk_sts::Client,
     /// The region that EC2 calls go to.
     pub region: String,
-    /// Where the credentials came from.
     pub source: Source,
     /// AWS's clock, in whatever region.
     pub clock: Clock,
-    /// This run's clock.
     pub time: Time,
     config: aws_config::SdkConfig,
     credentials: Credentials,

@@ -25,12 +25,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// The Price List counts throughput by the GiB/s.
 const MIB_PER_GIB: f64 = 1_024.0;
 
-/// A spot price of now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpotPriceNow {
-    /// The EC2 type.
     pub vm_type: String,
-    /// The Availability Zone.
     pub zone: String,
     /// USD an hour.
     pub usd: f64,

@@ -55,7 +55,6 @@ use crate::{
 /// EC2 takes seconds for a hundred machines.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
-/// A `RunInstances` call.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
     /// What was asked for.
@@ -72,7 +71,6 @@ pub struct Launch<'a> {
     pub user_data: &'a [u8],
     /// How many machines at least, or none.
     pub least: u32,
-    /// How many machines at most.
     pub number: u32,
 }
 
@@ -377,7 +375,6 @@ impl Aws {
             .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
     }
 
-    /// Takes a key pair back.
     pub async fn delete_key_pair(&self, name: &str) -> Result<()> {
         let answer = self.ec2.delete_key_pair().key_name(name).send().await;
         match answer {

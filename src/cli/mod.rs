@@ -1,5 +1,5 @@
-//! The command line's grammar, and nothing else: clap types stop at
-//! [`crate::settings`].
+//! The command line's grammar, and nothing else. clap's types stay in here: what
+//! was typed is plain values, which [`crate::settings`] makes sense of.
 
 #![expect(clippy::doc_markdown, reason = "these doc comments are the help text")]
 

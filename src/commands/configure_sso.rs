@@ -308,21 +308,15 @@ fn missing(flag: &str) -> Failure {
 /// A profile for IAM Identity Center, in ~/.aws/config.
 #[derive(Clone, Debug, Serialize)]
 pub struct SsoProfileReport {
-    /// The profile's name.
     pub profile: String,
-    /// Its session.
     pub sso_session: String,
-    /// The session's start URL.
     pub sso_start_url: String,
     /// The region of IAM Identity Center.
     pub sso_region: String,
-    /// The account.
     pub sso_account_id: String,
-    /// The role in it.
     pub sso_role_name: String,
     /// The region of the profile's machines.
     pub region: String,
-    /// The file.
     pub config_file: PathBuf,
     /// False where all of it was there already.
     pub added: bool,

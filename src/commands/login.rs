@@ -41,7 +41,6 @@ pub fn how(args: &LoginArgs, settings: &AwsSettings) -> How {
 pub struct LoginReport {
     /// The session; null for a profile of the older form.
     pub sso_session: Option<String>,
-    /// Its start URL.
     pub start_url: String,
     /// The region of IAM Identity Center.
     pub region: String,

@@ -28,7 +28,6 @@ pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Resu
 pub struct LogoutReport {
     /// The session; null for a profile of the older form.
     pub sso_session: Option<String>,
-    /// Its start URL.
     pub start_url: String,
     /// Whether there was anything to end.
     pub was_signed_in: bool,

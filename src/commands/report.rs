@@ -12,7 +12,6 @@ use crate::{
     values::{GroupName, Market},
 };
 
-/// A machine in a result.
 #[derive(Clone, Debug, Serialize)]
 pub struct MachineReport {
     pub instance_id: String,
@@ -39,7 +38,6 @@ impl From<&Machine> for MachineReport {
 /// A machine group by its name, and its id on Inductiva's side.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupReport {
-    /// The name.
     pub name: GroupName,
     /// None while Inductiva has not been reached.
     pub id: Option<String>,

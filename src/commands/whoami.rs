@@ -23,16 +23,12 @@ pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
     out.result(&report, &[identity.arn])
 }
 
-/// Who is signed in.
 #[derive(Clone, Debug, Serialize)]
 pub struct WhoamiReport {
-    /// The AWS account.
     pub account: String,
-    /// The user or role.
     pub arn: String,
     /// The region that calls go to.
     pub region: String,
-    /// Where the credentials came from.
     pub credentials_from: String,
     /// When they end, RFC 3339; null for keys that stay good.
     pub credentials_expire: Option<String>,

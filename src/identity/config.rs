@@ -85,7 +85,6 @@ fn trust(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     }
 }
 
-/// The region of the configuration.
 pub fn region(config: &SdkConfig) -> Result<String> {
     let hint = "name one with --region, in AWS_REGION, or in the profile: eu-west-2 is London, us-east-1 is N. Virginia";
     let region = config

@@ -36,7 +36,6 @@ pub struct SsoSession {
     pub name: Option<String>,
     /// `sso_start_url`, as it is written.
     pub start_url: String,
-    /// `sso_region`.
     pub region: String,
     /// `sso_registration_scopes`; empty in the older form.
     pub scopes: Vec<String>,
@@ -56,41 +55,29 @@ impl SsoSession {
 )]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// Its name.
     pub name: String,
-    /// `region`.
     pub region: Option<String>,
     /// The sign-in that `sso_session` names, or `sso_start_url` and `sso_region` are.
     pub sso: Option<SsoSession>,
-    /// `sso_account_id`.
     pub sso_account_id: Option<String>,
-    /// `sso_role_name`.
     pub sso_role_name: Option<String>,
     /// Whether it has `aws_access_key_id` and `aws_secret_access_key`.
     pub has_keys: bool,
     /// Whether it has `aws_session_token`: its keys are temporary ones.
     pub has_session_token: bool,
-    /// `role_arn`.
     pub role_arn: Option<String>,
     /// `source_profile`: whose credentials assume the role.
     pub source_profile: Option<String>,
     /// `credential_source`: where else the credentials that assume the role are.
     pub credential_source: Option<String>,
-    /// `external_id`.
     pub external_id: Option<String>,
-    /// `role_session_name`.
     pub role_session_name: Option<String>,
-    /// `duration_seconds`.
     pub duration_seconds: Option<u32>,
-    /// `mfa_serial`.
     pub mfa_serial: Option<String>,
     /// `mfa_process`: a command that prints a code.
     pub mfa_process: Option<String>,
-    /// `credential_process`.
     pub credential_process: Option<String>,
-    /// `web_identity_token_file`.
     pub web_identity_token_file: Option<String>,
-    /// `ca_bundle`.
     pub ca_bundle: Option<String>,
 }
 

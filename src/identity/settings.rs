@@ -8,7 +8,6 @@ use crate::http::Http;
 /// Which AWS to talk to, and as whom.
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
-    /// `--region`.
     pub region: Option<String>,
     /// The region where nothing names one; else there has to be one.
     pub fallback_region: Option<&'static str>,
@@ -18,7 +17,6 @@ pub struct AwsSettings {
     pub profile_in_environment: Option<String>,
     /// The profiles whose `credential_process` this run is part of.
     pub within_profiles: Vec<String>,
-    /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
     /// The variables among [`super::addresses::variables`] that are set, even to nothing.
     pub endpoint_variables: Vec<(String, String)>,

@@ -11,13 +11,11 @@ use serde_json::Value;
 pub struct Group {
     /// Its id, an opaque text.
     pub id: String,
-    /// Its name.
     #[serde(default)]
     pub name: String,
     /// Whose machines it is of: `LOCAL` for those that are not Inductiva's own.
     #[serde(default)]
     pub provider_id: Option<String>,
-    /// When it was made.
     #[serde(default, rename = "creation_timestamp", deserialize_with = "time")]
     pub created_at: Option<SystemTime>,
     /// registered, starting, started, terminated and others.

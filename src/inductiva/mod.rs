@@ -41,7 +41,6 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// What happened, for a message.
     pub fn why(&self) -> &str {
         match self {
             Self::KeyRefused(why)

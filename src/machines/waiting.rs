@@ -35,17 +35,12 @@ const REASONS_WITHIN: Duration = Duration::from_mins(1);
 
 /// What is waited for.
 pub struct Wait<'a> {
-    /// EC2.
     pub aws: &'a Aws,
-    /// Inductiva.
     pub api: &'a inductiva::Client,
-    /// The group.
     pub group: &'a GroupName,
     /// The state to reach.
     pub until: WaitFor,
-    /// How long at most.
     pub timeout: Duration,
-    /// The streams.
     pub out: Output,
 }
 

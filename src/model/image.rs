@@ -10,12 +10,10 @@ pub const UBUNTU_IMAGE: &str = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd
 /// up to their date.
 pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) ";
 
-/// An Amazon Machine Image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     /// `ami-…`
     pub id: String,
-    /// The image's name.
     pub name: String,
     /// The owner's account.
     pub owner: String,

@@ -79,17 +79,13 @@ pub struct Machine {
     pub state: State,
     /// Why, if EC2 has a reason for it: `Client.UserInitiatedShutdown: …`
     pub state_reason: Option<String>,
-    /// The EC2 type.
     pub vm_type: String,
-    /// The region it is in.
     pub region: String,
-    /// The Availability Zone.
     pub availability_zone: Option<String>,
     /// The address inside the VPC.
     pub private_ip: Option<String>,
     /// The address on the internet.
     pub public_ip: Option<String>,
-    /// On demand or spot.
     pub market: Market,
     /// The image it was launched from.
     pub image_id: Option<String>,
@@ -97,7 +93,6 @@ pub struct Machine {
     pub launch_time: Option<String>,
     /// The same as a time, by EC2's clock.
     pub launched_at: Option<SystemTime>,
-    /// All its tags.
     pub tags: Vec<(String, String)>,
 }
 

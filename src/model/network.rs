@@ -5,7 +5,6 @@ use crate::values::Cidr;
 /// The security group that machines get when none is named. It has no inbound rule.
 pub const SECURITY_GROUP: &str = "inductiva-aws";
 
-/// A subnet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subnet {
     /// `subnet-…`
@@ -23,11 +22,9 @@ pub struct Subnet {
 pub struct SecurityGroup {
     /// `sg-…`
     pub id: String,
-    /// Its name.
     pub name: String,
     /// The VPC that it is in.
     pub vpc_id: String,
-    /// Its inbound rules.
     pub ingress: Vec<Ingress>,
 }
 

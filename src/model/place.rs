@@ -7,11 +7,8 @@ use crate::values::{Market, VmType};
 /// A type, a place and a market to launch in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The type.
     pub vm_type: VmType,
-    /// Where.
     pub place: Place,
-    /// On demand or spot.
     pub market: Market,
 }
 
@@ -28,7 +25,6 @@ pub enum Place {
     Any,
     /// A zone of the default VPC.
     Zone(String),
-    /// A subnet.
     Subnet(String),
 }
 

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::values::{Cidr, GroupName, Market, Tag, VmType, Volume};
 
-/// What `start` was asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The group to fill.
@@ -17,13 +16,11 @@ pub struct Request {
     pub num_machines: u32,
     /// How many it is to have at least, where there is no capacity for all.
     pub min_machines: Option<u32>,
-    /// The EC2 type.
     pub vm_type: VmType,
     /// Types to launch what there is no capacity for, in this order.
     pub other_types: Vec<VmType>,
     /// An image other than the newest standard one.
     pub image_id: Option<String>,
-    /// The root disk.
     pub volume: Volume,
     /// A subnet; else the default VPC.
     pub subnet_id: Option<String>,
@@ -35,17 +32,13 @@ pub struct Request {
     pub ssh_from: Option<Cidr>,
     /// The EC2 key pair for SSH.
     pub key_name: Option<String>,
-    /// An IAM instance profile.
     pub instance_profile: Option<String>,
-    /// On demand or spot.
     pub market: Market,
     /// Spot machines that there is no capacity for are launched on demand.
     pub spot_fallback: bool,
     /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
     pub max_price: Option<String>,
-    /// The user's tags.
     pub tags: Vec<Tag>,
-    /// The boot script.
     pub script: Script,
     /// What the runner on the machine is told.
     pub runner: Runner,
@@ -54,13 +47,10 @@ pub struct Request {
 /// What the task runner on a machine is told.
 #[derive(Clone, Debug)]
 pub struct Runner {
-    /// Inductiva's API key.
     pub api_key: String,
     /// The API's address, without a trailing slash.
     pub api_url: String,
-    /// The task runner's container image.
     pub task_runner_image: String,
-    /// The file tracker's container image.
     pub file_tracker_image: String,
     /// How many machines the group is to have: the last of fewer may have company
     /// that is still booting.
@@ -75,7 +65,6 @@ pub struct Runner {
 
 // The defaults, which user-data.sh repeats for whoever runs it by hand.
 impl Runner {
-    /// The address of Inductiva's API.
     pub const API_URL: &str = "https://api.inductiva.ai";
     /// The released images (the Python client's defaults too).
     pub const TASK_RUNNER_IMAGE: &str = "inductiva/task-runner:main";

@@ -7,7 +7,6 @@ pub struct VmTypeFacts {
     pub architectures: Vec<String>,
     /// Logical CPUs.
     pub vcpus: u32,
-    /// Physical cores.
     pub cores: u32,
     /// GPUs of NVIDIA's.
     pub gpu: Option<Gpu>,
@@ -16,7 +15,6 @@ pub struct VmTypeFacts {
 /// The NVIDIA GPUs of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gpu {
-    /// How many.
     pub count: u32,
     /// `NVIDIA T4`.
     pub name: String,

@@ -1,5 +1,5 @@
-//! From what was typed to what it means here: the one reader of environment,
-//! terminal and files that the command line names.
+//! From what was typed to what it means here, with this computer's environment, its
+//! terminal, and the files that the command line names.
 
 use std::{
     env, fs,

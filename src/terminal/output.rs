@@ -109,7 +109,6 @@ impl Output {
         }
     }
 
-    /// One JSON document on stdout.
     pub fn json<T: serde::Serialize>(self, result: &T) -> Result<()> {
         self.stream(&document(result)?).map(|_| ())
     }

@@ -19,7 +19,6 @@ impl GroupName {
     /// What generated names are made of: nothing that looks like something else.
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

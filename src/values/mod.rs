@@ -22,7 +22,6 @@ pub use self::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Market {
-    /// At the on-demand price.
     OnDemand,
     /// At the spot price; AWS may take it back.
     Spot,
@@ -57,7 +56,6 @@ impl KeyFormat {
     }
 }
 
-/// What `start` waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitFor {
     /// Known to Inductiva as a machine of the group.

@@ -66,11 +66,8 @@ impl fmt::Display for VolumeType {
 pub struct Volume {
     /// GiB; none: 50, or the image's own size if that is larger.
     pub size_gib: Option<u32>,
-    /// The EBS volume type.
     pub kind: VolumeType,
-    /// I/O operations per second.
     pub iops: Option<u32>,
-    /// MiB per second.
     pub throughput_mibps: Option<u32>,
 }
 

@@ -54,7 +54,6 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     report.verdict()
 }
 
-/// What AWS has to say.
 async fn of_aws(
     aws: &Aws,
     api: &inductiva::Client,

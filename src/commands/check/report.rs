@@ -23,7 +23,6 @@ pub enum Status {
     Failed,
 }
 
-/// One check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
     name: &'static str,
@@ -89,7 +88,6 @@ impl Check {
         }
     }
 
-    /// The check of a result.
     pub fn of<T>(
         name: &'static str,
         result: Result<T, Failure>,
@@ -108,7 +106,6 @@ impl Check {
 }
 
 impl CheckReport {
-    /// The report of these checks.
     pub fn new(checks: Vec<Check>) -> Self {
         Self {
             ok: !checks.iter().any(Check::has_failed),

@@ -13,7 +13,6 @@ use crate::{
     terminal::output::table,
 };
 
-/// A machine of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct ListedMachine {
     #[serde(flatten)]
@@ -32,9 +31,7 @@ pub struct ListedMachine {
 /// A group on Inductiva's side that has no machine any more.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftoverGroup {
-    /// Its name.
     pub name: String,
-    /// Its id.
     pub id: String,
 }
 
@@ -53,9 +50,7 @@ impl From<&Group> for LeftoverGroup {
 pub enum RunnerState {
     /// Not, or no longer, one of the group's machines.
     NotRegistered,
-    /// Waiting for a task.
     Idle,
-    /// Running a task.
     Busy,
 }
 
@@ -69,7 +64,6 @@ impl RunnerState {
     }
 }
 
-/// What `list` found.
 #[derive(Clone, Debug, Serialize)]
 pub struct ListReport {
     /// Sorted by region, group, launch and id.

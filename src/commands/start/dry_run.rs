@@ -14,7 +14,6 @@ use crate::{
     values::Market,
 };
 
-/// What `start --dry-run` would do.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlanReport {
     dry_run: bool,

@@ -11,7 +11,6 @@ use crate::{
     terminal::output::table,
 };
 
-/// A machine of a start.
 #[derive(Clone, Debug, Serialize)]
 pub struct StartedMachine {
     #[serde(flatten)]
@@ -28,14 +27,10 @@ impl From<&Machine> for StartedMachine {
     }
 }
 
-/// What `start` came to.
 #[derive(Clone, Debug, Serialize)]
 pub struct StartReport {
-    /// The group.
     pub machine_group: GroupReport,
-    /// The AWS account.
     pub account: String,
-    /// The region.
     pub region: String,
     /// The EC2 type, or types in order of preference.
     pub vm_type: String,
@@ -47,9 +42,7 @@ pub struct StartReport {
     pub launched: usize,
     /// Machines that the group had.
     pub existing: usize,
-    /// All of them.
     pub machines: Vec<StartedMachine>,
-    /// What all of them cost.
     pub cost: Cost,
 }
 

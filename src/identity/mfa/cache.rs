@@ -23,7 +23,6 @@ const LEAST_LEFT: Duration = Duration::from_mins(5);
 /// The file of one session.
 #[derive(Clone, Debug)]
 pub struct SessionFile {
-    /// Where it is.
     pub path: PathBuf,
     /// Held by whoever looks for a session and makes one.
     pub lock: PathBuf,

@@ -35,10 +35,8 @@ enum What<'a> {
     AssumeRole { arn: &'a str, profile: &'a Profile },
 }
 
-/// What a call made.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// The keys, with their end.
     pub credentials: Credentials,
     /// Of a role: AWS's `AssumedRoleUser`.
     pub role: Option<Value>,

@@ -19,7 +19,6 @@ use crate::{
 /// A profile for IAM Identity Center, and its session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SsoProfile {
-    /// The profile's name.
     pub name: String,
     /// Its session, which has a name.
     pub session: SsoSession,
@@ -189,7 +188,6 @@ pub fn start_url(text: &str) -> Result<String, String> {
     Ok(url.to_string().trim_end_matches('/').to_owned())
 }
 
-/// A region's name.
 pub fn region(text: &str) -> Result<String, String> {
     if is_region(text) {
         Ok(text.to_owned())

@@ -33,7 +33,6 @@ const REFRESH_SECONDS: i64 = 5 * 60;
 pub struct How {
     /// With a code on any device, instead of the browser of this one.
     pub device_code: bool,
-    /// Whether to open the page.
     pub open_browser: bool,
 }
 
@@ -74,7 +73,6 @@ impl From<Trouble> for Failure {
 /// One session, and what is kept of it.
 #[derive(Clone, Debug)]
 pub struct Sso {
-    /// The session.
     pub session: SsoSession,
     /// It needs neither credentials nor a region.
     pub config: SdkConfig,
@@ -84,9 +82,7 @@ pub struct Sso {
     pub files: AwsFiles,
     /// The command that signs in, for messages.
     pub login_command: String,
-    /// This run's clock.
     pub time: Time,
-    /// The streams.
     pub out: Output,
 }
 
