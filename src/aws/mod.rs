@@ -1,5 +1,5 @@
 //! AWS as this program uses it: clients, one function an API call, and errors
-//! in words. SDK types stay in here.
+//! in words. But for identity/, no other part sees the types of the SDK.
 
 mod answers;
 mod clock;

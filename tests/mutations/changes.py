@@ -219,4 +219,32 @@ CHANGES = [
         new="offers(&subnet.zone)",
         cli=("capacity::a_zone_with_too_few_free_addresses_is_not_tried",),
     ),
+    Change(
+        "machines that Inductiva cannot be asked about count as registered",
+        file="src/machines/waiting.rs",
+        old="*registered.as_ref().unwrap_or(&0)",
+        new="*registered.as_ref().unwrap_or(&self.running)",
+        unit=("machines::waiting::tests::machines_count_by_what_is_waited_for",),
+    ),
+    Change(
+        "throttling is taken for a refusal",
+        file="src/aws/codes.rs",
+        old="None if THROTTLING_ERRORS.contains(&code) => Sort::NotNow,",
+        new="",
+        unit=("aws::codes::tests::throttling_means_that_nothing_was_done",),
+    ),
+    Change(
+        "a certificate that the HTTP stack panics at is handed to it",
+        file="src/http.rs",
+        old="RootCertStore::empty().add(der.into()).is_ok()",
+        new="!der.is_empty()",
+        unit=("http::tests::what_is_no_certificate_is_left_out_of_a_bundle",),
+    ),
+    Change(
+        "a sign-in that failed is shown as a region that is wrong",
+        file="src/commands/check/mod.rs",
+        old='Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)]',
+        new='Err(Obstacle::SignIn(failure)) => vec![Check::failed("region", failure)]',
+        cli=("check::nobody_is_signed_in",),
+    ),
 ]
