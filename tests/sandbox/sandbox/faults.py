@@ -42,6 +42,7 @@ class Fault:
                 the answer has these `headers`, too
     service     with wildcards as in file names, like the next
     operation   EC2 or STS action; for inductiva "METHOD /path", not encoded
+    region      only calls to this region; None for all
     match       only requests with these parameters; None for one that is absent
     after       matching calls let through first
     count       calls that it strikes; None for all
@@ -55,6 +56,7 @@ class Fault:
     service: str
     operation: str
     kind: str = "error"
+    region: Optional[str] = None
     match: dict = field(default_factory=dict)
     after: int = 0
     count: Optional[int] = 1
@@ -101,9 +103,10 @@ class Fault:
         headers = {k: v.replace("{number}", number) for k, v in self.headers.items()}
         return Response(self.status, body.encode(), headers)
 
-    def applies_to(self, service, operation, parameters):
+    def applies_to(self, service, operation, parameters, region):
         return (
             fnmatchcase(service, self.service)
+            and self.region in (None, region)
             and fnmatchcase(operation, self.operation)
             and all(parameters.get(k) == v for k, v in self.match.items())
         )
@@ -135,13 +138,13 @@ class Faults:
             self._faults.append(fault)
         return asdict(fault)
 
-    def strike(self, service, operation, parameters):
+    def strike(self, service, operation, parameters, region=None):
         """The first fault that this call is due, or None. Every fault that the
         call matches has then seen it."""
         struck = None
         with self._lock:
             for fault in self._faults:
-                if not fault.applies_to(service, operation, parameters):
+                if not fault.applies_to(service, operation, parameters, region):
                     continue
                 fault.seen += 1
                 if struck is None and fault.is_due(self._now()):
