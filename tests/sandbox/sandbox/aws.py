@@ -110,7 +110,11 @@ class _Call:
         ) as answered:
             try:
                 fault = before_effect(
-                    self._tenant, asked.service, asked.operation, asked.params
+                    self._tenant,
+                    asked.service,
+                    asked.operation,
+                    asked.params,
+                    asked.region,
                 )
                 if fault is not None and fault.kind == "error":
                     raise AwsError(fault.code, fault.message, fault.status)

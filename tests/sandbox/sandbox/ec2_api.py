@@ -21,6 +21,7 @@ from .moto_api import MotoApi
 from .networks import no_default_vpc, offered_zones
 from .observer import OBSERVER
 from .spot_history import spot_price_history
+from .visibility import Untagged
 
 # EC2 keeps the end of a console (GetConsoleOutput, API reference).
 CONSOLE_BYTES = 64 * 1024
@@ -46,15 +47,16 @@ class Ec2Api(MotoApi, EC2Response):
     def terminate_instances(self):
         instances = self._instances_by_id(self._required("InstanceIds"))
         self.error_on_dryrun()
-        for instance in instances:
-            if instance.disable_api_termination is True:
-                raise AwsError(
-                    "OperationNotPermitted",
-                    f"The instance '{instance.id}' may not be terminated. Modify its "
-                    "'disableApiTermination' instance attribute and try again.",
-                )
+        # "If you terminate multiple instances across multiple Availability Zones, and
+        # one or more of the specified instances are enabled for termination
+        # protection": those of its zone stay, the others go, and the request fails
+        # (TerminateInstances, API reference).
+        protected = [i for i in instances if i.disable_api_termination is True]
+        zones = {instance.availability_zone for instance in protected}
         changes = []
         for instance in instances:
+            if instance.availability_zone in zones:
+                continue
             previous = self.tenant.lifecycle.terminate(instance)
             changes.append(
                 {
@@ -65,6 +67,12 @@ class Ec2Api(MotoApi, EC2Response):
                     },
                     "PreviousState": previous,
                 }
+            )
+        if protected:
+            raise AwsError(
+                "OperationNotPermitted",
+                f"The instance '{protected[0].id}' may not be terminated. Modify its "
+                "'disableApiTermination' instance attribute and try again.",
             )
         return ActionResult({"TerminatingInstances": changes})
 
@@ -352,10 +360,14 @@ class Ec2Api(MotoApi, EC2Response):
         """All instances that show to the caller, each with its reservation."""
         sees_all = self.caller is not None and self.caller.user == OBSERVER
         shows = self.tenant.visibility.shows
+        shows_tags = self.tenant.visibility.shows_tags
         for reservation in self.ec2_backend.reservations.values():
             for instance in reservation.instances:
-                if sees_all or shows(instance):
+                if sees_all:
                     yield reservation, instance
+                elif shows(instance):
+                    tagged = shows_tags(instance)
+                    yield reservation, instance if tagged else Untagged(instance)
 
     def _instances_by_id(self, ids):
         """The instances, in the order asked for; all or an error."""
@@ -365,7 +377,10 @@ class Ec2Api(MotoApi, EC2Response):
                     "InvalidInstanceID.Malformed",
                     f'Invalid id: "{instance_id}"',
                 )
-        known = {instance.id: instance for _, instance in self._shown()}
+        known = {
+            instance.id: self.ec2_backend.get_instance(instance.id)
+            for _, instance in self._shown()
+        }
         missing = [instance_id for instance_id in ids if instance_id not in known]
         if missing:
             some = len(missing) > 1
@@ -378,6 +393,8 @@ class Ec2Api(MotoApi, EC2Response):
 
 
 def _tags_of(resource):
+    if isinstance(resource, Untagged):
+        return {}
     return resource.ec2_backend.tags.get(resource.id, {})
 
 

@@ -25,7 +25,7 @@ def recorded(tenant, **facts):
         tenant.recorder.end(entry, **outcome)
 
 
-def before_effect(tenant, service, operation, parameters):
+def before_effect(tenant, service, operation, parameters, region=None):
     """Sleeps the delay, then deals with the fault that is due, if any.
 
     Returns that fault when the caller has to answer an error for it, or to
@@ -33,7 +33,7 @@ def before_effect(tenant, service, operation, parameters):
     """
     if tenant.settings.delay_ms:
         time.sleep(tenant.settings.delay_ms / 1000)
-    fault = tenant.faults.strike(service, operation, parameters)
+    fault = tenant.faults.strike(service, operation, parameters, region)
     if fault is None:
         return None
     if fault.kind == "stall":

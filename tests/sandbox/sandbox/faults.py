@@ -6,7 +6,16 @@ from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Optional
 
-KINDS = ("error", "error_answer", "lost_answer", "reset", "stall", "hold", "hold_answer")
+KINDS = (
+    "error",
+    "error_answer",
+    "answer",
+    "lost_answer",
+    "reset",
+    "stall",
+    "hold",
+    "hold_answer",
+)
 
 
 @dataclass
@@ -15,7 +24,8 @@ class Fault:
 
     kind        error: answered with `status`, `code` and `message` (`detail`
                 for inductiva), with no effect · error_answer: the same after it
-                has taken effect · lost_answer: takes effect, then
+                has taken effect · answer: inductiva answers `status`, `headers`
+                and `body` as they are, with no effect · lost_answer: takes effect, then
                 the connection is closed · reset: closed before it takes effect
                 · stall: answered after `seconds`
                 by the account's clock · hold: waits, before it takes
@@ -23,6 +33,7 @@ class Fault:
                 too, after it has taken effect
     service     with wildcards as in file names, like the next
     operation   EC2 or STS action; for inductiva "METHOD /path", not encoded
+    region      only calls to this region; None for all
     match       only requests with these parameters; None for one that is absent
     after       matching calls let through first
     count       calls that it strikes; None for all
@@ -34,6 +45,7 @@ class Fault:
     service: str
     operation: str
     kind: str = "error"
+    region: Optional[str] = None
     match: dict = field(default_factory=dict)
     after: int = 0
     count: Optional[int] = 1
@@ -44,6 +56,8 @@ class Fault:
     code: str = "InternalError"
     message: str = "An internal error has occurred"
     detail: object = "Internal Server Error"
+    headers: dict = field(default_factory=dict)
+    body: str = ""
     seconds: float = 0
     seen: int = 0
     struck: int = 0
@@ -67,9 +81,10 @@ class Fault:
         self.struck += 1
         return True
 
-    def applies_to(self, service, operation, parameters):
+    def applies_to(self, service, operation, parameters, region):
         return (
             fnmatchcase(service, self.service)
+            and self.region in (None, region)
             and fnmatchcase(operation, self.operation)
             and all(parameters.get(k) == v for k, v in self.match.items())
         )
@@ -99,13 +114,13 @@ class Faults:
             self._faults.append(fault)
         return asdict(fault)
 
-    def strike(self, service, operation, parameters):
+    def strike(self, service, operation, parameters, region=None):
         """The first fault that this call is due, or None. Every fault that the
         call matches has then seen it."""
         struck = None
         with self._lock:
             for fault in self._faults:
-                if not fault.applies_to(service, operation, parameters):
+                if not fault.applies_to(service, operation, parameters, region):
                     continue
                 fault.seen += 1
                 if struck is None and fault.is_due(self._now()):

@@ -65,6 +65,9 @@ class InductivaApi:
                 fault = before_effect(self._tenant, "inductiva", operation, parameters)
                 if fault is not None and fault.kind == "error":
                     raise _Refusal(fault.status, fault.detail)
+                if fault is not None and fault.kind == "answer":
+                    answered(fault.status)
+                    return Response(fault.status, fault.body.encode(), fault.headers)
                 try:
                     with self._tenant.lock:
                         self._tenant.lifecycle.advance()

@@ -19,6 +19,7 @@ class Groups:
         self.status = None
         self.rejected_key_status = 401
         self.refuse_machine_type = False
+        self.drop_machine_type = False
         self.strict_names = False
         self.refuse_duplicates = False
         self.group_status_on_create = "started"
@@ -32,6 +33,8 @@ class Groups:
         keys                    API keys that are accepted
         rejected_key_status     401 or 403 for another key
         refuse_machine_type     422 when a group is created with machine_type
+        drop_machine_type       groups are made without the machine_type that
+                                is sent, and show none
         strict_names            422 for a name other than ^[0-9a-zA-Z-]+$
         refuse_duplicates       409 when there is an active group of that name
         group_status_on_create  of new groups
@@ -62,6 +65,7 @@ class Groups:
             "id": str(uuid.uuid4()),
             "name": body.get("name") or f"api-{uuid.uuid4().hex[:12]}",
             "provider_id": body["provider_id"],
+            "machine_type": None if self.drop_machine_type else body.get("machine_type"),
             "status": self.group_status_on_create,
             "creation_timestamp": self._now(),
             "deleted": False,

@@ -30,6 +30,8 @@ class Settings:
     # How long new instances do not show, but for the first so many of a launch.
     visible_after_seconds: float = 0
     visible_at_once: int = 0
+    # How long instances that show do so without their tags.
+    tagged_after_seconds: float = 0
     # How long after it was said something is on a console that is not live.
     console_posted_after_seconds: float = 0
     # Whether EC2 throttles as it does an account with its default limits: 0, 1.

@@ -3,6 +3,8 @@
 "Eventual consistency in the Amazon EC2 API" (EC2 developer guide): an id that
 RunInstances answered may be unknown to the calls that follow. The settings
 decide, and may be changed meanwhile: with `visible_after_seconds` at 0 all show.
+Tags have a time of their own (`tagged_after_seconds`): an instance that shows may
+show without them, and no filter by tag finds it.
 """
 
 from dataclasses import dataclass
@@ -33,3 +35,23 @@ class Visibility:
         if launched.place < self._settings.visible_at_once:
             return True
         return self._now() - launched.at >= after
+
+    def shows_tags(self, instance):
+        after = self._settings.tagged_after_seconds
+        launched = self._launched.get(instance.id)
+        return not after or launched is None or self._now() - launched.at >= after
+
+
+class Untagged:
+    """An instance as it shows while its tags do not."""
+
+    tags = tag_set = tag_list = ()
+
+    def __init__(self, instance):
+        self._instance = instance
+
+    def __getattr__(self, name):
+        return getattr(self._instance, name)
+
+    def get_tags(self):
+        return []
