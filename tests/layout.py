@@ -56,7 +56,7 @@ LEFT = {
     "launch/key_pair.rs -> settings",
     "machines/waiting.rs -> cli",
     # The reader of times.
-    "inductiva/mod.rs -> aws",
+    "inductiva/group.rs -> aws",
     # Files that import each other.
     "identity/mfa/sts.rs -> identity/mfa/code.rs",
     "identity/mfa/mod.rs -> identity/mod.rs",

@@ -235,16 +235,15 @@ impl<'a> Launcher<'a> {
             Ok(id) => id,
             Err(ApiError::OutOfReach(why)) => {
                 // It may have been made although the answer did not come.
-                match self.api.group(&self.request.group).await {
-                    Ok(Some(group)) if group.is_active() => group.id,
+                match self.api.group_to_join(&self.request.group).await {
+                    Ok(Some(group)) => group.id,
                     _ => return Ok(out_of_reach(&why)),
                 }
             }
             Err(error) => {
                 // Another start was faster: its machines may be there, too.
                 if matches!(error, ApiError::NameTaken(_))
-                    && let Ok(Some(group)) = self.api.group(&self.request.group).await
-                    && group.is_active()
+                    && let Ok(Some(_)) = self.api.group_to_join(&self.request.group).await
                 {
                     return Ok(MadeMeanwhile);
                 }

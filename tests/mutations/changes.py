@@ -107,11 +107,11 @@ CHANGES = [
     ),
     Change(
         "a machine that has left its group counts as registered",
-        file="src/inductiva/mod.rs",
+        file="src/inductiva/group.rs",
         old="m.host_name.as_deref() == Some(host_name) && m.terminated_at.is_none()",
         new="m.host_name.as_deref() == Some(host_name)",
         unit=(
-            "inductiva::tests::a_machine_that_has_left_the_group_is_not_registered",
+            "inductiva::group::tests::a_machine_that_has_left_the_group_is_not_registered",
         ),
     ),
     Change(

@@ -44,10 +44,8 @@ pub async fn run(args: &TerminateArgs, settings: &AwsSettings, out: Output) -> R
         (None, true) => Which::All,
         (None, false) => Which::Ids(&args.instance_ids),
     };
-    let api = inductiva::Client::with_key_if_any(&args.api, &settings.http, out)?;
-    if api.is_none() {
-        out.warn("there is no Inductiva API key: the machine groups stay on Inductiva's side until it ends them");
-    }
+    let without = "the machine groups stay on Inductiva's side until it ends them";
+    let api = inductiva::Client::where_usable(&args.api, &settings.http, Some(without), out);
     let aws = Aws::connect(settings, out).await?;
     let found = find(&aws, &which, args.all_regions, out).await?;
     let going: Vec<Machine> = found
