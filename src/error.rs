@@ -12,6 +12,8 @@ use crate::values::Market;
 pub enum Kind {
     /// Refused or failed, and nothing of this run is left.
     Failed,
+    /// Nobody knows the name or the id.
+    NotFound,
     /// The command line, the environment or a named file cannot be used.
     Usage,
     /// Failed or partly done, and machines may be running.
@@ -32,7 +34,7 @@ impl Kind {
     /// The process's exit code.
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::Failed => 1,
+            Self::Failed | Self::NotFound => 1,
             Self::Usage => 2,
             Self::MachinesMayBeRunning => 3,
             Self::NotSignedIn | Self::NotPermitted => 4,

@@ -1,4 +1,4 @@
-//! Machines that there are: looking at them and ending them.
+//! Machines that there are: looking at them.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -18,7 +18,7 @@ use super::{
     filter,
 };
 use crate::{
-    error::{Failure, Result},
+    error::Result,
     model::{
         boot_log::Console,
         machine::{LAUNCHER, Machine, State, TAG_GROUP, TAG_LAUNCHER},
@@ -28,31 +28,6 @@ use crate::{
 
 /// The most that `DescribeInstances` gives in one answer (EC2 API reference).
 const PAGE: i32 = 1_000;
-
-/// Ids in one `TerminateInstances` call: one bad id fails its whole call, and
-/// AWS advises against calls of more than 1,000 (EC2 API reference).
-const TERMINATE_BATCH: usize = 100;
-
-/// What became of machines that were to be terminated.
-#[derive(Clone, Debug, Default)]
-pub struct Terminated {
-    /// The machines that EC2 answered for, and their states.
-    pub states: Vec<(String, State)>,
-    /// Why the others were not, when a call failed.
-    pub failure: Option<Failure>,
-}
-
-impl Terminated {
-    /// Those of `ids` that are not known to be going.
-    pub fn left(&self, ids: &[String]) -> Vec<String> {
-        let gone = |id: &String| {
-            self.states
-                .iter()
-                .any(|(gone, state)| gone == id && state.is_gone())
-        };
-        ids.iter().filter(|id| !gone(id)).cloned().collect()
-    }
-}
 
 impl Aws {
     /// All machines of the group `name`, terminated ones too.
@@ -102,55 +77,6 @@ impl Aws {
             machines.extend(instances.map(|instance| self.machine(instance)));
         }
         Ok(machines)
-    }
-
-    /// `TerminateInstances` for any number of ids, as far as it goes: neither an
-    /// id that EC2 does not know nor a batch that fails keeps the others from
-    /// being tried.
-    pub async fn terminate(&self, ids: &[String]) -> Terminated {
-        let mut terminated = Terminated::default();
-        for batch in ids.chunks(TERMINATE_BATCH) {
-            let mut batch = batch.to_vec();
-            while !batch.is_empty() {
-                let unknown = self.terminate_batch(&batch, &mut terminated).await;
-                if unknown.is_empty() {
-                    break;
-                }
-                batch.retain(|id| !unknown.contains(id));
-            }
-        }
-        terminated
-    }
-
-    /// One call. Returns the ids that it failed for, where others may go without.
-    async fn terminate_batch(&self, batch: &[String], terminated: &mut Terminated) -> Vec<String> {
-        let answer = self
-            .ec2
-            .terminate_instances()
-            .set_instance_ids(Some(batch.to_vec()))
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                let change = |change: types::InstanceStateChange| {
-                    Some((change.instance_id?, state(change.current_state.as_ref())))
-                };
-                let changes = answer.terminating_instances.unwrap_or_default();
-                terminated
-                    .states
-                    .extend(changes.into_iter().filter_map(change));
-                Vec::new()
-            }
-            Err(error) => {
-                let failure = self.failure(&error, "cannot terminate").await;
-                let unknown = match code(&error) {
-                    Some("InvalidInstanceID.NotFound") => named(&failure.message, batch),
-                    _ => Vec::new(),
-                };
-                terminated.failure = Some(failure);
-                unknown
-            }
-        }
     }
 
     /// The console of a machine: its last 64 KB. It is `live` on Nitro types alone;
@@ -257,19 +183,8 @@ impl Aws {
     }
 }
 
-/// Those of `ids` that EC2 names in a message (`The instance IDs 'i-1, i-2' do
-/// not exist`).
-fn named(message: &str, ids: &[String]) -> Vec<String> {
-    let is_named = |id: &&String| {
-        message
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-            .any(|word| word == id.as_str())
-    };
-    ids.iter().filter(is_named).cloned().collect()
-}
-
 /// A state that EC2 adds one day counts as running: it may cost money.
-fn state(state: Option<&types::InstanceState>) -> State {
+pub(super) fn state(state: Option<&types::InstanceState>) -> State {
     use types::InstanceStateName as Name;
     match state.and_then(|state| state.name.as_ref()) {
         Some(Name::Pending) => State::Pending,

@@ -12,6 +12,7 @@ pub mod quotas;
 mod reach;
 pub mod run_instances;
 mod security_groups;
+pub mod terminate;
 pub mod trace;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 //! cost, and until they work.
 
 pub mod everywhere;
+pub mod last_look;
 pub mod leftovers;
 pub mod price_book;
 pub mod waiting;

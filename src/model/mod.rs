@@ -7,4 +7,5 @@ pub mod network;
 pub mod place;
 pub mod request;
 pub mod user_data;
+pub mod visibility;
 pub mod vm_type;

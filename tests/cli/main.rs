@@ -23,6 +23,7 @@ mod cost;
 #[cfg(unix)]
 mod credentials;
 mod denials;
+mod ending;
 mod forgotten;
 mod groups;
 mod inductiva;

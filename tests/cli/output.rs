@@ -95,7 +95,7 @@ fn a_failure_in_json_is_one_document_on_stderr_and_nothing_on_stdout() {
     let account = Account::new();
     let run = account.run("terminate nothing -y --output json");
     run.assert(1, str![], str![[r#"
-{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"failed","machines":[],"message":"eu-west-2 has no machine group nothing"}}
+{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"not_found","machines":[],"message":"eu-west-2 has no machine group nothing"}}
 
 "#]]);
     let error = run.error();
