@@ -410,7 +410,7 @@ fn null_is_the_default_of_a_field() {
     assert_eq!(again["machine_group"], made["machine_group"]);
     assert_eq!(
         account.json("list")["machines"][0]["runner"],
-        "not registered"
+        "not-registered"
     );
     assert_eq!(
         account.json("terminate g -y")["deleted_machine_groups"],
