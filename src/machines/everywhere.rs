@@ -14,8 +14,9 @@ pub struct Found {
     pub machines: Vec<Machine>,
     /// The regions that answered.
     pub regions: Vec<String>,
-    /// The regions that a policy denies, and its words: many accounts deny all but
-    /// a few.
+    /// The regions where this identity may not ask, and why: many accounts deny all
+    /// but a few, and not every session is good in each. A start needs the same
+    /// permission there.
     pub denied: Vec<(String, Failure)>,
     /// The other regions that did not answer, and why.
     pub missing: Vec<(String, Failure)>,
@@ -36,11 +37,11 @@ impl Found {
         })
     }
 
-    /// The machines of all regions, asked side by side. A region that a policy
-    /// denies is left out with a warning.
+    /// The machines of all regions, asked side by side. A region that is not
+    /// permitted is left out with a warning.
     ///
     /// # Errors
-    /// The regions cannot be listed, or a policy denies every one of them.
+    /// The regions cannot be listed, or not one of them is permitted.
     pub async fn everywhere(aws: &Aws, out: Output) -> Result<Self> {
         let found = Self::of(aws, aws.regions().await?).await;
         for (region, failure) in &found.denied {
@@ -102,7 +103,7 @@ impl Found {
     }
 
     fn leave_out(&mut self, region: String, failure: Failure) {
-        if failure.kind == Kind::NotPermitted {
+        if matches!(failure.kind, Kind::NotPermitted | Kind::NotSignedIn) {
             self.denied.push((region, failure));
         } else {
             self.missing.push((region, failure));
@@ -115,7 +116,7 @@ impl Found {
         Some((names(&self.missing), failure))
     }
 
-    /// The names of the regions that a policy denies; none where there is none.
+    /// The names of the regions that are not permitted; none where there is none.
     pub fn denied_regions(&self) -> Option<String> {
         (!self.denied.is_empty()).then(|| names(&self.denied))
     }

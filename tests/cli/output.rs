@@ -99,7 +99,7 @@ fn a_failure_in_json_is_one_document_on_stderr_and_nothing_on_stdout() {
 
 "#]]);
     let error = run.error();
-    assert_eq!(error["kind"], "failed");
+    assert_eq!(error["kind"], "not_found");
     assert_eq!(error["machines"], json!([]));
 }
 

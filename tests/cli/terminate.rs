@@ -288,8 +288,8 @@ terminated 0 of 201
 terminated 100 of 201
 terminated 101 of 201
 101 machines are shutting down: billing of the machines has ended, their disks go with them
-looking for machines that EC2 does not show yet, for up to 10 s
 100 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
 
 "#]]);
     // What EC2 did not answer for is asked for again with the next look.

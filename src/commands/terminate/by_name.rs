@@ -25,8 +25,19 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
     let Terminating {
         aws, groups, out, ..
     } = *terminating;
-    let (here, side) = tokio::join!(aws.group_machines(name), groups.side(name));
+    let here = aws.group_machines(name).await;
     let here = here.map_err(|failure| terminating.nobody_knows(failure))?;
+    let mut ending = Ending::new(aws, terminating.interrupt, out);
+    let showing = ending.to_end(&here);
+    // No answer of Inductiva's is waited for before they are told to end.
+    let side = if showing.is_empty() {
+        groups.side(name).await
+    } else {
+        if !terminating.args.yes {
+            terminating.confirm(&showing, &[]).await?;
+        }
+        tokio::join!(groups.side(name), ending.end(&showing)).0
+    };
     let mut looking = Looking {
         aws,
         scope: Scope::Group(name),
@@ -39,9 +50,7 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
         out,
         seen: BTreeMap::new(),
     };
-    let mut ending = Ending::new(aws, terminating.interrupt, out);
     looking.saw(&here);
-    let showing = ending.to_end(&here);
     if showing.is_empty() {
         let look = Look {
             aws,
@@ -62,10 +71,8 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
                 return Err(Failure::failed("not confirmed: nothing was deleted"));
             }
         }
-    } else if !terminating.args.yes {
-        terminating.confirm(&showing, &[]).await?;
     }
-    let look = looking.end_what_shows(showing, &mut ending).await;
+    let look = looking.end_what_shows(here, &mut ending).await;
     finish(terminating, name, side, &ending, &look).await
 }
 
@@ -109,6 +116,7 @@ async fn finish(
             terminating.lines.group(name, &aws.region)
         )));
     }
+    refuse_alive(terminating, &side, look)?;
     if !nothing_showed || !deleted.names.is_empty() {
         return Ok(());
     }
@@ -208,6 +216,33 @@ fn refuse_elsewhere(
     )
     .hint(format!("end them: {}", lines.join(" && ")))
     .machines(elsewhere.into_values().flatten()))
+}
+
+/// Machines that Inductiva sees alive and that no region shows, while some regions
+/// were not looked at: they may be there.
+fn refuse_alive(terminating: &Terminating<'_>, side: &Side, look: &Look<'_>) -> Result<()> {
+    let (Side::Active(group), Some(regions)) = (side, look.found.denied_regions()) else {
+        return Ok(());
+    };
+    let mut alive = look.view().alive(group);
+    alive.retain(|host| is_instance_id(host));
+    alive.retain(|host| !look.found.machines.iter().any(|m| m.instance_id == *host));
+    if alive.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::MachinesMayBeRunning,
+        format!(
+            "machines of the group {} are alive, by what Inductiva says, and may be in {regions}, which is not permitted to look at: {}",
+            group.name,
+            alive.join(" ")
+        ),
+    )
+    .hint(format!(
+        "end them as somebody who may: {}",
+        terminating.lines.everything()
+    ))
+    .machines(alive.into_iter().map(str::to_owned)))
 }
 
 /// A group that is in use, by what Inductiva says, by machines that will not show

@@ -20,6 +20,8 @@ const BATCH: usize = 100;
 /// A machine that EC2 did not answer for is told to end again at the next look,
 /// so often in all.
 const TRIES: u32 = 3;
+/// Reasons in one message.
+const MOST_REASONS: usize = 5;
 
 /// The machines that this run has told to end.
 pub struct Ending<'a> {
@@ -201,12 +203,14 @@ impl<'a> Ending<'a> {
                 None => reasons.push((why, vec![id])),
             }
         }
+        let more = reasons.len().saturating_sub(MOST_REASONS);
+        reasons.truncate(MOST_REASONS);
         let reason = |(why, ids): (String, Vec<&str>)| format!("{}: {why}", ids.join(" "));
-        reasons
-            .into_iter()
-            .map(reason)
-            .collect::<Vec<_>>()
-            .join("; ")
+        let mut said: Vec<String> = reasons.into_iter().map(reason).collect();
+        if more > 0 {
+            said.push(format!("and {more} more reasons"));
+        }
+        said.join("; ")
     }
 
     /// Takes the protection off where there is one, and then tries again.

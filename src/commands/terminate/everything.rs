@@ -96,8 +96,9 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         Removed::default()
     };
     if args.all_regions {
-        warn_denied(terminating, &look);
+        warn_left_out(terminating, &look);
     } else {
+        terminating.say_denied(&look);
         say_elsewhere(terminating, &look);
     }
     terminating.report(&ending, &deleted.names, removed.ids)?;
@@ -191,8 +192,8 @@ fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look
     }
 }
 
-/// A region that a policy denies is left out: many accounts deny all but a few.
-fn warn_denied(terminating: &Terminating<'_>, look: &Look<'_>) {
+/// The regions that could not be asked.
+fn warn_left_out(terminating: &Terminating<'_>, look: &Look<'_>) {
     for (region, failure) in &look.found.denied {
         let message = format!("{region} was left out: {}", failure.message);
         terminating.out.warn(&message);
@@ -217,6 +218,12 @@ fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
             "machines run on in {}: {} ends them",
             regions.join(", "),
             terminating.lines.everything()
+        ));
+    }
+    if let Some((regions, failure)) = look.found.hole() {
+        terminating.out.warn(&format!(
+            "nobody knows what runs in {regions}: {}",
+            failure.message
         ));
     }
 }

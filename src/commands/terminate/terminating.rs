@@ -74,12 +74,13 @@ impl Terminating<'_> {
         }
     }
 
-    /// Names the regions that a policy denies. A start needs the same permission
+    /// Names the regions that are not permitted. A start needs the same permission
     /// there, so that it speaks for no machines.
     pub fn say_denied(&self, look: &Look<'_>) {
         if let Some(regions) = look.found.denied_regions() {
-            self.out
-                .say(&format!("not looked at, as a policy denies it: {regions}"));
+            self.out.say(&format!(
+                "not looked at, as that is not permitted: {regions}"
+            ));
         }
     }
 
