@@ -15,6 +15,7 @@ mod random;
     reason = "the tests of the command line use the rest"
 )]
 mod sandbox;
+mod two_regions;
 
 use std::{
     env,
@@ -53,7 +54,7 @@ fn all_hold(cases: &[Case]) {
         for (cases, next, _) in workers.into_iter().flatten() {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(why) = verdict(case) {
+                    if let Err(why) = verdict(|| case.run()) {
                         let alone = format!("INDUCTIVA_AWS_FAULT_CASE='{}'", case.name);
                         let why = format!("{why}\nalone: {alone} cargo test --test faults");
                         say(&format!("{}: FAILED", case.name));
@@ -91,8 +92,8 @@ fn tell(failed: &[(String, String)], cases: usize) {
     );
 }
 
-fn verdict(case: &Case) -> group::Verdict {
-    catch_unwind(AssertUnwindSafe(|| case.run())).unwrap_or_else(|panic| {
+fn verdict(run: impl Fn() -> group::Verdict) -> group::Verdict {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().cloned();
         Err(said.unwrap_or_else(|| "it panicked".to_owned()))
     })
@@ -108,18 +109,33 @@ fn whatever_happens_around_a_start_the_group_has_n_machines() {
     all_hold(&cases::around_a_start());
 }
 
+#[test]
+fn whatever_faults_chance_orders_the_group_has_n_machines() {
+    by_chance("random faults", |seed| {
+        let case = random::round(seed);
+        (case.name.clone(), verdict(|| case.run()))
+    });
+}
+
+#[test]
+fn what_terminate_says_is_gone_is_gone_by_chance() {
+    by_chance("starts and ends", |seed| {
+        let name = format!("starts and ends in two regions, seed {seed}");
+        (name, verdict(|| two_regions::history(seed)))
+    });
+}
+
 /// `INDUCTIVA_AWS_FAULTS_SEED` is the first round's seed, `…_SECONDS` the time
 /// within which rounds begin: `INDUCTIVA_AWS_FAULTS_SEED=7 …_SECONDS=0` is round
 /// 7 alone.
-#[test]
-fn whatever_faults_chance_orders_the_group_has_n_machines() {
+fn by_chance(what: &str, round: impl Fn(u64) -> (String, group::Verdict) + Sync) {
     let given = |name: &str| env::var(format!("INDUCTIVA_AWS_FAULTS_{name}")).ok();
     let number = |text: String| text.parse::<u64>().expect("a number");
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().expect("a clock");
     let seed = given("SEED").map_or(since_1970.as_secs(), number);
     let seconds = given("SECONDS").map_or(20, number);
     say(&format!(
-        "random faults for {seconds} s: INDUCTIVA_AWS_FAULTS_SEED={seed}"
+        "{what} for {seconds} s: INDUCTIVA_AWS_FAULTS_SEED={seed}"
     ));
     let until = Instant::now() + Duration::from_secs(seconds);
     let next = AtomicU64::new(seed);
@@ -129,10 +145,9 @@ fn whatever_faults_chance_orders_the_group_has_n_machines() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    let case = random::round(seed);
-                    if let Err(why) = verdict(&case) {
+                    if let (name, Err(why)) = round(seed) {
                         let why = format!("{why}\nalone: INDUCTIVA_AWS_FAULTS_SEED={seed} INDUCTIVA_AWS_FAULTS_SECONDS=0");
-                        failed.lock().expect("no panic").push((case.name, why));
+                        failed.lock().expect("no panic").push((name, why));
                     }
                     if seconds == 0 || Instant::now() > until {
                         break;

@@ -29,6 +29,7 @@ class Launches:
         self._launched = []
         self._machines = []
         self._most_at_once = 0
+        self._most_at_once_in = {}
         self.run_instances_calls = 0
 
     def earlier(self, region, zone, token):
@@ -47,6 +48,13 @@ class Launches:
         self._machines += reservation.instances
         live = sum(i.state in ("pending", "running") for i in self._machines)
         self._most_at_once = max(self._most_at_once, live)
+        here = sum(
+            i.state in ("pending", "running")
+            for i in self._machines
+            if i.region_name == region
+        )
+        most = self._most_at_once_in.get(region, 0)
+        self._most_at_once_in[region] = max(most, here)
         for instance in reservation.instances:
             self._launched.append(
                 {
@@ -65,5 +73,6 @@ class Launches:
             ],
             # The most machines that were pending or running at a time.
             "most_at_once": self._most_at_once,
+            "most_at_once_in": self._most_at_once_in,  # by region
             "run_instances_calls": self.run_instances_calls,
         }
