@@ -463,8 +463,33 @@ warning: the machine group mine stays on Inductiva's side: it answers with anoth
     wrong(&theirs);
     let run = account.run("terminate mine -y");
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(account.groups().len(), 2, "{}", run.stderr);
-    assert_eq!(account.groups()[1], groups[1]);
+    assert!(
+        run.stderr
+            .contains("Inductiva answers with the id of the group theirs"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), groups);
+    // A colleague's, of which no machine is in this account.
+    account.forget_faults();
+    let response = ureq::post(format!("{}/compute/group", account.api_url()))
+        .header("X-API-Key", crate::sandbox::API_KEY)
+        .send_json(json!({"name": "colleague", "provider_id": "LOCAL"}));
+    assert_eq!(response.expect("an answer").status(), 201);
+    let groups = account.groups();
+    let mut theirs = groups[2].clone();
+    theirs["name"] = "mine".into();
+    account.json("start --machine-group-name mine");
+    wrong(&theirs);
+    let run = account.run("terminate mine -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("Inductiva's answers do not agree on its id"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), groups);
 }
 
 #[test]

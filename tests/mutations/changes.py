@@ -150,10 +150,10 @@ CHANGES = [
         cli=("inductiva::a_bad_moment_of_the_api_is_tried_again_once_and_stops_no_launch",),
     ),
     Change(
-        "the id of another group is deleted",
+        "the group of an id is deleted, whatever its name",
         file="src/commands/terminate/groups.rs",
-        old="if let Some(other) = machines.iter().find(is_of_another) {",
-        new="if let Some(other) = machines.iter().find(is_of_another).filter(|_| false) {",
+        old="other.id == group.id && other.name == group.name",
+        new="other.id == group.id",
         cli=("ending::an_answer_about_another_group_deletes_nothing",),
     ),
     Change(
