@@ -12,6 +12,8 @@ use crate::values::Market;
 pub enum Kind {
     /// Refused or failed, and nothing of this run is left.
     Failed,
+    /// Nobody knows the name or the id.
+    NotFound,
     /// The command line, the environment or a named file cannot be used.
     Usage,
     /// Failed or partly done, and machines may be running.
@@ -29,8 +31,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Failed,
+        Self::NotFound,
         Self::Usage,
         Self::MachinesMayBeRunning,
         Self::NotSignedIn,
@@ -47,7 +50,7 @@ impl Kind {
     /// The exit code, and what it tells a script.
     fn exit(self) -> (u8, &'static str) {
         match self {
-            Self::Failed => (1, "refused or failed, nothing of this run is left"),
+            Self::Failed | Self::NotFound => (1, "refused or failed, nothing of this run is left"),
             Self::Usage => (2, "usage"),
             Self::MachinesMayBeRunning => (
                 3,

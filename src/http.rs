@@ -152,6 +152,8 @@ fn connector() -> ConnectorBuilder {
 pub struct Answer {
     pub status: u16,
     pub body: String,
+    /// When to come again (`Retry-After` in seconds, RFC 9110, section 10.2.3).
+    pub retry_after: Option<Duration>,
 }
 
 impl Http {
@@ -227,10 +229,17 @@ impl Http {
                 .await
                 .map_err(|error| causes(&error))?;
             let status = response.status().as_u16();
+            let seconds = response.headers().get("retry-after");
+            let retry_after =
+                seconds.and_then(|text| Some(Duration::from_secs(text.trim().parse().ok()?)));
             let body = ByteStream::new(response.into_body());
             let body = body.collect().await.map_err(|error| causes(&error))?;
             let body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
-            Ok(Answer { status, body })
+            Ok(Answer {
+                status,
+                body,
+                retry_after,
+            })
         };
         self.time
             .within(CALL_TIMEOUT, answer)

@@ -141,7 +141,9 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
     match &cli.command {
         Command::Start(args) => commands::start::run(args, &aws, out, interrupt).await,
         Command::List(args) => Box::pin(commands::list::run(args, &aws, out)).await,
-        Command::Terminate(args) => Box::pin(commands::terminate::run(args, &aws, out)).await,
+        Command::Terminate(args) => {
+            Box::pin(commands::terminate::run(args, &aws, out, interrupt)).await
+        }
         Command::Logs(args) => commands::logs::run(args, &aws, out).await,
         Command::Check(args) => commands::check::run(args, &aws, out).await,
         Command::Login(args) => commands::login::run(args, &aws, out).await,

@@ -1,4 +1,4 @@
-//! Machines that there are: looking at them and ending them.
+//! Machines that there are: looking at them.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -18,7 +18,7 @@ use super::{
     filter,
 };
 use crate::{
-    error::{Failure, Result},
+    error::Result,
     model::{
         boot_log::Console,
         machine::{LAUNCHER, Machine, State, TAG_GROUP, TAG_LAUNCHER},
@@ -28,35 +28,6 @@ use crate::{
 
 /// The most that `DescribeInstances` gives in one answer (EC2 API reference).
 const PAGE: i32 = 1_000;
-
-/// Ids in one `TerminateInstances` call: one bad id fails its whole call, and
-/// AWS advises against calls of more than 1,000 (EC2 API reference).
-const TERMINATE_BATCH: usize = 100;
-
-/// `TerminateInstances` answers for each id; one that leaves some out is asked
-/// again, so often in all.
-const TERMINATE_TRIES: u32 = 3;
-
-/// What became of machines that were to be terminated.
-#[derive(Clone, Debug, Default)]
-pub struct Terminated {
-    /// The machines that EC2 answered for, and their states.
-    pub states: Vec<(String, State)>,
-    /// Why the others were not, when a call failed.
-    pub failure: Option<Failure>,
-}
-
-impl Terminated {
-    /// Those of `ids` that are not known to be going.
-    pub fn left(&self, ids: &[String]) -> Vec<String> {
-        let gone = |id: &String| {
-            self.states
-                .iter()
-                .any(|(gone, state)| gone == id && state.is_gone())
-        };
-        ids.iter().filter(|id| !gone(id)).cloned().collect()
-    }
-}
 
 impl Aws {
     /// All machines of the group `name`, terminated ones too.
@@ -109,65 +80,6 @@ impl Aws {
         let mut told = BTreeSet::new();
         machines.retain(|m| told.insert(m.instance_id.clone()));
         Ok(machines)
-    }
-
-    /// `TerminateInstances` for any number of ids, as far as it goes: neither an
-    /// id that EC2 does not know nor a batch that fails keeps the others from
-    /// being tried.
-    pub async fn terminate(&self, ids: &[String]) -> Terminated {
-        let mut terminated = Terminated::default();
-        for batch in ids.chunks(TERMINATE_BATCH) {
-            let mut batch = batch.to_vec();
-            let mut tries = 0;
-            while !batch.is_empty() && tries < TERMINATE_TRIES {
-                let again = self.terminate_batch(&batch, &mut terminated).await;
-                // Without the ids that EC2 does not know, it is another call.
-                tries = if again.len() < batch.len() {
-                    0
-                } else {
-                    tries + 1
-                };
-                batch = again;
-            }
-        }
-        terminated
-    }
-
-    /// One call. Returns the ids to ask for again: those that EC2's answer leaves
-    /// out, or the others where it does not know some.
-    async fn terminate_batch(&self, batch: &[String], terminated: &mut Terminated) -> Vec<String> {
-        let answer = self
-            .ec2
-            .terminate_instances()
-            .set_instance_ids(Some(batch.to_vec()))
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                let change = |change: types::InstanceStateChange| {
-                    Some((change.instance_id?, state(change.current_state.as_ref())))
-                };
-                let changes = answer.terminating_instances.unwrap_or_default();
-                let states: Vec<_> = changes.into_iter().filter_map(change).collect();
-                let is_told = |id: &String| states.iter().any(|(told, _)| told == id);
-                let again = batch.iter().filter(|id| !is_told(id)).cloned().collect();
-                terminated.states.extend(states);
-                again
-            }
-            Err(error) => {
-                let failure = self.failure(&error, "cannot terminate").await;
-                let unknown = match code(&error) {
-                    Some("InvalidInstanceID.NotFound") => named(&failure.message, batch),
-                    _ => Vec::new(),
-                };
-                terminated.failure = Some(failure);
-                if unknown.is_empty() {
-                    return unknown;
-                }
-                let is_known = |id: &&String| !unknown.contains(id);
-                batch.iter().filter(is_known).cloned().collect()
-            }
-        }
     }
 
     /// The console of a machine: its last 64 KB. It is `live` on Nitro types alone;
@@ -274,19 +186,8 @@ impl Aws {
     }
 }
 
-/// Those of `ids` that EC2 names in a message (`The instance IDs 'i-1, i-2' do
-/// not exist`).
-fn named(message: &str, ids: &[String]) -> Vec<String> {
-    let is_named = |id: &&String| {
-        message
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-            .any(|word| word == id.as_str())
-    };
-    ids.iter().filter(is_named).cloned().collect()
-}
-
 /// A state that EC2 adds one day counts as running: it may cost money.
-fn state(state: Option<&types::InstanceState>) -> State {
+pub(super) fn state(state: Option<&types::InstanceState>) -> State {
     use types::InstanceStateName as Name;
     match state.and_then(|state| state.name.as_ref()) {
         Some(Name::Pending) => State::Pending,

@@ -15,6 +15,7 @@ mod retries;
 pub mod run_instances;
 mod security_groups;
 mod source;
+pub mod terminate;
 pub mod trace;
 
 use std::time::Duration;

@@ -1,28 +1,35 @@
-//! Machine groups as Inductiva has them.
+//! A machine group as Inductiva's API shows it.
 
 use std::time::SystemTime;
 
 use aws_smithy_types::date_time::{DateTime, Format};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
-/// A machine group on Inductiva's side.
+use crate::values::VmType;
+
+/// A machine group on Inductiva's side. A field that is missing, or null, has its
+/// default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Group {
-    /// Its id, an opaque text.
+    /// Its id, an opaque text; empty where the answer has none.
+    #[serde(default, deserialize_with = "or_default")]
     pub id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub name: String,
     /// Whose machines it is of: `LOCAL` for those that are not Inductiva's own.
     #[serde(default)]
     pub provider_id: Option<String>,
+    /// The type that it was made with: of ours an EC2 type, as
+    /// [`super::Client::create_group`] sends it. A server may drop it.
+    #[serde(default, deserialize_with = "or_none")]
+    pub machine_type: Option<String>,
     #[serde(default, rename = "creation_timestamp", deserialize_with = "time")]
     pub created_at: Option<SystemTime>,
     /// registered, starting, started, terminated and others.
     #[serde(default)]
     pub status: Option<String>,
     /// The machines that have registered.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub machines: Vec<GroupMachine>,
 }
 
@@ -35,14 +42,25 @@ impl Group {
             Some("registered" | "starting" | "started")
         )
     }
-}
 
-impl Group {
     /// Whether Inductiva says that the group is of another provider's machines.
     pub fn is_of_another_provider(&self) -> bool {
         self.provider_id
             .as_deref()
             .is_some_and(|provider| !provider.eq_ignore_ascii_case("LOCAL"))
+    }
+
+    /// Whether Inductiva says that the group's machines are none of a provider's.
+    pub fn is_local(&self) -> bool {
+        self.provider_id.is_some() && !self.is_of_another_provider()
+    }
+
+    /// Whether the group shows an EC2 type: this program sends it, and nothing
+    /// else that makes `LOCAL` groups does.
+    pub fn has_ec2_type(&self) -> bool {
+        self.machine_type
+            .as_deref()
+            .is_some_and(|name| name.parse::<VmType>().is_ok())
     }
 
     /// The machine that calls itself `host_name`, while it is there.
@@ -72,7 +90,7 @@ pub struct GroupMachine {
 
 /// A time; none where it cannot be read.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
+    let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().and_then(time_of))
 }
 
@@ -84,11 +102,30 @@ fn time_of(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(time.ok()?).ok()
 }
 
+/// The value; the default for null.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A text; none for anything else, as nothing depends on it.
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().map(str::to_owned))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+
+    fn group(text: &str) -> Group {
+        serde_json::from_str(text).expect("a group")
+    }
 
     #[test]
     fn times_are_read_with_and_without_a_zone() {
@@ -105,18 +142,36 @@ mod tests {
 
     #[test]
     fn a_machine_that_has_left_the_group_is_not_registered() {
-        let group: Group = serde_json::from_str(
+        let group = group(
             r#"{"id": "1", "machines": [
                 {"host_name": "there"},
                 {"host_name": "left", "terminated_at": "2026-01-01T00:00:00Z"},
                 {"host_name": "back", "terminated_at": "2026-01-01T00:00:00Z"},
                 {"host_name": "back"}
             ]}"#,
-        )
-        .expect("a group");
+        );
         assert!(group.machine("there").is_some());
         assert!(group.machine("left").is_none());
         assert!(group.machine("back").is_some());
         assert!(group.machine("another").is_none());
+    }
+
+    #[test]
+    fn null_is_the_default_of_a_field() {
+        let nulls = group(
+            r#"{"id": null, "name": null, "provider_id": null, "machine_type": null,
+                "creation_timestamp": null, "status": null, "machines": null}"#,
+        );
+        assert_eq!(nulls, group("{}"));
+        assert_eq!(nulls.id, "");
+    }
+
+    #[test]
+    fn an_ec2_type_is_told_from_others() {
+        let of = |name: &str| group(&format!(r#"{{"machine_type": {name}}}"#)).has_ec2_type();
+        assert!(of(r#""t2.micro""#));
+        assert!(!of(r#""c2-standard-4""#));
+        assert!(!of("{}"));
+        assert!(!group("{}").has_ec2_type());
     }
 }

@@ -3,15 +3,19 @@
 //! Its server's source is not public: what is relied on is what the released
 //! Python client and task runner rely on, and other answers are survived.
 
+mod failure;
 mod group;
 mod settings;
+
+use std::time::Duration;
 
 use serde_json::json;
 use url::Url;
 
-pub use self::{group::Group, settings::ApiSettings};
+use self::failure::detail;
+pub use self::{failure::ApiError, group::Group, settings::ApiSettings};
 use crate::{
-    error::{Failure, Kind, Result},
+    error::{Failure, Result},
     http::{Answer, Http},
     model::{request::Runner, vm_type::VmTypeFacts},
     terminal::{mask, output::Output},
@@ -20,47 +24,17 @@ use crate::{
 
 /// What the API sees us as.
 const USER_AGENT: &str = concat!("inductiva-aws/", env!("CARGO_PKG_VERSION"));
+/// Before the second try of a call that had no answer to go by.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// `Retry-After` is kept up to this; a machine group is not worth a longer wait.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+/// A call that has taken longer has no second try.
+const SHORT: Duration = Duration::from_secs(10);
 
 /// Whose key it is.
 #[derive(serde::Deserialize)]
 struct User {
     username: String,
-}
-
-/// Why a call had no answer that can be used.
-#[derive(Clone, Debug)]
-pub enum ApiError {
-    /// 401 or 403.
-    KeyRefused(String),
-    /// No connection, no answer in time, or a 5xx.
-    OutOfReach(String),
-    /// 409: there is a group of this name.
-    NameTaken(String),
-    /// Any other answer.
-    Unexpected(String),
-}
-
-impl ApiError {
-    pub fn why(&self) -> &str {
-        match self {
-            Self::KeyRefused(why)
-            | Self::OutOfReach(why)
-            | Self::NameTaken(why)
-            | Self::Unexpected(why) => why,
-        }
-    }
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        match error {
-            ApiError::KeyRefused(why) => Self::new(Kind::NotSignedIn, format!("Inductiva refused the API key: {why}"))
-                .hint("get a new key at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key"),
-            ApiError::OutOfReach(why) => Self::failed(format!("Inductiva's API is out of reach: {why}"))
-                .hint("try again later; --api-url and INDUCTIVA_API_URL say where it is"),
-            ApiError::NameTaken(why) | ApiError::Unexpected(why) => Self::failed(format!("Inductiva's API refused the call: {why}")),
-        }
-    }
 }
 
 /// A client of the API, with a key.
@@ -70,6 +44,13 @@ pub struct Client {
     url: Url,
     key: String,
     out: Output,
+}
+
+/// What a try of a call came to.
+enum Tried<T> {
+    Done(Result<T, ApiError>),
+    /// It may be tried again after so long.
+    Again(ApiError, Duration),
 }
 
 impl Client {
@@ -94,56 +75,98 @@ impl Client {
         })
     }
 
-    /// A client where there is a key to be found: what needs none goes on without.
-    pub fn with_key_if_any(
-        settings: &ApiSettings,
+    /// A client for what does without the API, too; none, and a warning, where
+    /// the key, its file or the address cannot be used. `without` says what comes
+    /// of having no key.
+    pub fn where_usable(
+        settings: Result<ApiSettings>,
         http: &Http,
+        without: Option<&str>,
         out: Output,
-    ) -> Result<Option<Self>> {
-        let key = settings.key.clone();
-        key.map(|key| Self::new(settings, key, http.clone(), out))
-            .transpose()
+    ) -> Option<Self> {
+        let client = settings.and_then(|settings| {
+            let key = settings.key.clone();
+            key.map(|key| Self::new(&settings, key, http.clone(), out))
+                .transpose()
+        });
+        match (client, without) {
+            (Ok(Some(client)), _) => return Some(client),
+            (Ok(None), None) => {}
+            (Ok(None), Some(without)) => {
+                out.warn(&format!("there is no Inductiva API key: {without}"));
+            }
+            (Err(failure), _) => {
+                out.warn(&format!("Inductiva cannot be asked: {}", failure.message));
+            }
+        }
+        None
     }
 
     /// `GET /compute/group/{name}`: the group of that name, active or not.
     pub async fn group(&self, name: &GroupName) -> Result<Option<Group>, ApiError> {
-        let (status, body) = self
-            .call(
-                "GET",
-                self.address(&["compute", "group", name.as_str()]),
-                None,
-            )
-            .await?;
-        match status {
-            200 => parse(&body).map(Some),
-            404 => Ok(None),
-            _ => Err(unexpected(status, &body)),
+        let address = self.address(&["compute", "group", name.as_str()]);
+        let read = |status, body: &str| match status {
+            200 => {
+                let group: Group = parse(body)?;
+                if group.name != name.as_str() {
+                    return Err(ApiError::OutOfReach(format!(
+                        "it answers with another group than {name}"
+                    )));
+                }
+                Ok(Some(group))
+            }
+            404 => parse::<serde_json::Map<_, _>>(body).map(|_| None),
+            _ => Err(ApiError::OutOfReach(detail(status, body))),
+        };
+        self.call("GET", &address, None, read).await
+    }
+
+    /// The active group of that name, if machines of ours can join it.
+    ///
+    /// # Errors
+    /// It is of another provider's machines. Where its id is not told, the API
+    /// counts as out of reach: machines find the group by its name.
+    pub async fn group_to_join(&self, name: &GroupName) -> Result<Option<Group>, ApiError> {
+        let Some(group) = self.group(name).await?.filter(Group::is_active) else {
+            return Ok(None);
+        };
+        if group.is_of_another_provider() {
+            let provider = group.provider_id.unwrap_or_default();
+            return Err(ApiError::OtherProvider(format!(
+                "{name} has machines of {provider} on Inductiva's side"
+            )));
         }
+        if group.id.is_empty() {
+            return Err(ApiError::OutOfReach(format!(
+                "it does not tell the id of the group {name}"
+            )));
+        }
+        Ok(Some(group))
     }
 
     /// `GET /compute/groups`: the active groups, those of other providers too.
     /// One that cannot be read is left out.
     pub async fn groups(&self) -> Result<Vec<Group>, ApiError> {
-        let (status, body) = self
-            .call("GET", self.address(&["compute", "groups"]), None)
-            .await?;
-        if status != 200 {
-            return Err(unexpected(status, &body));
-        }
-        let groups: Vec<serde_json::Value> = parse(&body)?;
-        let group = |value| serde_json::from_value(value).ok();
-        Ok(groups.into_iter().filter_map(group).collect())
+        let address = self.address(&["compute", "groups"]);
+        let read = |status, body: &str| {
+            if status != 200 {
+                return Err(ApiError::OutOfReach(detail(status, body)));
+            }
+            let groups: Vec<serde_json::Value> = parse(body)?;
+            let group = |value| serde_json::from_value(value).ok();
+            Ok(groups.into_iter().filter_map(group).collect())
+        };
+        self.call("GET", &address, None, read).await
     }
 
     /// `GET /users/info`: whose key it is.
     pub async fn user(&self) -> Result<String, ApiError> {
-        let (status, body) = self
-            .call("GET", self.address(&["users", "info"]), None)
-            .await?;
-        match status {
-            200 => parse::<User>(&body).map(|user| mask::foreign(&user.username)),
-            _ => Err(unexpected(status, &body)),
-        }
+        let read = |status, body: &str| match status {
+            200 => parse::<User>(body).map(|user| mask::foreign(&user.username)),
+            _ => Err(unexpected(status, body)),
+        };
+        let address = self.address(&["users", "info"]);
+        self.call("GET", &address, None, read).await
     }
 
     /// `POST /compute/group`: makes a group of machines that are not
@@ -167,20 +190,30 @@ impl Client {
             group["gpu_count"] = gpu.count.into();
             group["gpu_name"] = gpu.name.clone().into();
         }
-        let (mut status, mut body) = self
-            .call("POST", self.address(&["compute", "group"]), Some(&group))
-            .await?;
+        let address = self.address(&["compute", "group"]);
+        let read = |status, body: &str| Ok((status, body.to_owned()));
+        let (mut status, mut body) = self.call("POST", &address, Some(&group), read).await?;
         if status == 422 {
             // Whether a LOCAL group may name a type is not documented.
             if let Some(fields) = group.as_object_mut() {
                 fields.remove("machine_type");
             }
-            (status, body) = self
-                .call("POST", self.address(&["compute", "group"]), Some(&group))
-                .await?;
+            (status, body) = self.call("POST", &address, Some(&group), read).await?;
         }
         match status {
-            200 | 201 => parse::<Group>(&body).map(|group| group.id),
+            200 | 201 => {
+                let made: Group = parse(&body)?;
+                if !made.id.is_empty() && made.name == name.as_str() {
+                    return Ok(made.id);
+                }
+                // It is made: its id is asked for by its name.
+                match self.group_to_join(name).await? {
+                    Some(group) => Ok(group.id),
+                    None => Err(ApiError::OutOfReach(format!(
+                        "it does not show the group {name}, which it says it has made"
+                    ))),
+                }
+            }
             409 => Err(ApiError::NameTaken(detail(status, &body))),
             _ => Err(unexpected(status, &body)),
         }
@@ -193,11 +226,11 @@ impl Client {
         address
             .query_pairs_mut()
             .append_pair("machine_group_id", id);
-        let (status, body) = self.call("DELETE", address, None).await?;
-        match status {
+        let read = |status, body: &str| match status {
             200..=299 | 404 => Ok(()),
-            _ => Err(unexpected(status, &body)),
-        }
+            _ => Err(unexpected(status, body)),
+        };
+        self.call("DELETE", &address, None, read).await
     }
 
     /// The API's address with more path segments, percent-encoded.
@@ -209,12 +242,76 @@ impl Client {
         url
     }
 
-    async fn call(
+    /// What `read` makes of the answer; one without use is asked for once more.
+    async fn call<T>(
         &self,
         method: &str,
-        address: Url,
+        address: &Url,
         body: Option<&serde_json::Value>,
-    ) -> Result<(u16, String), ApiError> {
+        read: impl Fn(u16, &str) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        match self.try_once(method, address, body, &read).await {
+            Tried::Done(result) => result,
+            Tried::Again(_, pause) => {
+                self.http.time().pause(pause).await;
+                match self.try_once(method, address, body, &read).await {
+                    Tried::Done(result) => result,
+                    Tried::Again(error, _) => Err(error),
+                }
+            }
+        }
+    }
+
+    async fn try_once<T>(
+        &self,
+        method: &str,
+        address: &Url,
+        body: Option<&serde_json::Value>,
+        read: &impl Fn(u16, &str) -> Result<T, ApiError>,
+    ) -> Tried<T> {
+        let time = self.http.time();
+        let since = time.instant();
+        let answer = self.answer(method, address, body).await;
+        let took = time.instant().duration_since(since);
+        // What may have been made is looked up, and not made again.
+        let again = |error: ApiError, has_no_effect: bool, pause: Duration| {
+            let harmless = has_no_effect || method != "POST";
+            if harmless && took < SHORT && pause <= LONGEST_RETRY_AFTER {
+                Tried::Again(error, pause)
+            } else {
+                Tried::Done(Err(error))
+            }
+        };
+        let Answer {
+            status,
+            body,
+            retry_after,
+        } = match answer {
+            Ok(answer) => answer,
+            Err(why) => return again(ApiError::OutOfReach(why), false, AGAIN_AFTER),
+        };
+        let out_of_reach = || ApiError::OutOfReach(detail(status, &body));
+        match status {
+            401 | 403 => Tried::Done(Err(ApiError::KeyRefused(detail(status, &body)))),
+            300..=399 | 408 | 429 => {
+                let pause = retry_after.unwrap_or(AGAIN_AFTER);
+                again(out_of_reach(), true, pause)
+            }
+            500..=599 => again(out_of_reach(), false, retry_after.unwrap_or(AGAIN_AFTER)),
+            _ => match read(status, &body) {
+                Err(error @ ApiError::OutOfReach(_)) => again(error, false, AGAIN_AFTER),
+                result => Tried::Done(result),
+            },
+        }
+    }
+
+    /// The answer, whatever its status; else why there is none.
+    async fn answer(
+        &self,
+        method: &str,
+        address: &Url,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Answer, String> {
         let started = std::time::Instant::now();
         let mut headers = vec![
             ("x-api-key", self.key.clone()),
@@ -224,7 +321,7 @@ impl Client {
             headers.push(("content-type", "application/json".to_owned()));
         }
         let body = body.map(serde_json::Value::to_string);
-        let answer = self.http.call(method, &address, &headers, body).await;
+        let answer = self.http.call(method, address, &headers, body).await;
         let outcome = match &answer {
             Ok(answer) => answer.status.to_string(),
             Err(why) => mask::foreign(why),
@@ -234,75 +331,16 @@ impl Client {
             "inductiva {method} {}: {outcome}, {millis} ms",
             address.path()
         ));
-        let Answer { status, body } =
-            answer.map_err(|why| ApiError::OutOfReach(mask::foreign(&why)))?;
-        match status {
-            401 | 403 => Err(ApiError::KeyRefused(detail(status, &body))),
-            500..=599 => Err(ApiError::OutOfReach(detail(status, &body))),
-            _ => Ok((status, body)),
-        }
+        answer
     }
 }
 
+/// What cannot be read says nothing: it may be of a proxy on the way.
 fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, ApiError> {
-    serde_json::from_str(body).map_err(|error| {
-        let why = mask::foreign(&error.to_string());
-        ApiError::Unexpected(format!("an answer that cannot be read ({why})"))
-    })
+    serde_json::from_str(body)
+        .map_err(|error| ApiError::OutOfReach(format!("an answer that cannot be read ({error})")))
 }
 
 fn unexpected(status: u16, body: &str) -> ApiError {
     ApiError::Unexpected(detail(status, body))
-}
-
-/// The `detail` of an error: a text, or a list of `{loc, msg, type}`.
-fn detail(status: u16, body: &str) -> String {
-    let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let said = match &value["detail"] {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => {
-            let item = |item: &serde_json::Value| {
-                let place: Vec<String> = item["loc"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .map(|part| part.as_str().map_or(part.to_string(), str::to_owned))
-                    .collect();
-                format!(
-                    "{}: {}",
-                    place.join("."),
-                    item["msg"].as_str().unwrap_or_default()
-                )
-            };
-            items.iter().map(item).collect::<Vec<_>>().join("; ")
-        }
-        _ => String::new(),
-    };
-    let said = mask::foreign(&said);
-    if said.is_empty() {
-        format!("HTTP {status}")
-    } else {
-        format!("HTTP {status}, {said}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn details_are_read_in_both_forms() {
-        assert_eq!(
-            detail(409, r#"{"detail": "name taken"}"#),
-            "HTTP 409, name taken"
-        );
-        assert_eq!(
-            detail(
-                422,
-                r#"{"detail": [{"loc": ["body", "name"], "msg": "too long", "type": "x"}]}"#
-            ),
-            "HTTP 422, body.name: too long"
-        );
-        assert_eq!(detail(502, "<html>"), "HTTP 502");
-    }
 }

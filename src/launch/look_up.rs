@@ -105,7 +105,7 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
     };
     let (identity, group, machines, vm_type, other_types, images, subnets, security_groups) = tokio::join!(
         aws.identity(),
-        api.group(&request.group),
+        api.group_to_join(&request.group),
         aws.group_machines(&request.group),
         aws.vm_type(&request.vm_type),
         aws.vm_types(&request.other_types),

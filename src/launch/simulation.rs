@@ -24,8 +24,8 @@ use super::{
 use crate::{
     aws::{
         Identity,
-        instances::Terminated,
         run_instances::{Launch, LaunchError, NoCapacity, Remedy},
+        terminate::Terminated,
     },
     error::{Failure, Kind, Result, Tried},
     inductiva::{ApiError, Group},

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     aws::{
         Aws,
-        instances::Terminated,
         run_instances::{Launch, LaunchError},
+        terminate::Terminated,
     },
     error::Result,
     inductiva::{self, ApiError, Group},

@@ -14,11 +14,18 @@ pub struct Found {
     pub machines: Vec<Machine>,
     /// The regions that answered.
     pub regions: Vec<String>,
-    /// The regions that did not, and why.
+    /// The regions where this identity may not ask, and why: many accounts deny all
+    /// but a few, and not every session is good in each. A start needs the same
+    /// permission there.
+    pub denied: Vec<(String, Failure)>,
+    /// The other regions that did not answer, and why.
     pub missing: Vec<(String, Failure)>,
     /// Whether every region that the account has enabled answered.
     pub everywhere: bool,
 }
+
+/// What stands for the names of regions that cannot be listed.
+const OTHER_REGIONS: &str = "the other regions";
 
 impl Found {
     /// The machines of the one region of `aws`.
@@ -30,14 +37,46 @@ impl Found {
         })
     }
 
-    /// The machines of all regions, asked side by side. A region that a policy
-    /// denies is left out with a warning: many accounts deny all but a few.
+    /// The machines of all regions, asked side by side. A region that is not
+    /// permitted is left out with a warning.
     ///
     /// # Errors
-    /// The regions cannot be listed, or a policy denies every one of them.
+    /// The regions cannot be listed, or not one of them is permitted.
     pub async fn everywhere(aws: &Aws, out: Output) -> Result<Self> {
+        let found = Self::of(aws, aws.regions().await?).await;
+        for (region, failure) in &found.denied {
+            out.warn(&format!("{region} was left out: {}", failure.message));
+        }
+        match found.denied.first() {
+            Some((_, failure)) if found.regions.is_empty() && found.missing.is_empty() => {
+                Err(failure.clone())
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// The machines of all regions as far as they can be asked: at least of the
+    /// one of `aws`, where the others cannot be listed.
+    pub async fn as_far_as_possible(aws: &Aws) -> Self {
+        match aws.regions().await {
+            Ok(mut regions) => {
+                if !regions.contains(&aws.region) {
+                    regions.push(aws.region.clone());
+                }
+                Self::of(aws, regions).await
+            }
+            Err(failure) => {
+                let mut found = Self::of(aws, vec![aws.region.clone()]).await;
+                found.everywhere = false;
+                found.leave_out(OTHER_REGIONS.to_owned(), failure);
+                found
+            }
+        }
+    }
+
+    async fn of(aws: &Aws, regions: Vec<String>) -> Self {
         let mut asked = tokio::task::JoinSet::new();
-        for region in aws.regions().await? {
+        for region in regions {
             let aws = aws.in_region(&region);
             asked.spawn(async move { (region, aws.our_machines().await) });
         }
@@ -45,7 +84,6 @@ impl Found {
             everywhere: true,
             ..Self::default()
         };
-        let mut denied = None;
         for (region, machines) in asked.join_all().await {
             match machines {
                 Ok(machines) => {
@@ -54,30 +92,37 @@ impl Found {
                 }
                 Err(failure) => {
                     found.everywhere = false;
-                    if failure.kind == Kind::NotPermitted {
-                        out.warn(&format!("{region} was left out: {}", failure.message));
-                        denied = Some(failure);
-                    } else {
-                        found.missing.push((region, failure));
-                    }
+                    found.leave_out(region, failure);
                 }
             }
         }
-        if let Some(failure) = denied
-            && found.regions.is_empty()
-            && found.missing.is_empty()
-        {
-            return Err(failure);
-        }
         found.regions.sort();
+        found.denied.sort_by(|a, b| a.0.cmp(&b.0));
         found.missing.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(found)
+        found
+    }
+
+    fn leave_out(&mut self, region: String, failure: Failure) {
+        if matches!(failure.kind, Kind::NotPermitted | Kind::NotSignedIn) {
+            self.denied.push((region, failure));
+        } else {
+            self.missing.push((region, failure));
+        }
     }
 
     /// The names of the regions that did not answer, and the first one's failure.
     pub fn hole(&self) -> Option<(String, &Failure)> {
-        let names: Vec<&str> = self.missing.iter().map(|(name, _)| name.as_str()).collect();
         let (_, failure) = self.missing.first()?;
-        Some((names.join(", "), failure))
+        Some((names(&self.missing), failure))
     }
+
+    /// The names of the regions that are not permitted; none where there is none.
+    pub fn denied_regions(&self) -> Option<String> {
+        (!self.denied.is_empty()).then(|| names(&self.denied))
+    }
+}
+
+fn names(regions: &[(String, Failure)]) -> String {
+    let names: Vec<&str> = regions.iter().map(|(name, _)| name.as_str()).collect();
+    names.join(", ")
 }

@@ -3,7 +3,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{inductiva::Group, model::machine::Machine, values::GroupName};
+use crate::{
+    inductiva::Group,
+    model::machine::{Machine, TAG_GROUP_ID},
+    values::GroupName,
+};
 
 /// Runners ask for a task every few seconds; one that has not for so long is gone.
 const SEEN_WITHIN: Duration = Duration::from_mins(10);
@@ -14,8 +18,8 @@ const SETTLED_AFTER: Duration = Duration::from_hours(1);
 /// How sure it is that a group is this program's and needed no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOver {
-    /// A machine with the group's tag was seen, and it is gone; or the name is one
-    /// that this program makes up, no region has a machine of it, and its
+    /// A machine of this program's was in it, and is gone; or it shows the EC2 type
+    /// that this program makes groups with, no region has a machine of it, and its
     /// machines have had the time to show.
     Surely,
     /// It looks like ours: worth a look, not to be deleted unasked.
@@ -36,19 +40,20 @@ pub struct View<'a> {
 impl View<'_> {
     /// Whether the group is left over; none where it is in use, or not ours.
     pub fn judge(&self, group: &Group) -> Option<LeftOver> {
-        let is_local = group.provider_id.is_some() && !group.is_of_another_provider();
-        if !is_local || !group.is_active() || !self.alive(group).is_empty() {
+        if !group.is_local() || !group.is_active() || !self.alive(group).is_empty() {
             return None;
         }
-        let mut its_machines = self
+        let mut its_name = self
             .machines
             .iter()
-            .filter(|m| m.group() == Some(group.name.as_str()))
+            .filter(|m| m.group() == Some(group.name.as_str()) || has_id_of(m, group))
             .peekable();
-        if its_machines.peek().is_some() {
-            return its_machines
-                .all(|m| m.state.is_gone())
-                .then_some(LeftOver::Surely);
+        let had_machines = its_name.peek().is_some();
+        if its_name.any(|m| !m.state.is_gone()) {
+            return None;
+        }
+        if self.had_a_machine_of_ours(group) {
+            return Some(LeftOver::Surely);
         }
         let age = group
             .created_at
@@ -56,15 +61,31 @@ impl View<'_> {
         if age.is_some_and(|age| age < SETTLED_AFTER) {
             return None;
         }
+        if group.has_ec2_type() && self.everywhere && age.is_some() {
+            return Some(LeftOver::Surely);
+        }
         let had_instances = group
             .machines
             .iter()
             .any(|m| m.host_name.as_deref().is_some_and(is_instance_id));
-        match GroupName::is_generated(&group.name) {
-            true if self.everywhere && age.is_some() => Some(LeftOver::Surely),
-            true => Some(LeftOver::Maybe),
-            false => had_instances.then_some(LeftOver::Maybe),
-        }
+        let may_be_ours = had_machines
+            || had_instances
+            || group.has_ec2_type()
+            || GroupName::is_generated(&group.name);
+        may_be_ours.then_some(LeftOver::Maybe)
+    }
+
+    /// Whether the group is this program's beyond its name: a machine of this
+    /// program's, which may have ended, has its id in a tag or has joined it.
+    pub fn had_a_machine_of_ours(&self, group: &Group) -> bool {
+        let joined = |m: &Machine| {
+            if m.group() != Some(group.name.as_str()) {
+                return false;
+            }
+            let mut hosts = group.machines.iter().map(|m| m.host_name.as_deref());
+            hosts.any(|host| host == Some(m.instance_id.as_str()))
+        };
+        self.machines.iter().any(|m| is_of(m, group) || joined(m))
     }
 
     /// The machines of the group that seem to be there still, by what Inductiva
@@ -90,8 +111,19 @@ impl View<'_> {
     }
 }
 
+/// Whether the machine was launched for this very group: its tags have the name
+/// and the id.
+pub fn is_of(machine: &Machine, group: &Group) -> bool {
+    machine.group() == Some(group.name.as_str()) && has_id_of(machine, group)
+}
+
+/// Whether the machine's tag has the group's id, whatever the name.
+pub fn has_id_of(machine: &Machine, group: &Group) -> bool {
+    !group.id.is_empty() && machine.tag(TAG_GROUP_ID) == Some(group.id.as_str())
+}
+
 /// What a machine of this program's calls itself.
-fn is_instance_id(host: &str) -> bool {
+pub fn is_instance_id(host: &str) -> bool {
     host.strip_prefix("i-").is_some_and(|digits| {
         digits.len() == 17 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
@@ -110,7 +142,7 @@ mod tests {
 
     fn group(text: &str) -> Group {
         let mut group: serde_json::Value = serde_json::from_str(text).expect("JSON");
-        group["id"] = "id".into();
+        group["id"] = format!("id of {}", group["name"].as_str().unwrap_or_default()).into();
         group["status"] = "started".into();
         serde_json::from_value(group).expect("a group")
     }
@@ -129,7 +161,10 @@ mod tests {
             image_id: None,
             launch_time: None,
             launched_at: None,
-            tags: vec![(TAG_GROUP.into(), group.into())],
+            tags: vec![
+                (TAG_GROUP.into(), group.into()),
+                (TAG_GROUP_ID.into(), format!("id of {group}")),
+            ],
         }
     }
 
@@ -151,30 +186,54 @@ mod tests {
     const TEN_MINUTES_AGO: &str = "2033-05-18T03:23:20Z";
     const MORE_THAN_TEN_MINUTES_AGO: &str = "2033-05-18T03:23:19Z";
 
-    fn generated(created_at: &str) -> Group {
+    fn with_our_type(created_at: &str) -> Group {
         group(&format!(
-            r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "creation_timestamp": "{created_at}"}}"#
+            r#"{{"name": "g", "provider_id": "LOCAL", "machine_type": "t2.micro", "creation_timestamp": "{created_at}"}}"#
         ))
     }
 
     #[test]
-    fn a_made_up_name_is_ours_once_its_machines_had_the_time_to_show() {
-        assert_eq!(judge(&generated(OLD), &[], true), Some(LeftOver::Surely));
-        assert_eq!(judge(&generated(OLD), &[], false), Some(LeftOver::Maybe));
-        assert_eq!(judge(&generated(YOUNG), &[], true), None);
-        assert_eq!(
-            judge(&generated("unknown"), &[], true),
-            Some(LeftOver::Maybe)
-        );
+    fn an_ec2_type_is_ours_once_its_machines_had_the_time_to_show() {
+        let judge = |created_at, everywhere| judge(&with_our_type(created_at), &[], everywhere);
+        assert_eq!(judge(OLD, true), Some(LeftOver::Surely));
+        assert_eq!(judge(OLD, false), Some(LeftOver::Maybe));
+        assert_eq!(judge(YOUNG, true), None);
+        assert_eq!(judge("unknown", true), Some(LeftOver::Maybe));
     }
 
     #[test]
     fn machines_have_an_hour_to_show() {
-        assert_eq!(judge(&generated(NOT_QUITE_AN_HOUR_AGO), &[], true), None);
-        assert_eq!(
-            judge(&generated(AN_HOUR_AGO), &[], true),
-            Some(LeftOver::Surely)
-        );
+        let judge = |created_at| judge(&with_our_type(created_at), &[], true);
+        assert_eq!(judge(NOT_QUITE_AN_HOUR_AGO), None);
+        assert_eq!(judge(AN_HOUR_AGO), Some(LeftOver::Surely));
+    }
+
+    #[test]
+    fn a_made_up_name_alone_is_not_ours() {
+        for name in ["aws-abcdefgh", "aws-research"] {
+            let group = group(&format!(
+                r#"{{"name": "{name}", "provider_id": "LOCAL", "creation_timestamp": "{OLD}"}}"#
+            ));
+            assert_eq!(judge(&group, &[], true), Some(LeftOver::Maybe), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_machine_of_an_earlier_group_of_the_name_says_nothing_of_this_one() {
+        let mut group = with_our_type(YOUNG);
+        let ended = machine("g", State::Terminated);
+        let judge = |group: &Group| judge(group, std::slice::from_ref(&ended), true);
+        assert_eq!(judge(&group), Some(LeftOver::Surely));
+        group.id = "another".into();
+        assert_eq!(judge(&group), None);
+        // It has joined it: the launcher did not know the id, or made it anew.
+        group.machines = vec![
+            serde_json::from_value(serde_json::json!({
+                "host_name": HOST, "terminated_at": "x"
+            }))
+            .expect("a machine"),
+        ];
+        assert_eq!(judge(&group), Some(LeftOver::Surely));
     }
 
     #[test]
@@ -203,7 +262,7 @@ mod tests {
     fn a_group_with_a_machine_that_was_seen_lately_is_in_use() {
         let with = |host: &str, seen: &str, ended: &str| {
             group(&format!(
-                r#"{{"name": "aws-abcdefgh", "provider_id": "LOCAL", "creation_timestamp": "{OLD}", "machines":
+                r#"{{"name": "g", "provider_id": "LOCAL", "machine_type": "t2.micro", "creation_timestamp": "{OLD}", "machines":
                     [{{"host_name": "{host}", "last_seen_at": "{seen}", "terminated_at": {ended}}}]}}"#
             ))
         };

@@ -3,6 +3,7 @@
 
 mod consoles;
 pub mod everywhere;
+pub mod last_look;
 pub mod leftovers;
 pub mod price_book;
 pub mod waiting;

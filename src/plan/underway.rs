@@ -15,7 +15,7 @@ use crate::model::{
 /// A launch of which something is missing is waited for, or made whole, for so
 /// long after the last of its calls that was accepted. Terminated machines show
 /// for about an hour, so that nothing is missing for another reason.
-const YOUNG: Duration = Duration::from_mins(10);
+pub const YOUNG: Duration = Duration::from_mins(10);
 
 /// A launch with machines that EC2 does not show.
 #[derive(Clone, Debug, PartialEq, Eq)]

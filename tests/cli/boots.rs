@@ -406,7 +406,6 @@ fn a_timeout_says_that_inductiva_could_not_be_asked() {
 machine group g
 the group has 1 machine already, nothing to launch
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
-0 of 1 running, 0 registered
 1 of 1 running, 0 registered
 error: timed out after 1s: 0 of 1 machine registered (Inductiva cannot be asked: HTTP 503, set by the test)
 hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g

@@ -38,12 +38,24 @@ fn names(groups: &Value) -> Vec<String> {
     list(groups).iter().map(name).collect()
 }
 
-/// A group on Inductiva's side alone, made so many hours ago.
+/// A group on Inductiva's side alone, made so many hours ago as others make it.
 fn group_alone(account: &Account, name: &str, provider: &str, hours_ago: u64) {
+    let group = json!({"name": name, "provider_id": provider});
+    make_group(account, &group, hours_ago);
+}
+
+/// The same, as this program makes it.
+fn our_group_alone(account: &Account, name: &str, hours_ago: u64) {
+    let group = json!({"name": name, "provider_id": "LOCAL", "machine_type": "t2.micro"});
+    make_group(account, &group, hours_ago);
+}
+
+fn make_group(account: &Account, group: &Value, hours_ago: u64) {
     let address = format!("{}/compute/group", account.api_url());
     let response = ureq::post(&address)
         .header("X-API-Key", crate::sandbox::API_KEY)
-        .send_json(json!({"name": name, "provider_id": provider}));
+        .send_json(group);
+    let name = &group["name"];
     assert_eq!(response.expect("an answer").status(), 201);
     account.put(
         "inductiva",
@@ -134,21 +146,24 @@ fn a_region_that_cannot_be_asked_is_no_success() {
     account.json(&format!(
         "start --machine-group-name there --region {OTHER}"
     ));
-    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "count": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": OTHER, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
     let run = account.run("terminate --all --all-regions -y --output json");
     assert_eq!(run.code, 3, "{}", run.stderr);
     let error = run.error();
     assert_eq!(error["kind"], "machines_may_be_running");
     assert!(
-        text(&error["message"]).starts_with("machines may be running in "),
+        text(&error["message"]).starts_with("machines may be running in us-west-2, "),
         "{error}"
     );
     assert_eq!(
         error["hint"],
         "try again: inductiva-aws terminate --all --all-regions"
     );
-    let ended = ids(&run.document(), "terminated").len();
-    assert_eq!(alive(&account).len(), 2 - ended);
+    assert_eq!(ids(&run.document(), "terminated").len(), 1);
+    assert_eq!(alive(&account).len(), 1);
+    // Of neither group it is known whether it has machines there.
+    assert_eq!(group_names(&account), ["here", "there"]);
+    account.forget_faults();
     account.json("terminate --all --all-regions -y");
     assert_eq!(alive(&account), [] as [String; 0]);
 }
@@ -162,7 +177,7 @@ fn a_group_without_machines_is_shown_and_cleaned() {
         json!({"InstanceIds": account.live()}),
     );
     account.settle();
-    group_alone(&account, "aws-abcdefgh", "LOCAL", 2);
+    our_group_alone(&account, "aws-abcdefgh", 2);
     let run = account.run("list --all-regions --output json");
     assert_eq!(
         names(&run.document()["leftover_groups"]),
@@ -185,6 +200,7 @@ left over on Inductiva's side, without a machine in any region: lost; inductiva-
         0,
         str![],
         str![[r#"
+the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
 deleted the machine group lost, which had no machine any more
 deleted the machine group [GROUP], which had no machine any more
 kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
@@ -209,19 +225,25 @@ fn groups_that_are_not_surely_ours_or_in_use_stay() {
         "inductiva",
         json!({"register": {"group": "aws-bbbbbbbb", "host_name": "lab-7"}}),
     );
-    // Of one region alone nobody knows whether another has its machines.
-    group_alone(&account, "aws-cccccccc", "LOCAL", 2);
+    // A name like those that are made up may be anybody's.
+    group_alone(&account, "aws-research", "LOCAL", 2);
+    // One that may still be about to have machines.
+    our_group_alone(&account, "new", 0);
+    our_group_alone(&account, "aws-cccccccc", 2);
     let all = group_names(&account);
-    assert_eq!(all.len(), 5);
+    assert_eq!(all.len(), 7);
     assert_eq!(
         names(&account.json("list")["leftover_groups"]),
-        ["aws-cccccccc"]
+        ["aws-research", "aws-cccccccc"]
     );
-    account.json("terminate --all -y");
-    assert_eq!(group_names(&account), all);
-    let document = account.json("terminate --all --all-regions -y");
-    assert_eq!(document["deleted_machine_groups"], json!(["aws-cccccccc"]));
-    assert_eq!(group_names(&account), all[..4]);
+    let run = account.run("terminate --all --all-regions -y");
+    run.assert(0, str![], str![[r#"
+the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+deleted the machine group [GROUP], which had no machine any more
+not certain to be of inductiva-aws, and kept on Inductiva's side: [GROUP]; inductiva-aws terminate NAME deletes them
+
+"#]]);
+    assert_eq!(group_names(&account), all[..6]);
 }
 
 #[test]
@@ -273,6 +295,7 @@ fn a_group_whose_other_machines_are_elsewhere_stays_when_its_last_one_here_ends(
 
 "#]], str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
 warning: the machine group both stays on Inductiva's side: it has machines elsewhere, by what Inductiva says: [ID]
 
 "#]]);
@@ -298,6 +321,7 @@ fn the_security_group_stays_unless_it_is_to_go() {
 "#]],
         str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
 kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
 
 "#]],
@@ -351,6 +375,7 @@ terminated 800 of 1000
 terminated 900 of 1000
 terminated 1000 of 1000
 1000 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
 kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
 
 "#]]);
@@ -378,6 +403,7 @@ fn no_spot_request_outlives_its_machine() {
 "#]],
         str![[r#"
 2 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
 
 "#]],
     );
@@ -459,6 +485,7 @@ fn an_interrupted_terminate_says_that_machines_may_go_on() {
         str![[r#"
 error: interrupted: machines that were to end may go on running
 hint: inductiva-aws list shows them; the same line again ends them
+machines that may be running: [ID]
 
 "#]],
     );

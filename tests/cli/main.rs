@@ -26,6 +26,7 @@ mod cost;
 mod credentials;
 mod damaged;
 mod denials;
+mod ending;
 mod forgotten;
 mod groups;
 #[cfg(unix)]

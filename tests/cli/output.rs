@@ -95,11 +95,11 @@ fn a_failure_in_json_is_one_document_on_stderr_and_nothing_on_stdout() {
     let account = Account::new();
     let run = account.run("terminate nothing -y --output json");
     run.assert(1, str![], str![[r#"
-{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"failed","machines":[],"message":"eu-west-2 has no machine group nothing"}}
+{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"not_found","machines":[],"message":"eu-west-2 has no machine group nothing"}}
 
 "#]]);
     let error = run.error();
-    assert_eq!(error["kind"], "failed");
+    assert_eq!(error["kind"], "not_found");
     assert_eq!(error["machines"], json!([]));
 }
 

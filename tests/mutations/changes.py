@@ -85,25 +85,76 @@ CHANGES = [
     ),
     Change(
         "a batch of terminate that fails stops the batches after it",
-        file="src/commands/terminate/mod.rs",
+        file="src/commands/terminate/ending.rs",
         old="""\
-                if answer.send(aws.terminate(batch).await).is_err() {
-                    return;
+                    if answer.send(aws.terminate(batch).await).is_err() {
+                        return;
 """,
         new="""\
-                let ended = aws.terminate(batch).await;
-                let failed = ended.failure.is_some();
-                if answer.send(ended).is_err() || failed {
-                    return;
+                    let ended = aws.terminate(batch).await;
+                    let failed = ended.failure.is_some();
+                    if answer.send(ended).is_err() || failed {
+                        return;
 """,
         cli=("terminate::a_batch_that_fails_does_not_keep_the_others_from_ending",),
     ),
     Change(
         "security groups are removed although machines are left",
-        file="src/commands/terminate/mod.rs",
-        old="(true, true) if left.is_empty() =>",
-        new="(true, true) =>",
+        file="src/commands/terminate/everything.rs",
+        old="args.remove_security_group && left.is_empty()",
+        new="args.remove_security_group",
         cli=("terminate::security_groups_stay_while_there_are_machines_left",),
+    ),
+    Change(
+        "terminate takes no sign of machines that show late",
+        file="src/machines/last_look.rs",
+        old="sign.map_or(AT_LEAST, |_| VISIBLE_WITHIN)",
+        new="sign.map_or(AT_LEAST, |_| AT_LEAST)",
+        cli=(
+            "ending::machines_that_show_late_are_ended",
+            "ending::the_rest_of_a_launch_that_shows_in_part_is_waited_for",
+        ),
+    ),
+    Change(
+        "terminate says done without looking again",
+        file="src/machines/last_look.rs",
+        old="const AT_LEAST: Duration = Duration::from_secs(10);",
+        new="const AT_LEAST: Duration = Duration::ZERO;",
+        cli=("ending::a_machine_without_any_sign_of_it_is_looked_for_ten_seconds",),
+    ),
+    Change(
+        "terminate forgets the machines of other regions",
+        file="src/commands/terminate/by_name.rs",
+        old="if elsewhere.is_empty() {",
+        new="if true {",
+        cli=(
+            "ending::a_group_in_another_region_is_not_said_to_be_gone",
+            "ending::machines_of_the_group_in_another_region_are_named_when_those_here_have_ended",
+        ),
+    ),
+    Change(
+        "a batch that EC2 refuses for one of its ids is given up",
+        file="src/aws/terminate.rs",
+        old="matches!(sort, Sort::NotPermitted | Sort::NotFound | Sort::Fatal)",
+        new="matches!(sort, Sort::NotFound)",
+        cli=(
+            "ending::a_protected_machine_keeps_no_other_running",
+            "ending::each_machine_that_cannot_be_ended_is_named_with_its_reason",
+        ),
+    ),
+    Change(
+        "an answer about another group is believed",
+        file="src/inductiva/mod.rs",
+        old="if group.name != name.as_str() {",
+        new="if false {",
+        cli=("inductiva::a_bad_moment_of_the_api_is_tried_again_once_and_stops_no_launch",),
+    ),
+    Change(
+        "the group of an id is deleted, whatever its name",
+        file="src/commands/terminate/groups.rs",
+        old="other.id == group.id && other.name == group.name",
+        new="other.id == group.id",
+        cli=("ending::an_answer_about_another_group_deletes_nothing",),
     ),
     Change(
         "a machine that has left its group counts as registered",

@@ -30,7 +30,7 @@ pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result
             "--watch shows the list again and again, and --output json is one document",
         ));
     }
-    let api = inductiva::Client::with_key_if_any(&settings::api(&args.api)?, &settings.http, out)?;
+    let api = inductiva::Client::where_usable(settings::api(&args.api), &settings.http, None, out);
     let aws = identity::connect(settings, out).await?;
     let mut prices = PriceBook::default();
     let Some(seconds) = args.watch else {

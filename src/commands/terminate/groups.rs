@@ -1,217 +1,199 @@
 //! The groups on Inductiva's side of machines that have ended. Machines are what
 //! costs: what fails here is a warning.
 
-use std::collections::BTreeSet;
+use futures_util::stream::{self, StreamExt as _};
 
-use super::report::TerminateReport;
+use super::look::Look;
 use crate::{
-    aws::Aws,
-    error::{Failure, Result},
     inductiva::{self, ApiError, Group},
-    machines::{
-        everywhere::Found,
-        leftovers::{LeftOver, View},
-    },
+    machines::leftovers::{LeftOver, has_id_of, is_of},
     model::machine::Machine,
     terminal::output::Output,
     values::GroupName,
 };
 
+/// Groups that are asked for and deleted at a time.
+const SIDE_BY_SIDE: usize = 16;
+/// From so many on there is progress to be seen.
+const MANY: usize = 10;
+
+/// What Inductiva says of a name.
+pub enum Side {
+    Active(Group),
+    /// There was a group, and it is no longer active.
+    Ended,
+    Absent,
+    /// Inductiva could not be asked, and why.
+    NotAsked(String),
+}
+
+/// What speaks for deleting a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Its name was typed.
+    Typed,
+    /// This run has ended machines of it.
+    Emptied,
+    /// It was [`LeftOver::Surely`] before.
+    LeftOver,
+}
+
+/// What came of it.
+#[derive(Default)]
+pub struct Deleted {
+    pub names: Vec<String>,
+    /// The groups that stay, and why.
+    pub kept: Vec<(GroupName, String)>,
+}
+
 pub struct Groups<'a> {
-    pub aws: &'a Aws,
-    /// None without a key.
+    /// None where there is no key that can be used.
     pub api: Option<&'a inductiva::Client>,
-    pub found: &'a Found,
     pub out: Output,
 }
 
 impl Groups<'_> {
-    fn view(&self) -> View<'_> {
-        View {
-            machines: &self.found.machines,
-            everywhere: self.found.everywhere,
-            now: self.aws.clock.now(),
+    pub async fn side(&self, name: &GroupName) -> Side {
+        let Some(api) = self.api else {
+            return Side::NotAsked("there is no key to ask with".into());
+        };
+        match api.group(name).await {
+            Ok(Some(group)) if group.is_active() => Side::Active(group),
+            Ok(Some(_)) => Side::Ended,
+            Ok(None) => Side::Absent,
+            Err(error) => Side::NotAsked(error.why().to_owned()),
         }
     }
 
-    /// The groups that have surely lost their machines, by [`View::judge`].
-    pub async fn left_over(&self) -> Vec<Group> {
-        let Some(api) = self.api else {
-            return Vec::new();
-        };
-        let view = self.view();
-        match api.groups().await {
-            Ok(groups) => groups
-                .into_iter()
-                .filter(|group| view.judge(group) == Some(LeftOver::Surely))
-                .collect(),
+    /// The active groups; none where Inductiva cannot be asked.
+    pub async fn active(&self) -> Option<Vec<Group>> {
+        match self.api?.groups().await {
+            Ok(groups) => Some(groups),
             Err(error) => {
                 self.out.warn(&format!(
                     "Inductiva cannot be asked about groups without machines: {}",
                     error.why()
                 ));
-                Vec::new()
+                None
             }
         }
     }
 
-    /// Deletes groups without machines, each after one more look at it.
-    pub async fn delete_left_over(&self, groups: &[Group]) -> Vec<String> {
-        let mut deleted = Vec::new();
+    /// Deletes those of the groups that are this program's and that have lost
+    /// their machines, side by side, each after one more look at it.
+    pub async fn delete(&self, groups: &[(GroupName, Claim)], look: &Look<'_>) -> Deleted {
+        let mut deleted = Deleted::default();
         let Some(api) = self.api else {
             return deleted;
         };
-        for group in groups {
-            let Ok(name) = group.name.parse::<GroupName>() else {
-                continue;
-            };
-            let still = match api.group(&name).await {
-                Ok(now) => now.filter(|now| {
-                    now.id == group.id && self.view().judge(now) == Some(LeftOver::Surely)
-                }),
-                Err(error) => {
-                    self.stays(&name, error.why());
-                    continue;
-                }
-            };
-            if still.is_none() {
-                continue;
+        let deleting = groups.iter().map(|(name, claim)| async move {
+            let result = Deleting { api, look, name }.delete(*claim).await;
+            (name, *claim, result)
+        });
+        let mut deleting = stream::iter(deleting).buffered(SIDE_BY_SIDE);
+        let mut progress = (groups.len() >= MANY).then(|| self.out.progress());
+        let mut done = 0;
+        while let Some((name, claim, result)) = deleting.next().await {
+            done += 1;
+            if let Some(progress) = &mut progress {
+                progress.update(format!("machine groups: {done} of {}", groups.len()));
             }
-            match api.delete_group(&group.id).await {
-                Ok(()) => {
-                    self.out.say(&format!(
-                        "deleted the machine group {name}, which had no machine any more"
-                    ));
-                    deleted.push(group.name.clone());
+            match result {
+                Ok(true) => {
+                    if claim == Claim::LeftOver {
+                        let said = format!(
+                            "deleted the machine group {name}, which had no machine any more"
+                        );
+                        match &progress {
+                            Some(progress) => progress.note(&said),
+                            None => self.out.say(&said),
+                        }
+                    }
+                    deleted.names.push(name.to_string());
                 }
-                Err(error) => self.stays(&name, error.why()),
-            }
-        }
-        deleted
-    }
-
-    /// Deletes the groups that have lost their last machine.
-    pub async fn delete_emptied(&self, going: &[Machine], ended: &[String]) -> Vec<String> {
-        let mut deleted = Vec::new();
-        let Some(api) = self.api else {
-            return deleted;
-        };
-        let names: BTreeSet<GroupName> = going
-            .iter()
-            .filter(|m| ended.contains(&m.instance_id))
-            .filter_map(|m| m.group()?.parse().ok())
-            .collect();
-        for name in names {
-            match self.delete_if_empty(api, &name, going, ended).await {
-                Ok(true) => deleted.push(name.to_string()),
                 Ok(false) => {}
-                Err(why) => self.stays(&name, &why),
+                Err(why) => deleted.kept.push((name.clone(), why)),
             }
         }
         deleted
     }
 
+    /// Says which groups stay.
+    pub fn say_kept(&self, kept: &[(GroupName, String)]) {
+        for (name, why) in kept {
+            self.out.warn(&format!(
+                "the machine group {name} stays on Inductiva's side: {why}"
+            ));
+        }
+    }
+}
+
+/// The deletion of one group.
+struct Deleting<'a> {
+    api: &'a inductiva::Client,
+    look: &'a Look<'a>,
+    name: &'a GroupName,
+}
+
+impl Deleting<'_> {
     /// Whether the group was there and was deleted.
-    async fn delete_if_empty(
-        &self,
-        api: &inductiva::Client,
-        name: &GroupName,
-        going: &[Machine],
-        ended: &[String],
-    ) -> Result<bool, String> {
-        let regions: BTreeSet<&str> = going
-            .iter()
-            .filter(|m| m.group() == Some(name.as_str()))
-            .map(|m| m.region.as_str())
-            .collect();
-        for region in regions {
-            let machines = self.aws.in_region(region).group_machines(name).await;
-            let machines = machines.map_err(|failure| failure.message)?;
-            let goes_on = |m: &Machine| !m.state.is_gone() && !ended.contains(&m.instance_id);
-            if machines.iter().any(goes_on) {
-                return Ok(false);
-            }
+    async fn delete(&self, claim: Claim) -> Result<bool, String> {
+        if self.look.lives_in(self.name) {
+            return Ok(false);
         }
         let why = |error: ApiError| error.why().to_owned();
-        let Some(group) = api.group(name).await.map_err(why)? else {
+        let group = self.api.group(self.name).await.map_err(why)?;
+        let Some(group) = group.filter(Group::is_active) else {
             return Ok(false);
         };
-        if !group.is_active() {
+        let view = self.look.view();
+        if claim == Claim::LeftOver && view.judge(&group) != Some(LeftOver::Surely) {
             return Ok(false);
         }
-        let others: Vec<&str> = self
-            .view()
-            .alive(&group)
-            .into_iter()
-            .filter(|host| !ended.iter().any(|id| id == host))
-            .collect();
-        refuse_used(&group, &others)?;
-        api.delete_group(&group.id).await.map_err(why)?;
+        refuse_used(&group, &view.alive(&group))?;
+        if let Some((regions, _)) = self.look.found.hole() {
+            return Err(format!(
+                "{regions} could not be asked whether there are machines of it"
+            ));
+        }
+        self.refuse_others(&group, claim).await?;
+        self.api.delete_group(&group.id).await.map_err(why)?;
         Ok(true)
     }
 
-    fn stays(&self, name: &GroupName, why: &str) {
-        self.out.warn(&format!(
-            "the machine group {name} stays on Inductiva's side: {why}"
-        ));
-    }
-
-    /// Deletes a group that has no machine in the region; asks first.
-    pub async fn end_without_machines(
-        &self,
-        name: &GroupName,
-        yes: bool,
-    ) -> Result<TerminateReport> {
-        let (region, out) = (&self.aws.region, self.out);
-        let group = match self.api {
-            Some(api) => api.group(name).await,
-            None => Ok(None),
-        };
-        match (group, self.api) {
-            (Ok(Some(group)), Some(api)) if group.is_active() => {
-                refuse_used(&group, &self.view().alive(&group)).map_err(|why| {
-                    Failure::failed(format!("the machine group {name} was not deleted: {why}"))
-                        .hint("inductiva-aws list --all-regions shows its machines on AWS")
-                })?;
-                let question = format!(
-                    "The group {name} has no machine in {region}. Delete it on Inductiva's side"
-                );
-                if !yes && !out.confirm(&question).await? {
-                    return Err(Failure::failed("not confirmed: nothing was deleted"));
-                }
-                api.delete_group(&group.id).await?;
-                out.say(&format!(
-                    "deleted the machine group {name}, which had no machine in {region}"
-                ));
-                return Ok(TerminateReport {
-                    deleted_machine_groups: vec![name.to_string()],
-                    ..TerminateReport::default()
-                });
-            }
-            (Ok(Some(_)), _) => {
-                out.say(&format!("the machine group {name} is gone already"));
-                return Ok(TerminateReport::default());
-            }
-            (Ok(None), _) => {}
-            (Err(error), _) => out.warn(&format!(
-                "cannot look up the group {name} on Inductiva's side: {}",
-                error.why()
-            )),
+    /// Refuses a group that is not certain to be this program's, or the one that
+    /// was asked for: an answer may be about another one.
+    async fn refuse_others(&self, group: &Group, claim: Claim) -> Result<(), String> {
+        let machines = &self.look.found.machines;
+        let is_of_another = |m: &&Machine| has_id_of(m, group) && !is_of(m, group);
+        if let Some(other) = machines.iter().find(is_of_another) {
+            return Err(format!(
+                "Inductiva answers with the id of the group {}",
+                other.group().unwrap_or_default()
+            ));
         }
-        if self.found.machines.is_empty() {
+        if machines.iter().any(|m| is_of(m, group)) {
+            return Ok(());
+        }
+        let is_ours = self.look.view().had_a_machine_of_ours(group) || group.has_ec2_type();
+        if claim != Claim::Typed && !is_ours {
             return Err(
-                Failure::failed(format!("{region} has no machine group {name}"))
-                    .hint("inductiva-aws list --all-regions shows the groups there are"),
+                "it is not certain to be this program's (inductiva-aws terminate with its name deletes it)".into(),
             );
         }
-        out.say("there is nothing to terminate: it is gone already");
-        Ok(TerminateReport::default())
+        let all = self.api.groups().await;
+        let all = all.map_err(|error| error.why().to_owned())?;
+        let same = |other: &Group| other.id == group.id && other.name == group.name;
+        if group.id.is_empty() || !all.iter().any(same) {
+            return Err("Inductiva's answers do not agree on its id".into());
+        }
+        Ok(())
     }
 }
 
 /// A group of another provider's, or one with machines that are not known to be
 /// gone, is not ours to delete.
-fn refuse_used(group: &Group, alive: &[&str]) -> Result<(), String> {
+pub fn refuse_used(group: &Group, alive: &[&str]) -> Result<(), String> {
     if group.is_of_another_provider() {
         let provider = group.provider_id.as_deref().unwrap_or_default();
         return Err(format!("its machines are not of AWS, but of {provider}"));

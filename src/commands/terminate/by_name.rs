@@ -1,0 +1,267 @@
+//! `terminate NAME`: a group in the region, and the group on Inductiva's side.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ending::Ending,
+    groups::{Claim, Side, refuse_used},
+    look::{Look, Looking, Scope},
+    terminating::Terminating,
+};
+use crate::{
+    error::{Failure, Kind, Result},
+    inductiva::Group,
+    machines::{everywhere::Found, leftovers::is_instance_id},
+    model::machine::Machine,
+    values::GroupName,
+};
+
+/// Ends the group.
+///
+/// # Errors
+/// Nobody knows the name; machines of it are in other regions, or may be in
+/// regions that cannot be asked; something could not be ended.
+pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> {
+    let Terminating {
+        aws, groups, out, ..
+    } = *terminating;
+    let here = aws.group_machines(name).await;
+    let here = here.map_err(|failure| terminating.nobody_knows(failure))?;
+    let mut ending = Ending::new(aws, terminating.interrupt, out);
+    let showing = ending.to_end(&here);
+    // No answer of Inductiva's is waited for before they are told to end.
+    let side = if showing.is_empty() {
+        groups.side(name).await
+    } else {
+        if !terminating.args.yes {
+            terminating.confirm(&showing, &[]).await?;
+        }
+        tokio::join!(groups.side(name), ending.end(&showing)).0
+    };
+    let mut looking = Looking {
+        aws,
+        scope: Scope::Group(name),
+        groups: match &side {
+            Side::Active(group) => Some(vec![group.clone()]),
+            Side::Ended | Side::Absent => Some(Vec::new()),
+            Side::NotAsked(_) => None,
+        },
+        began: terminating.began,
+        out,
+        seen: BTreeMap::new(),
+    };
+    looking.saw(&here);
+    if showing.is_empty() {
+        let look = Look {
+            aws,
+            found: Found::as_far_as_possible(aws).await,
+        };
+        looking.saw(&look.found.machines);
+        refuse_elsewhere(terminating, name, &look)?;
+        if matches!(side, Side::Absent) && !knows(&look.found.machines, name) {
+            return Err(not_found(terminating, name, &look));
+        }
+        if let Side::Active(group) = &side {
+            refuse_others_machines(group, &look, terminating)?;
+            let question = format!(
+                "The group {name} has no machine in {}. Delete it on Inductiva's side",
+                aws.region
+            );
+            if !terminating.args.yes && !out.confirm(&question).await? {
+                return Err(Failure::failed("not confirmed: nothing was deleted"));
+            }
+        }
+    }
+    let look = looking.end_what_shows(here, &mut ending).await;
+    finish(terminating, name, side, &ending, &look).await
+}
+
+/// Deletes the group, reports, and says what is left.
+async fn finish(
+    terminating: &Terminating<'_>,
+    name: &GroupName,
+    side: Side,
+    ending: &Ending<'_>,
+    look: &Look<'_>,
+) -> Result<()> {
+    let Terminating {
+        aws, groups, out, ..
+    } = *terminating;
+    let failure = ending.failure(&terminating.lines);
+    let may_go = failure.is_none();
+    let deleted = if may_go {
+        groups.delete(&[(name.clone(), Claim::Typed)], look).await
+    } else {
+        super::groups::Deleted::default()
+    };
+    let nothing_showed = !ending.has_seen_some();
+    if nothing_showed && !deleted.names.is_empty() {
+        out.say(&format!(
+            "deleted the machine group {name}, which had no machine in {}",
+            aws.region
+        ));
+    }
+    if !nothing_showed {
+        groups.say_kept(&deleted.kept);
+    }
+    terminating.say_denied(look);
+    terminating.report(ending, &deleted.names, Vec::new())?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    refuse_elsewhere(terminating, name, look)?;
+    if let Some(failure) = look.hole() {
+        return Err(failure.hint(format!(
+            "try again: {}",
+            terminating.lines.group(name, &aws.region)
+        )));
+    }
+    refuse_alive(terminating, &side, look)?;
+    if !nothing_showed || !deleted.names.is_empty() {
+        return Ok(());
+    }
+    if let Some((name, why)) = deleted.kept.into_iter().next()
+        && !matches!(side, Side::NotAsked(_))
+    {
+        return Err(
+            Failure::failed(format!("the machine group {name} was not deleted: {why}")).hint(
+                format!("{} shows its machines on AWS", terminating.lines.list()),
+            ),
+        );
+    }
+    // Inductiva may answer again.
+    let side = match side {
+        Side::NotAsked(_) => groups.side(name).await,
+        side => side,
+    };
+    let is_known = knows(&look.found.machines, name);
+    match side {
+        Side::NotAsked(why) if is_known => {
+            out.warn(&format!(
+                "cannot look up the group {name} on Inductiva's side: {why}"
+            ));
+        }
+        Side::NotAsked(why) => {
+            return Err(Failure::new(
+                Kind::MachinesMayBeRunning,
+                format!(
+                    "no machine of the group {name} shows, and Inductiva cannot be asked whether there are any ({why}): they may be running"
+                ),
+            )
+            .hint(format!(
+                "try again: {}",
+                terminating.lines.group(name, &aws.region)
+            )));
+        }
+        Side::Absent if !is_known => return Err(not_found(terminating, name, look)),
+        Side::Ended => {
+            out.say(&format!("the machine group {name} is gone already"));
+            return Ok(());
+        }
+        Side::Absent | Side::Active(_) => {}
+    }
+    out.say("there is nothing to terminate: it is gone already");
+    Ok(())
+}
+
+fn knows(machines: &[Machine], name: &GroupName) -> bool {
+    machines.iter().any(|m| m.group() == Some(name.as_str()))
+}
+
+/// Nobody knows the name, or a region that may know it cannot be asked.
+fn not_found(terminating: &Terminating<'_>, name: &GroupName, look: &Look<'_>) -> Failure {
+    let region = &terminating.aws.region;
+    if let Some(failure) = look.hole() {
+        return failure.hint(format!(
+            "try again: {}",
+            terminating.lines.group(name, region)
+        ));
+    }
+    terminating.say_denied(look);
+    Failure::new(
+        Kind::NotFound,
+        format!("{region} has no machine group {name}"),
+    )
+    .hint(format!(
+        "{} shows the groups there are",
+        terminating.lines.list()
+    ))
+}
+
+/// Machines of the group that live in another region.
+fn refuse_elsewhere(
+    terminating: &Terminating<'_>,
+    name: &GroupName,
+    look: &Look<'_>,
+) -> Result<()> {
+    let elsewhere = look.elsewhere(name);
+    if elsewhere.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = elsewhere
+        .iter()
+        .map(|(region, ids)| format!("{} in {region}", ids.join(" ")))
+        .collect();
+    let lines: Vec<String> = elsewhere
+        .keys()
+        .map(|region| terminating.lines.group(name, region))
+        .collect();
+    Err(Failure::new(
+        Kind::MachinesMayBeRunning,
+        format!(
+            "machines of the group {name} run in another region than {}: {}",
+            terminating.aws.region,
+            places.join(", ")
+        ),
+    )
+    .hint(format!("end them: {}", lines.join(" && ")))
+    .machines(elsewhere.into_values().flatten()))
+}
+
+/// Machines that Inductiva sees alive and that no region shows, while some regions
+/// were not looked at: they may be there.
+fn refuse_alive(terminating: &Terminating<'_>, side: &Side, look: &Look<'_>) -> Result<()> {
+    let (Side::Active(group), Some(regions)) = (side, look.found.denied_regions()) else {
+        return Ok(());
+    };
+    let mut alive = look.view().alive(group);
+    alive.retain(|host| is_instance_id(host));
+    alive.retain(|host| !look.found.machines.iter().any(|m| m.instance_id == *host));
+    if alive.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::MachinesMayBeRunning,
+        format!(
+            "machines of the group {} are alive, by what Inductiva says, and may be in {regions}, which is not permitted to look at: {}",
+            group.name,
+            alive.join(" ")
+        ),
+    )
+    .hint(format!(
+        "end them as somebody who may: {}",
+        terminating.lines.everything()
+    ))
+    .machines(alive.into_iter().map(str::to_owned)))
+}
+
+/// A group that is in use, by what Inductiva says, by machines that will not show
+/// in EC2: nothing is waited for.
+fn refuse_others_machines(
+    group: &Group,
+    look: &Look<'_>,
+    terminating: &Terminating<'_>,
+) -> Result<()> {
+    let mut alive = look.view().alive(group);
+    alive.retain(|host| !is_instance_id(host));
+    refuse_used(group, &alive).map_err(|why| {
+        Failure::failed(format!(
+            "the machine group {} was not deleted: {why}",
+            group.name
+        ))
+        .hint(format!(
+            "{} shows its machines on AWS",
+            terminating.lines.list()
+        ))
+    })
+}

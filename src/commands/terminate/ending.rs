@@ -1,0 +1,277 @@
+//! Ending machines, and what could not be ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::mpsc;
+
+use super::lines::Lines;
+use crate::{
+    aws::{
+        Aws,
+        terminate::{Cause, Refusal, Terminated},
+    },
+    error::{Failure, Kind},
+    model::machine::{self, Machine},
+    terminal::{interrupt::Interrupt, output::Output},
+};
+
+/// Machines in one call: each call's answer is a step of the progress.
+const BATCH: usize = 100;
+/// A machine that EC2 did not answer for is told to end again at the next look,
+/// so often in all.
+const TRIES: u32 = 3;
+/// Reasons in one message.
+const MOST_REASONS: usize = 5;
+
+/// The machines that this run has told to end.
+pub struct Ending<'a> {
+    aws: &'a Aws,
+    interrupt: &'a Interrupt,
+    out: Output,
+    /// Their ids, in the order in which they showed.
+    order: Vec<String>,
+    machines: BTreeMap<String, Asked>,
+    /// Why a call failed, the last one that did.
+    failure: Option<Failure>,
+}
+
+/// A machine that was told to end.
+struct Asked {
+    region: String,
+    tries: u32,
+    has_ended: bool,
+    refusal: Option<Refusal>,
+}
+
+impl<'a> Ending<'a> {
+    pub fn new(aws: &'a Aws, interrupt: &'a Interrupt, out: Output) -> Self {
+        Self {
+            aws,
+            interrupt,
+            out,
+            order: Vec::new(),
+            machines: BTreeMap::new(),
+            failure: None,
+        }
+    }
+
+    /// Those of `machines` that are there still and may be told to end.
+    pub fn to_end(&self, machines: &[Machine]) -> Vec<Machine> {
+        let open = |m: &&Machine| {
+            !m.state.is_gone() && self.machines.get(&m.instance_id).is_none_or(Asked::is_open)
+        };
+        machines.iter().filter(open).cloned().collect()
+    }
+
+    /// Ends machines, batch by batch, the regions side by side.
+    pub async fn end(&mut self, machines: &[Machine]) {
+        for machine in machines {
+            let id = &machine.instance_id;
+            if !self.machines.contains_key(id) {
+                self.order.push(id.clone());
+            }
+            let asked = self.machines.entry(id.clone()).or_insert_with(|| Asked {
+                region: machine.region.clone(),
+                tries: 0,
+                has_ended: false,
+                refusal: None,
+            });
+            asked.tries += 1;
+        }
+        let ids = machine::ids(machines);
+        self.interrupt.launched(&ids);
+        let terminated = self.terminate(machines).await;
+        let left = terminated.left(&ids);
+        let ended: Vec<String> = ids.into_iter().filter(|id| !left.contains(id)).collect();
+        self.interrupt.ended(&ended);
+        for id in &ended {
+            if let Some(asked) = self.machines.get_mut(id) {
+                asked.has_ended = true;
+            }
+        }
+        for refusal in terminated.refused {
+            if let Some(asked) = self.machines.get_mut(&refusal.id) {
+                asked.refusal = Some(refusal);
+            }
+        }
+        self.failure = terminated.failure.or(self.failure.take());
+        say_ended(ended.len(), self.out);
+    }
+
+    async fn terminate(&self, machines: &[Machine]) -> Terminated {
+        let (answer, mut answers) = mpsc::unbounded_channel();
+        let regions: BTreeSet<&str> = machines.iter().map(|m| m.region.as_str()).collect();
+        for region in regions {
+            let here = machines.iter().filter(|m| m.region == region);
+            let ids: Vec<String> = here.map(|m| m.instance_id.clone()).collect();
+            let (aws, answer) = (self.aws.in_region(region), answer.clone());
+            tokio::spawn(async move {
+                for batch in ids.chunks(BATCH) {
+                    // Nobody listens once the command is interrupted.
+                    if answer.send(aws.terminate(batch).await).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(answer);
+        let mut progress = self.out.progress();
+        let mut all = Terminated::default();
+        while let Some(batch) = answers.recv().await {
+            all.states.extend(batch.states);
+            all.refused.extend(batch.refused);
+            all.failure = all.failure.or(batch.failure);
+            if machines.len() > BATCH {
+                progress.update(format!(
+                    "terminated {} of {}",
+                    all.states.len(),
+                    machines.len()
+                ));
+            }
+        }
+        all
+    }
+
+    /// The machines that are shutting down because of this run.
+    pub fn ended(&self) -> Vec<String> {
+        let has_ended = |id: &&String| self.machines.get(*id).is_some_and(|m| m.has_ended);
+        self.order.iter().filter(has_ended).cloned().collect()
+    }
+
+    /// The machines that were told to end and go on.
+    pub fn left(&self) -> Vec<String> {
+        let is_left = |id: &&String| self.machines.get(*id).is_some_and(|m| !m.has_ended);
+        self.order.iter().filter(is_left).cloned().collect()
+    }
+
+    /// Whether this run was told to end anything that there was.
+    pub fn has_seen_some(&self) -> bool {
+        !self.order.is_empty()
+    }
+
+    /// Whether nothing is permitted, so that nothing more can come of this run.
+    pub fn is_hopeless(&self) -> bool {
+        let failure = self.failure.as_ref().map(|failure| failure.kind);
+        let denied = matches!(failure, Some(Kind::NotSignedIn | Kind::NotPermitted));
+        denied && self.ended().is_empty()
+    }
+
+    /// What could not be ended, with the reasons and the lines that end it; none
+    /// where all has ended.
+    pub fn failure(&self, lines: &Lines) -> Option<Failure> {
+        let left = self.left();
+        if left.is_empty() {
+            return None;
+        }
+        let last = self.failure.clone().unwrap_or_else(|| {
+            Failure::failed("EC2 did not say that the machines are shutting down")
+        });
+        // What kept everything from being ended is the kind of the failure; what
+        // kept only a part is not.
+        let kind = if self.is_hopeless() {
+            last.kind
+        } else {
+            Kind::MachinesMayBeRunning
+        };
+        let failure = Failure {
+            kind,
+            message: format!(
+                "{} of {} not terminated: {}",
+                left.len(),
+                machine::count(self.order.len()),
+                self.reasons(&left, &last)
+            ),
+            ..last
+        };
+        Some(self.with_remedies(failure, &left, lines).machines(left))
+    }
+
+    /// The ids by what keeps them from being ended.
+    fn reasons(&self, left: &[String], last: &Failure) -> String {
+        let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+        for id in left {
+            let refusal = self.machines.get(id).and_then(|m| m.refusal.as_ref());
+            let why = match refusal {
+                Some(refusal) if refusal.cause == Cause::Protected => {
+                    "termination protection is on (OperationNotPermitted)".to_owned()
+                }
+                Some(refusal) => refusal.failure.message.clone(),
+                None => last.message.clone(),
+            };
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, ids)) => ids.push(id),
+                None => reasons.push((why, vec![id])),
+            }
+        }
+        let more = reasons.len().saturating_sub(MOST_REASONS);
+        reasons.truncate(MOST_REASONS);
+        let reason = |(why, ids): (String, Vec<&str>)| format!("{}: {why}", ids.join(" "));
+        let mut said: Vec<String> = reasons.into_iter().map(reason).collect();
+        if more > 0 {
+            said.push(format!("and {more} more reasons"));
+        }
+        said.join("; ")
+    }
+
+    /// Takes the protection off where there is one, and then tries again.
+    fn with_remedies(&self, failure: Failure, left: &[String], lines: &Lines) -> Failure {
+        let of = |ids: &[&String]| -> BTreeMap<String, Vec<String>> {
+            let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for id in ids {
+                if let Some(asked) = self.machines.get(*id) {
+                    let ids = regions.entry(asked.region.clone()).or_default();
+                    ids.push((*id).clone());
+                }
+            }
+            regions
+        };
+        let is_protected = |id: &&String| {
+            let refusal = self.machines.get(*id).and_then(|m| m.refusal.as_ref());
+            refusal.is_some_and(|refusal| refusal.cause == Cause::Protected)
+        };
+        let protected: Vec<&String> = left.iter().filter(is_protected).collect();
+        let mut steps: Vec<String> = of(&protected)
+            .iter()
+            .map(|(region, ids)| lines.unprotect(ids, region))
+            .collect();
+        let again = of(&left.iter().collect::<Vec<_>>());
+        let again: Vec<String> = again
+            .iter()
+            .map(|(region, ids)| lines.ids(ids, region))
+            .collect();
+        let hint = if steps.is_empty() {
+            let known = failure.hint.clone().filter(|_| failure.policy.is_some());
+            let again = format!("try again: {}", again.join(" && "));
+            known.map_or(again.clone(), |known| format!("{known}; then {again}"))
+        } else {
+            steps.extend(again);
+            format!(
+                "take the protection off and end them: {}",
+                steps.join(" && ")
+            )
+        };
+        failure.hint(hint)
+    }
+}
+
+impl Asked {
+    /// Whether it may be told to end once more: what is protected or denied stays
+    /// so.
+    fn is_open(&self) -> bool {
+        let refused = self.refusal.as_ref().map(|refusal| refusal.cause);
+        !self.has_ended
+            && self.tries < TRIES
+            && !matches!(refused, Some(Cause::Protected | Cause::NotPermitted))
+    }
+}
+
+fn say_ended(number: usize, out: Output) {
+    let subject = match number {
+        0 => return,
+        1 => "1 machine is".to_owned(),
+        n => format!("{n} machines are"),
+    };
+    out.say(&format!(
+        "{subject} shutting down: billing of the machines has ended, their disks go with them"
+    ));
+}

@@ -1,0 +1,229 @@
+//! `terminate --all`: this program's machines of the region or of all regions,
+//! and the groups on Inductiva's side that have lost their machines.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    ending::Ending,
+    groups::Claim,
+    look::{Look, Looking, Scope},
+    security_groups::{Removed, SecurityGroups},
+    terminating::Terminating,
+};
+use crate::{
+    error::Result,
+    inductiva::Group,
+    machines::{everywhere::Found, leftovers::LeftOver},
+    values::GroupName,
+};
+
+/// Machines of a group that was made before have shown; a start may be about to
+/// launch those of a younger one.
+const NEW_GROUP: Duration = Duration::from_mins(10);
+
+/// Ends everything.
+///
+/// # Errors
+/// Something could not be ended, or regions that could not be asked.
+pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
+    let Terminating {
+        aws,
+        groups,
+        out,
+        args,
+        ..
+    } = *terminating;
+    let scope = if args.all_regions {
+        Scope::AllRegions
+    } else {
+        Scope::Region
+    };
+    let (found, active) = tokio::join!(Found::as_far_as_possible(aws), groups.active());
+    let first = Look { aws, found };
+    refuse_blind(terminating, &first)?;
+    let left_over = left_over(&first, active.as_deref());
+    let mut looking = Looking {
+        aws,
+        scope,
+        groups: active
+            .as_ref()
+            .map(|active| may_have_machines(active, &first)),
+        began: terminating.began,
+        out,
+        seen: BTreeMap::new(),
+    };
+    looking.saw(&first.found.machines);
+    let mut ending = Ending::new(aws, terminating.interrupt, out);
+    let showing = ending.to_end(&looking.of_scope(&first.found.machines));
+    let is_something = !showing.is_empty() || !left_over.is_empty();
+    if is_something && !args.yes {
+        terminating.confirm(&showing, &left_over).await?;
+    }
+    let look = looking.end_what_shows(showing, &mut ending).await;
+    if !ending.has_seen_some() && left_over.is_empty() {
+        out.say("there is nothing to terminate: it is gone already");
+    }
+    let deleted = groups
+        .delete(&emptied(&ending, &look, &left_over), &look)
+        .await;
+    groups.say_kept(&deleted.kept);
+    say_not_certain(terminating, active.as_deref(), &look);
+    let left = ending.left();
+    let ended = ending.ended();
+    let regions = if args.all_regions {
+        look.found.regions.clone()
+    } else {
+        vec![aws.region.clone()]
+    };
+    let found = Found {
+        regions,
+        machines: looking.of_scope(&look.found.machines),
+        ..Found::default()
+    };
+    let security_groups = SecurityGroups {
+        aws,
+        found: &found,
+        ended: &ended,
+        out,
+    };
+    let removed = if args.remove_security_group && left.is_empty() {
+        security_groups.remove().await
+    } else {
+        security_groups.say_kept().await;
+        Removed::default()
+    };
+    if args.all_regions {
+        warn_left_out(terminating, &look);
+    } else {
+        terminating.say_denied(&look);
+        say_elsewhere(terminating, &look);
+    }
+    terminating.report(&ending, &deleted.names, removed.ids)?;
+    if let Some(failure) = ending.failure(&terminating.lines) {
+        return Err(failure);
+    }
+    let is_here = |(region, _): &(String, _)| *region == aws.region;
+    if (args.all_regions || look.found.missing.iter().any(is_here))
+        && let Some(failure) = look.hole()
+    {
+        return Err(failure.hint(format!("try again: {}", terminating.lines.everything())));
+    }
+    removed.failure.map_or(Ok(()), Err)
+}
+
+/// Where not one region answers, nothing can be done.
+fn refuse_blind(terminating: &Terminating<'_>, look: &Look<'_>) -> Result<()> {
+    let found = &look.found;
+    let here = |(region, _): &&(String, _)| *region == terminating.aws.region;
+    let of_region = found.denied.iter().chain(&found.missing).find(here);
+    match of_region {
+        Some((_, failure)) if found.regions.is_empty() || !terminating.args.all_regions => {
+            Err(terminating.nobody_knows(failure.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The groups that have surely lost their machines.
+fn left_over(look: &Look<'_>, active: Option<&[Group]>) -> Vec<Group> {
+    let view = look.view();
+    let surely = |group: &&Group| view.judge(group) == Some(LeftOver::Surely);
+    active
+        .into_iter()
+        .flatten()
+        .filter(surely)
+        .cloned()
+        .collect()
+}
+
+/// The groups that machines which do not show may be of.
+fn may_have_machines(active: &[Group], look: &Look<'_>) -> Vec<Group> {
+    let view = look.view();
+    let is_new = |group: &Group| {
+        let made = group.created_at;
+        made.is_some_and(|made| view.now.duration_since(made).unwrap_or_default() < NEW_GROUP)
+    };
+    active
+        .iter()
+        .filter(|group| group.is_local() && view.alive(group).is_empty())
+        .filter(|group| group.has_ec2_type() || is_new(group))
+        .cloned()
+        .collect()
+}
+
+/// The groups to delete: those that this run has emptied, and those that were
+/// left over before.
+fn emptied(ending: &Ending<'_>, look: &Look<'_>, left_over: &[Group]) -> Vec<(GroupName, Claim)> {
+    let ended: BTreeSet<String> = ending.ended().into_iter().collect();
+    let of_ended = look
+        .found
+        .machines
+        .iter()
+        .filter(|m| ended.contains(&m.instance_id))
+        .filter_map(|m| m.group()?.parse::<GroupName>().ok());
+    let names: BTreeSet<GroupName> = of_ended.collect();
+    let left_over = left_over
+        .iter()
+        .filter_map(|group| group.name.parse::<GroupName>().ok())
+        .filter(|name| !names.contains(name));
+    let left_over: Vec<(GroupName, Claim)> =
+        left_over.map(|name| (name, Claim::LeftOver)).collect();
+    let emptied = names.into_iter().map(|name| (name, Claim::Emptied));
+    emptied.chain(left_over).collect()
+}
+
+/// Groups that look like this program's, and may be somebody else's.
+fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look: &Look<'_>) {
+    let view = look.view();
+    let names: Vec<&str> = active
+        .into_iter()
+        .flatten()
+        .filter(|group| view.judge(group) == Some(LeftOver::Maybe))
+        .map(|group| group.name.as_str())
+        .collect();
+    if !names.is_empty() {
+        terminating.out.say(&format!(
+            "not certain to be of inductiva-aws, and kept on Inductiva's side: {}; inductiva-aws terminate NAME deletes them",
+            names.join(", ")
+        ));
+    }
+}
+
+/// The regions that could not be asked.
+fn warn_left_out(terminating: &Terminating<'_>, look: &Look<'_>) {
+    for (region, failure) in &look.found.denied {
+        let message = format!("{region} was left out: {}", failure.message);
+        terminating.out.warn(&message);
+    }
+    for (region, failure) in &look.found.missing {
+        let message = format!("{region} cannot be asked: {}", failure.message);
+        terminating.out.warn(&message);
+    }
+}
+
+/// What runs in other regions, of which nothing was asked.
+fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
+    let here = &terminating.aws.region;
+    let lives = |region: &str| {
+        let mut machines = look.found.machines.iter();
+        machines.any(|m| m.region == region && !m.state.is_gone())
+    };
+    let regions = look.found.regions.iter().filter(|region| *region != here);
+    let regions: Vec<&str> = regions.map(String::as_str).filter(|r| lives(r)).collect();
+    if !regions.is_empty() {
+        terminating.out.say(&format!(
+            "machines run on in {}: {} ends them",
+            regions.join(", "),
+            terminating.lines.everything()
+        ));
+    }
+    if let Some((regions, failure)) = look.found.hole() {
+        terminating.out.warn(&format!(
+            "nobody knows what runs in {regions}: {}",
+            failure.message
+        ));
+    }
+}

@@ -1,0 +1,224 @@
+//! Looking for machines until there is no sign of any that do not show: as
+//! [`last_look`] tells.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::ending::Ending;
+use crate::{
+    aws::Aws,
+    error::{Failure, Kind, Result},
+    inductiva::Group,
+    machines::{
+        everywhere::Found,
+        last_look::{self, Sign},
+        leftovers::View,
+    },
+    model::machine::{Machine, State},
+    terminal::output::Output,
+    values::GroupName,
+};
+
+/// Between two looks for machines that do not show yet.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Which machines are to end.
+#[derive(Clone, Copy, Debug)]
+pub enum Scope<'a> {
+    /// Those of a group, in the region.
+    Group(&'a GroupName),
+    /// All of this program's in the region.
+    Region,
+    AllRegions,
+}
+
+/// What a look at all regions has found.
+pub struct Look<'a> {
+    pub aws: &'a Aws,
+    /// Machines that this run has ended are gone in it, whatever EC2 shows.
+    pub found: Found,
+}
+
+impl Look<'_> {
+    pub fn view(&self) -> View<'_> {
+        View {
+            machines: &self.found.machines,
+            everywhere: self.found.everywhere,
+            now: self.aws.clock.now(),
+        }
+    }
+
+    /// The failure of the regions that did not answer.
+    pub fn hole(&self) -> Option<Failure> {
+        let (regions, failure) = self.found.hole()?;
+        Some(Failure {
+            kind: Kind::MachinesMayBeRunning,
+            message: format!(
+                "machines may be running in {regions}, which could not be asked: {}",
+                failure.message
+            ),
+            ..failure.clone()
+        })
+    }
+
+    /// Whether a machine of that group lives, in any region.
+    pub fn lives_in(&self, name: &GroupName) -> bool {
+        let lives = |m: &Machine| m.group() == Some(name.as_str()) && !m.state.is_gone();
+        self.found.machines.iter().any(lives)
+    }
+
+    /// The machines of that group that live in other regions, by region.
+    pub fn elsewhere(&self, name: &GroupName) -> BTreeMap<String, Vec<String>> {
+        let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for m in &self.found.machines {
+            let is_of_group = m.group() == Some(name.as_str());
+            if is_of_group && !m.state.is_gone() && m.region != self.aws.region {
+                let ids = regions.entry(m.region.clone()).or_default();
+                ids.push(m.instance_id.clone());
+            }
+        }
+        regions
+    }
+}
+
+/// The looks of a run.
+pub struct Looking<'a> {
+    pub aws: &'a Aws,
+    pub scope: Scope<'a>,
+    /// The active groups that the machines may be of; none where Inductiva cannot
+    /// be asked.
+    pub groups: Option<Vec<Group>>,
+    /// When the command began.
+    pub began: Instant,
+    pub out: Output,
+    /// What has shown, with its latest state.
+    pub seen: BTreeMap<String, Machine>,
+}
+
+impl<'a> Looking<'a> {
+    /// Notes what a look has found.
+    pub fn saw(&mut self, machines: &[Machine]) {
+        for m in machines {
+            self.seen.insert(m.instance_id.clone(), m.clone());
+        }
+    }
+
+    /// The machines of the scope.
+    pub fn of_scope(&self, machines: &[Machine]) -> Vec<Machine> {
+        let here = |m: &Machine| m.region == self.aws.region;
+        let is_meant = |m: &&Machine| match self.scope {
+            Scope::Group(name) => here(m) && m.group() == Some(name.as_str()),
+            Scope::Region => here(m),
+            Scope::AllRegions => true,
+        };
+        machines.iter().filter(is_meant).cloned().collect()
+    }
+
+    /// Ends `machines`, and what of the scope shows after them, until a look
+    /// finds nothing and may be the last; that look.
+    pub async fn end_what_shows(
+        &mut self,
+        machines: Vec<Machine>,
+        ending: &mut Ending<'_>,
+    ) -> Look<'a> {
+        let mut machines = machines;
+        let mut said = String::new();
+        loop {
+            let showing = ending.to_end(&self.of_scope(&machines));
+            if !showing.is_empty() {
+                ending.end(&showing).await;
+            }
+            let until = self.until(ending);
+            let now = self.aws.time.instant();
+            if now < until && !ending.is_hopeless() {
+                self.say(ending, &mut said);
+                self.aws.time.pause((until - now).min(LOOK_EVERY)).await;
+            }
+            let looking_since = self.aws.time.instant();
+            if looking_since < until && !ending.is_hopeless() {
+                // A look that fails is made up for by the next.
+                if let Ok(here) = self.look().await {
+                    machines = here;
+                    self.saw(&machines);
+                }
+                continue;
+            }
+            let found = Found::as_far_as_possible(self.aws).await;
+            machines.clone_from(&found.machines);
+            self.saw(&machines);
+            // It may show a launch of which the rest is to come.
+            let is_last = looking_since >= self.until(ending) || ending.is_hopeless();
+            if is_last && ending.to_end(&self.of_scope(&machines)).is_empty() {
+                return self.with_ended(found, ending);
+            }
+        }
+    }
+
+    /// A look that begins by then may be the last, by what shows now.
+    fn until(&self, ending: &Ending<'_>) -> Instant {
+        self.began + last_look::look_for(self.sign(ending).as_ref())
+    }
+
+    async fn look(&self) -> Result<Vec<Machine>> {
+        match self.scope {
+            Scope::Group(name) => self.aws.group_machines(name).await,
+            Scope::Region => self.aws.our_machines().await,
+            Scope::AllRegions => Ok(Found::as_far_as_possible(self.aws).await.machines),
+        }
+    }
+
+    fn sign(&self, ending: &Ending<'_>) -> Option<Sign> {
+        let seen: Vec<Machine> = self.seen.values().cloned().collect();
+        let of_group: Vec<Machine> = match self.scope {
+            // Those in other regions count: they show, and are said to be there.
+            Scope::Group(name) => {
+                let is_of_group = |m: &Machine| m.group() == Some(name.as_str());
+                seen.into_iter().filter(is_of_group).collect()
+            }
+            Scope::Region | Scope::AllRegions => seen,
+        };
+        last_look::sign(
+            &of_group,
+            ending.has_seen_some(),
+            self.groups.as_deref(),
+            self.aws.clock.now(),
+        )
+    }
+
+    /// Says what is waited for, once.
+    fn say(&self, ending: &Ending<'_>, said: &mut String) {
+        let sign = self.sign(ending);
+        let seconds = last_look::look_for(sign.as_ref()).as_secs();
+        let says = match &sign {
+            Some(sign) => format!("{sign}: looking for up to {seconds} s"),
+            None => {
+                format!("looking for machines that EC2 does not show yet, for up to {seconds} s")
+            }
+        };
+        if *said != says {
+            self.out.say(&says);
+            *said = says;
+        }
+    }
+
+    fn with_ended(&self, mut found: Found, ending: &Ending<'_>) -> Look<'a> {
+        let ended = ending.ended();
+        for id in ended {
+            match found.machines.iter_mut().find(|m| m.instance_id == id) {
+                Some(m) if m.state.is_gone() => {}
+                Some(m) => m.state = State::ShuttingDown,
+                None => {
+                    if let Some(m) = self.seen.get(&id) {
+                        let state = State::ShuttingDown;
+                        found.machines.push(Machine { state, ..m.clone() });
+                    }
+                }
+            }
+        }
+        Look {
+            aws: self.aws,
+            found,
+        }
+    }
+}

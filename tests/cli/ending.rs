@@ -1,0 +1,555 @@
+//! What `terminate` says is gone, is gone: machines that show late, that are in
+//! another region, or that cannot be ended.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, ended, finish, list, text};
+
+const OTHER: &str = "us-east-1";
+
+/// The machines that live in any region, by the sandbox's own count.
+fn alive(account: &Account) -> Vec<String> {
+    let mut ids: Vec<String> = list(&account.get("launched")["instances"])
+        .iter()
+        .filter(|i| matches!(text(&i["state"]), "pending" | "running"))
+        .map(|i| text(&i["instance_id"]).to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+fn protect(account: &Account, id: &str, protected: bool) {
+    account.ec2(
+        "modify_instance_attribute",
+        json!({"InstanceId": id, "DisableApiTermination": {"Value": protected}}),
+    );
+}
+
+/// Seconds since 1970, by the sandbox's clock.
+fn now(account: &Account) -> f64 {
+    account.get("clock")["now"].as_f64().expect("a time")
+}
+
+fn nothing() -> [String; 0] {
+    []
+}
+
+#[test]
+fn a_protected_machine_keeps_no_other_running() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 5");
+    let protected = account.live()[2].clone();
+    protect(&account, &protected, true);
+    account.run("terminate g -y").assert(
+        3,
+        str![[r#"
+[ID]
+[ID]
+[ID]
+[ID]
+
+"#]],
+        str![[r#"
+4 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+error: 1 of 5 machines not terminated: [ID]: termination protection is on (OperationNotPermitted)
+hint: take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination --region eu-west-2 && inductiva-aws terminate --instance-id [ID] --region eu-west-2
+machines that may be running: [ID]
+
+"#]],
+    );
+    assert_eq!(alive(&account), std::slice::from_ref(&protected));
+    assert_eq!(account.groups().len(), 1);
+    // One call that fails, and one without the machine that EC2 named.
+    assert_eq!(account.calls("TerminateInstances"), 2);
+    let run = account.run("terminate g -y --output json");
+    assert_eq!(run.error()["kind"], "machines_may_be_running");
+    assert_eq!(run.error()["machines"], json!([protected]));
+    protect(&account, &protected, false);
+    account.json("terminate g -y");
+    assert_eq!(alive(&account), nothing());
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn each_machine_that_cannot_be_ended_is_named_with_its_reason() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 101");
+    let ids = account.live();
+    let (protected, denied) = (&ids[3..23], &ids[60]);
+    for id in protected {
+        protect(&account, id, true);
+    }
+    account.put("policy", json!({"documents": [{"Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "ec2:TerminateInstances", "Resource": format!("arn:aws:ec2:*:*:instance/{denied}")},
+    ]}]}));
+    let run = account.run("terminate g -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let mut left: Vec<String> = protected.to_vec();
+    left.push(denied.clone());
+    assert_eq!(alive(&account), left);
+    assert_eq!(list(&run.document()["terminated"]).len(), 80);
+    let error = run.error();
+    let mut named: Vec<&str> = error["machines"]
+        .as_array()
+        .expect("ids")
+        .iter()
+        .map(text)
+        .collect();
+    named.sort_unstable();
+    assert_eq!(named, left);
+    let message = text(&error["message"]);
+    assert!(
+        message.starts_with("21 of 101 machines not terminated: "),
+        "{message}"
+    );
+    assert!(
+        message.contains("termination protection is on (OperationNotPermitted)"),
+        "{message}"
+    );
+    assert!(
+        message.contains(&format!("{denied}: cannot terminate: arn:aws:iam::")),
+        "{message}"
+    );
+    let hint = text(&error["hint"]);
+    assert!(hint.contains("; do aws ec2 modify-instance-attribute --instance-id $id --no-disable-api-termination --region eu-west-2; done && inductiva-aws terminate --instance-id "), "{hint}");
+}
+
+#[test]
+fn an_answer_that_leaves_machines_out_is_not_taken_for_their_end() {
+    // EC2 ends those of the other zones and refuses the call.
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2 --availability-zone eu-west-2a");
+    let first = account.live();
+    account.json("start --machine-group-name h --num-machines 2 --availability-zone eu-west-2b");
+    protect(&account, &first[0], true);
+    let run = account.run("terminate --all -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(list(&run.document()["terminated"]).len(), 3);
+    assert_eq!(alive(&account), [first[0].clone()]);
+    assert_eq!(run.document()["deleted_machine_groups"], json!(["h"]));
+}
+
+#[test]
+fn machines_that_show_late_are_ended() {
+    for setting in ["visible_after_seconds", "tagged_after_seconds"] {
+        for line in ["terminate g -y", "terminate --all -y"] {
+            let account = Account::new();
+            account.put("settings", json!({setting: 110}));
+            account.json("start --machine-group-name g --num-machines 2");
+            let run = account.run(line);
+            let said = format!("{setting}, {line}: {}", run.stderr);
+            assert_eq!(run.code, 0, "{said}");
+            assert!(
+                said.contains("the group g is active on Inductiva's side, and no machine of it shows: looking for up to 120 s"),
+                "{said}"
+            );
+            assert_eq!(run.stdout.lines().count(), 2, "{said}");
+            assert_eq!(alive(&account), nothing(), "{said}");
+            assert_eq!(account.groups(), [] as [Value; 0], "{said}");
+        }
+    }
+}
+
+#[test]
+fn machines_given_by_id_are_ended_when_they_show() {
+    for setting in ["visible_after_seconds", "tagged_after_seconds"] {
+        let account = Account::new();
+        account.put("settings", json!({setting: 110}));
+        let started = account.json("start --machine-group-name g");
+        let id = text(&started["machines"][0]["instance_id"]).to_owned();
+        account
+            .run(&format!("terminate --instance-id {id} -y"))
+            .assert(
+                0,
+                str![[r#"
+[ID]
+
+"#]],
+                str![[r#"
+eu-west-2 does not show [ID] yet: looking for up to 120 s
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+
+"#]],
+            );
+        assert_eq!(alive(&account), nothing(), "{setting}");
+        assert_eq!(account.groups(), [] as [Value; 0], "{setting}");
+    }
+}
+
+#[test]
+fn the_rest_of_a_launch_that_shows_in_part_is_waited_for() {
+    let account = Account::new();
+    account.put(
+        "settings",
+        json!({"visible_after_seconds": 100, "visible_at_once": 1}),
+    );
+    account.json("start --machine-group-name g --num-machines 3");
+    account.run("terminate g -y").assert(
+        0,
+        str![[r#"
+[ID]
+[ID]
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+2 machines that were launched for g do not show: looking for up to 120 s
+2 machines are shutting down: billing of the machines has ended, their disks go with them
+
+"#]],
+    );
+    assert_eq!(alive(&account), nothing());
+}
+
+#[test]
+fn a_machine_without_any_sign_of_it_is_looked_for_ten_seconds() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.put("settings", json!({"visible_after_seconds": 8}));
+    account.json("start --machine-group-name g --num-machines 2");
+    let since = now(&account);
+    assert_eq!(
+        account.json("terminate g -y")["deleted_machine_groups"],
+        json!(["g"])
+    );
+    let took = now(&account) - since;
+    assert!((took - 10.0).abs() < 0.001, "{took} s");
+    assert_eq!(alive(&account), nothing());
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_told_at_once() {
+    let account = Account::new();
+    let since = now(&account);
+    let run = account.run("terminate nothing -y --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "not_found");
+    assert!((now(&account) - since).abs() < 0.001);
+    // An id may be a machine's that does not show yet.
+    let run = account.run("terminate --instance-id i-00000000000000000 -y --output json");
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "not_found");
+    assert!((now(&account) - since - 120.0).abs() < 0.001);
+}
+
+#[test]
+fn where_nothing_shows_and_inductiva_cannot_be_asked_nothing_is_said_to_be_gone() {
+    let account = Account::new();
+    account.put("inductiva", json!({"status": 503}));
+    account.put("settings", json!({"visible_after_seconds": 200}));
+    account.json("start --machine-group-name g");
+    account.run("terminate g -y").assert(
+        3,
+        str![],
+        str![[r#"
+Inductiva cannot be asked whether there are machines: looking for up to 120 s
+error: no machine of the group g shows, and Inductiva cannot be asked whether there are any (HTTP 503, set by the test): they may be running
+hint: try again: inductiva-aws terminate --machine-group-name g --region eu-west-2
+
+"#]],
+    );
+    let mut command = account.command(["terminate", "g", "-y", "--output", "json"]);
+    command.env_remove("INDUCTIVA_API_KEY");
+    let run = finish(&mut command);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(list(&run.document()["terminated"]).len(), 1);
+}
+
+#[test]
+fn a_group_in_another_region_is_not_said_to_be_gone() {
+    let account = Account::new();
+    account.json(&format!(
+        "start --machine-group-name there --num-machines 2 --region {OTHER}"
+    ));
+    account.run("terminate there -y").assert(
+        3,
+        str![],
+        str![[r#"
+error: machines of the group there run in another region than eu-west-2: [ID] [ID] in us-east-1
+hint: end them: inductiva-aws terminate --machine-group-name there --region us-east-1
+machines that may be running: [ID] [ID]
+
+"#]],
+    );
+    assert_eq!((alive(&account).len(), account.groups().len()), (2, 1));
+    let id = alive(&account)[0].clone();
+    let run = account.run(&format!("terminate --instance-id {id} -y"));
+    run.assert(
+        3,
+        str![],
+        str![[r#"
+error: machines run in another region than eu-west-2: [ID] in us-east-1; nothing was terminated
+hint: end them: inductiva-aws terminate --instance-id [ID] --region us-east-1
+machines that may be running: [ID]
+
+"#]],
+    );
+    assert_eq!((alive(&account).len(), account.groups().len()), (2, 1));
+    // The line that it names.
+    account.json(&format!(
+        "terminate --machine-group-name there --region {OTHER} -y"
+    ));
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
+
+#[test]
+fn machines_of_the_group_in_another_region_are_named_when_those_here_have_ended() {
+    let account = Account::new();
+    account.json("start --machine-group-name both");
+    account.json(&format!("start --machine-group-name both --region {OTHER}"));
+    let run = account.run("terminate both -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(list(&run.document()["terminated"]).len(), 1);
+    assert_eq!(run.document()["deleted_machine_groups"], json!([]));
+    assert_eq!(run.error()["machines"], json!(alive(&account)));
+    assert_eq!(
+        run.error()["hint"],
+        format!("end them: inductiva-aws terminate --machine-group-name both --region {OTHER}")
+    );
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
+fn a_region_that_cannot_be_asked_is_named_and_its_group_stays() {
+    let account = Account::new();
+    account.json(&format!("start --machine-group-name g --region {OTHER}"));
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": OTHER, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    account.run("terminate g -y").assert(
+        3,
+        str![],
+        str![[r#"
+the group g is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+error: machines may be running in us-east-1, which could not be asked: cannot list machines: broken (InvalidParameterValue, request [UUID])
+hint: try again: inductiva-aws terminate --machine-group-name g --region eu-west-2
+
+"#]],
+    );
+    assert_eq!((alive(&account).len(), account.groups().len()), (1, 1));
+    account.run("terminate unknown -y").assert(
+        3,
+        str![],
+        str![[r#"
+error: machines may be running in us-east-1, which could not be asked: cannot list machines: broken (InvalidParameterValue, request [UUID])
+hint: try again: inductiva-aws terminate --machine-group-name unknown --region eu-west-2
+
+"#]],
+    );
+}
+
+#[test]
+fn regions_that_a_policy_denies_are_named() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": OTHER, "count": null, "code": "UnauthorizedOperation", "message": "with an explicit deny in a service control policy", "status": 403}));
+    account.run("terminate g -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+not looked at, as that is not permitted: us-east-1
+
+"#]],
+    );
+    account.forget_faults();
+    account.json("start --machine-group-name h");
+    account.put("policy", json!({"deny": ["ec2:DescribeRegions"]}));
+    account.run("terminate h -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+not looked at, as that is not permitted: the other regions
+
+"#]],
+    );
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
+
+#[test]
+fn what_aws_does_not_need_keeps_no_machine_running() {
+    let account = Account::new();
+    let folder = Account::new();
+    std::fs::create_dir_all(folder.home.path().join(".inductiva/api_key")).expect("a folder");
+    let home = folder.home.path().display().to_string();
+    for (name, value) in [
+        ("INDUCTIVA_API_KEY", "top\nsecret"),
+        ("INDUCTIVA_API_URL", "no address"),
+        ("INDUCTIVA_API_KEY", "wrong-key"),
+        ("HOME", home.as_str()),
+    ] {
+        account.json("start --machine-group-name g");
+        let run = |line: &str| {
+            let mut command = account.command(line.split_whitespace());
+            if name == "HOME" {
+                command.env_remove("INDUCTIVA_API_KEY");
+            }
+            finish(command.env(name, value))
+        };
+        for line in ["list", "terminate g -y"] {
+            let run = run(line);
+            assert_eq!(run.code, 0, "{name}={value}: {}", run.stderr);
+            let warnings = run.stderr.matches("warning: ").count();
+            assert!(warnings > 0, "{name}={value}: {}", run.stderr);
+            assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+        }
+        assert_eq!(alive(&account), nothing());
+        assert_eq!(account.groups().len(), 1);
+        account.json("terminate g -y");
+    }
+}
+
+#[test]
+fn many_groups_are_asked_for_and_deleted_side_by_side() {
+    let account = Account::new();
+    for number in 0..20 {
+        account.json(&format!("start --machine-group-name g{number}"));
+    }
+    account.fault(json!({"service": "inductiva", "operation": "GET /compute/group/*", "kind": "hold", "count": 16}));
+    let child = account.start("terminate --all -y");
+    account.until_so_many_are_held(16);
+    account.post("release", json!({}));
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("machine groups: 20 of 20\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn an_answer_about_another_group_deletes_nothing() {
+    let account = Account::new();
+    account.json("start --machine-group-name mine");
+    account.json("start --machine-group-name theirs");
+    let groups = account.groups();
+    let mut theirs = groups[1].clone();
+    let wrong = |body: &Value| {
+        account.forget_faults();
+        account.fault(json!({"service": "inductiva", "operation": "GET /compute/group/mine", "kind": "answer", "count": null, "status": 200, "body": body.to_string()}));
+    };
+    // Its name shows it, or only its id.
+    wrong(&theirs);
+    account.run("terminate mine -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+warning: the machine group mine stays on Inductiva's side: it answers with another group than mine
+
+"#]],
+    );
+    assert_eq!(account.groups(), groups);
+    account.forget_faults();
+    account.json("start --machine-group-name mine");
+    theirs["name"] = "mine".into();
+    wrong(&theirs);
+    let run = account.run("terminate mine -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("Inductiva answers with the id of the group theirs"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), groups);
+    // A colleague's, of which no machine is in this account.
+    account.forget_faults();
+    let response = ureq::post(format!("{}/compute/group", account.api_url()))
+        .header("X-API-Key", crate::sandbox::API_KEY)
+        .send_json(json!({"name": "colleague", "provider_id": "LOCAL"}));
+    assert_eq!(response.expect("an answer").status(), 201);
+    let groups = account.groups();
+    let mut theirs = groups[2].clone();
+    theirs["name"] = "mine".into();
+    account.json("start --machine-group-name mine");
+    wrong(&theirs);
+    let run = account.run("terminate mine -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("Inductiva's answers do not agree on its id"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), groups);
+}
+
+#[test]
+fn two_at_once_end_the_group() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 3");
+    account.fault(
+        json!({"service": "ec2", "operation": "TerminateInstances", "kind": "hold", "count": 2}),
+    );
+    let children = [(); 2].map(|()| account.start("terminate g -y"));
+    account.until_so_many_are_held(2);
+    account.post("release", json!({}));
+    for child in children {
+        let run = ended(child);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
+
+#[test]
+fn a_start_that_is_under_way_is_waited_for() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold"}));
+    let start = account.start("start --machine-group-name g --num-machines 2");
+    account.until_held();
+    account.hold_pauses();
+    let terminate = account.start("terminate g -y");
+    account.until_pausing();
+    account.post("release", json!({}));
+    assert_eq!(ended(start).code, 0);
+    assert_eq!(alive(&account).len(), 2);
+    let run = account.ended(terminate);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_same_line_finishes_what_an_interrupted_one_began() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 150");
+    let all = alive(&account);
+    account.fault(
+        json!({"service": "ec2", "operation": "TerminateInstances", "kind": "hold", "after": 1}),
+    );
+    let child = account.start("terminate g -y --output json");
+    account.until_held();
+    crate::sandbox::signal(&child, "-INT");
+    let run = ended(child);
+    assert_eq!(run.code, 130, "{}", run.stderr);
+    let left = alive(&account);
+    assert!(!left.is_empty() && left.len() < all.len(), "{}", left.len());
+    let named = run.error()["machines"].clone();
+    let named: Vec<&str> = named.as_array().expect("ids").iter().map(text).collect();
+    assert!(
+        left.iter().all(|id| named.contains(&id.as_str())),
+        "{}",
+        run.stderr
+    );
+    account.forget_faults();
+    account.json("terminate g -y");
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
