@@ -51,8 +51,7 @@ CRATES = {
 }
 
 # What is left: `file -> file`, or `file -> part` for an import that is not allowed.
-LEFT = {
-}
+LEFT: set[str] = set()
 
 
 def code_of(text: str) -> str:

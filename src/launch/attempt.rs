@@ -3,9 +3,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{calls::Calls, pace::Patience, run::interrupted, world::World};
+use super::{
+    calls::Calls,
+    outcome::{Attempt, End},
+    pace::Patience,
+    run::interrupted,
+    world::World,
+};
 use crate::{
-    aws::run_instances::{ANSWERED_WITHIN, Launch, LaunchError, NoCapacity},
+    aws::run_instances::{ANSWERED_WITHIN, Launch, LaunchError},
     error::{Failure, Kind, Result},
     model::{machine::Machine, place::Candidate},
     plan::{
@@ -17,26 +23,6 @@ use crate::{
 
 /// A call that may have been made is asked for again for so long.
 const ASKED_FOR: Duration = Duration::from_secs(90);
-
-/// What an attempt of a call came to.
-pub enum Attempt {
-    Ended(End),
-    NoCapacity(Box<NoCapacity>),
-}
-
-/// What a call came to.
-pub enum End {
-    /// Its machines.
-    Launched(Vec<Machine>),
-    /// Its token was spent on machines that are gone.
-    Spent,
-    /// Its token was spent on other bytes.
-    Mismatch,
-    /// The facts have changed under the plan.
-    LookAgain,
-    /// Not made, as another call has failed.
-    NotMade,
-}
 
 impl<W: World> Calls<'_, W> {
     /// Tries to launch `number` machines as the candidate of that `index`.

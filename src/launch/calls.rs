@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::{
-    attempt::{Attempt, End},
     look_up::Found,
+    outcome::{Attempt, End, Launched},
     run::Run,
     walk::Walk,
     world::World,
@@ -49,16 +49,6 @@ pub struct Calls<'a, W> {
     pub(super) tried: RefCell<Vec<Tried>>,
     /// The last answer of a call that has not got all its machines.
     pub(super) last_refusal: RefCell<Option<Failure>>,
-}
-
-/// What the calls of a plan came to.
-pub enum Launched {
-    /// Machines.
-    Machines(Vec<Machine>),
-    /// The facts have changed under the plan.
-    LookAgain,
-    /// The number of the launch was used already, by a launch that is over.
-    NumberWasUsed,
 }
 
 impl<'a, W: World> Calls<'a, W> {

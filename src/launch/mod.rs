@@ -10,6 +10,7 @@ mod histories;
 pub mod key_pair;
 pub mod look_up;
 mod marker;
+mod outcome;
 mod pace;
 mod run;
 #[cfg(test)]
@@ -22,10 +23,11 @@ use std::{cell::Cell, time::Duration};
 
 pub use self::run::NOTHING_LAUNCHED;
 use self::{
-    calls::{Calls, Launched},
+    calls::Calls,
     key_pair::NewKeyPair,
     look_up::{Found, GroupLookup},
     marker::GroupOnInductivasSide,
+    outcome::Launched,
     run::{Run, interrupted},
     world::World,
 };

@@ -121,7 +121,7 @@ pub struct Weather {
     lose: f64,
     slow: f64,
     machines_end: bool,
-    /// Whether there are three places, whose capacity comes and goes.
+    /// Whether there are two places, whose capacity comes and goes.
     pub places: bool,
     salt: u64,
     new_image_at: f64,
@@ -321,7 +321,12 @@ impl State {
         let minute = (self.now / 40.0) as u64;
         let place_hash: u64 = place.bytes().map(u64::from).sum();
         let mut luck = Luck::new(self.weather.salt ^ (minute << 20) ^ (place_hash << 50));
-        !self.weather.places || luck.chance(if place == "any" { 0.5 } else { 0.8 })
+        !self.weather.places
+            || match place {
+                "any" => luck.chance(0.5),
+                "eu-west-2a" => luck.chance(0.8),
+                _ => false,
+            }
     }
 
     /// `RunInstances`, when it arrives.
@@ -502,6 +507,7 @@ impl State {
             id: group.id.clone(),
             name: "g".into(),
             provider_id: Some("LOCAL".into()),
+            machine_type: None,
             created_at: Some(UNIX_EPOCH + Duration::from_secs_f64(group.made)),
             status: Some("started".into()),
             machines: Vec::new(),
