@@ -6,7 +6,8 @@ use aws_sdk_ec2::operation::{
     describe_images::DescribeImagesOutput,
     describe_instance_type_offerings::DescribeInstanceTypeOfferingsOutput,
     describe_instance_types::DescribeInstanceTypesOutput,
-    describe_instances::DescribeInstancesOutput, describe_regions::DescribeRegionsOutput,
+    describe_instances::DescribeInstancesOutput, describe_key_pairs::DescribeKeyPairsOutput,
+    describe_regions::DescribeRegionsOutput,
     describe_security_groups::DescribeSecurityGroupsOutput,
     describe_subnets::DescribeSubnetsOutput, terminate_instances::TerminateInstancesOutput,
 };
@@ -105,6 +106,8 @@ fn missing(output: &Output) -> Option<&'static str> {
             answer.regions.as_ref().is_none_or(Vec::is_empty),
             "the list of regions",
         )
+    } else if let Some(answer) = output.downcast_ref::<DescribeKeyPairsOutput>() {
+        without(answer.key_pairs.is_none(), "the list of key pairs")
     } else if let Some(answer) = output.downcast_ref::<DescribeImagesOutput>() {
         without(answer.images.is_none(), "the list of images")
     } else if let Some(answer) = output.downcast_ref::<DescribeSubnetsOutput>() {

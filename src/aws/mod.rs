@@ -7,6 +7,7 @@ mod codes;
 mod denial;
 pub mod errors;
 pub mod instances;
+pub mod key_pairs;
 mod lookups;
 mod pricing;
 pub mod quotas;

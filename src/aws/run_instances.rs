@@ -1,4 +1,4 @@
-//! Launching: `RunInstances`, and the key pair made for it.
+//! Launching: `RunInstances`.
 
 use std::{
     collections::BTreeSet,
@@ -11,10 +11,7 @@ use std::{
 
 use aws_sdk_ec2::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
-    operation::{
-        create_key_pair::builders::CreateKeyPairFluentBuilder,
-        run_instances::builders::RunInstancesFluentBuilder,
-    },
+    operation::run_instances::builders::RunInstancesFluentBuilder,
     types::{
         self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
         InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, MarketType, Placement,
@@ -41,7 +38,7 @@ use super::{
 use crate::{
     error::{Failure, Result, Tried},
     model::{
-        machine::{self, LAUNCHER, Machine, TAG_LAUNCHER},
+        machine::{self, Machine},
         place::{Candidate, Place},
         request::Request,
     },
@@ -334,55 +331,5 @@ impl Aws {
                 ));
         }
         call
-    }
-
-    /// Makes an EC2 key pair; returns the private key.
-    pub async fn create_key_pair(&self, name: &str, ppk: bool) -> Result<String> {
-        match self.key_pair_call(name, ppk).send().await {
-            Ok(answer) => Ok(answer.key_material.unwrap_or_default()),
-            Err(error) => {
-                let what = format!("cannot make the key pair {name}");
-                let failure = self.failure(&error, &what).await;
-                Err(if code(&error) == Some("InvalidKeyPair.Duplicate") {
-                    failure.hint(format!(
-                        "use it with --key-name {name}, or choose another name"
-                    ))
-                } else {
-                    failure
-                })
-            }
-        }
-    }
-
-    /// Whether EC2 would permit making the key pair.
-    pub async fn dry_run_key_pair(&self, name: &str) -> Result<()> {
-        let answer = self.key_pair_call(name, false).dry_run(true).send().await;
-        self.dry_run_verdict(answer, &format!("cannot make the key pair {name}"))
-            .await
-    }
-
-    fn key_pair_call(&self, name: &str, ppk: bool) -> CreateKeyPairFluentBuilder {
-        let tags = [(TAG_LAUNCHER.to_owned(), LAUNCHER.to_owned())];
-        self.ec2
-            .create_key_pair()
-            .key_name(name)
-            .key_type(types::KeyType::Ed25519)
-            .key_format(if ppk {
-                types::KeyFormat::Ppk
-            } else {
-                types::KeyFormat::Pem
-            })
-            .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
-    }
-
-    pub async fn delete_key_pair(&self, name: &str) -> Result<()> {
-        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let what = format!("cannot delete the key pair {name}");
-                Err(self.failure(&error, &what).await)
-            }
-        }
     }
 }

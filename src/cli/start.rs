@@ -118,7 +118,8 @@ pub struct NetworkArgs {
     /// EC2 key pair for SSH [default: none]
     #[arg(long, value_name = "NAME")]
     pub key_name: Option<String>,
-    /// Create an EC2 key pair and save its private key in this folder as NAME.pem or NAME.ppk
+    /// Create an EC2 key pair and save its private key in this folder as NAME.pem or NAME.ppk,
+    /// or use the key pair whose private key is there
     #[arg(long, value_name = "NAME", value_parser = file_stem)]
     pub create_key_pair: Option<String>,
     /// Private key format: pem for OpenSSH, ppk for PuTTY

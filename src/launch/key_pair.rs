@@ -1,24 +1,44 @@
-//! `--create-key-pair`: an EC2 key pair whose private key goes to a file.
+//! `--create-key-pair`: an EC2 key pair whose private key is in a file.
+//!
+//! The same line has to work again. So a pair that is there is used if the file
+//! holds its private key, and what a run left behind that died between the two
+//! calls for it, an empty file and perhaps a pair, is made good.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write as _,
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
+use super::{pace::Patience, private_key};
 use crate::{
-    aws::Aws,
+    aws::{
+        Aws,
+        key_pairs::{CreateError, KeyPair},
+    },
     error::{Failure, Result},
     terminal::output::Output,
     values::KeyFormat,
 };
 
-/// A key pair to be made, and where its private key goes.
+/// A key pair, and the file that its private key is in or goes to.
 #[derive(Clone, Debug)]
 pub struct NewKeyPair {
     name: String,
     format: KeyFormat,
     path: PathBuf,
+}
+
+/// What there is of a key pair already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    ToMake,
+    /// A pair of ours whose private key was lost before it was in its file: it is
+    /// to be deleted first.
+    Lost,
+    /// The pair, and its private key in the file.
+    Usable,
 }
 
 impl NewKeyPair {
@@ -36,55 +56,144 @@ impl NewKeyPair {
         &self.name
     }
 
-    /// Refuses to go where a file is already.
+    /// What there is of it, by the file and by EC2.
     ///
     /// # Errors
-    /// A usage failure.
-    pub fn check_file(&self) -> Result<()> {
-        if self.path.exists() {
-            let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            return Err(self.cannot_make_file(&error));
-        }
-        Ok(())
+    /// It can neither be used nor made: usage, where the file is in the way.
+    pub async fn look(&self, aws: &Aws) -> Result<Standing> {
+        let file = match fs::read(&self.path) {
+            Ok(contents) => Some(contents),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(self.cannot_use_file(&error)),
+        };
+        let pair = aws.key_pair(&self.name).await?;
+        self.standing(file.as_deref(), pair.as_ref(), &aws.region)
     }
 
-    fn cannot_make_file(&self, error: &std::io::Error) -> Failure {
+    fn standing(
+        &self,
+        file: Option<&[u8]>,
+        pair: Option<&KeyPair>,
+        region: &str,
+    ) -> Result<Standing> {
+        let (name, path) = (&self.name, self.path.display());
+        let other_name = "choose another name, or another folder to run in";
+        match (file, pair) {
+            (None | Some([]), None) => Ok(Standing::ToMake),
+            (Some([]), Some(pair)) if pair.is_ours => Ok(Standing::Lost),
+            (None | Some([]), Some(_)) => Err(Failure::failed(format!(
+                "{region} has a key pair {name} already, and its private key is not in {path}"
+            ))
+            .hint(format!(
+                "use it with --key-name {name}, or choose another name"
+            ))),
+            (Some(file), Some(pair)) => {
+                let text = String::from_utf8_lossy(file);
+                if private_key::has_fingerprint(&text, &pair.fingerprint) {
+                    return Ok(Standing::Usable);
+                }
+                Err(Failure::usage(format!(
+                    "{path} does not hold the private key of the key pair {name} in {region}"
+                ))
+                .hint(format!(
+                    "use the key pair with --key-name {name}, {other_name}"
+                )))
+            }
+            (Some(_), None) => Err(Failure::usage(format!(
+                "{path} is there already, and {region} has no key pair {name} that it could belong to"
+            ))
+            .hint(other_name)),
+        }
+    }
+
+    fn cannot_use_file(&self, error: &io::Error) -> Failure {
         Failure::usage(format!(
-            "cannot make {} for the private key: {error}",
+            "cannot use {} for the private key: {error}",
             self.path.display()
         ))
-        .hint(format!(
-            "remove that file, or use the key pair with --key-name {}",
-            self.name
-        ))
+        .hint("choose another name, or another folder to run in")
     }
 
-    /// Makes it. The file comes first: EC2 tells a private key once, and it
-    /// must not be lost for want of a place.
-    pub async fn make(&self, aws: &Aws, out: Output) -> Result<()> {
+    /// Makes it, unless it can be used as it is; whether it was made. The file
+    /// comes first: EC2 tells a private key once, and it must not be lost for
+    /// want of a place.
+    pub async fn make(&self, aws: &Aws, out: Output) -> Result<bool> {
         let path = self.path.display();
-        let mut file = self
-            .new_file()
-            .map_err(|error| self.cannot_make_file(&error))?;
-        match aws
-            .create_key_pair(&self.name, self.format == KeyFormat::Ppk)
+        let (mut file, is_new) = self.locked_file().await?;
+        let mut contents = Vec::new();
+        file.read_to_end(&mut contents)
+            .map_err(|error| self.cannot_use_file(&error))?;
+        // An empty file that was there is a sign of a run that died.
+        let contents = (!is_new).then_some(&*contents);
+        let standing = aws
+            .key_pair(&self.name)
             .await
-        {
-            Ok(key) => file
-                .write_all(key.as_bytes())
-                .and_then(|()| file.sync_all())
-                .map_err(|error| Failure::failed(format!("cannot write {path}: {error}")))?,
+            .and_then(|pair| self.standing(contents, pair.as_ref(), &aws.region));
+        match standing {
+            Ok(Standing::Usable) => {
+                out.say(&format!(
+                    "using the key pair {}, whose private key is in {path}",
+                    self.name
+                ));
+                return Ok(false);
+            }
+            Ok(Standing::ToMake) => {}
+            Ok(Standing::Lost) => aws.delete_key_pair(&self.name).await?,
             Err(failure) => {
-                // Nothing is in it; a left-over would only be in the way of the next try.
-                let _ = fs::remove_file(&self.path);
+                self.remove_empty_file();
                 return Err(failure);
             }
+        }
+        let key = self.create(aws, out).await?;
+        let written = file
+            .write_all(key.as_bytes())
+            .and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            // Half a private key is none.
+            self.unmake(aws, out).await;
+            return Err(Failure::failed(format!("cannot write {path}: {error}")));
         }
         out.say(&format!(
             "made the key pair {}, its private key is in {path}",
             self.name
         ));
-        Ok(())
+        Ok(true)
+    }
+
+    /// `CreateKeyPair`, as often as it makes sense: never again before a pair is
+    /// deleted that the last call may have made. Where that fails the empty file
+    /// stays: it tells the next run of the pair.
+    async fn create(&self, aws: &Aws, out: Output) -> Result<String> {
+        let mut throttling = Patience::with_throttling(&aws.time);
+        let mut failures = Patience::with_failures(&aws.time);
+        let mut maybe_made = false;
+        loop {
+            let ppk = self.format == KeyFormat::Ppk;
+            let (pause, failure) = match aws.create_key_pair(&self.name, ppk).await {
+                Ok(key) => return Ok(key),
+                Err(CreateError::Refused(failure)) => (None, failure),
+                Err(CreateError::Duplicate(failure)) if !maybe_made => {
+                    let hint = format!(
+                        "use it with --key-name {}, or choose another name",
+                        self.name
+                    );
+                    (None, failure.hint(hint))
+                }
+                Err(CreateError::NotNow(failure)) => (throttling.next(), failure),
+                // A duplicate is the pair of the call that had no answer.
+                Err(CreateError::Unknown(failure) | CreateError::Duplicate(failure)) => {
+                    maybe_made = true;
+                    aws.delete_key_pair(&self.name).await?;
+                    (failures.next(), failure)
+                }
+            };
+            let Some(pause) = pause else {
+                self.remove_empty_file();
+                return Err(failure);
+            };
+            out.say(&format!("{}; trying again", failure.message));
+            aws.time.pause(pause).await;
+        }
     }
 
     /// Takes it back after a launch that failed.
@@ -97,12 +206,62 @@ impl NewKeyPair {
         }
     }
 
-    /// A new file for the owner alone; never one that is there already.
-    fn new_file(&self) -> std::io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&self.path)
+    /// It would only be in the way.
+    fn remove_empty_file(&self) {
+        if fs::metadata(&self.path).is_ok_and(|file| file.len() == 0) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+
+    /// The file, for the owner alone and for no other run as long as it is open,
+    /// and whether it was not there before.
+    async fn locked_file(&self) -> Result<(File, bool)> {
+        let path = self.path.clone();
+        let locking = tokio::task::spawn_blocking(move || {
+            loop {
+                let (file, is_new) = opened(&path)?;
+                match file.lock() {
+                    // Not every file system has locks.
+                    Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+                    _ => {}
+                }
+                // The run that had it before may have removed it.
+                if is_still_at(&file, &path) {
+                    return Ok((file, is_new));
+                }
+            }
+        });
+        let locked = locking.await.unwrap_or_else(|error| Err(error.into()));
+        locked.map_err(|error| self.cannot_use_file(&error))
+    }
+}
+
+/// The file there, and whether it is new.
+fn opened(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((options.open(path)?, false))
+        }
+        new => Ok((new?, true)),
+    }
+}
+
+/// Whether this open file is what is found at `path`.
+#[cfg(unix)]
+fn is_still_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Ok(ours), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
+        return false;
+    };
+    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+}
+
+/// Where an open file cannot be removed.
+#[cfg(not(unix))]
+fn is_still_at(_: &File, _: &Path) -> bool {
+    true
 }

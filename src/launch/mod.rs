@@ -12,6 +12,7 @@ pub mod look_up;
 mod marker;
 mod outcome;
 mod pace;
+mod private_key;
 mod run;
 #[cfg(test)]
 mod simulation;
@@ -206,6 +207,10 @@ impl<'a, W: World> Launcher<'a, W> {
         has_waited: &Cell<bool>,
     ) -> Result<Step> {
         let run = &self.run;
+        // Before anything is made.
+        if let Some(key_pair) = run.key_pair.filter(|_| !run.made_key_pair.get()) {
+            run.world.look_at_key_pair(key_pair).await?;
+        }
         let (group, security_group) = tokio::join!(
             run.group(plan, found, has_waited.get()),
             self.security_group(plan)
@@ -283,8 +288,8 @@ impl<'a, W: World> Launcher<'a, W> {
     async fn make_key_pair(&self) -> Result<()> {
         let run = &self.run;
         if let Some(key_pair) = run.key_pair.filter(|_| !run.made_key_pair.get()) {
-            run.world.make_key_pair(key_pair, run.out).await?;
-            run.made_key_pair.set(true);
+            let is_made = run.world.make_key_pair(key_pair, run.out).await?;
+            run.made_key_pair.set(is_made);
         }
         Ok(())
     }

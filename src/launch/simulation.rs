@@ -1017,8 +1017,12 @@ impl World for Sight {
         Ok("sg-1".into())
     }
 
-    async fn make_key_pair(&self, _: &NewKeyPair, _: Output) -> Result<()> {
+    async fn look_at_key_pair(&self, _: &NewKeyPair) -> Result<()> {
         Ok(())
+    }
+
+    async fn make_key_pair(&self, _: &NewKeyPair, _: Output) -> Result<bool> {
+        Ok(false)
     }
 
     async fn unmake_key_pair(&self, _: &NewKeyPair, _: Output) {}

@@ -56,8 +56,11 @@ pub trait World {
     /// Makes our security group, or finds the one that there is meanwhile.
     async fn make_security_group(&self, name: &str, vpc_id: &str) -> Result<String>;
 
-    /// Makes a key pair, and the file of its private key.
-    async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<()>;
+    /// What there is of a key pair already.
+    async fn look_at_key_pair(&self, key_pair: &NewKeyPair) -> Result<()>;
+
+    /// Makes a key pair, and the file of its private key; no where it is there.
+    async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<bool>;
 
     /// Takes it back.
     async fn unmake_key_pair(&self, key_pair: &NewKeyPair, out: Output);
@@ -139,7 +142,11 @@ impl World for RealWorld<'_> {
         self.aws.create_security_group(name, vpc_id, ssh_from).await
     }
 
-    async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<()> {
+    async fn look_at_key_pair(&self, key_pair: &NewKeyPair) -> Result<()> {
+        key_pair.look(self.aws).await.map(|_| ())
+    }
+
+    async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<bool> {
         key_pair.make(self.aws, out).await
     }
 

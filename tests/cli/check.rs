@@ -338,7 +338,10 @@ fn a_key_pair_to_be_made_is_tried_too() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let report = agrees(&account, "--create-key-pair mykey").document();
     assert_eq!(named(&report, "key_pair")["status"], "ok");
-    // Now the file is there.
+    // Now it is there.
+    let report = account.json("check --create-key-pair mykey");
+    assert_eq!(named(&report, "key_pair")["status"], "ok");
+    account.file("mykey.pem", "precious");
     let report = account.run("check --create-key-pair mykey --output json");
     assert_eq!(report.code, 2, "{}", report.stdout);
     assert_eq!(troubles(&report.document()), ["failed key_pair"]);

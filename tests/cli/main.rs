@@ -32,6 +32,7 @@ mod groups;
 #[cfg(unix)]
 mod hostile;
 mod inductiva;
+mod key_pairs;
 mod launches;
 mod list;
 mod logs;

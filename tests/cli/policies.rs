@@ -186,11 +186,16 @@ fn options_need_what_the_readme_says() {
     for (flags, actions) in [
         (
             "--create-key-pair key",
-            &["ec2:CreateKeyPair", "ec2:DeleteKeyPair"][..],
+            &[
+                "ec2:DescribeKeyPairs",
+                "ec2:CreateKeyPair",
+                "ec2:DeleteKeyPair",
+            ][..],
         ),
         (
             "--create-key-pair key --ssh-from 203.0.113.0/24",
             &[
+                "ec2:DescribeKeyPairs",
                 "ec2:CreateKeyPair",
                 "ec2:DeleteKeyPair",
                 "ec2:AuthorizeSecurityGroupIngress",

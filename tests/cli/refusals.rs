@@ -232,8 +232,8 @@ fn a_private_key_file_that_is_there_already() {
         2,
         str![],
         str![[r#"
-error: cannot make [HOME]/mykey.pem for the private key: File exists (os error 17)
-hint: remove that file, or use the key pair with --key-name mykey
+error: [HOME]/mykey.pem is there already, and eu-west-2 has no key pair mykey that it could belong to
+hint: choose another name, or another folder to run in
 
 "#]],
     );
@@ -247,11 +247,15 @@ hint: remove that file, or use the key pair with --key-name mykey
 fn a_key_pair_that_is_there_already() {
     let account = Account::new();
     account.ec2("create_key_pair", json!({"KeyName": "mykey"}));
-    refused(&account, "--create-key-pair mykey").assert(1, str![], str![[r#"
-error: cannot make the key pair mykey: The keypair 'mykey' already exists (InvalidKeyPair.Duplicate, request [UUID])
+    refused(&account, "--create-key-pair mykey").assert(
+        1,
+        str![],
+        str![[r#"
+error: eu-west-2 has a key pair mykey already, and its private key is not in [HOME]/mykey.pem
 hint: use it with --key-name mykey, or choose another name
 
-"#]]);
+"#]],
+    );
     assert!(!account.home.path().join("mykey.pem").exists());
 }
 

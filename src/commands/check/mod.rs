@@ -12,7 +12,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::{self, Obstacle},
     inductiva::{self, ApiError},
-    launch::look_up,
+    launch::{key_pair::Standing, look_up},
     model::{
         machine, network::Subnet, request::Request, user_data::MAX_BYTES, vm_type::VmTypeFacts,
     },
@@ -159,15 +159,23 @@ async fn launch(
                     None
                 }
             };
-            let key_pair = key_pair.as_ref();
-            if let Some(key_pair) = key_pair {
-                checks.push(Check::of("key_pair", key_pair.check_file(), |()| {
-                    format!("{} is to be made", key_pair.name())
+            let mut to_make = key_pair.as_ref();
+            if let Some(key_pair) = &key_pair {
+                let standing = key_pair.look(aws).await;
+                if matches!(standing, Ok(Standing::Usable)) {
+                    to_make = None;
+                }
+                checks.push(Check::of("key_pair", standing, |standing| {
+                    let name = key_pair.name();
+                    match standing {
+                        Standing::Usable => format!("{name}, whose private key is here"),
+                        Standing::ToMake | Standing::Lost => format!("{name} is to be made"),
+                    }
                 }));
             }
             // Too much user data is a check of its own, and cannot be asked about.
             if settings::checked_user_data(request).is_ok() {
-                let permission = start::permitted(aws, request, &plan, None, key_pair).await;
+                let permission = start::permitted(aws, request, &plan, None, to_make).await;
                 let number = machine::count(plan.number as usize);
                 checks.push(Check::of("permission", permission, |()| {
                     format!("EC2 would permit the launch of {number}")

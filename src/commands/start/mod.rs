@@ -17,7 +17,7 @@ use crate::{
     identity, inductiva,
     launch::{
         Filled, Launcher, NOTHING_LAUNCHED, group_id,
-        key_pair::NewKeyPair,
+        key_pair::{NewKeyPair, Standing},
         look_up::{Found, GroupLookup},
         world::RealWorld,
     },
@@ -246,12 +246,16 @@ async fn dry_run(
     )?;
     refuse_dear(args, &cost)?;
     let key_pair = new_key_pair(&args.network)?;
-    permitted(aws, request, plan, group_id.as_deref(), key_pair.as_ref()).await?;
+    let to_make = match &key_pair {
+        Some(pair) if pair.look(aws).await? != Standing::Usable => Some(pair),
+        _ => None,
+    };
+    permitted(aws, request, plan, group_id.as_deref(), to_make).await?;
     out.say("EC2 would permit this launch (capacity and quotas are only known when it happens)");
     Ok(())
 }
 
-/// EC2's own answer to the calls that the plan comes to.
+/// EC2's own answer to the calls that the plan comes to; `key_pair` is to be made.
 pub async fn permitted(
     aws: &Aws,
     request: &Request,

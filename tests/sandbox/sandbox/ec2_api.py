@@ -9,6 +9,7 @@ from moto.core.utils import utcnow
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses import EC2Response
 
+from . import fingerprints
 from .aws_errors import AwsError
 from .ec2_filters import matches, page
 from .ec2_launch import (
@@ -225,6 +226,12 @@ class Ec2Api(MotoApi, EC2Response):
         return self._answer_matching(
             "SecurityGroups", by_id, "GroupIds", _security_group_attributes
         )
+
+    def create_key_pair(self):
+        answer = super().create_key_pair()
+        pair = self.ec2_backend.key_pairs[self._get_param("KeyName")]
+        pair.key_fingerprint = fingerprints.of(pair)
+        return answer
 
     def describe_key_pairs(self):
         known = {pair.key_name for pair in self.ec2_backend.key_pairs.values()}

@@ -1,0 +1,131 @@
+//! EC2's key pairs.
+
+use aws_sdk_ec2::{
+    config::retry::RetryConfig,
+    operation::create_key_pair::builders::CreateKeyPairFluentBuilder,
+    types::{KeyFormat, KeyType, ResourceType},
+};
+
+use super::{
+    Aws,
+    errors::{self, Sort, code},
+    filter, tag_specification,
+};
+use crate::{
+    error::{Failure, Result},
+    model::machine::{LAUNCHER, TAG_LAUNCHER},
+};
+
+/// A key pair, as EC2 shows it: without the private key, which EC2 tells once.
+#[derive(Clone, Debug)]
+pub struct KeyPair {
+    /// Of the public key or of the private one, by the type and the origin of the
+    /// pair (EC2 API reference, `KeyPairInfo`).
+    pub fingerprint: String,
+    /// Whether this program made it.
+    pub is_ours: bool,
+}
+
+/// Why there is no new key pair.
+#[derive(Clone, Debug)]
+pub enum CreateError {
+    /// There is one of that name.
+    Duplicate(Failure),
+    /// EC2 asks for patience, or was not reached: nothing was made.
+    NotNow(Failure),
+    /// No answer, or one without the private key: there may be a pair now whose
+    /// private key nobody has.
+    Unknown(Failure),
+    /// EC2 refused: nothing was made.
+    Refused(Failure),
+}
+
+impl Aws {
+    /// The key pair of this name.
+    pub async fn key_pair(&self, name: &str) -> Result<Option<KeyPair>> {
+        let answer = self
+            .ec2
+            .describe_key_pairs()
+            .filters(filter("key-name", [name]))
+            .send()
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let what = format!("cannot look up the key pair {name}");
+                return Err(self.failure(&error, &what).await);
+            }
+        };
+        // A filter takes `*` and `?` for more than themselves.
+        let mut pairs = answer.key_pairs.unwrap_or_default().into_iter();
+        let pair = pairs.find(|pair| pair.key_name.as_deref() == Some(name));
+        Ok(pair.map(|pair| KeyPair {
+            is_ours: pair.tags.unwrap_or_default().iter().any(|tag| {
+                tag.key.as_deref() == Some(TAG_LAUNCHER) && tag.value.as_deref() == Some(LAUNCHER)
+            }),
+            fingerprint: pair.key_fingerprint.unwrap_or_default(),
+        }))
+    }
+
+    /// Makes an EC2 key pair, without a second try; returns the private key.
+    pub async fn create_key_pair(&self, name: &str, ppk: bool) -> Result<String, CreateError> {
+        let what = format!("cannot make the key pair {name}");
+        let answer = self
+            .key_pair_call(name, ppk)
+            .customize()
+            // A second call would be refused for the pair that the first has made.
+            .config_override(
+                aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+            )
+            .send()
+            .await;
+        let error = match answer {
+            Ok(answer) => {
+                let key = answer.key_material.filter(|key| !key.is_empty());
+                return key.ok_or_else(|| {
+                    let why = format!("{what}: EC2's answer does not have the private key");
+                    CreateError::Unknown(Failure::failed(why))
+                });
+            }
+            Err(error) => error,
+        };
+        let failure = self.failure(&error, &what).await;
+        Err(match errors::sort(&error) {
+            Sort::NotNow => CreateError::NotNow(failure),
+            Sort::Unknown => CreateError::Unknown(failure),
+            _ if code(&error) == Some("InvalidKeyPair.Duplicate") => {
+                CreateError::Duplicate(failure)
+            }
+            _ => CreateError::Refused(failure),
+        })
+    }
+
+    /// Whether EC2 would permit making the key pair.
+    pub async fn dry_run_key_pair(&self, name: &str) -> Result<()> {
+        let answer = self.key_pair_call(name, false).dry_run(true).send().await;
+        self.dry_run_verdict(answer, &format!("cannot make the key pair {name}"))
+            .await
+    }
+
+    fn key_pair_call(&self, name: &str, ppk: bool) -> CreateKeyPairFluentBuilder {
+        let tags = [(TAG_LAUNCHER.to_owned(), LAUNCHER.to_owned())];
+        self.ec2
+            .create_key_pair()
+            .key_name(name)
+            .key_type(KeyType::Ed25519)
+            .key_format(if ppk { KeyFormat::Ppk } else { KeyFormat::Pem })
+            .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
+    }
+
+    /// Takes a key pair back; done too when there is none.
+    pub async fn delete_key_pair(&self, name: &str) -> Result<()> {
+        let answer = self.ec2.delete_key_pair().key_name(name).send().await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let what = format!("cannot delete the key pair {name}");
+                Err(self.failure(&error, &what).await)
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `--create-key-pair`: never a private key lost, and the same line works again.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Account, ended, list};
+
+const LINE: &str = "start --machine-group-name g --create-key-pair k -q";
+
+fn key_pairs(account: &Account) -> Vec<Value> {
+    list(&account.ec2("describe_key_pairs", json!({}))["KeyPairs"])
+}
+
+/// The private key, which must be that of the one key pair: a start that adds a
+/// machine uses it.
+fn usable_key(account: &Account) -> String {
+    let path = account.home.path().join("k.pem");
+    let key = fs::read_to_string(path).expect("the file");
+    let machines = account.live().len() + 1;
+    let run = account.run(&format!("{LINE} --num-machines {machines}"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(account.live().len(), machines);
+    assert_eq!(key_pairs(account).len(), 1);
+    for machine in account.instances() {
+        assert_eq!(machine["KeyName"], "k");
+    }
+    key
+}
+
+#[test]
+fn the_same_line_again_uses_the_key_pair_that_it_made() {
+    let account = Account::new();
+    let run = account.run(LINE);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let key = usable_key(&account);
+    assert_eq!(usable_key(&account), key);
+    assert_eq!(account.calls("CreateKeyPair"), 1);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = fs::metadata(account.home.path().join("k.pem")).expect("the file");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_key_pair_whose_private_key_never_arrived_is_deleted_before_it_is_made_again() {
+    for fault in [
+        json!({"kind": "lost_answer"}),
+        json!({"kind": "reset"}),
+        json!({"kind": "error_answer", "status": 500}),
+        json!({"kind": "error", "status": 503, "code": "Unavailable"}),
+        json!({"kind": "damaged_answer", "damage": "cut"}),
+    ] {
+        let account = Account::new();
+        let mut order = json!({"service": "ec2", "operation": "CreateKeyPair", "count": 2});
+        let more = fault.as_object().expect("an object").clone();
+        order.as_object_mut().expect("an object").extend(more);
+        account.fault(order);
+        let run = account.run(LINE);
+        assert_eq!(run.code, 0, "{fault}: {}", run.stderr);
+        let calls = account.operations();
+        let calls: Vec<&str> = calls
+            .iter()
+            .map(String::as_str)
+            .filter(|call| matches!(*call, "CreateKeyPair" | "DeleteKeyPair"))
+            .collect();
+        assert_eq!(
+            calls,
+            [
+                "CreateKeyPair",
+                "DeleteKeyPair",
+                "CreateKeyPair",
+                "DeleteKeyPair",
+                "CreateKeyPair"
+            ],
+            "{fault}"
+        );
+        usable_key(&account);
+    }
+}
+
+#[test]
+fn a_run_that_dies_while_it_makes_the_key_pair_is_made_good_by_the_next() {
+    for kind in ["hold", "hold_answer"] {
+        let account = Account::new();
+        account.fault(json!({"service": "ec2", "operation": "CreateKeyPair", "kind": kind}));
+        let mut child = account.start(LINE);
+        account.until_held();
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+        account.post("release", json!({"drop": true}));
+        account.until("the call is answered", |a| {
+            a.requests().iter().all(|r| r["ended"].is_number())
+        });
+        let dry = account.run(&format!("{LINE} --dry-run"));
+        assert_eq!(dry.code, 0, "{kind}: {}", dry.stderr);
+        let run = account.run(LINE);
+        assert_eq!(run.code, 0, "{kind}: {}", run.stderr);
+        usable_key(&account);
+    }
+}
+
+#[test]
+fn a_key_pair_that_may_be_left_behind_is_deleted_by_the_next_run() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "CreateKeyPair", "kind": "lost_answer"}));
+    account.fault(json!({"service": "ec2", "operation": "DeleteKeyPair", "count": null, "status": 403, "code": "UnauthorizedOperation", "message": "You are not authorized"}));
+    let run = account.run(LINE);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert_eq!(account.launched(), 0);
+    account.forget_faults();
+    let run = account.run(LINE);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    usable_key(&account);
+}
+
+#[test]
+fn two_starts_at_once_use_one_key_pair() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "CreateKeyPair", "kind": "hold"}));
+    let first = account.start(LINE);
+    account.until_held();
+    let second = account.start(LINE);
+    account.until("the second looks for the pair", |a| {
+        a.calls("DescribeKeyPairs") >= 3
+    });
+    account.post("release", json!({}));
+    for child in [first, second] {
+        let run = ended(child);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    assert_eq!(account.calls("CreateKeyPair"), 1);
+    assert_eq!(account.live().len(), 1);
+    usable_key(&account);
+}
+
+#[test]
+fn a_file_that_is_in_the_way_is_seen_before_anything_is_made() {
+    let other = Account::new();
+    assert_eq!(other.run(LINE).code, 0);
+    let others = fs::read(other.home.path().join("k.pem")).expect("a private key");
+    for (there, is_pair) in [(&others[..], false), (&others, true), (b"precious", true)] {
+        let account = Account::new();
+        if is_pair {
+            account.ec2("create_key_pair", json!({"KeyName": "k"}));
+        }
+        let path = account.file("k.pem", there);
+        for dry_run in ["", "--dry-run"] {
+            let run = account.run(&format!("{LINE} {dry_run}"));
+            assert_eq!(run.code, 2, "{}", run.stderr);
+            assert!(!run.stderr.contains("remove"), "{}", run.stderr);
+        }
+        assert_eq!(account.groups(), Vec::<Value>::new());
+        let made = account.operations();
+        assert!(
+            made.iter().all(|call| call.starts_with("Describe")
+                || call.starts_with("Get")
+                || call.starts_with("GET")),
+            "{made:?}"
+        );
+        assert_eq!(fs::read(path).expect("the file"), there);
+    }
+}
+
+#[test]
+fn a_key_pair_made_in_the_console_is_used_if_its_private_key_is_here() {
+    let account = Account::new();
+    // RSA, as the console makes it.
+    let pair = account.ec2("create_key_pair", json!({"KeyName": "k"}));
+    let key = pair["KeyMaterial"].as_str().expect("a key");
+    account.file("k.pem", key);
+    let run = account.run(LINE);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(usable_key(&account), key);
+    assert_eq!(account.calls("CreateKeyPair"), 0);
+}
