@@ -190,7 +190,7 @@ fn large_happenings() -> Vec<Happening> {
 
 /// The calls of a start that nothing disturbs, or that the fault does. None for
 /// a number of machines that no case is wanted of.
-fn calls(number: usize, fault: Option<Value>) -> Vec<Call> {
+pub fn calls(number: usize, fault: Option<Value>) -> Vec<Call> {
     let wanted = wanted();
     if wanted.contains("machines:") && !wanted.starts_with(&number.to_string()) {
         return Vec::new();
@@ -207,7 +207,7 @@ fn calls(number: usize, fault: Option<Value>) -> Vec<Call> {
     group.calls()
 }
 
-fn launches(call: &Call) -> bool {
+pub fn launches(call: &Call) -> bool {
     call.operation == "RunInstances"
 }
 

@@ -245,8 +245,8 @@ impl Group {
     }
 }
 
-/// The ids in the document of a `start`, sorted.
-fn told(stdout: &str) -> Verdict<Vec<String>> {
+/// The ids in the document of a `start` or a `list`, sorted.
+pub fn told(stdout: &str) -> Verdict<Vec<String>> {
     let document: Value =
         serde_json::from_str(stdout).map_err(|_| format!("no JSON on stdout: {stdout}"))?;
     let machines = list(&document["machines"]);

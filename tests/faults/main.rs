@@ -6,6 +6,7 @@
 //!     INDUCTIVA_AWS_FAULT_CASE='2 machines: RunInstances#1 lost_answer' cargo test --test faults
 
 mod cases;
+mod damaged;
 mod group;
 mod random;
 #[path = "../cli/sandbox.rs"]
@@ -102,6 +103,11 @@ fn verdict(run: impl Fn() -> group::Verdict) -> group::Verdict {
 #[test]
 fn whatever_happens_to_a_call_the_group_has_n_machines_or_none_and_an_error() {
     all_hold(&cases::every_fault_at_every_call());
+}
+
+#[test]
+fn whatever_is_missing_in_an_answer_is_not_taken_for_gone() {
+    all_hold(&damaged::at_every_call());
 }
 
 #[test]
