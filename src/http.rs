@@ -2,6 +2,7 @@
 //! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
 //! certificates read once.
 
+mod date;
 mod xml;
 
 use std::{
@@ -94,7 +95,8 @@ impl HttpConnector for Http {
     }
 }
 
-/// Passes on only answers that arrived whole.
+/// Passes on only answers that arrived whole, and of their dates those that can
+/// be true.
 ///
 /// HTTP does not always tell that an answer was cut: `Content-Length` may be too
 /// short, and an HTTP/1.0 answer ends with its connection. The SDK's XML reader
@@ -105,6 +107,7 @@ struct WholeAnswers(Http);
 
 impl HttpConnector for WholeAnswers {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let signed_at = request.headers().get("x-amz-date").map(str::to_owned);
         let answer = HttpConnector::call(&self.0, request);
         HttpConnectorFuture::new(async move {
             let mut response = answer.await?;
@@ -115,6 +118,12 @@ impl HttpConnector for WholeAnswers {
             };
             if xml::is_cut(&body) {
                 return Err(broken_off("its end is missing"));
+            }
+            let status = response.status().as_u16();
+            let is_believed = |date| date::is_believed(date, signed_at.as_deref(), status, &body);
+            // The SDK would sign the next calls by it.
+            if !response.headers().get("date").is_some_and(is_believed) {
+                response.headers_mut().remove("date");
             }
             *response.body_mut() = SdkBody::from(body);
             Ok(response)

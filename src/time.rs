@@ -32,6 +32,7 @@ use aws_smithy_runtime_api::{
     },
     http::Headers,
 };
+use aws_smithy_types::date_time::{DateTime, Format};
 use tokio::{sync::Notify, task::yield_now, time::Instant};
 use url::{Host, Url};
 
@@ -221,6 +222,19 @@ impl Drop for InFlight {
         self.0.state().calls -= 1;
         self.0.changed.notify_waiters();
     }
+}
+
+/// When a call was signed, by its `X-Amz-Date` (`20251124T160000Z`): seconds since 1970.
+pub fn signed_at_seconds(stamp: &str) -> Option<i64> {
+    let digits: Vec<&str> = [0..4, 4..6, 6..8, 9..11, 11..13, 13..15]
+        .into_iter()
+        .map(|part| stamp.get(part))
+        .collect::<Option<_>>()?;
+    let [year, month, day, hour, minute, second] = digits[..] else {
+        return None;
+    };
+    let text = format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z");
+    Some(DateTime::from_str(&text, Format::DateTime).ok()?.secs())
 }
 
 /// Whether this is the address of something on this machine.

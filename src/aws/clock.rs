@@ -13,10 +13,14 @@ use aws_smithy_runtime_api::{
     client::{
         interceptors::{
             Intercept,
-            context::{BeforeDeserializationInterceptorContextMut, InterceptorContext},
+            context::{
+                BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+                FinalizerInterceptorContextMut, InterceptorContext,
+            },
             dyn_dispatch_hint,
         },
         orchestrator::HttpResponse,
+        result::SdkError,
         retries::{
             RequestAttempts,
             classifiers::{ClassifyRetry, RetryAction},
@@ -25,13 +29,13 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{
-    config_bag::ConfigBag,
+    config_bag::{ConfigBag, Storable, StoreReplace},
     date_time::{DateTime, Format},
     retry::ErrorKind,
 };
 
 use super::codes;
-use crate::time::Time;
+use crate::time::{Time, signed_at_seconds};
 
 /// Below this AWS takes no offence (as the SDK has it), so that a refusal has
 /// another reason.
@@ -97,6 +101,40 @@ impl Intercept for Clock {
         "Clock"
     }
 
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let stamp = context.request().headers().get("x-amz-date");
+        if let Some(seconds) = stamp.and_then(signed_at_seconds) {
+            cfg.interceptor_state().store_put(SignedAt(seconds));
+        }
+        Ok(())
+    }
+
+    fn modify_before_attempt_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let signed_at = cfg.load::<SignedAt>().map(|at| at.0);
+        let (Some(response), Some(signed_at)) = (context.response_mut(), signed_at) else {
+            return Ok(());
+        };
+        let refused = codes::code_in(response).is_some_and(codes::may_be_the_clock);
+        let off =
+            date_seconds(response).is_some_and(|date| date.abs_diff(signed_at) > TOLERATED_SECONDS);
+        if refused && off {
+            let first = cfg.load::<Expired>().is_none();
+            cfg.interceptor_state().store_put(Expired { first });
+            response.add_extension(Expired { first });
+        }
+        Ok(())
+    }
+
     fn modify_before_deserialization(
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
@@ -124,27 +162,61 @@ struct Seen {
     ahead: Option<i64>,
 }
 
-/// The SDK signs by AWS's clock as soon as it has seen it, but does not try
-/// again after a `RequestExpired`: nothing has happened then. One more try, by
-/// the right clock, tells whether that was the reason.
+/// When a try of a call was signed: seconds since 1970, by `X-Amz-Date`.
+#[derive(Clone, Copy, Debug)]
+struct SignedAt(i64);
+
+impl Storable for SignedAt {
+    type Storer = StoreReplace<Self>;
+}
+
+/// A call was refused that was signed for another time than AWS has: this clock is
+/// off, or the computer slept between the signature and the call. Nothing has
+/// happened then.
+#[derive(Clone, Copy, Debug)]
+struct Expired {
+    /// The first refusal of this kind of a call.
+    first: bool,
+}
+
+impl Storable for Expired {
+    type Storer = StoreReplace<Self>;
+}
+
+/// Whether this is a refusal of a signature that AWS took for too old or too new.
+/// The SDK signs the next call by the clock of the answer.
+pub fn has_expired<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error
+        .raw_response()
+        .is_some_and(|response| response.extension::<Expired>().is_some())
+}
+
+/// One more try, signed anew, tells whether the time was the reason. The SDK makes
+/// it only for some codes, and only if this machine's clock is off.
 impl ClassifyRetry for Clock {
     fn name(&self) -> &'static str {
         "Clock"
     }
 
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let code = context
-            .response()
-            .filter(|response| minutes_off(response).is_some())
-            .and_then(codes::code_in)
-            .filter(|code| codes::may_be_the_clock(code));
-        let seen: Option<&Seen> = context.response().and_then(|response| response.extension());
-        let first = seen.is_none_or(|seen| seen.tries <= 1);
-        match code {
-            Some("RequestExpired") if first => RetryAction::retryable_error(ErrorKind::ClientError),
-            Some(_) if !first => RetryAction::RetryForbidden,
-            _ => RetryAction::NoActionIndicated,
+        let Some(response) = context.response() else {
+            return RetryAction::NoActionIndicated;
+        };
+        if let Some(Expired { first }) = response.extension() {
+            return if *first {
+                RetryAction::retryable_error(ErrorKind::ClientError)
+            } else {
+                RetryAction::RetryForbidden
+            };
         }
+        // Signed by the right clock, and refused all the same.
+        let seen: Option<&Seen> = response.extension();
+        let again = seen.is_some_and(|seen| seen.tries > 1);
+        let is_refusal = || codes::code_in(response).is_some_and(codes::may_be_the_clock);
+        if again && minutes_off(response).is_some() && is_refusal() {
+            return RetryAction::RetryForbidden;
+        }
+        RetryAction::NoActionIndicated
     }
 }
 
@@ -159,7 +231,11 @@ pub fn minutes_off(response: &HttpResponse) -> Option<i64> {
 }
 
 fn ahead_seconds(response: &HttpResponse, now: SystemTime) -> Option<i64> {
+    Some(date_seconds(response)? - DateTime::from(now).secs())
+}
+
+/// The answer's `Date`, in seconds since 1970.
+fn date_seconds(response: &HttpResponse) -> Option<i64> {
     let date = response.headers().get("date")?;
-    let there = DateTime::from_str(date, Format::HttpDate).ok()?;
-    Some(there.secs() - DateTime::from(now).secs())
+    Some(DateTime::from_str(date, Format::HttpDate).ok()?.secs())
 }

@@ -120,8 +120,9 @@ where
         return clock_off(failure, minutes);
     }
     match (kind, code) {
-        (Kind::NotSignedIn, "RequestExpired" | "SignatureDoesNotMatch") => {
-            failure.hint("check this machine's clock, and the secret access key")
+        _ if clock::has_expired(error) => failure.hint("try again: the signature was too old when the call arrived, as after a computer's sleep"),
+        (Kind::NotSignedIn, "SignatureDoesNotMatch") => {
+            failure.hint("check the secret access key; `inductiva-aws whoami` shows which credentials are used")
         }
         (Kind::NotSignedIn, "OptInRequired") => {
             failure.hint(format!("the account is not set up for this yet, or {region} has to be enabled first"))

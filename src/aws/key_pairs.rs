@@ -2,12 +2,17 @@
 
 use aws_sdk_ec2::{
     config::retry::RetryConfig,
-    operation::create_key_pair::builders::CreateKeyPairFluentBuilder,
+    error::SdkError,
+    operation::create_key_pair::{
+        CreateKeyPairError, CreateKeyPairOutput, builders::CreateKeyPairFluentBuilder,
+    },
     types::{KeyFormat, KeyType, ResourceType},
 };
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
 use super::{
-    Aws,
+    Aws, clock,
     errors::{self, Sort, code},
     filter, tag_specification,
 };
@@ -70,15 +75,10 @@ impl Aws {
     /// Makes an EC2 key pair, without a second try; returns the private key.
     pub async fn create_key_pair(&self, name: &str, ppk: bool) -> Result<String, CreateError> {
         let what = format!("cannot make the key pair {name}");
-        let answer = self
-            .key_pair_call(name, ppk)
-            .customize()
-            // A second call would be refused for the pair that the first has made.
-            .config_override(
-                aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
-            )
-            .send()
-            .await;
+        let mut answer = self.try_create_key_pair(name, ppk).await;
+        if answer.as_ref().is_err_and(clock::has_expired) {
+            answer = self.try_create_key_pair(name, ppk).await;
+        }
         let error = match answer {
             Ok(answer) => {
                 let key = answer.key_material.filter(|key| !key.is_empty());
@@ -98,6 +98,21 @@ impl Aws {
             }
             _ => CreateError::Refused(failure),
         })
+    }
+
+    async fn try_create_key_pair(
+        &self,
+        name: &str,
+        ppk: bool,
+    ) -> Result<CreateKeyPairOutput, SdkError<CreateKeyPairError, HttpResponse>> {
+        self.key_pair_call(name, ppk)
+            .customize()
+            // A second call would be refused for the pair that the first has made.
+            .config_override(
+                aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
+            )
+            .send()
+            .await
     }
 
     /// Whether EC2 would permit making the key pair.

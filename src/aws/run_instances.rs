@@ -11,7 +11,10 @@ use std::{
 
 use aws_sdk_ec2::{
     config::{retry::RetryConfig, timeout::TimeoutConfig},
-    operation::run_instances::builders::RunInstancesFluentBuilder,
+    error::SdkError,
+    operation::run_instances::{
+        RunInstancesError, RunInstancesOutput, builders::RunInstancesFluentBuilder,
+    },
     types::{
         self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
         InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, MarketType, Placement,
@@ -24,6 +27,7 @@ use aws_smithy_runtime_api::{
         interceptors::{
             Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint,
         },
+        orchestrator::HttpResponse,
         runtime_components::RuntimeComponents,
     },
 };
@@ -31,7 +35,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use base64::Engine as _;
 
 use super::{
-    Aws,
+    Aws, clock,
     errors::{self, Sort, code},
     tag_specification,
 };
@@ -193,23 +197,14 @@ impl Aws {
             is_over: Arc::default(),
         };
         panics::launching();
-        let answer = self
-            .run_instances_call(launch)
-            .client_token(client_token)
-            .customize()
-            .interceptor(deadline.clone())
-            // The launcher tries again itself: it knows which failures are worth it.
-            .config_override(
-                aws_sdk_ec2::config::Builder::new()
-                    .retry_config(RetryConfig::disabled())
-                    .timeout_config(
-                        TimeoutConfig::builder()
-                            .operation_attempt_timeout(ANSWERED_WITHIN)
-                            .build(),
-                    ),
-            )
-            .send()
+        let mut answer = self
+            .try_run_instances(launch, client_token, &deadline)
             .await;
+        if answer.as_ref().is_err_and(clock::has_expired) {
+            answer = self
+                .try_run_instances(launch, client_token, &deadline)
+                .await;
+        }
         let what = format!("cannot launch {}", launch.candidate.vm_type);
         let error = match answer {
             Ok(answer) => {
@@ -243,6 +238,31 @@ impl Aws {
             Sort::Account => no_capacity(Remedy::None, failure),
             Sort::NotSignedIn | Sort::NotPermitted | Sort::Fatal => LaunchError::Refused(failure),
         })
+    }
+
+    /// One try.
+    async fn try_run_instances(
+        &self,
+        launch: Launch<'_>,
+        client_token: &str,
+        deadline: &Deadline,
+    ) -> Result<RunInstancesOutput, SdkError<RunInstancesError, HttpResponse>> {
+        self.run_instances_call(launch)
+            .client_token(client_token)
+            .customize()
+            .interceptor(deadline.clone())
+            // The launcher tries again itself: it knows which failures are worth it.
+            .config_override(
+                aws_sdk_ec2::config::Builder::new()
+                    .retry_config(RetryConfig::disabled())
+                    .timeout_config(
+                        TimeoutConfig::builder()
+                            .operation_attempt_timeout(ANSWERED_WITHIN)
+                            .build(),
+                    ),
+            )
+            .send()
+            .await
     }
 
     /// Whether EC2 would permit the launch.

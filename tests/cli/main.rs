@@ -21,6 +21,7 @@ mod boots;
 mod broken_keys;
 mod capacity;
 mod check;
+mod clocks;
 mod cost;
 #[cfg(unix)]
 mod credentials;

@@ -25,6 +25,8 @@ from .sts_api import StsApi
 
 API_CLASSES = {"ec2": Ec2Api, "sts": StsApi, "iam": IamApi}
 
+# The end of 9999.
+_LAST_DATE = 253402300799
 # The one operation of the query protocol that comes without a signature.
 _UNSIGNED = "AssumeRoleWithWebIdentity"
 # moto takes the region from the signature; there must be one.
@@ -42,8 +44,14 @@ class Aws:
             response = call.observed()
         else:
             response = call.recorded()
-        response.headers["Date"] = formatdate(self._tenant.now(), usegmt=True)
+        now = self._tenant.now()
+        response.headers["Date"] = _http_date(now + response.date_offset_seconds)
         return response
+
+
+def _http_date(seconds):
+    """As far as the calendar goes: an answer may tell whatever year."""
+    return formatdate(min(max(seconds, 0), _LAST_DATE), usegmt=True)
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,7 @@ class _Call:
             user_agent=self._request.headers.get("User-Agent"),
             access_key_id=asked.access_key_id,
         ) as answered:
+            fault = None
             try:
                 fault = before_effect(
                     self._tenant,
@@ -134,8 +143,13 @@ class _Call:
                     raise AwsError(fault.code, fault.message, fault.status)
             except AwsError as error:
                 answered(error.status, error.code)
-                return error_response(asked.service, error)
+                response = error_response(asked.service, error)
+                if fault is not None:
+                    response.date_offset_seconds = fault.date_offset_seconds
+                return response
             answered(response.status)
+            if fault is not None:
+                response.date_offset_seconds = fault.date_offset_seconds
             if fault is not None and fault.kind == "damaged_answer":
                 return damaged(
                     response,

@@ -1,10 +1,9 @@
 """Answers that are damaged on their way, or lack what they must have."""
 
+import dataclasses
 import re
 import xml.etree.ElementTree as ElementTree
 from copy import deepcopy
-
-from .http import Response
 
 # By operation: what the answer lists, and the name of the ids in it.
 _LISTS = {
@@ -37,7 +36,7 @@ def damaged(response, operation, damage, at, until_close):
         body = _cut(response.body, at)
     else:
         body = _changed(response.body, operation, damage)
-    return Response(response.status, body, dict(response.headers), until_close)
+    return dataclasses.replace(response, body=body, until_close=until_close)
 
 
 def _cut(body, at):

@@ -10,6 +10,7 @@ from . import damage
 from .http import Response
 
 KINDS = (
+    "none",
     "error",
     "error_answer",
     "lost_answer",
@@ -27,7 +28,7 @@ KINDS = (
 class Fault:
     """What happens to some of the calls of one operation.
 
-    kind        error: answered with `status`, `code` and `message` (`detail`
+    kind        none: as without a fault, but for the date · error: answered with `status`, `code` and `message` (`detail`
                 for inductiva), with no effect · error_answer: the same after it
                 has taken effect · lost_answer: takes effect, then
                 the connection is closed · damaged_answer: takes effect, and
@@ -50,6 +51,7 @@ class Fault:
                 no end
     probability of each matching call to be struck, drawn from `seed`
     at          where a `damage` of "cut" cuts
+    date_offset_seconds by which the Date of the answer is wrong
     until_close whether a damaged answer ends with its connection, as with HTTP/1.0
     """
 
@@ -74,6 +76,7 @@ class Fault:
     body: str = ""
     times: int = 1
     headers: dict = field(default_factory=dict)
+    date_offset_seconds: float = 0
     seen: int = 0
     struck: int = 0
     held: int = 0  # calls that wait now

@@ -37,6 +37,8 @@ class Response:
     headers: dict = field(default_factory=dict)
     # Whether its body ends with the connection, and not by its length.
     until_close: bool = False
+    # By how much its Date differs from the account's clock.
+    date_offset_seconds: float = 0
 
     @classmethod
     def of_json(cls, value, status=200):
