@@ -225,7 +225,9 @@ impl LaunchTag {
         };
         let number = |name| value(name)?.parse::<u32>().ok();
         let (call, total, known) = (number("call")?, number("total")?, number("known")?);
-        if call >= total.div_ceil(MACHINES_PER_CALL) {
+        let numbers = [Some(total), Some(known), number("wanted"), number("number")];
+        let is_damaged = numbers.into_iter().flatten().any(|n| n > MOST_MACHINES);
+        if is_damaged || call >= total.div_ceil(MACHINES_PER_CALL) {
             return None;
         }
         let hour = value("hour").and_then(|hour| hour.parse().ok()).map(Hour);
@@ -287,12 +289,19 @@ fn hash(fields: &[&str]) -> String {
 /// Unit tests have launches of several calls with fewer machines.
 pub const MACHINES_PER_CALL: u32 = if cfg!(test) { 2 } else { 100 };
 
+/// No launch and no group has so many: a tag that says more is damaged, and what
+/// follows from its numbers would cost memory and time.
+const MOST_MACHINES: u32 = 100_000;
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{model::place::Place, values::Market};
+    use crate::{
+        model::{machine::State, place::Place},
+        values::Market,
+    };
 
     fn intent(account: &str, region: &str, group: &str, hour: u64, number: u32) -> Intent {
         Intent {
@@ -365,7 +374,7 @@ mod tests {
         let read = |tag: &str| {
             LaunchTag::of(&Machine {
                 tags: vec![(TAG_LAUNCH.into(), tag.into())],
-                ..Machine::example("i-1", crate::model::machine::State::Running)
+                ..Machine::example("i-1", State::Running)
             })
         };
         let tag = LaunchTag {
@@ -392,6 +401,31 @@ mod tests {
             Some(before)
         );
         assert_eq!(read("base call=2 total=4 known=3"), None);
+    }
+
+    #[test]
+    fn a_damaged_tag_says_nothing() {
+        let launch = |tag: &str| {
+            LaunchTag::of(&Machine {
+                tags: vec![(TAG_LAUNCH.into(), tag.into())],
+                ..Machine::example("i-1", State::Running)
+            })
+        };
+        assert!(launch("base call=0 total=1000 known=5000 or-fewer").is_some());
+        for tag in [
+            "",
+            "base",
+            "base call=0 total=4294967295 known=0",
+            "base call=0 total=2 known=4294967295",
+            "base call=0 total=99999999999 known=0",
+            "base call=1 total=2 known=0",
+            "base call=0 total=2 known=0 wanted=4294967295",
+            "base call=0 total=2 known=0 wanted=2 hour=1 number=4294967295",
+            "base call=0 total=0 known=0",
+            "base call=-1 total=1 known=0",
+        ] {
+            assert_eq!(launch(tag), None, "{tag}");
+        }
     }
 
     #[test]
