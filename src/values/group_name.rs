@@ -53,6 +53,10 @@ impl FromStr for GroupName {
         if text.trim() != text {
             return Err("a name does not start or end with a space".into());
         }
+        // The first would be an option on every line that names the group.
+        if text.starts_with('-') || matches!(text, "." | "..") {
+            return Err("a name does not start with '-', and is not '.' or '..'".into());
+        }
         Ok(Self(text.into()))
     }
 }
@@ -73,7 +77,20 @@ mod tests {
         for good in ["a", "my_aws_machine_group", "Run 7.b-2", &longest] {
             assert_eq!(good.parse::<GroupName>().map(|n| n.0), Ok(good.to_owned()));
         }
-        for bad in ["", " a", "a ", "a/b", "a'b", "é", "a\nb", &"x".repeat(64)] {
+        for bad in [
+            "",
+            " a",
+            "a ",
+            "a/b",
+            "a'b",
+            "é",
+            "a\nb",
+            "-a",
+            "--yes",
+            ".",
+            "..",
+            &"x".repeat(64),
+        ] {
             assert!(bad.parse::<GroupName>().is_err(), "{bad:?} was accepted");
         }
     }
