@@ -6,7 +6,7 @@ use super::{
     place::{Candidate, Place},
     user_data::{self, Script, Variable},
 };
-use crate::values::{Cidr, GroupName, Market, Tag, VmType, Volume};
+use crate::values::{Cidr, GroupName, Market, Tag, VmType, Volume, VolumeType};
 
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -42,6 +42,25 @@ pub struct Request {
     pub script: Script,
     /// What the runner on the machine is told.
     pub runner: Runner,
+}
+
+/// What a gp3 volume has when nothing is asked for, without a price of its own (EBS
+/// user guide, volume types).
+pub const GP3_IOPS: u32 = 3_000;
+/// The same in MiB per second.
+pub const GP3_THROUGHPUT_MIBPS: u32 = 125;
+
+/// A price, of digits and at most one point, without the zeros that say nothing.
+pub fn plain_price(price: &str) -> String {
+    let (whole, part) = price.split_once('.').unwrap_or((price, ""));
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    match part.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        part => format!("{whole}.{part}"),
+    }
 }
 
 /// What the task runner on a machine is told.
@@ -112,6 +131,20 @@ impl Runner {
 }
 
 impl Request {
+    /// The same with equal values in equal words: groups are compared by them, and
+    /// a launch that is asked for again has to be the same to the byte.
+    pub fn in_plain_words(mut self) -> Self {
+        self.max_price = self.max_price.map(|price| plain_price(&price));
+        if self.volume.kind == VolumeType::Gp3 {
+            let volume = &mut self.volume;
+            volume.iops = volume.iops.filter(|n| *n != GP3_IOPS);
+            volume.throughput_mibps = volume
+                .throughput_mibps
+                .filter(|n| *n != GP3_THROUGHPUT_MIBPS);
+        }
+        self
+    }
+
     /// The types in order of preference.
     pub fn vm_types(&self) -> impl Iterator<Item = &VmType> {
         std::iter::once(&self.vm_type).chain(&self.other_types)

@@ -8,14 +8,12 @@ use serde::Serialize;
 
 use crate::{
     error::Failure,
+    model::request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS},
     values::{Volume, VolumeType},
 };
 
 /// AWS's month, for prices that are by the month (EBS pricing page, examples).
 const HOURS_PER_MONTH: f64 = 730.0;
-/// What is in a gp3 volume's price already (EBS user guide, volume types).
-const GP3_FREE_IOPS: u32 = 3_000;
-const GP3_FREE_MIBPS: u32 = 125;
 /// Up to where each of io2's prices goes, IOPS; above, the last (EBS pricing page).
 const IO2_TIERS: [u32; 3] = [32_000, 64_000, u32::MAX];
 
@@ -48,11 +46,11 @@ impl DiskPrices {
         let mut iops = volume.iops.unwrap_or(0);
         let mut mibps = 0;
         if volume.kind == VolumeType::Gp3 {
-            iops = iops.saturating_sub(GP3_FREE_IOPS);
+            iops = iops.saturating_sub(GP3_IOPS);
             mibps = volume
                 .throughput_mibps
                 .unwrap_or(0)
-                .saturating_sub(GP3_FREE_MIBPS);
+                .saturating_sub(GP3_THROUGHPUT_MIBPS);
         }
         let month =
             f64::from(size_gib) * self.gib + self.of_iops(iops) + f64::from(mibps) * self.mibps;

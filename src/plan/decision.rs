@@ -15,7 +15,7 @@ use crate::{
         image::{CANONICAL, GPU_IMAGE, Image, UBUNTU_IMAGE},
         machine::{
             self, LAUNCHER, Machine, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
-            TAG_LAUNCHER_VERSION, TAG_SETTINGS,
+            TAG_LAUNCHER_VERSION,
         },
         network::{Ingress, Subnet, security_group_name},
         place::Place,
@@ -269,11 +269,10 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
 
 /// A group is all of one kind.
 fn refuse_other_settings(request: &Request, settings: &Settings, live: &[Machine]) -> Result<()> {
-    let wanted = settings.to_tag();
-    let Some(other) = live.iter().find(|m| m.tag(TAG_SETTINGS) != Some(&wanted)) else {
+    let mut differences = live.iter().map(|m| settings.differences(m));
+    let Some(differences) = differences.find(|d| !d.is_empty()) else {
         return Ok(());
     };
-    let differences = settings.differences(other.tag(TAG_SETTINGS).unwrap_or_default());
     Err(Failure::failed(format!(
         "the group {} has machines with other settings: {}",
         request.group,
@@ -474,7 +473,6 @@ impl LaunchPlan {
             (TAG_GROUP_ID, group_id.unwrap_or_default()),
             (TAG_LAUNCHER, LAUNCHER),
             (TAG_LAUNCHER_VERSION, env!("CARGO_PKG_VERSION")),
-            (TAG_SETTINGS, &self.settings.to_tag()),
             (TAG_LAUNCH, &launch.to_string()),
         ]
         .map(|(key, value)| (key.to_owned(), value.to_owned()));
@@ -482,7 +480,8 @@ impl LaunchPlan {
             .tags
             .iter()
             .map(|tag| (tag.key.clone(), tag.value.clone()));
-        ours.into_iter().chain(users).collect()
+        let settings = self.settings.to_tags();
+        ours.into_iter().chain(settings).chain(users).collect()
     }
 
     /// The tags of the first call.
@@ -525,7 +524,7 @@ pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u
 mod tests {
     use super::*;
     use crate::{
-        model::machine::State,
+        model::machine::{State, TAG_SETTINGS},
         plan::examples::{facts, request},
     };
 

@@ -6,16 +6,35 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     model::{
-        request::{Request, Runner},
+        machine::{Machine, TAG_SETTINGS},
+        request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS, Request, Runner, plain_price},
         user_data::Script,
     },
     values::{Market, VmType, Volume, VolumeType},
 };
 
 /// What the user chose for a group, as it stands in its machines'
-/// `inductiva:settings` tag: `name=value` words, what is default left out.
+/// [`TAG_SETTINGS`] tags: `name=value` words, what is default left out.
+///
+/// There is one tag, and another (`…-2`, `…-3`) where one is full. The first word
+/// is [`FORMAT`]. The release before it had none: one tag, and where that would
+/// have been too long, a hash of all words in their place; the user's tags were no
+/// setting. Its machines are read as far as that goes ([`Told::former`]); it
+/// refuses the machines of this one, as `format` is a setting that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings(BTreeMap<String, String>);
+
+/// The word that tells how the others are to be read.
+const FORMAT: (&str, &str) = ("format", "2");
+/// The user's tags, all of them as one setting.
+const TAGS: &str = "tags";
+
+/// What a machine's tags tell.
+struct Told {
+    words: BTreeMap<String, String>,
+    /// Whether an earlier release told it.
+    former: bool,
+}
 
 impl Settings {
     /// The most characters of a tag's value (EC2 user guide, tag restrictions).
@@ -32,6 +51,13 @@ impl Settings {
             .and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
         let script =
             (request.script != Script::standard()).then(|| short_hash(request.script.bytes()));
+        let mut tags: Vec<String> = request
+            .tags
+            .iter()
+            .map(|tag| format!("{}={}", tag.key, tag.value))
+            .collect();
+        tags.sort();
+        let tags = (!tags.is_empty()).then(|| short_hash(tags.join("\n").as_bytes()));
         let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
         let vm_types = vm_types.join("/");
         let settings = [
@@ -77,6 +103,7 @@ impl Settings {
                 (runner.boot_timeout != Runner::BOOT_TIMEOUT)
                     .then(|| format!("{}s", runner.boot_timeout.as_secs())),
             ),
+            (TAGS, tags),
         ];
         Self(
             settings
@@ -86,49 +113,102 @@ impl Settings {
         )
     }
 
-    /// As the tag's value.
-    pub fn to_tag(&self) -> String {
-        let words: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let tag = words.join(" ");
-        if tag.len() <= Self::MAX_CHARS {
-            tag
-        } else {
-            let vm_type = self.0.get("vm-type").map_or("", String::as_str);
-            format!("vm-type={vm_type} all={}", short_hash(tag.as_bytes()))
+    /// As tags of a machine, keys and values.
+    pub fn to_tags(&self) -> Vec<(String, String)> {
+        let (name, value) = FORMAT;
+        let mut values = vec![format!("{name}={value}")];
+        for (name, value) in &self.0 {
+            let word = format!("{name}={value}");
+            match values.last_mut() {
+                Some(last) if last.len() + 1 + word.len() <= Self::MAX_CHARS => {
+                    last.push(' ');
+                    last.push_str(&word);
+                }
+                _ => values.push(word),
+            }
         }
+        let key = |place: usize| match place {
+            0 => TAG_SETTINGS.to_owned(),
+            _ => format!("{TAG_SETTINGS}-{}", place + 1),
+        };
+        let tags = values.into_iter().enumerate();
+        tags.map(|(place, value)| (key(place), value)).collect()
     }
 
-    /// What another group's tag says otherwise, one phrase a setting.
-    pub fn differences(&self, tag: &str) -> Vec<String> {
-        let parse = |tag: &str| -> BTreeMap<String, String> {
-            tag.split(' ')
-                .filter_map(|word| word.split_once('='))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect()
-        };
-        let (theirs, ours) = (parse(tag), parse(&self.to_tag()));
-        let names: BTreeSet<&String> = theirs.keys().chain(ours.keys()).collect();
-        let value = |settings: &BTreeMap<String, String>, name: &str| {
-            settings
-                .get(name)
-                .map_or("the default".to_owned(), Clone::clone)
-        };
+    /// What a machine's tags say otherwise, one phrase a setting.
+    pub fn differences(&self, machine: &Machine) -> Vec<String> {
+        let theirs = Told::by(machine);
+        if let Some(all) = theirs.words.get("all").filter(|_| theirs.former) {
+            if *all == self.former_hash() {
+                return Vec::new();
+            }
+            let (name, ours) = ("vm-type", self.0.get("vm-type"));
+            if theirs.words.get(name) == ours {
+                let why = "the release that launched them kept no more than a hash of all settings";
+                return vec![format!("one or more of them, not known which ({why})")];
+            }
+            return vec![phrase(name, theirs.words.get(name), ours)];
+        }
+        let names: BTreeSet<&String> = theirs.words.keys().chain(self.0.keys()).collect();
         names
             .into_iter()
-            .filter(|name| theirs.get(*name) != ours.get(*name))
-            .map(|name| {
-                format!(
-                    "{name} is {} there and {} here",
-                    value(&theirs, name),
-                    value(&ours, name)
-                )
-            })
+            .filter(|name| !(theirs.former && *name == TAGS))
+            .filter(|name| theirs.words.get(*name) != self.0.get(*name))
+            .map(|name| phrase(name, theirs.words.get(name), self.0.get(name)))
             .collect()
     }
+
+    /// What the former release told of these settings when there were too many.
+    fn former_hash(&self) -> String {
+        let words = self.0.iter().filter(|(name, _)| *name != TAGS);
+        let words: Vec<String> = words
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        short_hash(words.join(" ").as_bytes())
+    }
+}
+
+impl Told {
+    fn by(machine: &Machine) -> Self {
+        let more = (2..).map_while(|n| machine.tag(&format!("{TAG_SETTINGS}-{n}")));
+        let tags = machine.tag(TAG_SETTINGS).into_iter().chain(more);
+        let mut words: BTreeMap<String, String> = tags
+            .flat_map(|tag| tag.split(' '))
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let former = words.remove(FORMAT.0).is_none();
+        if former {
+            in_plain_words(&mut words);
+        }
+        Self { words, former }
+    }
+}
+
+/// The former release told these values as they were typed; now they are in one
+/// form ([`Request::in_plain_words`]).
+fn in_plain_words(words: &mut BTreeMap<String, String>) {
+    if let Some(price) = words.get_mut("max-price") {
+        *price = plain_price(price);
+    }
+    if !words.contains_key("volume-type") {
+        for (name, default) in [("iops", GP3_IOPS), ("throughput", GP3_THROUGHPUT_MIBPS)] {
+            if words.get(name).is_some_and(|n| *n == default.to_string()) {
+                words.remove(name);
+            }
+        }
+    }
+}
+
+/// How a setting differs.
+fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String {
+    let or_default =
+        |value: Option<&String>| value.map_or("the default", String::as_str).to_owned();
+    format!(
+        "{name} is {} there and {} here",
+        or_default(theirs),
+        or_default(ours)
+    )
 }
 
 /// The value as text, unless it is the default.
@@ -159,14 +239,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::examples::request;
+    use crate::{model::machine::State, plan::examples::request};
 
     /// Changes one thing of a request.
     type Change = fn(&mut Request);
 
     #[test]
     fn every_option_that_makes_other_machines_is_a_setting() {
-        let changes: [(&str, Change); 21] = [
+        let changes: [(&str, Change); 22] = [
             ("vm-type", |r| {
                 r.vm_type = "t3.micro".parse().expect("a type");
             }),
@@ -208,8 +288,11 @@ mod tests {
             ("boot-timeout", |r| {
                 r.runner.boot_timeout = Duration::from_hours(1);
             }),
+            ("tags", |r| {
+                r.tags = vec!["Project=x".parse().expect("a tag")];
+            }),
         ];
-        let usual = Settings::of(&request(1)).to_tag();
+        let usual = machine(Settings::of(&request(1)).to_tags());
         for (name, change) in changes {
             let mut other = request(1);
             change(&mut other);
@@ -224,16 +307,114 @@ mod tests {
         }
     }
 
+    /// Tags that a machine of the former release has.
+    fn former(tag: &str) -> Machine {
+        machine(vec![(TAG_SETTINGS.to_owned(), tag.to_owned())])
+    }
+
+    fn machine(tags: Vec<(String, String)>) -> Machine {
+        Machine {
+            tags,
+            ..Machine::example("i-1", State::Running)
+        }
+    }
+
+    #[test]
+    fn equal_values_in_other_words_are_no_difference() {
+        let changes: [(Change, Change); 4] = [
+            (
+                |r| r.max_price = Some("0.5".into()),
+                |r| r.max_price = Some("00.500".into()),
+            ),
+            (|_| {}, |r| r.volume.iops = Some(3_000)),
+            (|_| {}, |r| r.volume.throughput_mibps = Some(125)),
+            (
+                |r| r.tags = ["a=1", "b=2"].map(|t| t.parse().expect("a tag")).into(),
+                |r| r.tags = ["b=2", "a=1"].map(|t| t.parse().expect("a tag")).into(),
+            ),
+        ];
+        for (one, other) in changes {
+            let [one, other] = [one, other].map(|change| {
+                let mut request = request(1);
+                change(&mut request);
+                Settings::of(&request.in_plain_words())
+            });
+            assert_eq!(one, other);
+        }
+    }
+
+    #[test]
+    fn groups_of_the_former_release_are_read() {
+        let mut request = request(1);
+        request.max_price = Some("0.5".into());
+        // Whether they had such tags is not known.
+        request.tags = vec!["Project=x".parse().expect("a tag")];
+        let settings = Settings::of(&request);
+        for tag in [
+            "max-price=0.5 vm-type=t2.micro",
+            "iops=3000 max-price=0.50 throughput=125 vm-type=t2.micro",
+        ] {
+            assert_eq!(settings.differences(&former(tag)), [""; 0], "{tag}");
+        }
+        assert_eq!(
+            settings.differences(&former("iops=4000 max-price=0.5 vm-type=t2.micro")),
+            ["iops is 4000 there and the default here"]
+        );
+        // Only a hash, as that release made it of more than 256 characters.
+        let hash = short_hash(b"max-price=0.5 vm-type=t2.micro");
+        let hashed = |vm_type| former(&format!("vm-type={vm_type} all={hash}"));
+        assert_eq!(settings.differences(&hashed("t2.micro")), [""; 0]);
+        request.volume.size_gib = Some(60);
+        let other = Settings::of(&request);
+        let differences = other.differences(&hashed("t2.micro"));
+        assert!(
+            differences[0].starts_with("one or more of them"),
+            "{differences:?}"
+        );
+        assert_eq!(
+            other.differences(&hashed("t3.micro")),
+            ["vm-type is t3.micro there and t2.micro here"]
+        );
+    }
+
+    #[test]
+    fn a_difference_is_named_however_many_settings_there_are() {
+        let mut request = request(1);
+        request.vm_type = "t3.micro".parse().expect("a type");
+        request.image_id = Some("ami-0123456789abcdef0".into());
+        request.subnet_id = Some("subnet-0123456789abcdef0".into());
+        request.security_group_id = Some("sg-0123456789abcdef0".into());
+        request.key_name = Some("a key with a very long name of its own".into());
+        request.instance_profile = Some("a-profile-with-a-long-name-too".into());
+        request.runner.task_runner_image = "registry.example.com/a/task-runner:7".into();
+        request.runner.file_tracker_image = "registry.example.com/a/file-tracker:7".into();
+        request.runner.max_lifetime = Some(Duration::from_hours(100));
+        request.max_price = Some("0.5".into());
+        let theirs = Settings::of(&request).to_tags();
+        assert!(theirs.len() > 1, "{theirs:?}");
+        let theirs = machine(theirs);
+        request.volume.size_gib = Some(60);
+        assert_eq!(
+            Settings::of(&request).differences(&theirs),
+            ["volume-size is the default there and 60 here"]
+        );
+    }
+
     proptest! {
         #[test]
         fn settings_always_fit_in_a_tag_of_ec2s_alphabet(
-            settings in proptest::collection::btree_map("[a-z-]{1,20}", "\\PC{0,80}", 0..20),
+            settings in proptest::collection::btree_map("[b-z][a-z-]{0,19}", "\\PC{0,80}", 0..20),
         ) {
             let settings = Settings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
-            let tag = settings.to_tag();
-            prop_assert!(tag.len() <= Settings::MAX_CHARS);
-            prop_assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
-            prop_assert_eq!(settings.differences(&tag), Vec::<String>::new());
+            let tags = settings.to_tags();
+            // 50 of a machine, with ours and the user's.
+            prop_assert!(tags.len() <= 6);
+            for (key, value) in &tags {
+                prop_assert!(key.starts_with(TAG_SETTINGS));
+                prop_assert!(value.len() <= Settings::MAX_CHARS);
+                prop_assert!(value.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
+            }
+            prop_assert_eq!(settings.differences(&machine(tags)), Vec::<String>::new());
         }
     }
 }

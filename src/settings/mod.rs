@@ -245,7 +245,8 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
         tags: args.tags.clone(),
         script: script(boot, out)?,
         runner: runner(boot, args.num_machines, api_key)?,
-    })
+    }
+    .in_plain_words())
 }
 
 /// How many bytes the user data has at most.

@@ -193,3 +193,101 @@ fn another_programs_machines_do_not_count() {
     let document = account.json("start --machine-group-name g");
     assert_eq!(document["launched"], 1);
 }
+
+#[test]
+fn equal_settings_in_other_words_are_no_others() {
+    let account = Account::new();
+    for (machines, flags) in [
+        (1, "--spot --max-price 0.5 --tag a=1 --tag b=2"),
+        (
+            2,
+            "--spot --max-price 0.50 --iops 3000 --throughput 125 --volume-size 50 --tag b=2 --tag a=1",
+        ),
+    ] {
+        let line = format!("start --machine-group-name g --num-machines {machines} -q {flags}");
+        let run = account.run(&line);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{flags}");
+        assert_eq!(account.live().len(), machines);
+    }
+    // EC2 was asked for the same, too.
+    let requests = account.requests();
+    let mut prices: Vec<&str> = requests
+        .iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| text(&r["params"]["InstanceMarketOptions.SpotOptions.MaxPrice"]))
+        .collect();
+    prices.dedup();
+    assert_eq!(prices, ["0.5"]);
+    let run = account.run("start --machine-group-name g -n 3 --spot --max-price 0.5 --tag a=1");
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("other settings: tags is sha256:"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// Changes a tag of all machines, as nobody should.
+fn retag(account: &Account, key: &str, value: &str) {
+    account.ec2(
+        "create_tags",
+        json!({"Resources": account.live(), "Tags": [{"Key": key, "Value": value}]}),
+    );
+}
+
+#[test]
+fn a_group_of_the_former_release_is_topped_up() {
+    let account = Account::new();
+    let start = |machines: usize, flags: &str| {
+        account.run(&format!(
+            "start --machine-group-name g --num-machines {machines} -q {flags}"
+        ))
+    };
+    assert_eq!(start(1, "--tag a=1").code, 0);
+    retag(&account, "inductiva:settings", "vm-type=t2.micro");
+    account.pass(3600.0);
+    let run = start(2, "--tag a=1");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    retag(
+        &account,
+        "inductiva:settings",
+        "volume-size=60 vm-type=t2.micro",
+    );
+    let run = start(3, "--tag a=1");
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr
+            .contains("volume-size is 60 there and the default here"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_damaged_launch_tag_costs_nothing_and_hides_no_machine() {
+    for tag in [
+        "x call=0 total=4294967295 known=0",
+        "x call=0 total=2 known=4294967295",
+        "x call=0 total=99999999999999999999 known=0",
+        "",
+    ] {
+        let account = Account::new();
+        assert_eq!(account.run("start --machine-group-name g -q").code, 0);
+        retag(&account, "inductiva:launch", tag);
+        let run = account.run("start --machine-group-name g --num-machines 2 -q");
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{tag}");
+        assert_eq!(account.live().len(), 2, "{tag}");
+    }
+}
+
+#[test]
+fn a_group_named_like_an_option_or_a_folder_is_a_usage_error() {
+    let account = Account::new();
+    for name in ["-x", "--yes", ".", ".."] {
+        for command in ["start", "terminate", "list"] {
+            let run = account.run(&format!("{command} --machine-group-name={name}"));
+            assert_eq!(run.code, 2, "{command} {name}: {}", run.stderr);
+        }
+    }
+    assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
+}

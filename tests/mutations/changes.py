@@ -70,8 +70,8 @@ CHANGES = [
     Change(
         "settings are compared with those of the first machine and no other",
         file="src/plan/decision.rs",
-        old="live.iter().find(|m| m.tag(TAG_SETTINGS) != Some(&wanted))",
-        new="live.first().filter(|m| m.tag(TAG_SETTINGS) != Some(&wanted))",
+        old="live.iter().map(|m| settings.differences(m))",
+        new="live.iter().take(1).map(|m| settings.differences(m))",
         unit=("plan::decision::tests::the_settings_of_every_machine_of_the_group_are_compared",),
     ),
     Change(

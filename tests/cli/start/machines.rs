@@ -29,7 +29,10 @@ fn two_machines_are_as_promised_seen_with_boto3() {
         ("inductiva:machine-group-id", &group_id),
         ("inductiva:launcher", "inductiva-aws"),
         ("inductiva:launcher-version", env!("CARGO_PKG_VERSION")),
-        ("inductiva:settings", "vm-type=t2.micro"),
+        (
+            "inductiva:settings",
+            "format=2 tags=sha256:08e083aae3cf vm-type=t2.micro",
+        ),
         ("inductiva:launch", &launch_tag),
         ("project", "flow"),
     ]

@@ -100,7 +100,7 @@ user data       [..] bytes
   tag       inductiva:launcher-version=0.1.0
   tag       inductiva:machine-group=g
   tag       inductiva:machine-group-id=
-  tag       inductiva:settings=vm-type=t2.micro
+  tag       inductiva:settings=format=2 tags=sha256:[..] vm-type=t2.micro
   variable  BOOT_TIMEOUT_SECONDS=1800
   variable  FILE_TRACKER_IMAGE=inductiva/file-tracker:main
   variable  GPU=false
