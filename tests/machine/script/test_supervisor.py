@@ -394,17 +394,17 @@ class Restarts(Supervisor):
     def test_an_hour_without_a_failure_resets_the_count(self):
         for seconds in (10, 3700, 7400):
             self.at(seconds, "set_runner exited 1")
-        self.reply("sleep", '((clock < 1100 || clock > 4500)) || { set_clock 4690; clock=4690; }\n'
-                            '((clock < 4800 || clock > 8200)) || { set_clock 8390; clock=8390; }')
-        self.at(7500, STOP)
+        self.reply("sleep", "((clock < 1050 || clock > 4500)) || clock=4690\n"
+                            "((clock < 4740 || clock > 8200)) || clock=8390")
+        self.at(7440, STOP)
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assertEqual(self.restart_pauses(), [10, 10, 10])
 
     def test_less_than_an_hour_does_not_reset_the_count(self):
         for seconds in (10, 3500):
             self.at(seconds, "set_runner exited 1")
-        self.reply("sleep", "((clock < 1100 || clock > 4300)) || { set_clock 4490; clock=4490; }")
-        self.at(3600, STOP)
+        self.reply("sleep", "((clock < 1050 || clock > 4300)) || clock=4490")
+        self.at(3560, STOP)
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assertEqual(self.restart_pauses(), [10, 20])
 
@@ -419,6 +419,7 @@ class Restarts(Supervisor):
         self.api.answer = lambda request: group(entry()) if self.clock() < 1030 else answers(request)
         self.at(30, f"set_runner {state}")
         self.at(last, END)
+        self.long_pauses(20, after=1031)
         self.assertEqual(self.boot_and_supervise(**{"MAX_IDLE_MINUTES": "0", **variables}), 0, self.output)
 
     def test_exit_0_is_the_end_when_the_group_is_gone_or_ending(self):
@@ -495,13 +496,16 @@ class Restarts(Supervisor):
         for answer in (429, b"<html>"):
             with self.subTest(answer=answer):
                 self.write("root/proc/uptime", "1000.00 1.00\n")
-                self.reply("docker-run.after",
-                           f"((clock < 1030 || clock > 4600)) || [[ $* != *{RUNNER}* ]] || set_runner exited 1")
+                # The first that is started when the API is back stays.
+                self.reply("docker-run.after", f"""
+                    if [[ $* == *{RUNNER}* ]] && ((clock > 4600)); then
+                      echo '{STOP}' >"$CASE/timeline/$((clock + 100))"
+                    elif [[ $* == *{RUNNER}* ]] && ((clock >= 1030)); then
+                      set_runner exited 1
+                    fi""")
                 self.api.answer = lambda request, a=answer: a if 1035 <= self.clock() < 4600 else group(entry())
                 self.at(30, "set_runner exited 0")
-                self.at(4700, STOP)
-                # Each of the long pauses is 500 s.
-                self.reply("sleep", "[[ $1 != 160 ]] || { set_clock $((clock + 340)); clock=$((clock + 340)); }")
+                self.long_pauses(500, of=160)
                 self.boot_and_supervise(MAX_IDLE_MINUTES="30")
                 self.assertEqual((self.failures, self.ending), ([], []))
                 self.assertGreater(self.runs(RUNNER)[-1].clock, 4600)
@@ -514,8 +518,7 @@ class Restarts(Supervisor):
                 self.reply("docker-run.after", f"((clock < 1030)) || [[ $* != *{RUNNER}* ]] || set_runner exited 1")
                 self.api.answer = lambda request: 500 if self.clock() >= 1035 else group(entry())
                 self.at(30, "set_runner exited 1")
-                # Each of the long pauses is 1,000 s.
-                self.reply("sleep", "[[ $1 != 160 ]] || { set_clock $((clock + 840)); clock=$((clock + 840)); }")
+                self.long_pauses(1000, of=160)
                 self.boot_and_supervise(MAX_IDLE_MINUTES=minutes)
                 self.assert_failed("task-runner: exited 1: ")
                 self.assertTrue(0 <= self.clock() - 1030 - hours * 3600 < 1050, self.clock())
@@ -525,6 +528,7 @@ class Restarts(Supervisor):
             self.at(100 + 100 * number, "set_runner exited 1")
         self.api.answer = lambda request: group(entry(task="t1" if self.clock() % 100 < 85 else None))
         self.at(900, STOP)
+        self.long_pauses(12)
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assertEqual(self.failures, [])
         self.assertEqual(len(self.runs(RUNNER)), 9)
@@ -550,7 +554,7 @@ class Restarts(Supervisor):
 
     def test_a_container_that_is_gone_is_made_again(self):
         self.at(10, f'"$REAL_RM" "$CASE/containers/{RUNNER}"')
-        self.at(300, STOP)
+        self.at(240, STOP)
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assertEqual(len(self.runs(RUNNER)), 2)
 
@@ -563,12 +567,13 @@ class Idleness(Supervisor):
 
     def test_0_is_never(self):
         self.at(3600, STOP)
-        self.reply("sleep", "((clock < 1100 || clock > 4000)) || { set_clock 4000; clock=4000; }")
+        self.reply("sleep", "((clock < 1100 || clock > 4500)) || clock=4500")
         self.boot_and_supervise(MAX_IDLE_MINUTES="0")
         self.assert_never_idle()
 
     def test_a_task_in_the_api_makes_it_busy(self):
         self.api.answer = lambda request: group(entry(task="t1" if self.clock() < 1300 else None))
+        self.long_pauses(20, after=1040, before=1270)
         self.boot_and_supervise()
         self.idle_after(360)
 
@@ -591,6 +596,7 @@ class Idleness(Supervisor):
         self.write("processes", "1 Ssl\n7 S\n")
         self.at(50, 'printf "1 Ssl\n7 S\n9 R\n" >"$CASE/processes"')
         self.at(300, 'printf "1 Ssl\n7 S\n" >"$CASE/processes"')
+        self.long_pauses(20, after=1060, before=1270)
         self.boot_and_supervise()
         self.idle_after(360)
 
@@ -616,8 +622,7 @@ class Idleness(Supervisor):
         self.write("processes", "1 Ssl\n")
         self.at(1300, 'printf "1 Ssl\n9 R\n" >"$CASE/processes"')
         self.at(seconds, STOP)
-        # The loop's pauses are 300 s.
-        self.reply("sleep", "[[ $1 != 5 ]] || { set_clock $((clock + 295)); clock=$((clock + 295)); }")
+        self.long_pauses(300)
         self.boot_and_supervise(**variables)
 
     def test_a_process_that_is_left_keeps_no_machine_for_ever(self):
@@ -655,12 +660,14 @@ class Idleness(Supervisor):
 
     def test_processes_that_cannot_be_listed_make_it_busy(self):
         self.reply("docker-top", "((clock > 1300)) || exit 1")
+        self.long_pauses(20, after=1040, before=1270)
         self.boot_and_supervise()
         self.idle_after(360)
 
     def test_no_processes_at_all_are_no_answer(self):
         self.write("processes", "")
         self.at(300, STOP)
+        self.long_pauses(10)
         self.boot_and_supervise()
         self.assert_never_idle()
 
@@ -717,6 +724,7 @@ class Idleness(Supervisor):
                 self.api.answer = lambda request: group(entry()) if self.clock() < 1030 else answer
                 self.at(25, 'printf "1 Ssl\n9 R\n" >"$CASE/processes"')
                 self.at(300, STOP)
+                self.long_pauses(10, after=1030)
                 self.boot_and_supervise()
                 self.assertIn("registered", self.phases)
                 self.assert_never_idle()
@@ -981,6 +989,7 @@ class Systemd(Supervisor):
         self.forget()
         self.api.answer = lambda request: 503
         self.at(400, STOP)
+        self.long_pauses(20)
         self.assertEqual(self.supervise(), 0)
         self.assertEqual((self.failures, self.ending), ([], []))
 
