@@ -9,7 +9,7 @@ from bisect import bisect_left
 from xml.sax.saxutils import escape, quoteattr
 
 import moto.core.responses as responses
-import moto.kms.utils as kms
+import moto.kms.models as kms
 import xmltodict
 from moto.core import parse, serialize
 
@@ -24,7 +24,8 @@ def speed_up():
         xmltodict._validate_name
     )
     # Each account's disks are encrypted with a key of its own, for which moto makes
-    # an RSA key, too, that nothing uses: the same one will do.
+    # an RSA key, too, that nothing uses: the same one will do. (Where moto calls it:
+    # the module has a name of its own for it.)
     kms.generate_private_key = functools.lru_cache(maxsize=None)(
         kms.generate_private_key
     )
