@@ -3,6 +3,7 @@
 target/sandbox/venv/bin/python tests/sandbox/selftest.py
 """
 
+import atexit
 import base64
 import gzip
 import itertools
@@ -52,15 +53,16 @@ class Sandbox:
 class SandboxTest(unittest.TestCase):
     accounts = (f"{n:012d}" for n in itertools.count(100000000001))
 
-    @classmethod
-    def setUpClass(cls):
-        cls.sandbox = Sandbox()
-        # One for all: it keeps the service models, which take long to load.
-        cls.session = boto3.session.Session()
+    # One of each for all tests: both load the services' models, which takes long, and
+    # each test has an account of its own.
+    sandbox = session = None
 
     @classmethod
-    def tearDownClass(cls):
-        cls.sandbox.end()
+    def setUpClass(cls):
+        if SandboxTest.sandbox is None:
+            SandboxTest.sandbox = Sandbox()
+            SandboxTest.session = boto3.session.Session()
+            atexit.register(SandboxTest.sandbox.end)
 
     def setUp(self):
         self.account = next(self.accounts)
