@@ -306,7 +306,8 @@ class Machines(SandboxTest):
         self.assertNotIn("PublicIpAddress", instance)
         self.pass_time(0.29)
         self.assertEqual(self.states(), ["pending"])
-        self.pass_time(0.01)
+        # Past the moment, not onto it: sums of fractions are off by their last digit.
+        self.pass_time(0.02)
         self.assertEqual(self.states(), ["running"])
         running = self.instances()[0]
         self.assertIn("PublicIpAddress", running)
@@ -318,7 +319,7 @@ class Machines(SandboxTest):
         self.assertEqual(change["CurrentState"], {"Code": 32, "Name": "shutting-down"})
         self.pass_time(0.19)
         self.assertEqual(self.states(), ["shutting-down"])
-        self.pass_time(0.01)
+        self.pass_time(0.02)
         self.assertEqual(self.states(), ["terminated"])
         change = self.ec2.terminate_instances(InstanceIds=ids)["TerminatingInstances"][0]
         self.assertEqual(change["PreviousState"]["Name"], "terminated")
