@@ -8,6 +8,7 @@ import functools
 from bisect import bisect_left
 from xml.sax.saxutils import escape, quoteattr
 
+import botocore.utils as botocore
 import moto.core.responses as responses
 import moto.kms.models as kms
 import xmltodict
@@ -28,6 +29,11 @@ def speed_up():
     # the module has a name of its own for it.)
     kms.generate_private_key = functools.lru_cache(maxsize=None)(
         kms.generate_private_key
+    )
+    # All machines of a launch have one time, which moto and the observer's boto3 parse
+    # for each of them and of their disks.
+    botocore._parse_timestamp_with_tzinfo = functools.lru_cache(maxsize=4096)(
+        botocore._parse_timestamp_with_tzinfo
     )
     _speed_up_parser()
     _speed_up_serializer()
