@@ -438,6 +438,14 @@ hint: choose another --machine-group-name
 
 "#]],
     );
+    let run = account.run("check --machine-group-name g");
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(
+        run.stdout
+            .contains("g has machines of GCP on Inductiva's side"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(account.launched(), launched);
     assert_eq!(account.calls("POST /compute/group"), 1);
 }

@@ -96,6 +96,9 @@ async fn of_aws(
             .into_iter()
             .filter_map(|(name, failure)| Some(Check::failed(name, failure?.clone()))),
     );
+    if let Err(error @ ApiError::OtherProvider(_)) = &found.group {
+        checks.push(Check::failed("machine_group", error.clone().into()));
+    }
     // Of the types in their order. A type that is not known has failed already.
     let mut vcpus = vec![found.vm_type.as_ref().map_or(1, |facts| facts.vcpus)];
     vcpus.extend(found.other_types.iter().flatten().map(|facts| facts.vcpus));

@@ -214,7 +214,7 @@ fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
     let regions = look.found.regions.iter().filter(|region| *region != here);
     let regions: Vec<&str> = regions.map(String::as_str).filter(|r| lives(r)).collect();
     if !regions.is_empty() {
-        terminating.out.say(&format!(
+        terminating.out.warn(&format!(
             "machines run on in {}: {} ends them",
             regions.join(", "),
             terminating.lines.everything()
