@@ -110,6 +110,13 @@ impl Found {
         }
     }
 
+    /// Counts a region as one that did not answer, whatever the reason: for what
+    /// is to be known of this region for certain.
+    pub fn require(&mut self, region: &str) {
+        let is_it = |(name, _): &mut (String, Failure)| name == region;
+        self.missing.extend(self.denied.extract_if(.., is_it));
+    }
+
     /// The names of the regions that did not answer, and the first one's failure.
     pub fn hole(&self) -> Option<(String, &Failure)> {
         let (_, failure) = self.missing.first()?;

@@ -341,6 +341,25 @@ hint: try again: inductiva-aws terminate --machine-group-name unknown --region e
 }
 
 #[test]
+fn a_last_look_that_is_denied_is_no_look() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let id = account.live()[0].clone();
+    // The first look, and one between.
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "eu-west-2", "after": 2, "count": null, "code": "UnauthorizedOperation", "message": "with an explicit deny in a service control policy", "status": 403}));
+    let run = account.run("terminate g -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(run.document()["terminated"], json!([id]));
+    assert!(
+        text(&run.error()["message"])
+            .starts_with("machines may be running in eu-west-2, which could not be asked"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
 fn regions_that_a_policy_denies_are_named() {
     let account = Account::new();
     account.json("start --machine-group-name g");

@@ -133,6 +133,13 @@ CHANGES = [
         ),
     ),
     Change(
+        "a last look at the region that is denied counts as one",
+        file="src/commands/terminate/look.rs",
+        old="                found.require(&self.aws.region);\n",
+        new="",
+        cli=("ending::a_last_look_that_is_denied_is_no_look",),
+    ),
+    Change(
         "a batch that EC2 refuses for one of its ids is given up",
         file="src/aws/terminate.rs",
         old="matches!(sort, Sort::NotPermitted | Sort::NotFound | Sort::Fatal)",

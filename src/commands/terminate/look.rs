@@ -144,7 +144,10 @@ impl<'a> Looking<'a> {
                 }
                 continue;
             }
-            let found = Found::as_far_as_possible(self.aws).await;
+            let mut found = Found::as_far_as_possible(self.aws).await;
+            if !matches!(self.scope, Scope::AllRegions) {
+                found.require(&self.aws.region);
+            }
             machines.clone_from(&found.machines);
             self.saw(&machines);
             // It may show a launch of which the rest is to come.
