@@ -144,6 +144,8 @@ impl NewKeyPair {
                 return Err(failure);
             }
         }
+        // An empty file may be somebody's, and open to all.
+        for_owner_alone(&file).map_err(|error| self.cannot_use_file(&error))?;
         let key = self.create(aws, out).await?;
         let written = file
             .write_all(key.as_bytes())
@@ -248,6 +250,17 @@ fn opened(path: &Path) -> io::Result<(File, bool)> {
         }
         new => Ok((new?, true)),
     }
+}
+
+#[cfg(unix)]
+fn for_owner_alone(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn for_owner_alone(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Whether this open file is what is found at `path`.

@@ -102,6 +102,20 @@ fn a_run_that_dies_while_it_makes_the_key_pair_is_made_good_by_the_next() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_private_key_is_for_its_owner_alone_in_a_file_that_was_there_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let account = Account::new();
+    let path = account.file("k.pem", "");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    let run = account.run(LINE);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let file = fs::metadata(path).expect("the file");
+    assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    usable_key(&account);
+}
+
 #[test]
 fn a_key_pair_that_may_be_left_behind_is_deleted_by_the_next_run() {
     let account = Account::new();
