@@ -130,5 +130,5 @@ fn missing(output: &Output) -> Option<&'static str> {
 }
 
 fn is_named(id: Option<&str>) -> bool {
-    id.is_some_and(|id| !id.is_empty())
+    id.is_some_and(|id| !id.trim().is_empty())
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceType};
 
 use super::{Aws, errors, filter, trace::Trace};
-use crate::{error::Result, values::Market};
+use crate::{
+    error::{Failure, Result},
+    values::Market,
+};
 
 /// The most types in one `DescribeInstanceTypes` call (EC2 API reference).
 const TYPES_PER_CALL: usize = 100;
@@ -118,12 +121,11 @@ impl Aws {
             .service_code("ec2")
             .quota_code(code)
             .send()
-            .await
-            .map_err(|error| {
-                let what = format!("cannot look up the vCPU quota {code}");
-                errors::failure(&error, &what, &self.region)
-            })?;
-        Ok(answer.quota.and_then(|quota| quota.value).unwrap_or(0.0))
+            .await;
+        let what = format!("cannot look up the vCPU quota {code}");
+        let answer = answer.map_err(|error| errors::failure(&error, &what, &self.region))?;
+        let value = answer.quota.and_then(|quota| quota.value);
+        value.ok_or_else(|| Failure::failed(format!("{what}: AWS's answer does not have it")))
     }
 
     /// The vCPUs of all machines in the region that count against a quota,

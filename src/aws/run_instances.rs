@@ -151,7 +151,7 @@ impl Launch<'_> {
     /// launches [`Self::least`] to [`Self::number`], and answers with all of them,
     /// the ended ones too. Other machines may be running than such an answer tells.
     fn miscounted(&self, machines: &[Machine]) -> Option<Failure> {
-        let ids: BTreeSet<&str> = machines.iter().map(|m| m.instance_id.as_str()).collect();
+        let ids: BTreeSet<&str> = machines.iter().map(|m| m.instance_id.trim()).collect();
         let right = (self.least as usize..=self.number as usize).contains(&ids.len());
         let whole = ids.len() == machines.len() && !ids.contains("");
         (!right || !whole).then(|| {

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, list, text};
+use crate::{
+    sandbox::{Account, list, text},
+    sso,
+};
 
 /// What can be missing of an answer.
 fn damages() -> Vec<Value> {
@@ -111,6 +114,19 @@ fn machines_that_the_answer_to_their_end_does_not_name_have_not_ended() {
 }
 
 #[test]
+fn an_end_that_is_answered_in_part_is_asked_for_again() {
+    for how in damages() {
+        let account = Account::new();
+        let started = account.run("start --machine-group-name g --num-machines 2 -q");
+        assert_eq!(started.code, 0, "{}", started.stderr);
+        damage(&account, "TerminateInstances", &how, Some(1));
+        let run = account.run("terminate g -y");
+        assert_eq!(run.code, 0, "{how}: {}", run.stderr);
+        assert_eq!(account.live(), [] as [String; 0], "{how}");
+    }
+}
+
+#[test]
 fn without_an_account_nothing_is_launched() {
     for how in damages() {
         let account = Account::new();
@@ -121,5 +137,28 @@ fn without_an_account_nothing_is_launched() {
         }
         assert_eq!(run.code, 4, "{how}: {}", run.stderr);
         assert_eq!(account.launched(), 0, "{how}");
+    }
+}
+
+#[test]
+fn json_that_is_cut_is_no_answer_to_its_reader() {
+    for tenths in 0..10 {
+        let how = json!({"damage": "cut", "at": f64::from(tenths) / 10.0});
+        let account = sso::account();
+        sso::login(&account, "--profile new");
+        damage(&account, "GetRoleCredentials", &how, None);
+        let run = sso::run(&account, "start --profile new --num-machines 2");
+        assert!(matches!(run.code, 1 | 4), "{how}: {}", run.stderr);
+        assert_eq!(account.launched(), 0, "{how}");
+        let account = Account::new();
+        damage(&account, "GetServiceQuota", &how, None);
+        let run = account.run("check");
+        assert_eq!(run.code, 0, "{how}: {}", run.stderr);
+        assert!(
+            run.stdout
+                .contains("cannot look up the vCPU quota L-1216C47A: AWS's answer "),
+            "{how}: {}",
+            run.stdout
+        );
     }
 }
