@@ -305,4 +305,67 @@ CHANGES = [
         new='Err(Obstacle::SignIn(failure)) => vec![Check::failed("region", failure)]',
         cli=("check::nobody_is_signed_in",),
     ),
+    Change(
+        "an answer that is cut counts",
+        file="src/http.rs",
+        old="if xml::is_cut(&body) {",
+        new="if body.is_empty() && xml::is_cut(&body) {",
+        cli=("damaged::what_is_missing_in_a_list_is_not_taken_for_ended",),
+    ),
+    Change(
+        "a launch that is answered without its machines counts",
+        file="src/aws/run_instances.rs",
+        old="(!right || !whole).then(",
+        new="(!right && !whole).then(",
+        cli=("damaged::a_launch_whose_answer_lacks_machines_is_asked_for_again_with_its_token",),
+    ),
+    Change(
+        "ids that TerminateInstances does not answer for are not asked for again",
+        file="src/aws/terminate.rs",
+        old="const TRIES: u32 = 3;",
+        new="const TRIES: u32 = 1;",
+        cli=("damaged::an_end_that_is_answered_in_part_is_asked_for_again",),
+    ),
+    Change(
+        "whatever private key is in the file is that of the key pair",
+        file="src/launch/key_pair.rs",
+        old="if private_key::has_fingerprint(&text, &pair.fingerprint) {",
+        new="if private_key::has_fingerprint(&text, &pair.fingerprint) || !text.is_empty() {",
+        cli=("key_pairs::a_file_that_is_in_the_way_is_seen_before_anything_is_made",),
+    ),
+    Change(
+        "a key pair that may have been made is not deleted",
+        file="src/launch/key_pair.rs",
+        old="""\
+                    maybe_made = true;
+                    aws.delete_key_pair(&self.name).await?;
+""",
+        new="""\
+                    maybe_made = true;
+""",
+        cli=(
+            "key_pairs::a_key_pair_whose_private_key_never_arrived_is_deleted_before_it_is_made_again",
+        ),
+    ),
+    Change(
+        "two starts make a key pair at once",
+        file="src/launch/key_pair.rs",
+        old="match file.lock() {",
+        new="match file.try_lock().map_err(io::Error::from).or(Ok(())) {",
+        cli=("key_pairs::two_starts_at_once_use_one_key_pair",),
+    ),
+    Change(
+        "every date of an answer is believed",
+        file="src/http/date.rs",
+        old="is_refused || date.abs_diff(signed_at) <= MOST_SECONDS_FROM_SIGNING",
+        new="is_refused || date.abs_diff(signed_at) <= u64::MAX / MOST_SECONDS_FROM_SIGNING",
+        cli=("clocks::a_wrong_date_in_one_answer_is_not_believed",),
+    ),
+    Change(
+        "a launch whose signature has expired is not signed again",
+        file="src/aws/run_instances.rs",
+        old="if answer.as_ref().is_err_and(clock::has_expired) {",
+        new="if answer.as_ref().is_ok_and(|_| false) {",
+        cli=("clocks::a_call_whose_signature_has_expired_is_signed_again",),
+    ),
 ]

@@ -7,8 +7,10 @@ target/sandbox/venv/bin/python tests/sandbox/faults_selftest.py
 import threading
 import time
 import unittest
+from base64 import b64decode
 
 from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.parsers import ResponseParserError
 from selftest import SandboxTest
 
 
@@ -334,6 +336,57 @@ class OrderedFaults(FaultsTest):
         self.fault(**self.launches, kind="lost_answer")
         with self.assertRaises(ConnectionClosedError):
             self.launch(ImageId="ami-0123456789abcdef0")
+
+    def test_an_answer_may_lack_what_it_must_have(self):
+        ids = self.launch_ids(MinCount=2, MaxCount=2)
+
+        def damaged(**damage):
+            self.fault(
+                service="ec2",
+                operation="DescribeInstances",
+                kind="damaged_answer",
+                **damage,
+            )
+            try:
+                return [i.get("InstanceId") for i in self.instances()]
+            except KeyError:
+                return None
+
+        self.assertEqual(damaged(damage="empty_set"), [])
+        self.assertIn(damaged(damage="no_set"), (None, []))
+        self.assertEqual(damaged(damage="ids_twice"), ids + ids)
+        self.assertEqual(damaged(damage="ids_missing"), [ids[0], None])
+        self.assertEqual([i["InstanceId"] for i in self.instances()], ids)
+
+    def test_a_cut_answer_is_whole_as_http_has_it(self):
+        self.launch()
+        for until_close in (False, True):
+            self.fault(
+                service="ec2",
+                operation="DescribeInstances",
+                kind="damaged_answer",
+                at=0.5,
+                until_close=until_close,
+            )
+            with self.assertRaises(ResponseParserError):
+                self.instances()
+
+    def test_the_date_of_an_answer_may_be_wrong(self):
+        self.fault(
+            service="ec2",
+            operation="DescribeInstances",
+            kind="none",
+            date_offset_seconds=-1e10,
+        )
+        answer = self.ec2.describe_instances()
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        self.assertEqual(headers["date"], "Thu, 01 Jan 1970 00:00:00 GMT")
+
+    def test_fingerprints_are_those_of_ec2(self):
+        pair = self.ec2.create_key_pair(KeyName="a", KeyType="ed25519")
+        shown = self.ec2.describe_key_pairs()["KeyPairs"][0]["KeyFingerprint"]
+        self.assertEqual(pair["KeyFingerprint"], shown)
+        self.assertEqual(len(b64decode(shown)), 32)
 
     def test_a_newer_image_is_newer_than_all_others(self):
         ubuntu, gpu = self.control("POST", "publish_image")["image_ids"]
