@@ -64,6 +64,9 @@ pub struct ApiArgs {
         hide_env_values = true
     )]
     pub api_url: String,
+    /// Send the API key unencrypted, to an address with http:// that is not this machine
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 #[derive(Debug, Args)]

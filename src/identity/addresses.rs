@@ -3,7 +3,7 @@
 //! a password.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use url::Url;
+use url::{Host, Url};
 
 use super::{profiles::Profiles, settings::AwsSettings};
 use crate::error::{Failure, Result};
@@ -89,6 +89,16 @@ pub fn parsed(text: &str) -> Result<Url, &'static str> {
         Ok(url)
     } else {
         Err("cannot be read")
+    }
+}
+
+/// Whether nothing that is sent there leaves this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

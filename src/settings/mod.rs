@@ -136,8 +136,7 @@ fn aws_files() -> AwsFiles {
 /// How to reach the Inductiva API. The key is that of `--api-key`, of
 /// `INDUCTIVA_API_KEY`, or of the file that `inductiva auth login` writes.
 pub fn api(args: &ApiArgs) -> Result<ApiSettings> {
-    let url = args.api_url.trim().trim_end_matches('/');
-    let url = if url.is_empty() { Runner::API_URL } else { url };
+    let url = api_url(args)?;
     let given = args
         .api_key
         .as_deref()
@@ -157,10 +156,40 @@ pub fn api(args: &ApiArgs) -> Result<ApiSettings> {
             );
         }
     }
-    Ok(ApiSettings {
-        url: url.to_owned(),
-        key,
-    })
+    Ok(ApiSettings { url, key })
+}
+
+/// The API's address in the form that it was understood in: machines get it, too.
+fn api_url(args: &ApiArgs) -> Result<String> {
+    let given = &args.api_url;
+    if given.is_empty() {
+        return Ok(Runner::API_URL.to_owned());
+    }
+    let example = format!("it looks like {}", Runner::API_URL);
+    let refused = |why: &str| {
+        Failure::usage(format!(
+            "the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: {} {why}",
+            addresses::shown(given)
+        ))
+    };
+    mask::know_password_of(given);
+    let url = addresses::parsed(given).map_err(|why| refused(why).hint(&example))?;
+    let more = [
+        (url.query().is_some(), "has a query"),
+        (url.fragment().is_some(), "has a fragment"),
+        (
+            !url.username().is_empty() || url.password().is_some(),
+            "has a user or a password in it",
+        ),
+    ];
+    if let Some((_, why)) = more.iter().find(|(has, _)| *has) {
+        return Err(refused(why).hint(&example));
+    }
+    if url.scheme() == "http" && !addresses::is_loopback(&url) && !args.insecure {
+        return Err(refused("is not encrypted: the API key would go over the network in clear, from here and from every machine")
+            .hint("use https://, or add --insecure if everybody on that network may have the key"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// The key that `inductiva auth login` keeps.

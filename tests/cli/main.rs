@@ -17,6 +17,7 @@ mod aws_cli;
 mod sandbox;
 
 mod addresses;
+mod api_address;
 mod boots;
 mod broken_keys;
 mod capacity;

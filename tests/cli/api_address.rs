@@ -1,0 +1,111 @@
+//! The address of the Inductiva API: what it may be, and that nobody on the way
+//! gets the key.
+
+use snapbox::str;
+
+use crate::sandbox::{Account, Run, finish};
+
+fn run(account: &Account, line: &str, url: &str) -> Run {
+    let mut command = account.command(line.split_whitespace());
+    finish(command.env("INDUCTIVA_API_URL", url))
+}
+
+const EVERY_LINE: [&str; 6] = [
+    "start --machine-group-name g",
+    "check",
+    "list",
+    "terminate g --yes",
+    "user-data",
+    "user-data --show-secrets",
+];
+
+#[test]
+fn an_address_that_cannot_be_used_is_a_usage_error() {
+    let account = Account::new();
+    for (url, why) in [
+        ("https://api.example.com/?x=1", "has a query"),
+        ("https://api.example.com/#x", "has a fragment"),
+        (
+            "https://ana@api.example.com",
+            "has a user or a password in it",
+        ),
+        (
+            "https://ana:Marked-pass@api.example.com",
+            "has a user or a password in it",
+        ),
+        ("https://api.example.com/a b", "has a blank, a line break"),
+        ("https://api.example.com\n", "has a blank, a line break"),
+        (
+            "https://api.example.com/\u{1b}[2J",
+            "has a blank, a line break",
+        ),
+        (
+            "\"https://api.example.com\"",
+            "does not begin with https:// or http://",
+        ),
+        ("api.example.com", "does not begin with https:// or http://"),
+        (
+            "ftp://api.example.com",
+            "does not begin with https:// or http://",
+        ),
+        ("https://", "cannot be read"),
+    ] {
+        for line in EVERY_LINE {
+            let run = run(&account, line, url);
+            assert_eq!(
+                (run.code, run.stdout.as_str()),
+                (2, ""),
+                "{line} {url}: {}",
+                run.stderr
+            );
+            assert!(run.stderr.contains(why), "{line} {url}: {}", run.stderr);
+            assert!(!run.stderr.contains("Marked-pass"), "{}", run.stderr);
+            assert!(!run.stderr.contains('\u{1b}'), "{:?}", run.stderr);
+        }
+    }
+    assert_eq!(account.requests().len(), 0);
+}
+
+#[test]
+fn the_key_goes_over_no_network_in_clear() {
+    let account = Account::new();
+    run(&account, "user-data", "http://api.example.com").fails(
+        2,
+        str![[r#"
+error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "http://api.example.com" is not encrypted: the API key would go over the network in clear, from here and from every machine
+hint: use https://, or add --insecure if everybody on that network may have the key
+
+"#]],
+    );
+    for line in EVERY_LINE {
+        for url in [
+            "http://10.0.0.1:8000",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+        ] {
+            assert_eq!(run(&account, line, url).code, 2, "{line} {url}");
+        }
+    }
+    for url in [
+        "http://localhost:1",
+        "http://127.0.0.1:1",
+        "http://[::1]:1",
+        "https://api.example.com",
+    ] {
+        assert_eq!(run(&account, "user-data", url).code, 0, "{url}");
+    }
+    assert_eq!(account.requests().len(), 0);
+}
+
+#[test]
+fn a_key_may_go_in_clear_where_that_is_asked_for() {
+    let account = Account::new();
+    let run = run(
+        &account,
+        "user-data --insecure",
+        "http://API.example.com/v1/",
+    );
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let told = "\nexport INDUCTIVA_API_URL='http://api.example.com/v1'\n";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+}
