@@ -44,6 +44,10 @@ fn main() -> ExitCode {
 }
 
 fn attempt() -> ExitCode {
+    if let Err(failure) = settings::home::settle() {
+        plain_output(Cli::format_despite_errors()).failure(&failure);
+        return ExitCode::from(failure.kind.exit_code());
+    }
     let cli = match Cli::of_arguments() {
         Ok(cli) => cli,
         Err(error) => return refused(&error),

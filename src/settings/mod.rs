@@ -1,6 +1,8 @@
 //! From what was typed to what it means here, with this computer's environment, its
 //! terminal, and the files that the command line names.
 
+pub mod home;
+
 use std::{
     env, fs,
     io::{self, IsTerminal as _},

@@ -18,6 +18,8 @@ mod sandbox;
 
 mod addresses;
 mod api_address;
+#[cfg(unix)]
+mod arguments;
 mod boots;
 mod broken_keys;
 mod capacity;
