@@ -102,6 +102,15 @@ impl Runner {
         }
     }
 
+    /// The same with something as long instead of the key, for what EC2 is only asked
+    /// about.
+    pub fn without_key(&self) -> Self {
+        Self {
+            api_key: "x".repeat(self.api_key.len()),
+            ..self.clone()
+        }
+    }
+
     /// The variables of the preamble, in their order.
     pub fn variables(&self, group: &GroupName, group_id: Option<&str>, gpu: bool) -> Vec<Variable> {
         let variable = |name, value: &str| Variable {

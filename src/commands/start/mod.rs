@@ -264,6 +264,7 @@ pub async fn permitted(
     key_pair: Option<&NewKeyPair>,
 ) -> Result<()> {
     let mut request = request.clone();
+    request.runner = request.runner.without_key();
     if let Some(key_pair) = key_pair {
         aws.dry_run_key_pair(key_pair.name()).await?;
         // EC2 would look for it.
