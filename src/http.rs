@@ -2,6 +2,7 @@
 //! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
 //! certificates read once.
 
+mod bounded;
 mod date;
 mod xml;
 
@@ -25,12 +26,14 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     result::ConnectorError,
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream, retry::ErrorKind};
+use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustls::RootCertStore;
 use url::Url;
 
+use self::bounded::Unread;
 use crate::{
+    bounds,
     error::{Failure, causes},
     time::Time,
 };
@@ -103,18 +106,21 @@ impl HttpConnector for Http {
 /// takes what is there for all there is: two machines of which one is named would
 /// be one machine. JSON that is cut is an error to its reader anyway.
 #[derive(Debug)]
-struct WholeAnswers(Http);
+struct WholeAnswers(SharedHttpConnector);
 
 impl HttpConnector for WholeAnswers {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let signed_at = request.headers().get("x-amz-date").map(str::to_owned);
-        let answer = HttpConnector::call(&self.0, request);
+        let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
             let mut response = answer.await?;
             let body = std::mem::replace(response.body_mut(), SdkBody::taken());
-            let body = match ByteStream::new(body).collect().await {
-                Ok(body) => body.into_bytes(),
-                Err(error) => return Err(broken_off(&causes(&error))),
+            let body = match bounded::read(body, bounds::AWS_ANSWER).await {
+                Ok(body) => body,
+                Err(Unread::BrokeOff(why)) => return Err(broken_off(&why)),
+                Err(why @ Unread::TooLarge(_)) => {
+                    return Err(ConnectorError::other(why.into(), None));
+                }
             };
             if xml::is_cut(&body) {
                 return Err(broken_off("its end is missing"));
@@ -182,7 +188,7 @@ impl Http {
                 "it has to be a file with certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----",
             )
         };
-        let pem = fs::read(bundle).map_err(|error| wrong(error.to_string()))?;
+        let pem = bounds::read(bundle).map_err(|error| wrong(error.to_string()))?;
         let good = certificates(&pem);
         if good.is_empty() {
             return Err(wrong("there is no certificate in it".into()));
@@ -193,7 +199,8 @@ impl Http {
 
     /// A client for those of the AWS SDK.
     pub fn sdk_client(&self) -> SharedHttpClient {
-        let connector = SharedHttpConnector::new(WholeAnswers(self.clone()));
+        let connector = SharedHttpConnector::new(self.clone());
+        let connector = SharedHttpConnector::new(WholeAnswers(connector));
         http_client_fn(move |_, _| connector.clone())
     }
 
@@ -205,7 +212,7 @@ impl Http {
             let connector = Connector::builder()
                 .connector_settings(settings.clone())
                 .sleep_impl(aws_smithy_async::rt::sleep::TokioSleep::new());
-            connectors.with_tls(connector)
+            SharedHttpConnector::new(WholeAnswers(connectors.with_tls(connector)))
         })
     }
 
@@ -241,9 +248,9 @@ impl Http {
             let seconds = response.headers().get("retry-after");
             let retry_after =
                 seconds.and_then(|text| Some(Duration::from_secs(text.trim().parse().ok()?)));
-            let body = ByteStream::new(response.into_body());
-            let body = body.collect().await.map_err(|error| causes(&error))?;
-            let body = String::from_utf8_lossy(&body.into_bytes()).into_owned();
+            let body = bounded::read(response.into_body(), bounds::INDUCTIVA_ANSWER).await;
+            let body = body.map_err(|why| why.to_string())?;
+            let body = String::from_utf8_lossy(&body).into_owned();
             Ok(Answer {
                 status,
                 body,

@@ -1,6 +1,7 @@
 //! `inductiva-aws`: machines of one's own AWS account on the Inductiva platform.
 
 mod aws;
+mod bounds;
 mod cli;
 mod commands;
 mod error;
@@ -47,6 +48,9 @@ fn attempt() -> ExitCode {
     if let Err(failure) = settings::home::settle() {
         plain_output(Cli::format_despite_errors()).failure(&failure);
         return ExitCode::from(failure.kind.exit_code());
+    }
+    if identity::opens_a_page() {
+        return ExitCode::SUCCESS;
     }
     let cli = match Cli::of_arguments() {
         Ok(cli) => cli,

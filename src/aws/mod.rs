@@ -9,6 +9,7 @@ pub mod errors;
 pub mod instances;
 pub mod key_pairs;
 mod lookups;
+pub mod pages;
 mod pricing;
 pub mod quotas;
 mod reach;
@@ -81,6 +82,7 @@ impl Aws {
             .interceptor(answers::Answers)
             .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))
+            .interceptor(pages::Pages::default())
             .interceptor(clock.clone())
             .retry_classifier(clock.clone())
             .build();

@@ -11,7 +11,7 @@ use aws_sdk_ec2::{
 use aws_sdk_pricing::types::{Filter, FilterType};
 use serde::Deserialize;
 
-use super::{Aws, errors::failure, trace::Trace};
+use super::{Aws, errors::failure, pages::Pages, trace::Trace};
 use crate::{
     error::{Failure, Kind},
     model::request::Request,
@@ -161,6 +161,7 @@ impl Aws {
         let config = aws_sdk_pricing::config::Builder::from(&self.config)
             .region(aws_config::Region::new(endpoint_region))
             .interceptor(Trace(self.out))
+            .interceptor(Pages::default())
             .build();
         let here = [("regionCode", self.region.as_str())];
         let filters: Vec<Filter> = here

@@ -1,13 +1,14 @@
 //! What keys may look like, wherever they come from: the SDK panics at a line
 //! break in one of them (smithy-rs issue 4565).
 
-use std::fs;
+use std::path::Path;
 
 use aws_credential_types::Credentials;
 
 use super::profiles::Profiles;
 use crate::{
     aws::Source,
+    bounds,
     error::{Failure, Result},
     terminal::mask,
 };
@@ -63,7 +64,7 @@ pub fn check_sources(profile: &str, profiles: &Profiles) -> Result<()> {
         let token_file = profile
             .as_ref()
             .and_then(|p| p.web_identity_token_file.as_ref());
-        if let Some(token) = token_file.and_then(|path| fs::read_to_string(path).ok()) {
+        if let Some(token) = token_file.and_then(|path| bounds::read_text(Path::new(path)).ok()) {
             mask::know(&token);
         }
         next = profile.and_then(|profile| profile.source_profile);

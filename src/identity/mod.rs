@@ -1,6 +1,7 @@
 //! Signing in to AWS: which credentials are used, and where they come from.
 
 pub mod addresses;
+mod children;
 mod config;
 mod credentials_check;
 mod mfa;
@@ -21,10 +22,12 @@ use self::{
 };
 pub use self::{
     config::unsigned_config,
+    sso::browser::opens_a_page,
     sso::session::{login_to_session, sso, sso_session},
 };
 use crate::{
     aws::{Aws, Clock},
+    bounds,
     error::{Failure, Result},
     terminal::output::Output,
 };
@@ -96,8 +99,8 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
         .credentials_provider(provider)
         .identity_cache(
             aws_config::identity::IdentityCache::lazy()
-                // Somebody may have to type a code.
-                .load_timeout(Duration::from_mins(2))
+                // Somebody may have to type a code, or to touch a security key.
+                .load_timeout(bounds::HELPER_TIME_WITH_A_PERSON + Duration::from_mins(1))
                 .build(),
         )
         .build();

@@ -83,7 +83,7 @@ pub async fn of_place(
     let region = config.region().map_or("", AsRef::as_ref);
     let process = match source {
         Source::Profile(name) => {
-            process::provider(name, profiles, settings).map_err(Refusal::Other)?
+            process::provider(name, profiles, settings, out).map_err(Refusal::Other)?
         }
         _ => None,
     };

@@ -1,24 +1,31 @@
 //! `credential_process`: a command that prints keys, and that may be this very
 //! program.
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
-use aws_config::credential_process::CredentialProcessProvider;
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, error::CredentialsError, future},
+};
+use aws_smithy_types::date_time::{DateTime, Format};
+use serde_json::{Map, Value};
 
+use super::children::{Ended, Helper};
 use super::{
     profiles::{Profile, Profiles},
     settings::AwsSettings,
 };
 use crate::{
-    error::{Failure, Result},
-    terminal::quoting,
+    error::{Failure, Kind, Result},
+    terminal::output::Output,
+    time::Time,
 };
 
 /// Tells this program, when it is run by the command of a profile, which
 /// profiles are being signed in with by way of it; a line each.
 pub const WITHIN: &str = "INDUCTIVA_AWS_WITHIN_PROFILES";
 
-/// The command of a profile that has nothing but one; the SDK runs it.
+/// The command of a profile that has nothing but one.
 ///
 /// # Errors
 /// A usage failure: the command asks this program for the profile's own
@@ -27,7 +34,8 @@ pub fn provider(
     name: &str,
     profiles: &Profiles,
     settings: &AwsSettings,
-) -> Result<Option<CredentialProcessProvider>> {
+    out: Output,
+) -> Result<Option<CredentialProcess>> {
     let Some(profile) = profiles.find(name)? else {
         return Ok(None);
     };
@@ -38,16 +46,96 @@ pub fn provider(
     if settings.within_profiles.contains(&profile.name) {
         return Err(circle(&profile));
     }
-    if cfg!(windows) {
-        return Ok(Some(CredentialProcessProvider::new(command.to_owned())));
-    }
     let mut within = settings.within_profiles.clone();
     within.push(profile.name.clone());
-    let within = quoting::posix(&within.join("\n"));
-    // The SDK runs it with `sh -c`.
-    Ok(Some(CredentialProcessProvider::new(format!(
-        "export {WITHIN}={within}; {command}"
-    ))))
+    Ok(Some(CredentialProcess {
+        command: command.to_owned(),
+        profile: profile.name.clone(),
+        within: within.join("\n"),
+        time: settings.http.time().clone(),
+        out,
+    }))
+}
+
+/// Whether the keys of a profile are what a command prints.
+pub fn is_of(profile: &Profile) -> bool {
+    command_of(profile).is_some()
+}
+
+/// A command that prints keys, as the SDKs reference guide has it ("Process
+/// credential provider").
+#[derive(Clone, Debug)]
+pub struct CredentialProcess {
+    command: String,
+    profile: String,
+    within: String,
+    time: Time,
+    out: Output,
+}
+
+impl CredentialProcess {
+    async fn keys(&self) -> Result<Credentials> {
+        let helper = Helper {
+            command: &self.command,
+            name: format!("credential_process of profile {}", self.profile),
+            variables: &[(WITHIN, self.within.clone())],
+            shows_stderr: false,
+        };
+        // Neither what it printed nor its arguments are shown: there may be secrets
+        // in them.
+        let why = match helper.run(&self.time, self.out).await {
+            Ok(Ended::Printed(printed)) => match printed_keys(&printed) {
+                Some(keys) => return Ok(keys),
+                None => "it printed no credentials in JSON".to_owned(),
+            },
+            Ok(Ended::Failed(status)) => status.to_string(),
+            Ok(Ended::Stopped(why)) => why,
+            Err(error) => format!("it could not be run: {error}"),
+        };
+        Err(Failure::new(
+            Kind::NotSignedIn,
+            format!("not signed in to AWS: {} failed: {why}", helper.name),
+        )
+        .hint("run the command by itself to see what it says; it has to print {\"Version\": 1, \"AccessKeyId\": …, \"SecretAccessKey\": …}"))
+    }
+}
+
+impl ProvideCredentials for CredentialProcess {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            self.keys().await.map_err(CredentialsError::provider_error)
+        })
+    }
+}
+
+/// The keys in a document; the SDKs take its names in whatever case.
+fn printed_keys(printed: &[u8]) -> Option<Credentials> {
+    let document: Map<String, Value> = serde_json::from_slice(printed).ok()?;
+    let get = |wanted: &str| {
+        let named = |(name, _): &(&String, &Value)| name.eq_ignore_ascii_case(wanted);
+        document.iter().find(named).map(|(_, value)| value)
+    };
+    let text = |name: &str| get(name)?.as_str().map(str::to_owned);
+    if get("Version")?.as_u64() != Some(1) {
+        return None;
+    }
+    let expires = match get("Expiration") {
+        None | Some(Value::Null) => None,
+        Some(_) => {
+            let end = DateTime::from_str(&text("Expiration")?, Format::DateTimeWithOffset);
+            Some(SystemTime::try_from(end.ok()?).ok()?)
+        }
+    };
+    Some(Credentials::new(
+        text("AccessKeyId")?,
+        text("SecretAccessKey")?,
+        text("SessionToken"),
+        expires,
+        "CredentialProcess",
+    ))
 }
 
 /// Follows the commands from profile to profile.
@@ -138,6 +226,43 @@ mod tests {
         if cfg!(unix) {
             let command = "'/opt/my tools/inductiva-aws' credentials --profile \"a na\"";
             assert_eq!(asks_for(command), Some("a na".into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_the_sdks_read_them() {
+        let read = |text: &str| {
+            let keys = printed_keys(text.as_bytes())?;
+            let token = keys.session_token().map(str::to_owned);
+            Some((
+                keys.access_key_id().to_owned(),
+                token,
+                keys.expiry().is_some(),
+            ))
+        };
+        assert_eq!(
+            read(r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s"}"#),
+            Some(("a".into(), None, false))
+        );
+        assert_eq!(
+            read(
+                r#"{"version": 1, "accessKeyId": "a", "secretAccessKey": "s", "sessionToken": "t", "expiration": "2030-01-01T00:00:00+01:00", "AccountId": "1"}"#
+            ),
+            Some(("a".into(), Some("t".into()), true))
+        );
+        for none in [
+            "",
+            "[]",
+            r#"{"Version": 2, "AccessKeyId": "a", "SecretAccessKey": "s"}"#,
+            r#"{"Version": 1, "AccessKeyId": "a"}"#,
+            r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "Expiration": "soon"}"#,
+        ] {
+            assert_eq!(read(none), None, "{none}");
         }
     }
 }

@@ -8,7 +8,10 @@ use aws_credential_types::Credentials;
 use aws_runtime::env_config::{file::EnvConfigFiles, property::PropertiesKey};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use crate::error::{Failure, Kind, Result, causes};
+use crate::{
+    bounds,
+    error::{Failure, Kind, Result, causes},
+};
 
 /// Where the AWS CLI and the SDKs keep what they know of a user.
 #[derive(Clone, Debug, Default)]
@@ -342,7 +345,7 @@ fn non_empty(text: &str) -> Option<String> {
 
 /// The SDK takes a file that cannot be read for an empty one.
 fn readable(path: &Path) -> Result<()> {
-    match std::fs::read(path).map(String::from_utf8) {
+    match bounds::read(path).map(String::from_utf8) {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) => Err(Failure::usage(format!(
             "{} is not text in UTF-8",

@@ -69,6 +69,10 @@ pub fn explained(
     {
         return Refusal::Other(by_sts(source, error, region));
     }
+    // Of a command that prints keys.
+    if let Some(failure) = find_cause::<Failure>(error) {
+        return Refusal::Other(failure.clone());
+    }
     match error {
         CredentialsError::CredentialsNotLoaded(_) => Refusal::NotHere(nothing(source, files)),
         CredentialsError::InvalidConfiguration(_) => {
@@ -161,26 +165,6 @@ where
 /// All else that providers say.
 fn other(source: &Source, error: &CredentialsError) -> Failure {
     let said = mask::foreign(&causes(error));
-    // Neither what the program printed nor its arguments are shown: there may be
-    // secrets in them.
-    if said.contains("external process") {
-        let why = match said.split("exited with code ").nth(1) {
-            Some(rest) => rest
-                .split(". Stderr")
-                .next()
-                .unwrap_or("an error")
-                .to_owned(),
-            None if said.contains("could not parse") || said.contains("decode") => {
-                "it printed no credentials in JSON".to_owned()
-            }
-            None => "it could not be run".to_owned(),
-        };
-        return Failure::new(
-            Kind::NotSignedIn,
-            format!("not signed in to AWS: credential_process of {source} failed: {why}"),
-        )
-        .hint("run the command by itself to see what it says; it has to print {\"Version\": 1, \"AccessKeyId\": …, \"SecretAccessKey\": …}");
-    }
     if matches!(error, CredentialsError::ProviderTimedOut(_)) {
         return Failure::new(
             Kind::NotSignedIn,

@@ -4,7 +4,7 @@
 pub mod home;
 
 use std::{
-    env, fs,
+    env,
     io::{self, IsTerminal as _},
     path::{Path, PathBuf},
 };
@@ -12,6 +12,7 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
+    bounds,
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
     http::Http,
@@ -89,7 +90,7 @@ fn know_secrets(global: &Global) {
         mask::know(&variable(name).unwrap_or_default());
     }
     let token_file = variable("AWS_WEB_IDENTITY_TOKEN_FILE");
-    if let Some(token) = token_file.and_then(|path| fs::read_to_string(path).ok()) {
+    if let Some(token) = token_file.and_then(|path| bounds::read_text(Path::new(&path)).ok()) {
         mask::know(&token);
     }
     let proxies = ["http_proxy", "https_proxy", "all_proxy"];
@@ -204,7 +205,7 @@ fn stored_api_key() -> Result<Option<String>> {
     let Some(path) = env::home_dir().map(|home| home.join(folder).join("api_key")) else {
         return Ok(None);
     };
-    match fs::read_to_string(&path) {
+    match bounds::read_text(&path) {
         Ok(key) => Ok(Some(key.trim().to_owned()).filter(|key| !key.is_empty())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(cannot_read(&path, &error)),
@@ -324,7 +325,7 @@ pub fn script(boot: &BootArgs, out: Output) -> Result<Script> {
     let Some(path) = &boot.user_data_path else {
         return Ok(Script::standard());
     };
-    let bytes = fs::read(path).map_err(|error| cannot_read(path, &error))?;
+    let bytes = bounds::read(path).map_err(|error| cannot_read(path, &error))?;
     if bytes.is_empty() {
         return Err(Failure::usage(format!(
             "{} is empty: a machine would start, do nothing and cost money",

@@ -17,9 +17,17 @@ pub fn fish(text: &str) -> String {
     single_quoted(&text.replace('\\', r"\\"), r"\'")
 }
 
-/// In quotes, for PowerShell.
+/// In quotes, for PowerShell, which takes typographic quotes for plain ones (its
+/// language specification, "single-quote-character"); each is doubled.
 pub fn powershell(text: &str) -> String {
-    single_quoted(text, "''")
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        quoted.push(c);
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            quoted.push(c);
+        }
+    }
+    quoted + "'"
 }
 
 fn single_quoted(text: &str, quote: &str) -> String {
@@ -36,6 +44,7 @@ mod tests {
         assert_eq!(posix(text), r"'it'\''s a \ $HOME'");
         assert_eq!(fish(text), r"'it\'s a \\ $HOME'");
         assert_eq!(powershell(text), r"'it''s a \ $HOME'");
+        assert_eq!(powershell("‘a’ ‚b‛"), "'‘‘a’’ ‚‚b‛‛'");
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod api_address;
 #[cfg(unix)]
 mod arguments;
 mod boots;
+#[cfg(unix)]
+mod bounds;
 mod broken_keys;
 mod capacity;
 mod check;

@@ -76,7 +76,7 @@ fn account(secrets: &Secrets) -> Account {
     // Children write down what everybody can see of them and of their parents.
     account.file(
         "watched",
-        "#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >>\"$HOME/children\"\ntr '\\0' ' ' </proc/$PPID/cmdline >>\"$HOME/children\"\necho >>\"$HOME/children\"\ncat \"$1\"\n",
+        "#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >>\"$HOME/children\"\ntr '\\0' ' ' </proc/$PPID/cmdline >>\"$HOME/children\"\ntr '\\0' '\\n' </proc/$$/environ >>\"$HOME/children\"\necho >>\"$HOME/children\"\ncat \"$1\"\n",
     );
     account.file(
         "keys.json",
@@ -282,7 +282,7 @@ fn signing_in_with_sso_shows_or_leaves_no_secret_elsewhere() {
     let browser = account.file(
         "browser",
         format!(
-            "#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >>\"$HOME/children\"\ntr '\\0' ' ' </proc/$PPID/cmdline >>\"$HOME/children\"\nexec {} \"$@\"\n",
+            "#!/bin/sh\ntr '\\0' ' ' </proc/$$/cmdline >>\"$HOME/children\"\ntr '\\0' ' ' </proc/$PPID/cmdline >>\"$HOME/children\"\ntr '\\0' '\\n' </proc/$$/environ >>\"$HOME/children\"\nexec {} \"$@\"\n",
             sso::BROWSER
         ),
     );

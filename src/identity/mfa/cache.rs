@@ -4,7 +4,6 @@
 
 use std::{
     fmt::Write as _,
-    fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -15,7 +14,10 @@ use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-use crate::identity::{credentials_check, private_files, profiles::Profile};
+use crate::{
+    bounds,
+    identity::{credentials_check, private_files, profiles::Profile},
+};
 
 /// A session that ends so soon is not used: a command is to finish with it.
 const LEAST_LEFT: Duration = Duration::from_mins(5);
@@ -60,7 +62,7 @@ impl SessionFile {
 
     /// The session, if there is one that lasts a while yet.
     pub fn read(&self, now: SystemTime) -> Option<Credentials> {
-        let session: Value = serde_json::from_slice(&fs::read(&self.path).ok()?).ok()?;
+        let session: Value = serde_json::from_slice(&bounds::read(&self.path).ok()?).ok()?;
         let text = |name: &str| session["Credentials"][name].as_str().map(str::to_owned);
         let expires = time(&text("Expiration")?)?;
         (expires > now + LEAST_LEFT).then_some(())?;

@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
     path::PathBuf,
-    process::Stdio,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -16,8 +15,12 @@ use super::{
     sts::{NoSession, Session, SessionCall},
 };
 use crate::{
+    bounds,
     error::{Failure, Kind, Result},
-    identity::private_files,
+    identity::{
+        children::{Ended, Helper},
+        private_files,
+    },
     terminal::{output::Output, panics, printable::visible},
     time::Time,
 };
@@ -110,7 +113,7 @@ impl Device {
         let code = match &self.codes {
             Codes::Given(code) => code.clone(),
             Codes::Process(command) => {
-                let code = run(command).await?;
+                let code = run(command, &self.time, out).await?;
                 let Some(left) = self.spent_for(&code) else {
                     return Ok(Ok(code));
                 };
@@ -120,7 +123,7 @@ impl Device {
                     self.serial
                 ));
                 self.time.pause(left + Duration::from_secs(1)).await;
-                run(command).await?
+                run(command, &self.time, out).await?
             }
             Codes::Asked => match self.ask().await?.parse() {
                 Ok(code) => code,
@@ -147,7 +150,7 @@ impl Device {
 
     /// How long the code, which was sent already, is still shown by the device.
     fn spent_for(&self, code: &Code) -> Option<Duration> {
-        let last: Value = serde_json::from_slice(&fs::read(&self.spent).ok()?).ok()?;
+        let last: Value = serde_json::from_slice(&bounds::read(&self.spent).ok()?).ok()?;
         let at = UNIX_EPOCH + Duration::from_secs(last["at"].as_u64()?);
         let left = CODE_LASTS.checked_sub(self.time.now().duration_since(at).ok()?)?;
         (last["sha256"] == self.hash(code)).then_some(left)
@@ -215,32 +218,28 @@ impl Device {
 }
 
 /// What `mfa_process` prints. The output is not shown: it may be a code.
-async fn run(command: &str) -> Result<Code> {
-    let (shell, flag) = if cfg!(windows) {
-        ("cmd", "/C")
-    } else {
-        ("sh", "-c")
+async fn run(command: &str, time: &Time, out: Output) -> Result<Code> {
+    let helper = Helper {
+        command,
+        name: "the profile's mfa_process".into(),
+        variables: &[],
+        shows_stderr: true,
     };
-    let output = tokio::process::Command::new(shell)
-        .args([flag, command])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .map_err(|error| {
-            Failure::failed(format!("cannot run the profile's mfa_process: {error}"))
-        })?;
     let hint = "run the command by itself: it has to print six digits and nothing else";
-    if !output.status.success() {
-        let message = format!("the profile's mfa_process failed ({})", output.status);
-        return Err(Failure::new(Kind::NotSignedIn, message).hint(hint));
+    let failed = |why: &str| {
+        let message = format!("the profile's mfa_process {why}");
+        Failure::new(Kind::NotSignedIn, message).hint(hint)
+    };
+    match helper.run(time, out).await {
+        Ok(Ended::Printed(printed)) => String::from_utf8_lossy(&printed)
+            .parse()
+            .map_err(|()| failed("printed no MFA code")),
+        Ok(Ended::Failed(status)) => Err(failed(&format!("failed ({status})"))),
+        Ok(Ended::Stopped(why)) => Err(failed(&format!("was ended: {why}"))),
+        Err(error) => Err(Failure::failed(format!(
+            "cannot run the profile's mfa_process: {error}"
+        ))),
     }
-    String::from_utf8_lossy(&output.stdout)
-        .parse()
-        .map_err(|()| {
-            let message = "the profile's mfa_process printed no MFA code";
-            Failure::new(Kind::NotSignedIn, message).hint(hint)
-        })
 }
 
 /// Devices that the API can check a code of: virtual ones and hardware tokens

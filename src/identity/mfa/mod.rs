@@ -25,6 +25,7 @@ use super::{
     credentials_check,
     places::of_place,
     private_files::Lock,
+    process,
     profiles::{Profile, Profiles},
     settings::AwsSettings,
 };
@@ -322,7 +323,8 @@ fn wants_more_than_the_sdk(profile: &Profile, profiles: &Profiles) -> Result<boo
             return Ok(true);
         }
         if role_of(&profile).is_none() {
-            return Ok(false);
+            // Its command has limits here, and none in the SDK.
+            return Ok(visited.len() > 1 && process::is_of(&profile));
         }
         // The SDK would sign with white space at the end of a variable.
         let by_environment = profile.credential_source.as_deref() == Some("Environment");

@@ -1,7 +1,11 @@
 //! The part of a sign-in that happens in a browser: opening a page, and hearing
 //! from it on 127.0.0.1 (authorization code with PKCE; RFC 7636 and RFC 8252).
 
-use std::{io, time::Duration};
+use std::{
+    env, io,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +18,7 @@ use url::Url;
 
 use crate::{
     error::{Failure, Kind, Result},
+    identity::children,
     terminal::{mask, printable::printable},
 };
 
@@ -21,6 +26,8 @@ use crate::{
 /// may be added to it.
 pub const REGISTERED_REDIRECT: &str = "http://127.0.0.1/oauth/callback";
 const PATH: &str = "/oauth/callback";
+/// The variable with the page that a run of this program is to open.
+const PAGE: &str = "INDUCTIVA_AWS_OPEN_PAGE";
 /// A person may have to find a password, and a second factor.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Browsers open connections that they may not use.
@@ -49,13 +56,37 @@ pub fn open(url: &Url) {
     if !matches!(url.scheme(), "http" | "https") {
         return;
     }
-    let url = url.to_string();
+    let Ok(program) = env::current_exe() else {
+        return;
+    };
+    // By this program once more: a browser inherits the environment of whoever
+    // opens it, and keeps it for days.
+    let mut opener = Command::new(program);
+    opener
+        .env(PAGE, url.as_str())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    children::without_secrets(&mut opener);
     // Some browsers only come back when they are closed.
-    tokio::task::spawn_blocking(move || {
+    tokio::task::spawn_blocking(move || opener.status());
+}
+
+/// Whether this run is to open a page and nothing else; it is open then.
+pub fn opens_a_page() -> bool {
+    let Some(url) = env::var(PAGE).ok().and_then(|url| Url::parse(&url).ok()) else {
+        return false;
+    };
+    if matches!(url.scheme(), "http" | "https") {
         let mut options = webbrowser::BrowserOptions::new();
         options.with_suppress_output(true);
-        let _ = webbrowser::open_browser_with_options(webbrowser::Browser::Default, &url, &options);
-    });
+        let _ = webbrowser::open_browser_with_options(
+            webbrowser::Browser::Default,
+            url.as_str(),
+            &options,
+        );
+    }
+    true
 }
 
 /// Waits for the browser to come back.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha1::{Digest as _, Sha1};
 
 use crate::{
+    bounds,
     error::{Failure, Result},
     identity::{private_files, profiles::AwsFiles},
     terminal::mask,
@@ -141,7 +142,7 @@ impl Cache {
     /// A file that is none of these.
     pub fn read(&self, key: &str) -> Result<Option<Token>> {
         let path = self.path(key);
-        let text = match fs::read(&path) {
+        let text = match bounds::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot("read", &path, &error)),
@@ -168,7 +169,7 @@ impl Cache {
     /// The registration for such a sign-in, if it is good for the minutes that
     /// one takes.
     pub fn registration(&self, kind: &str) -> Option<Registration> {
-        let text = fs::read(self.path(kind)).ok()?;
+        let text = bounds::read(&self.path(kind)).ok()?;
         let kept: Registration = serde_json::from_slice(&text).ok()?;
         mask::know(&kept.client_secret);
         (seconds_until(&kept.expires_at) > 15 * 60).then_some(kept)

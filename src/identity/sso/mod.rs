@@ -1,6 +1,6 @@
 //! IAM Identity Center: tokens that are good, and how to get one.
 
-mod browser;
+pub mod browser;
 mod cache;
 pub mod config_file;
 mod endpoint;

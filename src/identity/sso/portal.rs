@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
-    aws::{errors, trace::Trace},
+    aws::{errors, pages::Pages, trace::Trace},
     error::{Failure, Result},
     terminal::output::Output,
 };
@@ -32,6 +32,7 @@ impl<'a> Portal<'a> {
         let client = aws_sdk_sso::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
             .interceptor(Trace(out))
+            .interceptor(Pages::default())
             .build();
         Self {
             client: Client::from_conf(client),

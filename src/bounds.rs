@@ -1,0 +1,106 @@
+//! How much is taken of anything from outside, and how long it is waited for: all
+//! limits in one place.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+    time::Duration,
+};
+
+/// An answer of AWS's: a page of a thousand machines has some 8 MiB.
+pub const AWS_ANSWER: usize = 64 * MIB;
+/// An answer of Inductiva's.
+pub const INDUCTIVA_ANSWER: usize = 16 * MIB;
+/// A script, a configuration, a key, certificates, what is kept of a sign-in.
+pub const FILE: usize = MIB;
+/// What `credential_process` or `mfa_process` prints.
+pub const HELPER_OUTPUT: usize = 64 * 1024;
+/// How long one of these may take where nobody sees it.
+pub const HELPER_TIME: Duration = Duration::from_mins(1);
+/// The same on a terminal: there may be a browser, or a security key to touch.
+pub const HELPER_TIME_WITH_A_PERSON: Duration = Duration::from_mins(10);
+/// After so long it is said what is waited for.
+pub const HELPER_SAID_AFTER: Duration = Duration::from_secs(2);
+/// Pages of one question: EC2 has at least 5 results on each, usually 1000.
+pub const PAGES: usize = 1_000;
+
+const MIB: usize = 1024 * 1024;
+
+/// A file or a pipe (`<(…)`), whole. `/dev/null` is empty.
+///
+/// # Errors
+/// It cannot be read, has more than [`FILE`] bytes, or is neither.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if !is_readable(&file.metadata()?) {
+        return Err(io::Error::other("it is neither a file nor a pipe"));
+    }
+    read_up_to(file, FILE)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read`]; bytes that are not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+fn read_up_to(stream: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    stream.take(one_more).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::other(format!(
+            "it has more than {}",
+            size(limit)
+        )));
+    }
+    Ok(bytes)
+}
+
+/// `64 MiB`, `64 KiB`.
+pub fn size(bytes: usize) -> String {
+    if bytes >= MIB {
+        format!("{} MiB", bytes / MIB)
+    } else {
+        format!("{} KiB", bytes / 1024)
+    }
+}
+
+#[cfg(unix)]
+fn is_readable(file: &fs::Metadata) -> bool {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    let kind = file.file_type();
+    let is_null = || fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == file.rdev());
+    kind.is_file() || kind.is_fifo() || kind.is_char_device() && is_null()
+}
+
+#[cfg(not(unix))]
+fn is_readable(file: &fs::Metadata) -> bool {
+    file.is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_read_up_to_its_limit() {
+        assert_eq!(read_up_to(&b"abc"[..], 3).expect("it fits"), b"abc");
+        let error = read_up_to(io::repeat(b'x'), 2 * MIB).expect_err("it never ends");
+        assert_eq!(error.to_string(), "it has more than 2 MiB");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused_but_for_the_empty_one() {
+        assert_eq!(read(Path::new("/dev/null")).expect("it is empty"), b"");
+        for other in ["/dev/zero", "/"] {
+            let error = read(Path::new(other)).expect_err(other);
+            assert_eq!(error.to_string(), "it is neither a file nor a pipe");
+        }
+    }
+}
