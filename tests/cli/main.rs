@@ -32,6 +32,7 @@ mod cost;
 mod credentials;
 mod damaged;
 mod denials;
+mod dry_runs;
 mod ending;
 mod forgotten;
 mod groups;

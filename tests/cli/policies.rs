@@ -128,34 +128,42 @@ fn each_action_of_the_least_policy_is_needed() {
 /// Past the program's own care for machines of others.
 const TERMINATE: &str =
     "import boto3, sys; boto3.client('ec2').terminate_instances(InstanceIds=[sys.argv[1]])";
+const READ: &str =
+    "import boto3, sys; boto3.client('ec2').get_console_output(InstanceId=sys.argv[1])";
 
 #[test]
-fn the_least_policy_ends_our_machines_only() {
+fn the_least_policy_reads_and_ends_our_machines_only() {
     let [least, _] = policies();
     let account = Account::new();
     let kwargs = json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1});
     let others = account.ec2("run_instances", kwargs)["Instances"][0]["InstanceId"].clone();
     account.json("start --machine-group-name g");
     account.put("policy", json!({"documents": [least]}));
-    let terminate = |id: &str| {
+    let boto3 = |script: &str, id: &str| {
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sandbox/venv/bin/python");
         let mut command = Command::new(python);
         command
-            .args(["-c", TERMINATE, id])
+            .args(["-c", script, id])
             .env_clear()
             .envs(account.environment())
             .env("AWS_DEFAULT_REGION", REGION)
             .stdout(Stdio::piped());
         finish(&mut command)
     };
-    let refused = terminate(text(&others));
-    assert!(
-        refused.stderr.contains("UnauthorizedOperation"),
-        "{}",
-        refused.stderr
-    );
+    for script in [TERMINATE, READ] {
+        let refused = boto3(script, text(&others));
+        assert!(
+            refused.stderr.contains("UnauthorizedOperation"),
+            "{}",
+            refused.stderr
+        );
+    }
     for id in account.live() {
-        let run = terminate(&id);
+        let run = boto3(READ, &id);
+        assert_eq!(run.code == 0, id != text(&others), "{}", run.stderr);
+    }
+    for id in account.live() {
+        let run = boto3(TERMINATE, &id);
         assert_eq!(run.code == 0, id != text(&others), "{}", run.stderr);
     }
     assert_eq!(account.live(), [text(&others)]);
@@ -211,6 +219,20 @@ fn options_need_what_the_readme_says() {
         account.put("policy", json!({"documents": [least, more]}));
         let run = account.run(&line);
         assert_eq!(run.code, 0, "{flags}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn removing_the_security_group_needs_what_the_readme_says() {
+    let [least, _] = policies();
+    let line = "terminate --all --yes --remove-security-group -q";
+    let more = json!({"Statement": [{"Effect": "Allow", "Action": "ec2:DeleteSecurityGroup", "Resource": "*"}]});
+    for (documents, code) in [(json!([least]), 4), (json!([least, more]), 0)] {
+        let account = Account::new();
+        account.json("start --machine-group-name g");
+        account.put("policy", json!({"documents": documents}));
+        let run = account.run(line);
+        assert_eq!(run.code, code, "{}", run.stderr);
     }
 }
 

@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 /// The key that the sandbox's Inductiva API takes.
 pub const API_KEY: &str = "sandbox-key";
+/// The secret key of the user that AWS knows.
+const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 /// Where the commands run, unless they say otherwise.
 pub const REGION: &str = "eu-west-2";
 /// The environment variable that leaves out the sandbox's delays: machines run,
@@ -180,10 +182,7 @@ impl Account {
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", self.home.path().display().to_string()),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".into()),
-            (
-                "AWS_SECRET_ACCESS_KEY",
-                "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(),
-            ),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.into()),
             ("AWS_REGION", REGION.into()),
             ("AWS_ENDPOINT_URL", self.aws_url()),
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
@@ -399,6 +398,32 @@ impl Run {
         &self.stdout
     }
 
+    /// No test shows the secrets of [`Account::environment`], but for commands that
+    /// are to print them.
+    #[track_caller]
+    fn assert_hides_secrets(&self) {
+        let in_stdout = |secret: &str| {
+            let names = [
+                "SECRET_ACCESS_KEY",
+                "SecretAccessKey",
+                "secret_access_key",
+                "INDUCTIVA_API_KEY='",
+                // What a script prints that has taken them over.
+                "AKIAIOSFODNN7EXAMPLE|",
+            ];
+            let is_meant = names.iter().any(|name| self.stdout.contains(name));
+            self.stdout.contains(secret) && !is_meant
+        };
+        for secret in [API_KEY, SECRET_ACCESS_KEY] {
+            let is_shown = self.stderr.contains(secret) || in_stdout(secret);
+            assert!(
+                !is_shown,
+                "{secret} is shown:\n{}{}",
+                self.stdout, self.stderr
+            );
+        }
+    }
+
     /// [`Self::ends`] with success.
     #[track_caller]
     pub fn succeeds(&self, stderr: impl IntoData) -> &str {
@@ -489,11 +514,13 @@ pub const INTERRUPTED: &str = "interrupted: bringing what is under way to an end
 /// Waits for the end of a command that `spawn` started.
 pub fn ended(child: Child) -> Run {
     let output = child.wait_with_output().expect("the program ends");
-    Run {
+    let run = Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-    }
+    };
+    run.assert_hides_secrets();
+    run
 }
 
 /// Sends a signal, such as `-INT`.
