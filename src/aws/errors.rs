@@ -269,7 +269,7 @@ mod tests {
             format!("{response:?} is not what was asked for"),
             format!("headers: {:?}", request.headers()),
             format!("body: {:?}", request.body()),
-            format!("{:#?}", request),
+            format!("{request:#?}"),
             format!("{:?}", Some(SECRET)),
             format!("{:?}", [("TokenCode", SECRET)]),
             format!("{:?}", SECRET.as_bytes()),

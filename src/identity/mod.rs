@@ -8,6 +8,8 @@ mod mfa;
 mod places;
 pub mod private_files;
 pub mod process;
+#[cfg(unix)]
+mod process_tree;
 pub mod profiles;
 mod refusals;
 pub mod settings;

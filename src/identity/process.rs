@@ -228,11 +228,6 @@ mod tests {
             assert_eq!(asks_for(command), Some("a na".into()));
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn keys_are_read_as_the_sdks_read_them() {

@@ -3,9 +3,10 @@
 
 use std::{
     borrow::Cow,
-    fmt::Write as _,
     sync::{PoisonError, RwLock},
 };
+
+use url::form_urlencoded;
 
 /// How a secret is shown to people.
 pub const HIDDEN: &str = "********";
@@ -34,7 +35,7 @@ pub fn know(secret: &str) {
     let mut spellings = vec![secret.to_owned()];
     let quoted = serde_json::Value::from(secret).to_string();
     for spelling in [
-        percent_encoded(secret),
+        form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
         quoted[1..quoted.len() - 1].to_owned(),
         secret.replace('/', r"\/"),
     ] {
@@ -109,37 +110,11 @@ fn without_word(text: &str, word: &str) -> String {
     kept + rest
 }
 
-/// As forms and addresses have it.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
 fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        match byte.filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    // As the value of a form, where these two would be something else.
+    let form = format!("p={}", text.replace('+', "%2B").replace('&', "%26"));
+    let value = form_urlencoded::parse(form.as_bytes()).next();
+    value.map_or(String::new(), |(_, value)| value.into_owned())
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ fn colour_at(text: &str) -> &str {
     };
     let parameters = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
     if parameters.starts_with('m') {
-        &text[..text.len() - parameters.len() + 1]
+        &text[..=text.len() - parameters.len()]
     } else {
         ""
     }

@@ -1,5 +1,4 @@
-//! What EC2 is only asked about has no key in it: it would be in CloudTrail's and
-//! everybody else's sight for nothing.
+//! What EC2 is only asked about has no key in it.
 
 use std::io::Read as _;
 

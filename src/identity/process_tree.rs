@@ -1,0 +1,81 @@
+//! A process with all that it has started, and its end.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+/// A shell's own end would leave what it has started. A process group of its own
+/// would not do: a command has to be able to read from the terminal.
+pub fn end_with_descendants(id: u32) {
+    let listed = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
+    let listed = listed.map_or_else(
+        |_| processes(),
+        |listed| String::from_utf8_lossy(&listed.stdout).into_owned(),
+    );
+    let ids = descendants(id, &listed);
+    // `kill` is part of every shell, and not everywhere a program.
+    let _ = Command::new("sh")
+        .args(["-c", "kill -KILL \"$@\"", "sh"])
+        .args(ids.iter().map(u32::to_string))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}
+
+/// What `ps` would list, where there is none: on Linux the kernel tells.
+fn processes() -> String {
+    let status = |entry: fs::DirEntry| {
+        let text = fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name before it is in brackets, and may have any in it.
+        let (id, rest) = (text.split(' ').next()?, text.rsplit_once(')')?.1);
+        Some(format!("{id} {}\n", rest.split_whitespace().nth(1)?))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(status).collect()
+}
+
+/// A process and those below it, by lines with an id and that of its parent.
+fn descendants(id: u32, processes: &str) -> Vec<u32> {
+    let pairs: Vec<(u32, u32)> = processes
+        .lines()
+        .filter_map(|line| {
+            let mut ids = line.split_whitespace().map(str::parse);
+            Some((ids.next()?.ok()?, ids.next()?.ok()?))
+        })
+        .collect();
+    let mut found = vec![id];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        let children = pairs
+            .iter()
+            .filter(|(child, of)| *of == parent && !found.contains(child));
+        let children: Vec<u32> = children.map(|(child, _)| *child).collect();
+        found.extend(children);
+        at += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descendants_are_found_whatever_their_order() {
+        let listed = "  1 0\n 30 20\n 20 10\n 10 1\n 21 10\n 40 1\n x y\n";
+        assert_eq!(descendants(10, listed), [10, 20, 21, 30]);
+        assert_eq!(descendants(40, ""), [40]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn linux_tells_of_processes_without_ps() {
+        let own = std::process::id();
+        let mut child = Command::new("sleep").arg("600").spawn().expect("it runs");
+        assert!(descendants(own, &processes()).contains(&child.id()));
+        child.kill().expect("it ends");
+        child.wait().expect("it has ended");
+    }
+}
