@@ -11,7 +11,8 @@ from base64 import b64decode
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
-from selftest import SandboxTest
+from sandbox.faults import Fault
+from selftest import UBUNTU, SandboxTest
 
 
 class FaultsTest(SandboxTest):
@@ -387,6 +388,28 @@ class OrderedFaults(FaultsTest):
         shown = self.ec2.describe_key_pairs()["KeyPairs"][0]["KeyFingerprint"]
         self.assertEqual(pair["KeyFingerprint"], shown)
         self.assertEqual(len(b64decode(shown)), 32)
+
+    def test_an_answer_can_be_anything_and_has_no_effect(self):
+        body = "<Response><Errors><Error><Code>Tea</Code></Error></Errors></Response>"
+        headers = {"x-call": "{number}"}
+        self.fault(**self.launches, kind="answer", status=418, body=body, headers=headers)
+        with self.assertRaises(ClientError) as refused:
+            self.launch()
+        metadata = refused.exception.response["ResponseMetadata"]
+        self.assertEqual(metadata["HTTPStatusCode"], 418)
+        self.assertEqual(metadata["HTTPHeaders"]["x-call"], "1")
+        self.assertEqual(self.launched(), [])
+
+    def test_an_answer_is_as_long_as_is_ordered(self):
+        fault = Fault("ec2", "*", kind="answer", status=200, body="<{number}>", times=3, struck=7)
+        self.assertEqual(fault.answer().body, b"<7><7><7>")
+
+    def test_an_answer_can_have_more_headers(self):
+        self.fault(**self.launches, kind="headers", headers={"x-more": "yes"})
+        arguments = {"ImageId": UBUNTU, "InstanceType": "t2.micro"}
+        answer = self.ec2.run_instances(MinCount=1, MaxCount=1, **arguments)
+        self.assertEqual(answer["ResponseMetadata"]["HTTPHeaders"]["x-more"], "yes")
+        self.assertEqual(len(self.launched()), 1)
 
     def test_a_newer_image_is_newer_than_all_others(self):
         ubuntu, gpu = self.control("POST", "publish_image")["image_ids"]
