@@ -43,7 +43,7 @@ fn a_script_is_a_file_or_a_pipe_of_a_mebibyte_at_most() {
         ("large", "it has more than 1 MiB"),
         ("<(yes)", "it has more than 1 MiB"),
         ("/dev/zero", "it is neither a file nor a pipe"),
-        (".", "it is neither a file nor a pipe"),
+        (".", "Is a directory"),
         ("/dev/null", "is empty: a machine would start"),
     ] {
         let run = in_bash(
