@@ -110,6 +110,13 @@ impl Time {
         self.0.get().is_some()
     }
 
+    /// How far the hours of client tokens (the launch protocol's) are ahead of the
+    /// clock: not at all, but for tests, which must not depend on the time of day.
+    pub fn hours_offset(&self) -> Duration {
+        self.sandbox()
+            .map_or(Duration::ZERO, |clock| clock.state().hours_offset)
+    }
+
     /// Now, for what is measured within this run.
     pub fn instant(&self) -> Instant {
         match self.0.get() {
@@ -266,6 +273,8 @@ struct ClockState {
     now: Duration,
     /// By how much the test has moved it, and by how much it had when this run began.
     moved: Option<(Duration, Duration)>,
+    /// How far the hours of client tokens are ahead of it.
+    hours_offset: Duration,
     /// This run's own pauses.
     paused: Duration,
     calls: usize,
@@ -314,14 +323,17 @@ impl TestClock {
 
     fn hear(&self, headers: &Headers) {
         let times = headers.get(HEADER).and_then(|text| {
-            let (now, moved) = text.split_once(' ')?;
-            let time = |text: &str| Some(Duration::from_micros(text.parse().ok()?));
-            Some((time(now)?, time(moved)?))
+            let micros = text
+                .split(' ')
+                .map(|text| text.parse().map(Duration::from_micros));
+            let times: Vec<Duration> = micros.collect::<Result<_, _>>().ok()?;
+            <[Duration; 3]>::try_from(times).ok()
         });
-        let Some((now, moved)) = times else {
+        let Some([now, moved, hours_offset]) = times else {
             return;
         };
         let mut state = self.state();
+        state.hours_offset = hours_offset;
         // Answers may overtake each other.
         let before = (state.now, state.moved);
         state.now = state.now.max(now);

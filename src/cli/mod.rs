@@ -52,7 +52,13 @@ impl Cli {
     pub fn grammar() -> clap::Command {
         // They mean nothing to `check`, which takes every option of `start` all the
         // same: `check $OPTIONS && start $OPTIONS`.
-        let of_start_alone = ["wait", "timeout", "keep_on_failure", "dry_run"];
+        let of_start_alone = [
+            "wait",
+            "timeout",
+            "keep_on_failure",
+            "allow_other_regions",
+            "dry_run",
+        ];
         let grammar = Self::command().mut_subcommand("check", |check| {
             of_start_alone
                 .into_iter()

@@ -57,6 +57,9 @@ pub struct StartArgs {
     /// If the launch fails part-way, keep the machines that it launched
     #[arg(long)]
     pub keep_on_failure: bool,
+    /// Launch here although the group is, or may be, in another region, too
+    #[arg(long)]
+    pub allow_other_regions: bool,
 
     #[command(flatten)]
     pub disk: DiskArgs,

@@ -123,7 +123,7 @@ impl<W: World> Calls<'_, W> {
     fn begins_before(&self) -> SystemTime {
         let good_until = self.looked_at.get() + GOOD_FOR;
         match self.plan.intent() {
-            Some(intent) => good_until.min(self.run.world.local_time(intent.hour.ends())),
+            Some(intent) => good_until.min(self.run.world.local_time(intent.ends)),
             None => good_until,
         }
     }
@@ -133,7 +133,7 @@ impl<W: World> Calls<'_, W> {
         let world = self.run.world;
         let until = world.time().now() + ASKED_FOR;
         match self.plan.intent() {
-            Some(intent) => until.min(world.local_time(intent.hour.ends() + ASKED_UNTIL)),
+            Some(intent) => until.min(world.local_time(intent.ends + ASKED_UNTIL)),
             None => until,
         }
     }
@@ -146,7 +146,7 @@ impl<W: World> Calls<'_, W> {
         if now < self.begins_before() {
             return Ok(true);
         }
-        let hour_is_over = |intent: &Intent| run.world.ec2_time(now) >= intent.hour.ends();
+        let hour_is_over = |intent: &Intent| run.world.ec2_time(now) >= intent.ends;
         // Who has slept plans again, by all that has happened.
         if run.has_slept() || plan.intent().is_some_and(hour_is_over) {
             return Ok(false);

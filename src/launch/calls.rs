@@ -121,8 +121,8 @@ impl<'a, W: World> Calls<'a, W> {
             return Ok(Launched::NumberWasUsed);
         }
         let group = &self.run.request.group;
-        let hour = self.plan.intent().map(|intent| intent.hour.ends());
-        let free_at = hour.map(|turn| utc(turn + MADE_OR_NOT_AFTER));
+        let turn = self.plan.intent().map(|intent| intent.ends);
+        let free_at = turn.map(|turn| utc(turn + MADE_OR_NOT_AFTER));
         Err(Failure::new(
             Kind::MachinesMayBeRunning,
             format!(

@@ -5,9 +5,11 @@
 //! until they show: whoever starts after it sees them. And if both have launched,
 //! the one whose machines are further from the first choice ends its own.
 
-use std::time::Duration;
-
-use super::{pace::Patience, run::Run, world::World};
+use super::{
+    pace::Patience,
+    run::{Run, look_again_after},
+    world::World,
+};
 use crate::{
     error::{Failure, Kind, Result},
     model::{
@@ -18,9 +20,6 @@ use crate::{
     terminal::command_line::terminate_command,
 };
 
-/// Between two looks for machines that were launched.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
-
 impl<W: World> Run<'_, W> {
     /// Waits until EC2 shows the machines. Whether they may stay: otherwise they
     /// were ended, as another start has launched the same call nearer to the first
@@ -29,7 +28,8 @@ impl<W: World> Run<'_, W> {
         self.out
             .say("launched elsewhere than as the first choice: waiting for the machines to show");
         let time = self.world.time();
-        let until = time.now() + VISIBLE_WITHIN;
+        let since = time.now();
+        let until = since + VISIBLE_WITHIN;
         let shown = loop {
             let asked_at = time.now();
             let shown = self.unless_interrupted(self.world.machines()).await?;
@@ -37,7 +37,7 @@ impl<W: World> Run<'_, W> {
             if launched.iter().all(shows) || asked_at >= until {
                 break shown;
             }
-            self.pause(LOOK_EVERY).await?;
+            self.pause(look_again_after(since, asked_at)).await?;
         };
         let mut too_many: Vec<String> = Vec::new();
         for machine in launched {

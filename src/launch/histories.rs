@@ -12,7 +12,7 @@
 use std::{collections::BTreeMap, env};
 
 use super::{
-    Launcher,
+    Launcher, Options,
     simulation::{Luck, Process, Running, Shared, Sight, Weather, What, run},
 };
 use crate::{
@@ -210,7 +210,14 @@ fn spawn(world: &Shared, who: usize, looks_for: f64) -> (Running, watch::Sender<
             return (sight.terminate_all(looks_for).await, Vec::new());
         }
         let request = sight.request.clone();
-        let launcher = Launcher::new(&sight, &request, None, false, &interrupt, QUIET);
+        let launcher = Launcher::new(
+            &sight,
+            &request,
+            None,
+            Options::default(),
+            &interrupt,
+            QUIET,
+        );
         match launcher.fill(|_, _| Ok(())).await {
             Ok(filled) => {
                 launcher.drop_unused_group(&filled.machines).await;

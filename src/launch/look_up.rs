@@ -136,6 +136,7 @@ impl Lookups {
             account: self.identity?.account,
             region: aws.region.clone(),
             looked_at: aws.clock.at(asked_at),
+            hours_offset: aws.time.hours_offset(),
             machines: self.machines?,
             vm_type: self.vm_type?,
             other_types: self.other_types?,

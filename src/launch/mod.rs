@@ -13,6 +13,7 @@ mod marker;
 mod outcome;
 mod pace;
 mod private_key;
+mod regions;
 mod run;
 #[cfg(test)]
 mod simulation;
@@ -22,14 +23,14 @@ pub mod world;
 
 use std::{cell::Cell, time::Duration};
 
-pub use self::run::NOTHING_LAUNCHED;
+pub use self::run::{NOTHING_LAUNCHED, Options};
 use self::{
     calls::Calls,
     key_pair::NewKeyPair,
     look_up::{Found, GroupLookup},
     marker::GroupOnInductivasSide,
     outcome::Launched,
-    run::{Run, interrupted},
+    run::{Run, interrupted, look_again_after},
     world::World,
 };
 use crate::{
@@ -50,8 +51,6 @@ const MOST_PLANS: u32 = 20;
 const MOST_USED_NUMBERS: u32 = 50;
 /// Before the next plan.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// Between two looks for machines that were launched.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A launch that does not show whole is settled by then.
 const SETTLED_WITHIN: Duration = Duration::from_secs(MADE_OR_NOT_AFTER.as_secs() + 60);
 
@@ -85,11 +84,11 @@ impl<'a, W: World> Launcher<'a, W> {
         world: &'a W,
         request: &'a Request,
         key_pair: Option<&'a NewKeyPair>,
-        keep_on_failure: bool,
+        options: Options,
         interrupt: &'a Interrupt,
         out: Output,
     ) -> Self {
-        let run = Run::new(world, request, key_pair, keep_on_failure, interrupt, out);
+        let run = Run::new(world, request, key_pair, options, interrupt, out);
         Self { run }
     }
 
@@ -105,6 +104,9 @@ impl<'a, W: World> Launcher<'a, W> {
         loop {
             let found = run.look().await?;
             let plan = decision::plan(run.request, &found.facts, run.used_number())?;
+            if let Plan::Launch(_) = plan {
+                run.refuse_other_regions(&found).await?;
+            }
             if !matches!(plan, Plan::Settling) {
                 return Ok((found, plan));
             }
@@ -118,7 +120,7 @@ impl<'a, W: World> Launcher<'a, W> {
             if waited > SETTLED_WITHIN {
                 return Err(self.keeps_changing());
             }
-            run.pause(LOOK_EVERY).await?;
+            run.pause(look_again_after(since, found.asked_at)).await?;
         }
     }
 
@@ -262,7 +264,7 @@ impl<'a, W: World> Launcher<'a, W> {
         let Some(intent) = plan.intent() else {
             return Ok(false);
         };
-        let until = intent.hour.begins() + MADE_OR_NOT_AFTER;
+        let until = intent.begins + MADE_OR_NOT_AFTER;
         let looked_at = plan.looked_at;
         if looked_at >= until || run.is_sole_maker(plan).await {
             return Ok(false);

@@ -21,8 +21,10 @@ use crate::{
 /// A run that has lost more than this between two of its steps was asleep, or as
 /// good as: others may have counted its machines as theirs.
 const ASLEEP: Duration = Duration::from_secs(30);
-/// Between two looks for machines that are to show.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The pauses between two looks for machines that are to show: most show within
+/// seconds.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// One run of `start`.
 pub struct Run<'a, W> {
@@ -32,6 +34,8 @@ pub struct Run<'a, W> {
     pub key_pair: Option<&'a NewKeyPair>,
     /// `--keep-on-failure`.
     pub keep_on_failure: bool,
+    /// `--allow-other-regions`.
+    pub allow_other_regions: bool,
     pub interrupt: &'a Interrupt,
     pub out: Output,
     pub pace: Pace,
@@ -58,6 +62,15 @@ pub struct Run<'a, W> {
     has_slept: Cell<bool>,
 }
 
+/// What a start may do beyond its request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// `--keep-on-failure`: machines of a launch that failed stay.
+    pub keep_on_failure: bool,
+    /// `--allow-other-regions`: the number counts this region alone.
+    pub allow_other_regions: bool,
+}
+
 /// A group that this run made on Inductiva's side.
 #[derive(Debug)]
 pub struct OwnGroup {
@@ -72,7 +85,7 @@ impl<'a, W: World> Run<'a, W> {
         world: &'a W,
         request: &'a Request,
         key_pair: Option<&'a NewKeyPair>,
-        keep_on_failure: bool,
+        options: Options,
         interrupt: &'a Interrupt,
         out: Output,
     ) -> Self {
@@ -80,7 +93,8 @@ impl<'a, W: World> Run<'a, W> {
             world,
             request,
             key_pair,
-            keep_on_failure,
+            keep_on_failure: options.keep_on_failure,
+            allow_other_regions: options.allow_other_regions,
             interrupt,
             out,
             pace: Pace::new(world.time()),
@@ -233,6 +247,7 @@ impl<'a, W: World> Run<'a, W> {
     /// The same, until a time by this computer's clock.
     pub async fn something_shows_until(&self, seen: &[String], until: SystemTime) -> Result<bool> {
         let known = self.known();
+        let since = self.world.time().now();
         loop {
             let asked_at = self.world.time().now();
             let machines = self.unless_interrupted(self.world.machines()).await?;
@@ -247,9 +262,16 @@ impl<'a, W: World> Run<'a, W> {
                 return Ok(false);
             }
             let left = until.duration_since(asked_at).unwrap_or_default();
-            self.pause(LOOK_EVERY.min(left)).await?;
+            self.pause(look_again_after(since, asked_at).min(left))
+                .await?;
         }
     }
+}
+
+/// The pause after a look of a wait that has gone on `since` then.
+pub fn look_again_after(since: SystemTime, looked_at: SystemTime) -> Duration {
+    let waited = looked_at.duration_since(since).unwrap_or_default();
+    (waited / 4).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// What an interrupted start says that has launched nothing.

@@ -29,6 +29,7 @@ use crate::{
     },
     error::{Failure, Kind, Result, Tried},
     inductiva::{ApiError, Group},
+    machines::everywhere,
     model::{
         machine::{Machine, State as MachineState, TAG_GROUP_ID},
         network::Subnet,
@@ -954,6 +955,13 @@ impl World for Sight {
 
     async fn machines(&self) -> Result<Vec<Machine>> {
         Ok(self.read(|state| state.shown()).await)
+    }
+
+    async fn everywhere(&self) -> Result<everywhere::Found> {
+        Ok(everywhere::Found {
+            everywhere: true,
+            ..everywhere::Found::default()
+        })
     }
 
     async fn run_instances(

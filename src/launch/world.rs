@@ -15,6 +15,7 @@ use crate::{
     },
     error::Result,
     inductiva::{self, ApiError, Group},
+    machines::everywhere,
     model::{machine::Machine, request::Request, vm_type::VmTypeFacts},
     terminal::output::Output,
     time::Time,
@@ -38,14 +39,17 @@ pub trait World {
     /// The group's machines, terminated ones too.
     async fn machines(&self) -> Result<Vec<Machine>>;
 
-    /// `RunInstances`, unless it is after `not_after` by this computer's clock when
+    /// `RunInstances`, unless it is `before` or later by this computer's clock when
     /// the request goes out.
     async fn run_instances(
         &self,
         launch: Launch<'_>,
         client_token: &str,
-        not_after: SystemTime,
+        before: SystemTime,
     ) -> Result<Vec<Machine>, LaunchError>;
+
+    /// This program's machines in all regions, as far as they can be asked.
+    async fn everywhere(&self) -> Result<everywhere::Found>;
 
     /// `TerminateInstances`.
     async fn terminate(&self, ids: &[String]) -> Terminated;
@@ -117,15 +121,17 @@ impl World for RealWorld<'_> {
         self.aws.group_machines(&self.request.group).await
     }
 
+    async fn everywhere(&self) -> Result<everywhere::Found> {
+        Ok(everywhere::Found::as_far_as_possible(self.aws).await)
+    }
+
     async fn run_instances(
         &self,
         launch: Launch<'_>,
         client_token: &str,
-        not_after: SystemTime,
+        before: SystemTime,
     ) -> Result<Vec<Machine>, LaunchError> {
-        self.aws
-            .run_instances(launch, client_token, not_after)
-            .await
+        self.aws.run_instances(launch, client_token, before).await
     }
 
     async fn terminate(&self, ids: &[String]) -> Terminated {

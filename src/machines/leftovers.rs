@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Runners ask for a task every few seconds; one that has not for so long is gone.
-const SEEN_WITHIN: Duration = Duration::from_mins(10);
+pub const SEEN_WITHIN: Duration = Duration::from_mins(10);
 /// Machines of a group that is older have registered or given up: twice the
 /// usual `--boot-timeout`.
 const SETTLED_AFTER: Duration = Duration::from_hours(1);

@@ -181,22 +181,29 @@ fn next(
             };
         }
     }
-    let hour = Hour::of(facts.looked_at);
-    let shown = facts
-        .machines
-        .iter()
-        .filter_map(|machine| LaunchTag::of(machine)?.slot);
-    let numbers = shown.chain(used).filter(|(of, _)| *of == hour);
+    let offset = facts.hours_offset;
+    let hour = Hour::of(facts.looked_at + offset);
+    let tags = facts.machines.iter().map(|machine| {
+        let tag = LaunchTag::of(machine);
+        (machine, tag.and_then(|tag| tag.slot))
+    });
+    let numbers = tags.clone().filter_map(|(_, slot)| slot).chain(used);
+    let numbers = numbers.filter(|(of, _)| *of == hour);
+    let highest = numbers.map(|(_, number)| number).max().unwrap_or(0);
+    // Each may be of a launch of its own: damaged tags do not tell.
+    let untold = tags.filter(|(machine, slot)| {
+        let launched = machine.launched_at.map(|at| Hour::of(at + offset));
+        slot.is_none() && launched == Some(hour)
+    });
+    let untold = u32::try_from(untold.count()).unwrap_or(u32::MAX);
     let intent = Intent {
         account: facts.account.clone(),
         region: facts.region.clone(),
         group: request.group.clone(),
         hour,
-        number: numbers
-            .map(|(_, number)| number)
-            .max()
-            .unwrap_or(0)
-            .saturating_add(1),
+        begins: hour.begins() - offset,
+        ends: hour.ends() - offset,
+        number: highest.saturating_add(untold).saturating_add(1),
     };
     Next {
         tag: LaunchTag {

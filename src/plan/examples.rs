@@ -60,6 +60,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
         account: "123456789012".into(),
         region: "eu-west-2".into(),
         looked_at,
+        hours_offset: std::time::Duration::ZERO,
         machines,
         images: vec![Image {
             id: "ami-1".into(),

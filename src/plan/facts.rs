@@ -1,6 +1,6 @@
 //! What was looked up for a plan, all at once.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::model::{
     image::Image,
@@ -18,6 +18,9 @@ pub struct Facts {
     pub region: String,
     /// When it was looked up: the time by EC2's clock as the calls were sent.
     pub looked_at: SystemTime,
+    /// How far the hours of client tokens are ahead of that clock: not at all, but
+    /// for tests.
+    pub hours_offset: Duration,
     /// All the group's machines that EC2 shows, terminated ones too.
     pub machines: Vec<Machine>,
     /// The images that may serve.

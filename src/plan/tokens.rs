@@ -135,6 +135,10 @@ pub struct Intent {
     pub group: GroupName,
     /// The hour that it was planned in.
     pub hour: Hour,
+    /// When that hour has begun, by EC2's clock.
+    pub begins: SystemTime,
+    /// When it ends.
+    pub ends: SystemTime,
     /// Which launch of the hour it is, from 1.
     pub number: u32,
 }
@@ -309,6 +313,8 @@ mod tests {
             region: region.into(),
             group: group.parse().expect("a name"),
             hour: Hour(hour),
+            begins: Hour(hour).begins(),
+            ends: Hour(hour).ends(),
             number,
         }
     }

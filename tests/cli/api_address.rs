@@ -10,14 +10,30 @@ fn run(account: &Account, line: &str, url: &str) -> Run {
     finish(command.env("INDUCTIVA_API_URL", url))
 }
 
-const EVERY_LINE: [&str; 6] = [
+/// What does nothing without Inductiva.
+const EVERY_LINE: [&str; 4] = [
     "start --machine-group-name g",
     "check",
-    "list",
-    "terminate g --yes",
     "user-data",
     "user-data --show-secrets",
 ];
+
+#[test]
+fn what_aws_alone_can_do_is_done_with_any_address() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let before = account.groups();
+    for url in ["https://api.example.com/?x=1", "http://10.0.0.1:8000"] {
+        let list = run(&account, "list", url);
+        assert_eq!(list.code, 0, "{}", list.stderr);
+        let warning = "warning: Inductiva cannot be asked: the address of the Inductiva API";
+        assert!(list.stderr.contains(warning), "{}", list.stderr);
+    }
+    run(&account, "terminate g --yes", "http://10.0.0.1:8000");
+    account.settle();
+    assert_eq!(account.live(), [] as [String; 0]);
+    assert_eq!(account.groups(), before);
+}
 
 #[test]
 fn an_address_that_cannot_be_used_is_a_usage_error() {

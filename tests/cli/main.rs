@@ -51,6 +51,7 @@ mod panics;
 mod policies;
 mod refusals;
 #[cfg(target_os = "linux")]
+mod regions;
 mod secrets;
 mod sign_in;
 mod sso;

@@ -101,8 +101,7 @@ impl Account {
             server: &SERVERS[place % SERVERS.len()],
             home: tempfile::tempdir().expect("a temporary folder"),
         };
-        // Client tokens have hours: tests begin in the midst of one.
-        account.put("clock", json!({"stand": {"minute": 40}}));
+        account.put("clock", json!({"stand": true}));
         if std::env::var_os(NO_DELAYS).is_some() {
             account.put(
                 "settings",

@@ -1,6 +1,7 @@
 //! Client tokens: one intent, one launch.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, ended, text};
 
@@ -224,4 +225,87 @@ fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
         let kept = account.groups().iter().any(|group| group["name"] == "h");
         assert!(kept, "{code}: its machines may need the group");
     }
+}
+
+#[test]
+fn the_tenth_start_of_a_name_in_a_day_launches_as_soon_as_the_first() {
+    let account = Account::new();
+    let now = || account.get("clock")["now"].as_f64().expect("a time");
+    for day in 0..10 {
+        let before = now();
+        let document = account.json("start --machine-group-name g --num-machines 2");
+        assert_eq!(document["launched"], 2, "{day}");
+        assert!(now() - before < 5.0, "start {day} has waited");
+        assert_eq!(account.run("terminate g -y").code, 0);
+        account.settle();
+        // EC2 shows ended machines for about an hour, and remembers their tokens.
+        account.pass(900.0);
+        if day % 4 == 3 {
+            account.post("forget_terminated", json!({}));
+        }
+    }
+    assert_eq!(account.launched(), 20);
+}
+
+#[test]
+fn right_after_the_turn_of_the_hour_a_launch_of_the_hour_before_is_waited_for() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    account.settle();
+    // It is 40 minutes past; tokens have a new hour at 33:20.
+    account.pass((53 * 60 + 20 + 30) as f64);
+    let run = account.run("start --machine-group-name g --num-machines 3 --output json");
+    run.succeeds(str![[r#"
+machine group g
+cost: about 0.0587 USD an hour, 1.41 a day (machines 0.0396, disks 0.0191)
+the hour of this group's client tokens has just begun: waiting for machines of the last one to show, three minutes at most
+launched [ID]
+
+"#]]);
+    assert_eq!(account.launched(), 3);
+    // Whoever makes the group is alone, and waits for nobody.
+    account.json("start --machine-group-name h");
+}
+
+#[test]
+fn two_starts_with_other_settings_launch_the_machines_of_one() {
+    let account = Account::new();
+    account.put("settings", json!({"visible_after_seconds": 20}));
+    let lines = [
+        "start --machine-group-name g --num-machines 2 --output json",
+        "start --machine-group-name g --num-machines 2 --volume-size 60 --output json",
+    ];
+    let runs = lines.map(|line| account.start(line)).map(ended);
+    let mut codes: Vec<i32> = runs.iter().map(|run| run.code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 1], "{}{}", runs[0].stderr, runs[1].stderr);
+    assert_eq!(account.launched(), 2);
+}
+
+#[test]
+fn a_call_that_is_made_again_has_the_bytes_of_its_own_launch() {
+    let account = Account::new();
+    // The second call of 101 machines is lost before it takes effect.
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "reset", "after": 1, "count": null}));
+    let line =
+        |number| format!("start --machine-group-name g --num-machines {number} --keep-on-failure");
+    assert_eq!(account.run(&line(101)).code, 3);
+    account.forget_faults();
+    account.post("publish_image", json!({}));
+    account.pass(200.0);
+    let document = account.json(&line(103));
+    assert_eq!(list_len(&document["machines"]), 103);
+    assert_eq!(account.launched(), 103);
+    let sent: Vec<Value> = account
+        .requests()
+        .into_iter()
+        .filter(|r| r["operation"] == "RunInstances")
+        .map(|r| r["params"].clone())
+        .collect();
+    let of = |name: &str, call: usize| sent[call][name].clone();
+    let again = sent.len() - 2;
+    for name in ["ClientToken", "UserData", "ImageId"] {
+        assert_eq!(of(name, again), of(name, 1), "{name}");
+    }
+    assert_ne!(of("UserData", again + 1), of("UserData", 1));
 }

@@ -32,24 +32,24 @@ CHANGES = [
     ),
     Change(
         "a RunInstances call begins although another has failed",
-        file="src/launch/calls.rs",
-        old="if self.failed.get() {",
+        file="src/launch/attempt.rs",
+        old="if self.has_failed.get() {",
         new="if false {",
         cli=("launches::no_call_begins_once_another_has_failed",),
     ),
     Change(
         "a RunInstances call that fails does not tell the others",
         file="src/launch/calls.rs",
-        old="self.failed.set(self.failed.get() || end.is_err());",
+        old="self.has_failed.set(true);",
         new="",
         cli=("launches::no_call_begins_once_another_has_failed",),
     ),
     Change(
         "machines that the group had before count as launched",
-        file="src/launch/calls.rs",
+        file="src/launch/attempt.rs",
         old="m.state.is_gone() || is_known(m)",
         new="m.state.is_gone()",
-        unit=("launch::calls::tests::machines_that_the_group_had_before_are_not_counted_as_launched",),
+        unit=("launch::attempt::tests::machines_that_the_group_had_before_are_not_counted_as_launched",),
     ),
     Change(
         "a launch is as old as the oldest of its calls",
@@ -188,18 +188,44 @@ CHANGES = [
     ),
     Change(
         "a plan from before a sleep is carried out",
-        file="src/launch/calls.rs",
-        old="if is_outdated(self.since, launcher.aws.time.now()) {",
-        new="if false {",
+        file="src/launch/attempt.rs",
+        old="if now < self.begins_before() {",
+        new="if true {",
         cli=("launches::a_plan_from_before_a_sleep_is_not_carried_out",),
     ),
     Change(
-        "a plan is carried out while it is younger than ten minutes",
+        "whoever is not the sole maker takes the next number after a mismatch, too",
         file="src/launch/calls.rs",
-        old="now.duration_since(since).unwrap_or_default() > YOUNG / 2",
-        new="now.duration_since(since).unwrap_or_default() > YOUNG",
-        unit=("launch::calls::tests::a_plan_is_good_for_five_minutes",),
-        cli=("launches::a_plan_from_before_a_sleep_is_not_carried_out",),
+        old="if self.run.is_sole_maker(self.plan).await {",
+        new="if true {",
+        unit=(
+            "launch::histories::histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many",
+        ),
+    ),
+    Change(
+        "right after the turn of the hour nothing is waited for",
+        file="src/launch/mod.rs",
+        old="if looked_at >= until || run.is_sole_maker(plan).await {",
+        new="if true {",
+        unit=(
+            "launch::histories::histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many",
+        ),
+    ),
+    Change(
+        "another start's machines are not waited for",
+        file="src/launch/marker.rs",
+        old="is_young && !ids.any(|id| id == group.id)",
+        new="false",
+        cli=("launches::more_machines_than_another_start_wants_are_topped_up",),
+    ),
+    Change(
+        "a launch is undone although another start may count its machines",
+        file="src/launch/undo.rs",
+        old="self.has_slept() || machines.iter().any(|m| self.is_a_strangers(m))",
+        new="false",
+        unit=(
+            "launch::histories::a_start_that_was_overtaken_ends_no_machine_of_the_other",
+        ),
     ),
     Change(
         "a machine that Inductiva has not seen for a minute is taken for gone",
@@ -241,8 +267,8 @@ CHANGES = [
     Change(
         "the other calls are made although the first got fewer machines",
         file="src/launch/calls.rs",
-        old="(accepted, if all { rest } else { &[] })",
-        new="(accepted, rest)",
+        old="if all { others } else { &[] }",
+        new="others",
         cli=("capacity::where_the_first_call_gets_fewer_the_other_calls_are_not_made",),
     ),
     Change(

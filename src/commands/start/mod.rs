@@ -16,7 +16,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity, inductiva,
     launch::{
-        Filled, Launcher, NOTHING_LAUNCHED, group_id,
+        Filled, Launcher, NOTHING_LAUNCHED, Options, group_id,
         key_pair::{NewKeyPair, Standing},
         look_up::{Found, GroupLookup},
         world::RealWorld,
@@ -61,8 +61,11 @@ pub async fn run(
         request: &request,
         expected_account: args.expect_account.as_deref(),
     };
-    let keep = args.keep_on_failure;
-    let launcher = Launcher::new(&world, &request, key_pair.as_ref(), keep, interrupt, out);
+    let options = Options {
+        keep_on_failure: args.keep_on_failure,
+        allow_other_regions: args.allow_other_regions,
+    };
+    let launcher = Launcher::new(&world, &request, key_pair.as_ref(), options, interrupt, out);
     if args.dry_run {
         let (found, plan) = launcher.decide().await?;
         return dry_run(args, &aws, &request, &found, &plan, out).await;

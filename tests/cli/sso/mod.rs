@@ -25,8 +25,6 @@ pub const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/browse
 /// An account with profiles of both forms, and nobody signed in.
 pub fn account() -> Account {
     let account = Account::new();
-    // Ends of sessions and registrations are by the computer's clock.
-    account.put("clock", json!({"stand": "now"}));
     let number = &account.number;
     account.file(
         ".aws/config",

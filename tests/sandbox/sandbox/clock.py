@@ -30,6 +30,7 @@ class Clock:
         self._changed = threading.Condition()
         # In microseconds: sums of fractions would be off by the last digit.
         self._stands_at = None
+        self._hours_offset = 0
         self._moved = 0
         # When the pauses are over that wait for the test.
         self._pauses = set()
@@ -43,18 +44,12 @@ class Clock:
         stands_at = self._stands_at
         return time.time() if stands_at is None else stands_at / _MICROSECONDS
 
-    def stand(self, minute=None):
-        """Stops it now, or at the nearest time at which an hour is so old."""
-        now = self.now()
-        if minute is not None:
-            now = round((now - minute * 60) / _HOUR) * _HOUR + minute * 60
+    def stand(self):
+        """Stops it. The hours of the program's client tokens turn by it as if it were
+        40 minutes past: a test meets their turn only where it is about that."""
         with self._changed:
-            self._stands_at = _micros(now)
-
-    def stand_now(self):
-        """Stops it at the computer's time, also one that stands already."""
-        with self._changed:
-            self._stands_at = _micros(time.time())
+            self._stands_at = _micros(self.now())
+            self._hours_offset = (_micros(40 * 60) - self._stands_at) % _micros(_HOUR)
 
     def advance(self, seconds):
         """Raises ValueError while the clock runs."""
@@ -133,11 +128,12 @@ class Clock:
 
     def header(self):
         """What every answer says of a clock that stands, None of one that runs:
-        the time, and by how much it was moved, in microseconds."""
+        the time, by how much it was moved, and how far the hours of client tokens
+        are ahead of it, in microseconds."""
         with self._changed:
             if self._stands_at is None:
                 return None
-            return f"{self._stands_at} {self._moved}"
+            return f"{self._stands_at} {self._moved} {self._hours_offset}"
 
     def _advance(self, micros):
         self._require_standing()

@@ -82,8 +82,7 @@ def _get_clock(tenant, _given, _observer):
 def _put_clock(tenant, given, _observer):
     """One of these:
 
-    stand        true: stops it; {"minute": 40}: at the nearest such minute of an
-                 hour, as client tokens have hours; "now": at the computer's time
+    stand        true: stops it
     advance      seconds to move one that stands
     pauses_wait  whether programs' pauses wait until the test lets time pass
     await_pause  true: waits until there is such a pause
@@ -91,10 +90,6 @@ def _put_clock(tenant, given, _observer):
     """
     clock = tenant.clock
     match given:
-        case {"stand": {"minute": minute}}:
-            clock.stand(minute)
-        case {"stand": "now"}:
-            clock.stand_now()
         case {"stand": True}:
             clock.stand()
         case {"advance": seconds}:

@@ -1,0 +1,80 @@
+//! A group is in one region: the same line under another `AWS_REGION` launches
+//! nothing.
+
+use serde_json::json;
+use snapbox::str;
+
+use crate::sandbox::{Account, text};
+
+const LINE: &str = "start --machine-group-name g --num-machines 2";
+const THERE: &str = "us-east-1";
+
+/// Two machines of the group run in another region, and have registered.
+fn with_a_group_there() -> Account {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.json(&format!("{LINE} --region {THERE}"));
+    account.settle();
+    account
+}
+
+fn nobody_may_look(account: &Account, region: &str) {
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": region, "count": null, "code": "UnauthorizedOperation", "message": "with an explicit deny in a service control policy", "status": 403}));
+}
+
+#[test]
+fn a_group_in_another_region_is_not_launched_once_more() {
+    let account = with_a_group_there();
+    for line in [LINE.to_owned(), format!("{LINE} --dry-run")] {
+        account.run(&line).fails(
+            1,
+            str![[r#"
+machine group g
+error: the group g is in another region: it has 2 machines in us-east-1
+hint: go there: the same line with --region us-east-1; or launch here, too, with --allow-other-regions
+
+"#]],
+        );
+    }
+    assert_eq!(account.launched(), 2);
+    assert_eq!(account.groups().len(), 1);
+    // There it is whole.
+    let document = account.json(&format!("{LINE} --region {THERE}"));
+    assert_eq!(document["existing"], 2);
+}
+
+#[test]
+fn a_group_may_be_in_two_regions_if_that_is_meant() {
+    let account = with_a_group_there();
+    let document = account.json(&format!("{LINE} --allow-other-regions"));
+    assert_eq!(document["launched"], 2);
+    assert_eq!(document["region"], "eu-west-2");
+    assert_eq!(account.launched(), 4);
+}
+
+#[test]
+fn machines_that_inductiva_sees_alive_in_a_region_that_may_not_be_asked_are_not_launched_again() {
+    let account = with_a_group_there();
+    nobody_may_look(&account, THERE);
+    let run = account.run(&format!("{LINE} --output json"));
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(
+        text(&error["message"]),
+        "the group g has 2 machines that no region shows: they may be running in us-east-1, which could not be asked"
+    );
+    assert_eq!(error["machines"].as_array().map_or(0, Vec::len), 2);
+    assert_eq!(account.launched(), 2);
+    account.json(&format!("{LINE} --allow-other-regions"));
+    assert_eq!(account.launched(), 4);
+}
+
+#[test]
+fn a_region_that_may_not_be_asked_stops_nothing_of_which_there_is_no_sign() {
+    let account = with_a_group_there();
+    account.run(&format!("terminate g -y --region {THERE}"));
+    account.pass(700.0);
+    nobody_may_look(&account, THERE);
+    let document = account.json(LINE);
+    assert_eq!(document["launched"], 2);
+}
