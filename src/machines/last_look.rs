@@ -82,16 +82,26 @@ pub fn sign(
     let Some(groups) = groups else {
         return (!some_lived).then_some(Sign::NobodyToAsk);
     };
-    let without = |group: &&Group| !machines.iter().any(|m| is_younger(m, group));
-    let group = groups.iter().find(without)?;
-    Some(Sign::GroupWithoutMachines(group.name.clone()))
+    groups
+        .iter()
+        .find_map(|group| without_machines(machines, group))
+}
+
+/// The sign that a group is when no machine of it shows.
+pub fn without_machines(machines: &[Machine], group: &Group) -> Option<Sign> {
+    let some = machines.iter().any(|m| is_younger(m, group));
+    (!some).then(|| Sign::GroupWithoutMachines(group.name.clone()))
 }
 
 /// Whether the machine was launched for the group as it is now: by the id in its
-/// tag, else by the clocks.
+/// tag, as it has joined it, or else by the clocks.
 fn is_younger(machine: &Machine, group: &Group) -> bool {
     if machine.group() != Some(group.name.as_str()) {
         return false;
+    }
+    let mut hosts = group.machines.iter().map(|m| m.host_name.as_deref());
+    if hosts.any(|host| host == Some(machine.instance_id.as_str())) {
+        return true;
     }
     if machine.tag(TAG_GROUP_ID).is_some_and(|id| !id.is_empty()) {
         return is_of(machine, group);
@@ -191,6 +201,9 @@ mod tests {
         assert_eq!(sign(&by_id("")), None);
         assert_eq!(sign(&[machine("i-1", HOUR * 2, &[])]), hidden);
         assert_eq!(sign(&[machine("i-1", HOUR, &[])]), None);
+        let mut joined = group();
+        joined.machines = serde_json::from_str(r#"[{"host_name": "i-1"}]"#).expect("a machine");
+        assert_eq!(without_machines(&by_id("old"), &joined), None);
     }
 
     #[test]

@@ -545,6 +545,25 @@ fn a_start_that_is_under_way_is_waited_for() {
     assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
 }
 
+#[test]
+fn a_group_that_a_start_makes_meanwhile_is_not_deleted_under_its_machines() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.json("terminate g -y");
+    // Nothing of that launch is waited for any more.
+    account.pass(700.0);
+    account.hold_pauses();
+    // It knows of a machine that has ended, and looks for ten seconds.
+    let terminate = account.start("terminate g -y");
+    account.until_pausing();
+    account.put("settings", json!({"visible_after_seconds": 60}));
+    let start = account.run("start --machine-group-name g");
+    assert_eq!(start.code, 0, "{}", start.stderr);
+    let run = account.ended(terminate);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
+
 #[cfg(unix)]
 #[test]
 fn the_same_line_finishes_what_an_interrupted_one_began() {

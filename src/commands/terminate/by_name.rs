@@ -72,7 +72,18 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
             }
         }
     }
-    let look = looking.end_what_shows(here, &mut ending).await;
+    let mut look = looking.end_what_shows(here, &mut ending).await;
+    // Another start may have made the group anew meanwhile: its machines are
+    // looked for, too.
+    let mut side = groups.side(name).await;
+    while let Side::Active(group) = &side
+        && looking.is_new(group)
+    {
+        looking.began = aws.time.instant();
+        looking.groups = Some(vec![group.clone()]);
+        look = looking.end_what_shows(Vec::new(), &mut ending).await;
+        side = groups.side(name).await;
+    }
     finish(terminating, name, side, &ending, &look).await
 }
 
@@ -129,11 +140,6 @@ async fn finish(
             ),
         );
     }
-    // Inductiva may answer again.
-    let side = match side {
-        Side::NotAsked(_) => groups.side(name).await,
-        side => side,
-    };
     let is_known = knows(&look.found.machines, name);
     match side {
         Side::NotAsked(why) if is_known => {

@@ -6,7 +6,10 @@ use futures_util::stream::{self, StreamExt as _};
 use super::look::Look;
 use crate::{
     inductiva::{self, ApiError, Group},
-    machines::leftovers::{LeftOver, has_id_of, is_of},
+    machines::{
+        last_look,
+        leftovers::{LeftOver, has_id_of, is_of},
+    },
     model::machine::Machine,
     terminal::output::Output,
     values::GroupName,
@@ -151,6 +154,11 @@ impl Deleting<'_> {
             return Ok(false);
         }
         refuse_used(&group, &view.alive(&group))?;
+        // Another start may have made it meanwhile.
+        let sign = last_look::without_machines(&self.look.found.machines, &group);
+        if let (Claim::Emptied, Some(sign)) = (claim, sign) {
+            return Err(sign.to_string());
+        }
         if let Some((regions, _)) = self.look.found.hole() {
             return Err(format!(
                 "{regions} could not be asked whether there are machines of it"

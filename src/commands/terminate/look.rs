@@ -104,6 +104,15 @@ impl<'a> Looking<'a> {
         }
     }
 
+    /// Whether the group is none of those that were looked for, and none of its
+    /// machines shows.
+    pub fn is_new(&self, group: &Group) -> bool {
+        let known = self.groups.iter().flatten();
+        let seen: Vec<Machine> = self.seen.values().cloned().collect();
+        !known.into_iter().any(|known| known.id == group.id)
+            && last_look::without_machines(&seen, group).is_some()
+    }
+
     /// The machines of the scope.
     pub fn of_scope(&self, machines: &[Machine]) -> Vec<Machine> {
         let here = |m: &Machine| m.region == self.aws.region;
