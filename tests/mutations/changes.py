@@ -377,7 +377,7 @@ CHANGES = [
         "two starts make a key pair at once",
         file="src/launch/key_pair.rs",
         old="match file.lock() {",
-        new="match file.try_lock().map_err(io::Error::from).or(Ok(())) {",
+        new="match file.try_lock().map_err(io::Error::from).or(Ok::<(), io::Error>(())) {",
         cli=("key_pairs::two_starts_at_once_use_one_key_pair",),
     ),
     Change(
