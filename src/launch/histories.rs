@@ -282,7 +282,7 @@ fn histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many
     let seeds = many(40);
     for (name, kind) in Kind::ALL {
         let broken = count(kind, seeds, true);
-        for how in ["too many", "forgotten"] {
+        for how in ["too many", "forgotten", "overtaken"] {
             assert_eq!(broken.get(how), None, "{name}: {how}, seeds");
         }
     }

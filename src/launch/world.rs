@@ -161,7 +161,7 @@ impl World for RealWorld<'_> {
     }
 
     async fn group(&self) -> Result<Option<Group>, ApiError> {
-        self.api.group(&self.request.group).await
+        self.api.group_to_join(&self.request.group).await
     }
 
     async fn active_groups(&self) -> Result<Vec<Group>, ApiError> {

@@ -300,7 +300,9 @@ machines that may be running: [ID]
 fn machines_of_the_group_in_another_region_are_named_when_those_here_have_ended() {
     let account = Account::new();
     account.json("start --machine-group-name both");
-    account.json(&format!("start --machine-group-name both --region {OTHER}"));
+    account.json(&format!(
+        "start --machine-group-name both --region {OTHER} --allow-other-regions"
+    ));
     let run = account.run("terminate both -y --output json");
     assert_eq!(run.code, 3, "{}", run.stderr);
     assert_eq!(list(&run.document()["terminated"]).len(), 1);

@@ -174,15 +174,6 @@ fn each_start_without_a_name_is_a_group_of_its_own() {
 }
 
 #[test]
-fn a_group_of_the_same_name_in_another_region_is_another() {
-    let account = Account::new();
-    account.json("start --machine-group-name g");
-    let other = account.json("start --machine-group-name g --region us-east-1");
-    assert_eq!(other["launched"], 1);
-    assert_eq!(other["region"], "us-east-1");
-}
-
-#[test]
 fn another_programs_machines_do_not_count() {
     let account = Account::new();
     account.ec2(

@@ -224,7 +224,7 @@ CHANGES = [
         old="self.has_slept() || machines.iter().any(|m| self.is_a_strangers(m))",
         new="false",
         unit=(
-            "launch::histories::a_start_that_was_overtaken_ends_no_machine_of_the_other",
+            "launch::histories::histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many",
         ),
     ),
     Change(
