@@ -147,7 +147,7 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
 async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
     let aws = settings::aws(&cli.global);
     match &cli.command {
-        Command::Start(args) => commands::start::run(args, &aws, out, interrupt).await,
+        Command::Start(args) => Box::pin(commands::start::run(args, &aws, out, interrupt)).await,
         Command::List(args) => Box::pin(commands::list::run(args, &aws, out)).await,
         Command::Terminate(args) => {
             Box::pin(commands::terminate::run(args, &aws, out, interrupt)).await

@@ -33,8 +33,8 @@ impl<W: World> Run<'_, W> {
         let shown = loop {
             let asked_at = time.now();
             let shown = self.unless_interrupted(self.world.machines()).await?;
-            let shows = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);
-            if launched.iter().all(shows) || asked_at >= until {
+            let is_there = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);
+            if launched.iter().all(is_there) || asked_at >= until {
                 break shown;
             }
             self.pause(look_again_after(since, asked_at)).await?;

@@ -9,6 +9,11 @@
 //!
 //! What fails is named by its kind and seed.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what failed is told to whoever runs them"
+)]
+
 use std::{collections::BTreeMap, env};
 
 use super::{

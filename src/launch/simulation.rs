@@ -2,6 +2,12 @@
 //! its client tokens, its late answers and late sights, Inductiva's groups, and
 //! runs that die, sleep and race. Harsher than life: it is to find what is wrong.
 
+#![expect(
+    clippy::struct_excessive_bools,
+    clippy::result_large_err,
+    reason = "a world has many switches, and answers what EC2 answers"
+)]
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,

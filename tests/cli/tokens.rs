@@ -253,7 +253,7 @@ fn right_after_the_turn_of_the_hour_a_launch_of_the_hour_before_is_waited_for() 
     account.json("start --machine-group-name g --num-machines 2");
     account.settle();
     // It is 40 minutes past; tokens have a new hour at 33:20.
-    account.pass((53 * 60 + 20 + 30) as f64);
+    account.pass(53.0 * 60.0 + 50.0);
     let run = account.run("start --machine-group-name g --num-machines 3 --output json");
     run.succeeds(str![[r#"
 machine group g

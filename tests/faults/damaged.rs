@@ -159,7 +159,14 @@ fn of_another_command(line: &'static str, judge: Judge) -> Vec<Case> {
         group.run().expect("a group");
         group.account.forget_requests();
         group.account.run(line);
-        for call in group.calls().iter().filter(|call| is_awss(call)) {
+        // Of many machines, the first calls that name them.
+        let names_them = |call: &&Call| {
+            let operation = call.operation.as_str();
+            let names = matches!(operation, "DescribeInstances" | "TerminateInstances");
+            number == 2 || names && call.nth == 0
+        };
+        let calls = group.calls();
+        for call in calls.iter().filter(|call| is_awss(call)).filter(names_them) {
             for (what, fault) in faults(call, cuts) {
                 let what = format!("{line}, {what}");
                 cases.push(Case::new(number, &what, move |group| {

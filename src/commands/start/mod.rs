@@ -147,7 +147,7 @@ impl Start<'_> {
             }
             Ok(())
         };
-        self.launcher.fill(approve).await
+        Box::pin(self.launcher.fill(approve)).await
     }
 
     /// Waits if asked to, and reports in any case: ids that were launched are said

@@ -48,7 +48,8 @@ async fn find(terminating: &Terminating<'_>, ids: &[String]) -> Result<Vec<Machi
     loop {
         let looking_since = aws.time.instant();
         let found = aws.machines_by_id(ids).await;
-        let found = found.map_err(|failure| terminating.nobody_knows(failure))?;
+        let line = terminating.lines.ids(ids, &aws.region);
+        let found = found.map_err(|failure| terminating.nobody_knows(failure, &line))?;
         let is_over = looking_since >= terminating.began + VISIBLE_WITHIN;
         let unknown: Vec<String> = ids
             .iter()

@@ -26,7 +26,8 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
         aws, groups, out, ..
     } = *terminating;
     let here = aws.group_machines(name).await;
-    let here = here.map_err(|failure| terminating.nobody_knows(failure))?;
+    let line = terminating.lines.group(name, &aws.region);
+    let here = here.map_err(|failure| terminating.nobody_knows(failure, &line))?;
     let mut ending = Ending::new(aws, terminating.interrupt, out);
     let showing = ending.to_end(&here);
     // No answer of Inductiva's is waited for before they are told to end.

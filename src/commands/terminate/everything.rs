@@ -121,7 +121,8 @@ fn refuse_blind(terminating: &Terminating<'_>, look: &Look<'_>) -> Result<()> {
     let of_region = found.denied.iter().chain(&found.missing).find(here);
     match of_region {
         Some((_, failure)) if found.regions.is_empty() || !terminating.args.all_regions => {
-            Err(terminating.nobody_knows(failure.clone()))
+            let line = terminating.lines.everything();
+            Err(terminating.nobody_knows(failure.clone(), &line))
         }
         _ => Ok(()),
     }

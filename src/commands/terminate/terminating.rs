@@ -59,8 +59,9 @@ impl Terminating<'_> {
         }
     }
 
-    /// EC2 could not be asked: machines may be running, whatever the reason.
-    pub fn nobody_knows(&self, failure: Failure) -> Failure {
+    /// EC2 could not be asked: machines may be running, whatever the reason. `line`
+    /// tries again.
+    pub fn nobody_knows(&self, failure: Failure, line: &str) -> Failure {
         if failure.kind != Kind::Failed {
             return failure;
         }
@@ -72,6 +73,7 @@ impl Terminating<'_> {
             ),
             ..failure
         }
+        .hint(format!("try again: {line}"))
     }
 
     /// Names the regions that are not permitted. A start needs the same permission
