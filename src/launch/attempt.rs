@@ -8,15 +8,16 @@ use super::{
     outcome::{Attempt, End},
     pace::Patience,
     run::interrupted,
+    walk::Choice,
     world::World,
 };
 use crate::{
     aws::run_instances::{ANSWERED_WITHIN, Launch, LaunchError},
     error::{Failure, Kind, Result},
-    model::{machine::Machine, place::Candidate},
+    model::machine::Machine,
     plan::{
         decision::LaunchPlan,
-        tokens::{ASKED_UNTIL, Call, GOOD_FOR, Intent},
+        tokens::{ASKED_UNTIL, Call, GOOD_FOR, Intent, Later},
     },
     terminal::command_line::terminate_command,
 };
@@ -25,27 +26,34 @@ use crate::{
 const ASKED_FOR: Duration = Duration::from_secs(90);
 
 impl<W: World> Calls<'_, W> {
-    /// Tries to launch `number` machines as the candidate of that `index`.
+    /// Tries to launch `number` machines as the `choice`.
     pub(super) async fn attempt(
         &self,
         call: Call,
-        index: u32,
-        candidate: &Candidate,
+        choice: &Choice,
         number: u32,
     ) -> Result<Attempt> {
         let (run, plan) = (self.run, self.plan);
-        let tags = plan.tags(run.request, self.group_id, &plan.launch_tag(call, index));
+        let tags = plan.tags(
+            run.request,
+            self.group_id,
+            &plan.launch_tag(call, choice.index),
+        );
         let launch = Launch {
             request: run.request,
             plan,
-            candidate,
+            candidate: &choice.candidate,
             security_group_id: Some(self.security_group_id),
             tags: &tags,
             user_data: &self.user_data,
             least: if plan.tag.or_fewer { 1 } else { number },
             number,
         };
-        let later = (index > 0).then_some(candidate);
+        let later = Later {
+            kind: choice.kind,
+            place: &choice.candidate.place,
+        };
+        let later = (choice.index > 0).then_some(&later);
         let token = plan.base().client_token(call.index, later);
         let time = run.world.time();
         let mut throttling = Patience::with_throttling(time);

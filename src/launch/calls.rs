@@ -214,10 +214,10 @@ impl<'a, W: World> Calls<'a, W> {
         let mut launched = Vec::new();
         let mut missing = call.number;
         let mut last = None;
-        while let Some((index, candidate)) = walk.next() {
-            let remedy = match self.attempt(call, index, &candidate, missing).await? {
+        while let Some(choice) = walk.next() {
+            let remedy = match self.attempt(call, &choice, missing).await? {
                 Attempt::Ended(End::Launched(machines)) => {
-                    if index > 0 {
+                    if choice.index > 0 {
                         self.has_walked.set(true);
                     }
                     missing =
@@ -237,8 +237,8 @@ impl<'a, W: World> Calls<'a, W> {
                 return Ok(End::Launched(launched));
             }
             match remedy {
-                Remedy::Place if candidate.place == Place::Any => {
-                    walk.add(self.zones(&candidate.vm_type, missing).await);
+                Remedy::Place if choice.candidate.place == Place::Any => {
+                    walk.add(self.zones(&choice.candidate.vm_type, missing).await);
                 }
                 Remedy::Place => {}
                 Remedy::Type => walk.skip_places(),

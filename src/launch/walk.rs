@@ -22,6 +22,17 @@ pub struct Walk {
     places: VecDeque<Place>,
     /// How many candidates there were.
     index: u32,
+    /// How many types and markets there were.
+    kind_count: u32,
+}
+
+/// What is tried, and how far it is from the first choice.
+pub struct Choice {
+    pub candidate: Candidate,
+    /// How many were tried before.
+    pub index: u32,
+    /// How many types and markets were tried before.
+    pub kind: u32,
 }
 
 impl Walk {
@@ -37,13 +48,15 @@ impl Walk {
             first: request.place(),
             places: VecDeque::new(),
             index: 0,
+            kind_count: 0,
         }
     }
 
-    /// The next candidate, and its index.
-    pub fn next(&mut self) -> Option<(u32, Candidate)> {
+    /// What is to be tried next.
+    pub fn next(&mut self) -> Option<Choice> {
         if self.places.is_empty() {
             self.kind = self.kinds.pop_front();
+            self.kind_count += 1;
             self.places.push_back(self.first.clone());
         }
         let (market, vm_type) = self.kind.clone()?;
@@ -54,7 +67,11 @@ impl Walk {
         };
         let index = self.index;
         self.index += 1;
-        Some((index, candidate))
+        Some(Choice {
+            candidate,
+            index,
+            kind: self.kind_count - 1,
+        })
     }
 
     /// Zones to try what is being tried in, after it was left to EC2.

@@ -55,8 +55,9 @@
 //! launched.
 //!
 //! **Where the first choice has no capacity** other types, places and markets
-//! follow in an order that the settings give, each with a token of its own. The
-//! first choice's token names none of them.
+//! follow in an order that the settings give, each with a token of its own, which
+//! names the place and the rank of type and market. The first choice's names none
+//! of them.
 //!
 //! **Undone** is only what this run has launched: machines that are not older
 //! than its first call, while no others show that another start may count, and
@@ -83,7 +84,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     model::{
         machine::{Machine, TAG_LAUNCH},
-        place::Candidate,
+        place::Place,
     },
     values::GroupName,
 };
@@ -159,6 +160,16 @@ impl Intent {
     }
 }
 
+/// What a call is launched as when it is not the first choice. The type and the
+/// market are told by their rank: two starts that want other types or markets at
+/// the same place have the same token, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Later<'a> {
+    /// The rank of its type and market, from 0.
+    pub kind: u32,
+    pub place: &'a Place,
+}
+
 /// The name of a launch: what all its client tokens are made from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Base(String);
@@ -167,10 +178,13 @@ impl Base {
     /// Hex characters.
     const CHARS: usize = 32;
 
-    /// The client token of a call of the launch, 64 hex characters. `later` is
-    /// what it is launched as and where, if that is not the first choice.
-    pub fn client_token(&self, call: u32, later: Option<&Candidate>) -> String {
-        let later = later.map_or_else(String::new, Candidate::to_string);
+    /// The client token of a call of the launch, 64 hex characters. `later` tells
+    /// where it is launched, and as which of the types and markets, if that is not
+    /// the first choice.
+    pub fn client_token(&self, call: u32, later: Option<&Later<'_>>) -> String {
+        let later = later.map_or_else(String::new, |Later { kind, place }| {
+            format!("{kind} {place}")
+        });
         hash(&[&self.0, &call.to_string(), &later])
     }
 }
@@ -302,10 +316,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{
-        model::{machine::State, place::Place},
-        values::Market,
-    };
+    use crate::model::machine::State;
 
     fn intent(account: &str, region: &str, group: &str, hour: u64, number: u32) -> Intent {
         Intent {
@@ -316,14 +327,6 @@ mod tests {
             begins: Hour(hour).begins(),
             ends: Hour(hour).ends(),
             number,
-        }
-    }
-
-    fn candidate(vm_type: &str, place: Place, market: Market) -> Candidate {
-        Candidate {
-            vm_type: vm_type.parse().expect("a type"),
-            place,
-            market,
         }
     }
 
@@ -349,12 +352,9 @@ mod tests {
             intent("1r", "", "g", 7, 1).base(),
         ];
         let base = &bases[0];
-        let zone = || Place::Zone("eu-west-2a".into());
-        let later = [
-            candidate("t3.micro", Place::Any, Market::OnDemand),
-            candidate("t2.micro", zone(), Market::OnDemand),
-            candidate("t2.micro", zone(), Market::Spot),
-        ];
+        let zone = Place::Zone("eu-west-2a".into());
+        let later =
+            [(1, &Place::Any), (0, &zone), (1, &zone)].map(|(kind, place)| Later { kind, place });
         let tokens: BTreeSet<String> = bases
             .iter()
             .map(|base| base.client_token(0, None))
