@@ -268,8 +268,10 @@ fn count(kind: Kind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u
         kinds.sort_unstable();
         kinds.dedup();
         let weather = world.state().weather.clone();
+        let is_forgotten = kinds.contains(&"forgotten");
         for how in kinds {
             let how = match how {
+                "too many" if is_forgotten => "too many, as some were forgotten",
                 "too many" if weather.places => "too many, with places",
                 "too many" if weather.flapping > 0.0 => "too many, without Inductiva",
                 how => how,
