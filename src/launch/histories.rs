@@ -295,19 +295,19 @@ fn histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many
     }
 }
 
-/// With all faults: no more than one in a hundred, of the kinds that
-/// [`crate::plan::tokens`] leaves to chance.
+/// With all faults: with one place and Inductiva in reach never, unless a terminate
+/// has looked too short for machines that were hidden. The others, that
+/// [`crate::plan::tokens`] leaves to chance, in no more than one of a hundred.
 #[test]
 fn histories_with_all_faults_have_hardly_ever_a_machine_too_many() {
     let seeds = many(40);
     for (name, kind) in Kind::ALL {
         let broken = count(kind, seeds, false);
         println!("{name}: of {seeds} broke {broken:?}");
-        let too_many = broken.get("too many").map_or(0, Vec::len);
-        assert!(
-            too_many as u64 * 100 <= seeds.max(100),
-            "{name}: {broken:?}"
-        );
+        assert_eq!(broken.get("too many"), None, "{name}: seeds");
+        let by_chance = broken.iter().filter(|(how, _)| how.starts_with("too many"));
+        let seen: usize = by_chance.map(|(_, seeds)| seeds.len()).sum();
+        assert!(seen as u64 * 100 <= seeds.max(100), "{name}: {broken:?}");
     }
 }
 
