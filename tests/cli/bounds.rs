@@ -182,7 +182,7 @@ fn a_command_that_does_not_end_is_waited_for_a_minute() {
 
 #[test]
 fn a_command_ends_with_the_program() {
-    for name in ["-INT", "-TERM", "-HUP"] {
+    for name in ["-INT", "-TERM"] {
         let account = Account::new();
         with_process(&account, SLOW);
         let child = account.start("whoami --profile p");
