@@ -101,7 +101,7 @@ mod tests {
         for (file, told) in [
             ("src/http.rs", "src/http.rs"),
             (
-                "/home/ana/.cargo/registry/src/index.crates.io-1949/http-1.5.0/src/uri/mod.rs",
+                "/home/ana/.cargo/registry/src/registry-1949/http-1.5.0/src/uri/mod.rs",
                 "http-1.5.0/src/uri/mod.rs",
             ),
             (
