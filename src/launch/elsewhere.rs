@@ -32,7 +32,11 @@ impl<W: World> Run<'_, W> {
         let until = since + VISIBLE_WITHIN;
         let shown = loop {
             let asked_at = time.now();
-            let shown = self.unless_interrupted(self.world.machines()).await?;
+            let shown = match self.unless_interrupted(self.world.machines()).await {
+                Err(failure) if failure.kind == Kind::Interrupted => return Err(failure),
+                // The launch is good all the same.
+                shown => shown.unwrap_or_default(),
+            };
             let is_there = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);
             if launched.iter().all(is_there) || asked_at >= until {
                 break shown;
