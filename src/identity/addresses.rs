@@ -29,7 +29,8 @@ pub fn variables() -> impl Iterator<Item = String> {
 /// Checks every address that an AWS call may go to.
 ///
 /// # Errors
-/// Usage: the first that is none, with the option, variable or file that has it.
+/// A usage failure at the first text that is not an address; it names the option,
+/// variable or file that has it.
 pub fn check(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     if let Some(url) = &settings.endpoint_url {
         check_one(url, "--endpoint-url")?;

@@ -39,14 +39,14 @@ use crate::{
 ///
 /// # Errors
 /// Not signed in: no credentials, an unknown profile, or a sign-in that has
-/// ended. Usage: no region, or text that is none.
+/// ended. A usage failure: no region is set, or the text is not a region's name.
 pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Aws> {
     Ok(try_connect(settings, out).await?)
 }
 
 /// What is in the way of connecting.
 pub enum Obstacle {
-    /// No region, or text that is none.
+    /// No region is set, or the text is not a region's name.
     Region(Failure),
     /// Anything else.
     SignIn(Failure),

@@ -49,8 +49,8 @@
 //! is of, which call of it, how many machines the whole launch has, how many there
 //! were before, and how many the group was to have. A run that sees fewer than
 //! that of a launch that is young does not plan a launch of its own
-//! ([`crate::plan::underway`]): the machines are waited for; a call of which none
-//! shows after all that time is made again, with its own token and its launch's
+//! ([`crate::plan::underway`]): the machines are waited for. If a call still shows no
+//! machine after that wait, it is made again, with its own token and its launch's
 //! bytes, which the tags give. Only then the difference to what this run wants is
 //! launched.
 //!
@@ -69,7 +69,7 @@
 //! first while the next start, before they show, finds capacity in the first after
 //! all (the group on Inductiva's side closes that for empty groups); a sole maker
 //! that was shown an incomplete list by Inductiva; machines that show later than
-//! two minutes.
+//! two minutes; a group in another region while Inductiva is out of reach.
 //!
 //! [`TAG_LAUNCH`]: crate::model::machine::TAG_LAUNCH
 //! [`visibility`]: crate::model::visibility
