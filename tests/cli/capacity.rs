@@ -351,3 +351,13 @@ fn where_the_first_call_gets_fewer_the_other_calls_are_not_made() {
     // What the first call lacks is looked for in all three zones.
     assert_eq!(numbers, ["100", "30", "30", "30"]);
 }
+
+#[test]
+fn machines_launched_elsewhere_stay_when_ec2_cannot_be_asked_for_them() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": 1}));
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400, "count": null}));
+    let document = account.json("start --machine-group-name g");
+    assert_eq!(document["launched"], 1);
+    assert_eq!(account.live().len(), 1);
+}
