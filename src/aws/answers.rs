@@ -70,8 +70,10 @@ impl ClassifyRetry for Answers {
 
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.output_or_error() {
-            // No other interceptor fails.
-            Some(Err(error)) if error.is_interceptor_error() => RetryAction::transient_error(),
+            // Another interceptor fails before anything is sent: `Pages`, for good.
+            Some(Err(error)) if error.is_interceptor_error() && context.response().is_some() => {
+                RetryAction::transient_error()
+            }
             _ => RetryAction::NoActionIndicated,
         }
     }

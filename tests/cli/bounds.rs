@@ -121,6 +121,8 @@ fn pages_without_end_have_one() {
     assert_eq!(run.code, 1, "{}", run.stderr);
     let told = "DescribeInstances has more than 1000 pages, and no end";
     assert!(run.stderr.contains(told), "{}", run.stderr);
+    // No try of it would end otherwise.
+    assert!(!run.stderr.contains("trying again"), "{}", run.stderr);
     assert_eq!(account.calls("DescribeInstances"), 1_000);
 }
 
