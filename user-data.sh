@@ -17,6 +17,10 @@
 #   BOOT_TIMEOUT_SECONDS  1800: power off when not registered by then
 #   NUM_MACHINES          1: how many the group is to have
 #   GPU                   true on a machine with NVIDIA GPUs
+#   LOCAL_DISKS           true: work on the instance store where there is one
+#   INDUCTIVA_API_KEY_FROM  instead of the key: ssm:NAME or secretsmanager:NAME, for
+#                         the instance profile's role to read
+#   http_proxy, https_proxy, no_proxy  for all that goes out, containers' calls too
 #
 # For tests: INDUCTIVA_AWS_ROOT, a prefix of all paths.
 #
@@ -32,6 +36,12 @@ state=$root/var/lib/inductiva-aws
 units=$root/etc/systemd/system
 log=$root/var/log/inductiva-aws.log
 phase=start
+
+# Some programs read one spelling and some the other. `set -x` shows no here-string.
+for name in http_proxy https_proxy no_proxy; do
+  [[ -z ${!name:+set} ]] || read -r "${name^^}" <<<"${!name}"
+done
+export HTTP_PROXY HTTPS_PROXY NO_PROXY
 
 # --- What this script and the supervisor have in common ---
 
@@ -100,16 +110,24 @@ this_machine() {
   done
 }
 
-# Leaves out the lines that have the key in them. The key is on no command line, and
-# `set -x` shows no here-document.
+# Leaves out the lines that have the key in them, or the proxy's password. They are on
+# no command line, and `set -x` shows no here-document.
 without_key() {
   grep -vFf <(
     if [[ ${INDUCTIVA_API_KEY:+set} ]]; then
       cat <<<"$INDUCTIVA_API_KEY"
-    else
+    elif [[ -e $state/containers.env ]]; then
       sed -n 's/^USER_API_KEY=//p' "$state/containers.env"
     fi
+    [[ -z ${https_proxy:+set} ]] ||
+      sed -nE 's#^\w+://([^@]*:[^@]*)@.*#\1#p; s#^\w+://[^@:]*:([^@]{8,})@.*#\1#p' <<<"$https_proxy"
   ) || true
+}
+
+imds() {
+  local token url=http://169.254.169.254/latest curl=(curl -sf --noproxy '*' --max-time 2)
+  token=$("${curl[@]}" -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $url/api/token) &&
+    "${curl[@]}" -H "X-aws-ec2-metadata-token: $token" "$url/meta-data/$1"
 }
 
 # The lines that say why a command failed, out of all that it said, as one line; the
@@ -235,8 +253,38 @@ if [[ $id && -e $state/machine && $(<"$state/machine") != "$id" ]]; then
 fi
 
 phase=configuration
-[[ -n ${INDUCTIVA_API_KEY:+set} ]] || fail 'INDUCTIVA_API_KEY is not set'
+[[ ${INDUCTIVA_API_KEY:+set}${INDUCTIVA_API_KEY_FROM:+set} ]] ||
+  fail 'neither INDUCTIVA_API_KEY nor INDUCTIVA_API_KEY_FROM is set'
 [[ -n ${MACHINE_GROUP_NAME:-} ]] || fail 'MACHINE_GROUP_NAME is not set'
+
+# --- The proxy, also for the engine, the containers and the supervisor ---
+
+# systemctl shows everybody a unit's variables, but not what is in a file.
+drop_in=$units/docker.service.d/inductiva-aws-proxy.conf
+if [[ ${https_proxy:+set} ]]; then
+  install -m 0600 /dev/stdin "$state/proxy.env" <<EOF
+http_proxy=${http_proxy:-$https_proxy}
+https_proxy=$https_proxy
+no_proxy=${no_proxy:-}
+HTTP_PROXY=${http_proxy:-$https_proxy}
+HTTPS_PROXY=$https_proxy
+NO_PROXY=${no_proxy:-}
+EOF
+  mkdir -p "${drop_in%/*}"
+  install -m 0600 /dev/stdin "$drop_in" <<EOF
+[Service]
+EnvironmentFile=-$state/proxy.env
+EOF
+elif [[ -e $drop_in ]]; then
+  rm -f "$drop_in" "$state/proxy.env"
+else
+  drop_in=
+fi
+# An engine that runs already does so without it, or with another.
+if [[ $drop_in ]]; then
+  systemctl daemon-reload
+  systemctl try-restart docker.service 2>/dev/null || true
+fi
 
 # --- Packages ---
 
@@ -307,6 +355,112 @@ install_packages() {
 # In a copy for --user-data-path, your own lines go here. The deadlines hold, a
 # failing line powers off, and `install_packages NAME...` is there.
 phase=own-commands
+
+# --- Local disks ---
+phase=local-disks
+
+# The disks of the instance store.
+local_disks() {
+  local path model
+  for path in "$root"/sys/block/nvme*; do
+    { model=$(<"$path/device/model"); } 2>/dev/null || continue
+    [[ $model != 'Amazon EC2 NVMe Instance Storage'* ]] || echo "/dev/${path##*/}"
+  done
+}
+
+# Those with nothing on them: in no use, no partition, no file system, RAID or LVM.
+blank_local_disks() {
+  local disk lines signatures
+  for disk in $(local_disks); do
+    mapfile -t lines < <(lsblk --noheadings --raw --output NAME,MOUNTPOINT "$disk")
+    if ((${#lines[@]} == 1)) && [[ ${lines[0]% } == "${disk##*/}" ]] &&
+      signatures=$(wipefs --noheadings "$disk") && [[ -z $signatures ]]; then
+      echo "$disk"
+    else
+      say "this local disk is left alone, as it is in use or has data: $disk" >&2
+    fi
+  done
+}
+
+# The device of what this machine made at an earlier boot.
+find_file_system() {
+  [[ $1 ]] || return
+  findfs "UUID=$1" 2>/dev/null || {
+    mdadm --assemble --scan --quiet
+    findfs "UUID=$1"
+  } 2>/dev/null
+}
+
+# Puts on them what is written most: docker's data, with the volume that tasks work in,
+# and the simulators' images. What an image brought along is copied there.
+use_local_disks() {
+  local mount=$state/local-disks uuid device disks of name directory is_new=
+  ! mountpoint --quiet "$mount" || return 0
+  uuid=$(cat "$mount.uuid" 2>/dev/null || true)
+  if ! device=$(find_file_system "$uuid"); then
+    mapfile -t disks < <(blank_local_disks)
+    ((${#disks[@]})) || return 0
+    if ((${#disks[@]} > 1)) && ! command -v mdadm >/dev/null; then
+      disks=("${disks[0]}")
+    fi
+    device=${disks[0]}
+    if ((${#disks[@]} > 1)); then
+      device=/dev/md/inductiva-aws
+      mdadm --create "$device" --quiet --run --homehost=any --level=0 \
+        --raid-devices="${#disks[@]}" "${disks[@]}"
+    fi
+    # First, so that what was begun is known at the next boot.
+    read -r uuid <"$root/proc/sys/kernel/random/uuid"
+    echo "$uuid" >"$mount.uuid"
+    mkfs.ext4 -q -m 0 -E nodiscard -U "$uuid" "$device" </dev/null
+    is_new=yes
+    of=" of ${disks[*]}"
+  fi
+  mkdir -p "$mount"
+  mount -o noatime "$device" "$mount"
+  for directory in "$root"/var/lib/{docker,containerd} "$state/executer-images"; do
+    name=$mount/${directory##*/}
+    mkdir -p "$directory" "$name"
+    [[ -z $is_new ]] || cp -a "$directory/." "$name"
+    mount --bind "$name" "$directory"
+  done
+  say "tasks and images are on the local disks${of:-}"
+}
+
+# Again at each boot, before the engine: a stop blanks them.
+unit=inductiva-aws-local-disks.service
+if [[ ${LOCAL_DISKS:-true} == true && $(local_disks) ]]; then
+  {
+    echo '#!/bin/bash'
+    echo 'set -Eeuo pipefail'
+    declare -p root state
+    declare -f say local_disks blank_local_disks find_file_system use_local_disks
+    echo use_local_disks
+  } >"$state/use-local-disks"
+  cat >"$units/$unit" <<EOF
+[Unit]
+Before=docker.service containerd.service inductiva-aws.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/bash $state/use-local-disks
+TimeoutStartSec=300
+
+[Install]
+WantedBy=multi-user.target
+EOF
+  systemctl enable --quiet "$unit"
+  mapfile -t disks < <(blank_local_disks 2>/dev/null)
+  ((${#disks[@]} < 2)) || command -v mdadm >/dev/null || install_packages mdadm
+  # An image may have an engine that runs already.
+  systemctl stop docker.socket docker.service containerd.service 2>/dev/null || true
+  bash "$state/use-local-disks" ||
+    say 'the local disks cannot be used: going on with the root disk'
+elif [[ -e $units/$unit ]]; then
+  systemctl disable --quiet "$unit"
+  rm -f "$units/$unit"
+fi
 
 # --- Container engine ---
 
@@ -379,6 +533,50 @@ phase=configuration
 api_url=${INDUCTIVA_API_URL:-https://api.inductiva.ai}
 api_url=${api_url%/}
 
+# What SSM or Secrets Manager keeps, into a file. The role's credentials and the key
+# go from command to command by pipes.
+fetch_key() {
+  local service=${INDUCTIVA_API_KEY_FROM%%:*} name=${INDUCTIVA_API_KEY_FROM#*:}
+  local role region domain target=AmazonSSM.GetParameter
+  if ! role=$(imds iam/security-credentials/); then
+    echo 'this machine has no instance profile, or not yet'
+    return 1
+  fi
+  region=$(imds placement/region) && domain=$(imds services/domain) || return
+  # Of another account's, say.
+  [[ $name != arn:* ]] || IFS=: read -r _ _ _ region _ <<<"$name"
+  [[ $service == ssm ]] || target=secretsmanager.GetSecretValue
+  imds "iam/security-credentials/$role" | python3 -c '
+import json, sys
+role, body = json.load(sys.stdin), {"Name": sys.argv[1], "WithDecryption": True}
+if sys.argv[2].startswith("secrets"): body = {"SecretId": sys.argv[1]}
+print("user = %s:%s" % (role["AccessKeyId"], role["SecretAccessKey"]))
+print("header = \"X-Amz-Security-Token: %s\"" % role["Token"])
+print("data = %s" % json.dumps(json.dumps(body)))
+' "$name" "$target" | curl -sS --max-time 20 --aws-sigv4 "aws:amz:$region:$service" -K - \
+    -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Target: $target" \
+    "https://$service.$region.$domain/" | python3 -c '
+import json, os, sys
+try: answer = json.load(sys.stdin)
+except ValueError: sys.exit(1)
+key = answer.get("SecretString") or (answer.get("Parameter") or {}).get("Value")
+if not key: sys.exit("Error: %s: %s" % (answer.get("__type"), answer.get("message") or answer.get("Message")))
+try: [key] = json.loads(key).values()
+except (ValueError, AttributeError): pass
+key = str(key).strip()
+if not (key.isascii() and key.isprintable()) or " " in key: sys.exit("Error: what it keeps is no API key")
+os.umask(0o077)
+open(sys.argv[1], "w").write(key)
+' "$state/api-key"
+}
+
+if [[ ${INDUCTIVA_API_KEY_FROM:-} ]]; then
+  # A new role may take some time to be known.
+  most_tries=8 retry fetch_key || fail "there is no API key to be had from $INDUCTIVA_API_KEY_FROM"
+  read -r INDUCTIVA_API_KEY <"$state/api-key" || true
+  rm -f "$state/api-key"
+fi
+
 # The key's one place outside the containers. The tracker obeys whoever reaches its
 # port, so it listens on loopback alone.
 install -m 0600 /dev/stdin "$state/containers.env" <<EOF
@@ -400,7 +598,7 @@ max_idle_seconds=$((10#${MAX_IDLE_MINUTES:-30} * 60))
   declare -p root state machine api_url group_id group_name group_path num_machines gpu \
     runner_image tracker_image boot_timeout max_idle_seconds
   declare -f say enter fail on_error on_exit end_machine set_traps now this_machine \
-    without_key cause
+    without_key cause imds
 } >"$state/settings"
 
 install -m 0700 /dev/stdin "$state/supervisor" <<'EOF'
@@ -426,12 +624,6 @@ engine() {
 pause() {
   sleep "$1" &
   wait "$!" || true
-}
-
-imds() {
-  local token url=http://169.254.169.254/latest curl=(curl -sf --noproxy '*' --max-time 2)
-  token=$("${curl[@]}" -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' $url/api/token) &&
-    "${curl[@]}" -H "X-aws-ec2-metadata-token: $token" "$url/meta-data/$1"
 }
 
 # --- What the API says ---
@@ -589,12 +781,13 @@ running() {
 }
 
 create() {
-  local name=$1
+  local name=$1 proxy=()
   shift
+  [[ ! -e $state/proxy.env ]] || proxy=(--env-file "$state/proxy.env")
   engine 60 rm --force "$name" >/dev/null 2>&1 || true
   engine 300 run --detach --name "$name" --restart no \
     --env-file "$state/containers.env" \
-    --log-driver local --log-opt max-size=10m --log-opt max-file=3 \
+    "${proxy[@]}" --log-driver local --log-opt max-size=10m --log-opt max-file=3 \
     --network host --volume workdir:/workdir "$@" 2>&1
 }
 
@@ -811,6 +1004,7 @@ StartLimitIntervalSec=3600
 StartLimitBurst=5
 
 [Service]
+EnvironmentFile=-$state/proxy.env
 ExecStart=/bin/bash $state/supervisor
 Restart=on-failure
 RestartSec=10

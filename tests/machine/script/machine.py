@@ -27,12 +27,12 @@ ME = "i-0123456789abcdef0"
 GROUP_ID = "6a2e3a36-4ad2-4d77-9d5e-3b2f6a1c7f10"
 
 STAND_INS = (
-    "apt-cache apt-get cloud-init curl docker dpkg ip6tables iptables poweroff reboot shutdown"
-    " sleep sync sysctl systemctl systemd-run timeout"
+    "apt-cache apt-get cloud-init curl docker dpkg findfs ip6tables iptables lsblk mdadm mkfs.ext4"
+    " mount mountpoint poweroff reboot shutdown sleep sync sysctl systemctl systemd-run timeout wipefs"
 ).split()
 # What the script may use of the system as it is; any other command is not found.
 TOOLS = (
-    "awk bash cat chmod cut date grep install ln mkdir rm sed sh tail tee touch tr"
+    "awk bash cat chmod cp cut date grep install ln mkdir rm sed sh tail tee touch tr"
 ).split()
 # A script that makes no call for so long hangs, and so does one that has made so
 # many calls: then no more of it is run. No test that passes comes near either,
