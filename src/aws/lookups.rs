@@ -221,6 +221,10 @@ fn vm_type_facts(info: types::InstanceTypeInfo) -> VmTypeFacts {
         .as_ref()
         .and_then(|cpu| number(cpu.default_cores))
         .unwrap_or(vcpus);
+    let threads_per_core = info
+        .v_cpu_info
+        .and_then(|cpu| cpu.valid_threads_per_core)
+        .unwrap_or_default();
     let nvidia = info
         .gpu_info
         .and_then(|info| info.gpus)
@@ -241,6 +245,10 @@ fn vm_type_facts(info: types::InstanceTypeInfo) -> VmTypeFacts {
             .collect(),
         vcpus,
         cores,
+        threads_per_core: threads_per_core
+            .into_iter()
+            .filter_map(|n| number(Some(n)))
+            .collect(),
         gpu: nvidia.map(|gpu| Gpu {
             count: number(gpu.count).unwrap_or(1),
             name: format!("NVIDIA {}", gpu.name.unwrap_or_default())

@@ -16,9 +16,10 @@ use aws_sdk_ec2::{
         RunInstancesError, RunInstancesOutput, builders::RunInstancesFluentBuilder,
     },
     types::{
-        self, BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
-        InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, MarketType, Placement,
-        ResourceType, ShutdownBehavior, SpotInstanceType, SpotMarketOptions,
+        self, BlockDeviceMapping, CpuOptionsRequest, EbsBlockDevice, HttpTokensState,
+        IamInstanceProfileSpecification, InstanceMarketOptionsRequest,
+        InstanceMetadataOptionsRequest, MarketType, Placement, ResourceType, ShutdownBehavior,
+        SpotInstanceType, SpotMarketOptions,
     },
 };
 use aws_smithy_runtime_api::{
@@ -147,6 +148,18 @@ pub enum Remedy {
 }
 
 impl Launch<'_> {
+    /// The threads on each core, where they were chosen; EC2 takes them with the
+    /// number of cores, which is the type's own.
+    fn cpu_options(&self) -> Option<CpuOptionsRequest> {
+        let threads = self.request.threads_per_core?;
+        let cores = self.plan.cores.get(&self.candidate.vm_type)?;
+        let number = |n: u32| i32::try_from(n).ok();
+        let options = CpuOptionsRequest::builder()
+            .set_core_count(number(*cores))
+            .set_threads_per_core(number(threads));
+        Some(options.build())
+    }
+
     /// Why these cannot be all the machines of the launch, or not only those: EC2
     /// launches [`Self::least`] to [`Self::number`], and answers with all of them,
     /// the ended ones too. Other machines may be running than such an answer tells.
@@ -319,6 +332,7 @@ impl Aws {
             .user_data(base64::engine::general_purpose::STANDARD.encode(launch.user_data))
             .set_security_group_ids(launch.security_group_id.map(|id| vec![id.to_owned()]))
             .set_subnet_id(subnet_id)
+            .set_cpu_options(launch.cpu_options())
             .set_key_name(request.key_name.clone())
             .set_iam_instance_profile(request.instance_profile.as_ref().map(|name| {
                 IamInstanceProfileSpecification::builder()

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, builder::Resettable};
 
 use super::parsers::duration;
-use crate::{model::request::Runner, values::GroupName};
+use crate::{
+    model::request::Runner,
+    values::{GroupName, KeyPlace},
+};
 
 /// What decides the user data.
 #[derive(Debug, Args)]
@@ -24,6 +27,26 @@ pub struct BootArgs {
     pub user_data_path: Option<PathBuf>,
     #[command(flatten)]
     pub api: ApiArgs,
+    /// Let machines fetch the API key themselves: ssm:NAME or secretsmanager:NAME
+    ///
+    /// The role of --instance-profile has to be allowed to read it. Otherwise the key is
+    /// in the user data, for all who may read that.
+    #[arg(long, value_name = "PLACE")]
+    pub api_key_from: Option<KeyPlace>,
+    /// HTTP proxy for everything that machines send out
+    ///
+    /// An address with a password is better set as INDUCTIVA_AWS_PROXY: other users
+    /// of this computer may see options.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "INDUCTIVA_AWS_PROXY",
+        hide_env_values = true
+    )]
+    pub proxy: Option<String>,
+    /// Keep tasks and images on the root disk also where the type has local NVMe disks
+    #[arg(long)]
+    pub no_local_disks: bool,
     /// Task runner container image
     #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
           hide_env_values = true)]

@@ -20,6 +20,9 @@ pub struct StartArgs {
     /// NVIDIA GPU or none does.
     #[arg(long = "vm-type", value_name = "TYPE", default_value = "t2.micro", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"])]
     pub vm_types: Vec<VmType>,
+    /// Threads on each core: 1 turns off hyper-threading [default: the type's own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2))]
+    pub threads_per_core: Option<u32>,
     /// Number of machines the group should have, 1 to 1000
     #[arg(short, long, value_name = "N", default_value_t = 1, visible_alias = "count",
           value_parser = clap::value_parser!(u32).range(1..=1000))]

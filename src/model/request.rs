@@ -6,7 +6,7 @@ use super::{
     place::{Candidate, Place},
     user_data::{self, Script, Variable},
 };
-use crate::values::{Cidr, GroupName, Market, Tag, VmType, Volume, VolumeType};
+use crate::values::{Cidr, GroupName, KeyPlace, Market, Proxy, Tag, VmType, Volume, VolumeType};
 
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -17,6 +17,8 @@ pub struct Request {
     /// How many it is to have at least, where there is no capacity for all.
     pub min_machines: Option<u32>,
     pub vm_type: VmType,
+    /// How many threads run on each core; the type's own number if it is not said.
+    pub threads_per_core: Option<u32>,
     /// Types to launch what there is no capacity for, in this order.
     pub other_types: Vec<VmType>,
     /// An image other than the newest standard one.
@@ -50,6 +52,9 @@ pub const GP3_IOPS: u32 = 3_000;
 /// The same in MiB per second.
 pub const GP3_THROUGHPUT_MIBPS: u32 = 125;
 
+/// What a machine reaches without its proxy: itself and its metadata.
+const NOT_BY_PROXY: &str = "169.254.169.254,fd00:ec2::254,localhost,127.0.0.1,::1";
+
 /// A price, of digits and at most one point, without the zeros that say nothing.
 pub fn plain_price(price: &str) -> String {
     let (whole, part) = price.split_once('.').unwrap_or((price, ""));
@@ -67,6 +72,12 @@ pub fn plain_price(price: &str) -> String {
 #[derive(Clone, Debug)]
 pub struct Runner {
     pub api_key: String,
+    /// Where the machine fetches the key itself, instead of being given it.
+    pub api_key_from: Option<KeyPlace>,
+    /// What everything that the machine sends out goes through.
+    pub proxy: Option<Proxy>,
+    /// Whether tasks and images are on the instance store, where there is one.
+    pub local_disks: bool,
     /// The API's address, without a trailing slash.
     pub api_url: String,
     pub task_runner_image: String,
@@ -94,19 +105,21 @@ impl Runner {
     /// How long a machine may take to register.
     pub const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
 
-    /// The same without the key, to be shown.
-    pub fn hiding_key(&self) -> Self {
-        Self {
-            api_key: user_data::HIDDEN.into(),
-            ..self.clone()
-        }
+    /// The same without its secrets, to be shown.
+    pub fn hiding_secrets(&self) -> Self {
+        self.with_secrets(|_| user_data::HIDDEN.into())
     }
 
-    /// The same with something as long instead of the key, for what EC2 is only asked
-    /// about.
-    pub fn without_key(&self) -> Self {
+    /// The same with something as long instead of its secrets, for what EC2 is only
+    /// asked about.
+    pub fn without_secrets(&self) -> Self {
+        self.with_secrets(|length| "x".repeat(length))
+    }
+
+    fn with_secrets(&self, secret: impl Fn(usize) -> String) -> Self {
         Self {
-            api_key: "x".repeat(self.api_key.len()),
+            api_key: secret(self.api_key.len()),
+            proxy: self.proxy.as_ref().map(|p| p.with_password(secret)),
             ..self.clone()
         }
     }
@@ -120,8 +133,12 @@ impl Runner {
         let lifetime = self
             .max_lifetime
             .map_or(String::new(), |l| l.as_secs().to_string());
-        vec![
-            variable("INDUCTIVA_API_KEY", &self.api_key),
+        let key = match &self.api_key_from {
+            None => variable("INDUCTIVA_API_KEY", &self.api_key),
+            Some(place) => variable("INDUCTIVA_API_KEY_FROM", &place.to_string()),
+        };
+        let mut variables = vec![
+            key,
             variable("INDUCTIVA_API_URL", &self.api_url),
             variable("MACHINE_GROUP_ID", group_id.unwrap_or_default()),
             variable("MACHINE_GROUP_NAME", group.as_str()),
@@ -135,7 +152,19 @@ impl Runner {
             ),
             variable("NUM_MACHINES", &self.num_machines.to_string()),
             variable("GPU", if gpu { "true" } else { "false" }),
-        ]
+        ];
+        if !self.local_disks {
+            variables.push(variable("LOCAL_DISKS", "false"));
+        }
+        if let Some(proxy) = &self.proxy {
+            let proxy = proxy.with_user();
+            variables.extend([
+                variable("http_proxy", &proxy),
+                variable("https_proxy", &proxy),
+                variable("no_proxy", NOT_BY_PROXY),
+            ]);
+        }
+        variables
     }
 }
 

@@ -2,7 +2,7 @@
 //! and Inductiva say. No clock, network, file or randomness; the plan is a
 //! value, and executing it decides nothing.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use super::{
     group_settings::Settings,
@@ -25,7 +25,7 @@ use crate::{
     },
     plan::facts::Facts,
     terminal::command_line::terminate_command,
-    values::Volume,
+    values::{VmType, Volume},
 };
 
 /// What `start` has to do.
@@ -63,8 +63,10 @@ pub struct LaunchPlan {
     pub image: Image,
     /// GiB of the root disk.
     pub volume_gib: u32,
-    /// The type's properties.
+    /// The type's properties, with the threads that were asked for.
     pub vm_type: VmTypeFacts,
+    /// The cores of each type of which the threads can be chosen: EC2 wants both.
+    pub cores: BTreeMap<VmType, u32>,
     /// The security group.
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
@@ -142,7 +144,11 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         seen: machine::ids(&facts.machines),
         image,
         volume_gib,
-        vm_type: facts.vm_type.clone(),
+        vm_type: facts
+            .vm_type
+            .clone()
+            .with_threads_per_core(request.threads_per_core),
+        cores: cores(request, facts),
         security_group,
         settings,
         subnets: match request.place() {
@@ -288,11 +294,53 @@ fn refuse_other_settings(request: &Request, settings: &Settings, live: &[Machine
     .hint("use the group's settings, or another --machine-group-name"))
 }
 
+/// The types that were asked for, with their properties.
+fn vm_types<'a>(
+    request: &'a Request,
+    facts: &'a Facts,
+) -> impl Iterator<Item = (&'a VmType, &'a VmTypeFacts)> {
+    let all = std::iter::once(&facts.vm_type).chain(&facts.other_types);
+    request.vm_types().zip(all)
+}
+
+fn cores(request: &Request, facts: &Facts) -> BTreeMap<VmType, u32> {
+    let types = vm_types(request, facts).filter(|(_, facts)| !facts.threads_per_core.is_empty());
+    types
+        .map(|(name, facts)| (name.clone(), facts.cores))
+        .collect()
+}
+
+/// Refuses threads on each core that EC2 does not have the type run with.
+fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<()> {
+    let counted = |n: u32, what| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let valid = &vm_type.threads_per_core;
+    let is_fixed = valid.is_empty() && vm_type.cores * threads == vm_type.vcpus;
+    if is_fixed || valid.contains(&threads) {
+        return Ok(());
+    }
+    let may: Vec<String> = valid.iter().map(u32::to_string).collect();
+    let may = match may.as_slice() {
+        [] => format!(
+            "EC2 does not let anybody choose them ({}, {})",
+            counted(vm_type.vcpus, "vCPU"),
+            counted(vm_type.cores, "core")
+        ),
+        may => format!("each of its cores has {}", may.join(" or ")),
+    };
+    let threads = counted(threads, "thread");
+    Err(
+        Failure::failed(format!("{name} cannot run {threads} on each core: {may}"))
+            .hint("leave out --threads-per-core, or choose another --vm-type"),
+    )
+}
+
 /// Refuses types that the machines' software is not made for, and types that
 /// need different images.
 fn refuse_types(request: &Request, facts: &Facts) -> Result<()> {
-    let all = std::iter::once(&facts.vm_type).chain(&facts.other_types);
-    for (name, vm_type) in request.vm_types().zip(all) {
+    for (name, vm_type) in vm_types(request, facts) {
+        if let Some(threads) = request.threads_per_core {
+            refuse_threads(threads, name, vm_type)?;
+        }
         if !vm_type.architectures.iter().any(|a| a == "x86_64") {
             return Err(Failure::failed(format!(
                 "{name} is {} only, and the task runner's images are for amd64 (x86_64)",

@@ -22,6 +22,7 @@ pub fn request(num_machines: u32) -> Request {
         num_machines,
         min_machines: None,
         vm_type: "t2.micro".parse().expect("a type"),
+        threads_per_core: None,
         other_types: Vec::new(),
         image_id: None,
         volume: Volume {
@@ -43,6 +44,9 @@ pub fn request(num_machines: u32) -> Request {
         script: Script::standard(),
         runner: Runner {
             api_key: "k".into(),
+            api_key_from: None,
+            proxy: None,
+            local_disks: true,
             api_url: "u".into(),
             task_runner_image: Runner::TASK_RUNNER_IMAGE.into(),
             file_tracker_image: Runner::FILE_TRACKER_IMAGE.into(),
@@ -76,6 +80,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             architectures: vec!["x86_64".into()],
             vcpus: 1,
             cores: 1,
+            threads_per_core: vec![1],
             gpu: None,
         },
         other_types: Vec::new(),

@@ -10,7 +10,7 @@ use crate::{
         request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS, Request, Runner, plain_price},
         user_data::Script,
     },
-    values::{Market, VmType, Volume, VolumeType},
+    values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType},
 };
 
 /// What the user chose for a group, as it stands in its machines'
@@ -62,6 +62,10 @@ impl Settings {
         let vm_types = vm_types.join("/");
         let settings = [
             ("vm-type", Some(vm_types)),
+            (
+                "threads-per-core",
+                request.threads_per_core.map(|n| n.to_string()),
+            ),
             ("image-id", request.image_id.clone()),
             ("volume-size", disk),
             ("volume-type", not_default(&volume.kind, &VolumeType::Gp3)),
@@ -102,6 +106,16 @@ impl Settings {
                 "boot-timeout",
                 (runner.boot_timeout != Runner::BOOT_TIMEOUT)
                     .then(|| format!("{}s", runner.boot_timeout.as_secs())),
+            ),
+            (
+                "api-key-from",
+                runner.api_key_from.as_ref().map(KeyPlace::to_string),
+            ),
+            // Without its password: everybody may read tags.
+            ("proxy", runner.proxy.as_ref().map(Proxy::to_string)),
+            (
+                "local-disks",
+                (!runner.local_disks).then(|| "no".to_owned()),
             ),
             (TAGS, tags),
         ];

@@ -23,7 +23,7 @@ use crate::{
     },
     plan::decision::packed_user_data,
     terminal::{mask, output::Output},
-    values::{GroupName, Market, VmType},
+    values::{GroupName, Market, Proxy, VmType},
 };
 pub use crate::{identity::settings::AwsSettings, inductiva::ApiSettings};
 
@@ -195,6 +195,22 @@ fn api_url(args: &ApiArgs) -> Result<String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// The machines' proxy, of `--proxy` or `INDUCTIVA_AWS_PROXY`.
+fn proxy(boot: &BootArgs) -> Result<Option<Proxy>> {
+    let Some(given) = boot.proxy.as_deref().filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    mask::know_password_of(given);
+    let proxy = addresses::parsed(given).and_then(Proxy::new);
+    proxy.map(Some).map_err(|why| {
+        Failure::usage(format!(
+            "the machines' proxy (--proxy, INDUCTIVA_AWS_PROXY) cannot be used: {} {why}",
+            addresses::shown(given)
+        ))
+        .hint("it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")
+    })
+}
+
 /// The key that `inductiva auth login` keeps.
 fn stored_api_key() -> Result<Option<String>> {
     let folder = if cfg!(windows) {
@@ -220,6 +236,11 @@ fn stored_api_key() -> Result<Option<String>> {
 pub fn request(args: &StartArgs, out: Output) -> Result<Request> {
     let key = api(&args.boot.api)?.require_key()?;
     let request = unchecked_request(args, &key, out)?;
+    if let (Some(place), None) = (&request.runner.api_key_from, &request.instance_profile) {
+        return Err(Failure::usage(format!(
+            "--api-key-from {place} needs --instance-profile: machines read the key as its role"
+        )));
+    }
     if let Some(size) = request.volume.size_gib {
         request.volume.check(size).map_err(Failure::usage)?;
     }
@@ -255,6 +276,7 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
         num_machines: args.num_machines,
         min_machines: args.min_machines,
         vm_type,
+        threads_per_core: args.threads_per_core,
         other_types,
         image_id: args.image_id.clone(),
         volume: args.disk.volume(),
@@ -310,6 +332,9 @@ pub fn group_name(boot: &BootArgs) -> Result<GroupName> {
 pub fn runner(boot: &BootArgs, num_machines: u32, api_key: &str) -> Result<Runner> {
     Ok(Runner {
         api_key: api_key.to_owned(),
+        api_key_from: boot.api_key_from.clone(),
+        proxy: proxy(boot)?,
+        local_disks: !boot.no_local_disks,
         api_url: api(&boot.api)?.url,
         task_runner_image: boot.task_runner_image.clone(),
         file_tracker_image: boot.file_tracker_image.clone(),

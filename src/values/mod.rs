@@ -2,6 +2,8 @@
 
 mod cidr;
 mod group_name;
+mod key_place;
+mod proxy;
 mod tag;
 mod vm_type;
 mod volume;
@@ -13,6 +15,8 @@ use serde::Serialize;
 pub use self::{
     cidr::Cidr,
     group_name::GroupName,
+    key_place::KeyPlace,
+    proxy::Proxy,
     tag::Tag,
     vm_type::VmType,
     volume::{Volume, VolumeType},

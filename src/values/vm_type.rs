@@ -6,7 +6,7 @@ use serde::Serialize;
 
 /// An EC2 instance type such as `t2.micro`: only its shape is checked here,
 /// EC2 knows which ones there are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct VmType(String);
 

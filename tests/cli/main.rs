@@ -43,6 +43,7 @@ mod key_pairs;
 mod launches;
 mod list;
 mod logs;
+mod machine_options;
 #[cfg(unix)]
 mod mfa;
 mod networks;

@@ -583,6 +583,22 @@ class Strictness(SandboxTest):
         )
         self.refuses("InvalidParameterValue", InstanceInitiatedShutdownBehavior="hibernate")
 
+    def test_cpu_options_are_those_of_the_type(self):
+        self.launch(
+            InstanceType="c5.xlarge", CpuOptions={"CoreCount": 2, "ThreadsPerCore": 1}
+        )
+        self.refuses(
+            "InvalidParameterCombination",
+            InstanceType="c5.xlarge",
+            CpuOptions={"ThreadsPerCore": 1},
+        )
+        for kind, cores, threads in (("c5.xlarge", 3, 1), ("t2.micro", 1, 2)):
+            self.refuses(
+                "InvalidParameterValue",
+                InstanceType=kind,
+                CpuOptions={"CoreCount": cores, "ThreadsPerCore": threads},
+            )
+
     def test_no_default_vpc(self):
         self.control("POST", "delete_default_vpc", {"region": "eu-west-2"})
         self.assertEqual(self.ec2.describe_vpcs()["Vpcs"], [])

@@ -122,7 +122,7 @@ impl PlanReport {
             },
         };
         let gpu = plan.vm_type.gpu.as_ref();
-        let variables = request.runner.hiding_key().variables(
+        let variables = request.runner.hiding_secrets().variables(
             &request.group,
             group_id.as_deref(),
             gpu.is_some(),

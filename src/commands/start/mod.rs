@@ -267,7 +267,7 @@ pub async fn permitted(
     key_pair: Option<&NewKeyPair>,
 ) -> Result<()> {
     let mut request = request.clone();
-    request.runner = request.runner.without_key();
+    request.runner = request.runner.without_secrets();
     if let Some(key_pair) = key_pair {
         aws.dry_run_key_pair(key_pair.name()).await?;
         // EC2 would look for it.

@@ -132,6 +132,7 @@ def check(backend, parameters):
         (parameters.get("Placement") or {}).get("AvailabilityZone"),
     )
     spot = check_market(parameters)
+    _cpu_options(parameters, instance_type)
     return Launch(
         least=least,
         count=most,
@@ -220,6 +221,29 @@ def _instance_type(backend, parameters, image):
             "AMI.",
         )
     return name
+
+
+def _cpu_options(parameters, instance_type):
+    """EC2 user guide, "Rules for specifying CPU options"."""
+    options = parameters.get("CpuOptions")
+    if not options:
+        return
+    if "CoreCount" not in options or "ThreadsPerCore" not in options:
+        raise AwsError(
+            "InvalidParameterCombination",
+            "CpuOptions must have both CoreCount and ThreadsPerCore.",
+        )
+    known = INSTANCE_TYPES[instance_type]["VCpuInfo"]
+    for name, valid in (
+        ("CoreCount", known.get("ValidCores", [])),
+        ("ThreadsPerCore", known.get("ValidThreadsPerCore", [])),
+    ):
+        if int(options[name]) not in valid:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"The value {options[name]} for CpuOptions.{name} is not valid for "
+                f"{instance_type}.",
+            )
 
 
 def _security_groups(backend, subnet, parameters, interface):

@@ -1,0 +1,260 @@
+//! What simulations ask of a machine: threads, local disks, a proxy, a key that is
+//! kept elsewhere.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::{
+    sandbox::{Account, Run, finish, tags, text},
+    start::user_data,
+};
+
+const PASSWORD: &str = "pass%20word-of-the-proxy";
+const PROXY: &str = "http://someone:pass%20word-of-the-proxy@proxy.test:3128";
+
+/// The CPU options of the launches on record: type, cores, threads.
+fn cpu_options(account: &Account) -> Vec<(String, Value, Value)> {
+    let requests = account.requests();
+    let launches = requests.iter().filter(|r| r["operation"] == "RunInstances");
+    launches
+        .map(|r| {
+            let parameters = &r["params"];
+            (
+                text(&parameters["InstanceType"]).to_owned(),
+                parameters["CpuOptions.CoreCount"].clone(),
+                parameters["CpuOptions.ThreadsPerCore"].clone(),
+            )
+        })
+        .collect()
+}
+
+/// The logical and the physical ones.
+fn cores_of_the_group(account: &Account) -> (Value, Value) {
+    let body = account.groups()[0]["create_body"].clone();
+    (
+        body["cpu_cores_logical"].clone(),
+        body["cpu_cores_physical"].clone(),
+    )
+}
+
+fn launched_with(account: &Account, run: &Run) -> String {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    String::from_utf8(user_data(account, 0)).expect("text")
+}
+
+#[test]
+fn threads_are_asked_for_with_each_types_own_cores() {
+    let account = Account::new();
+    account.put(
+        "capacity",
+        json!({"rules": [{"vm_type": "t2.micro", "available": 5}, {"available": 0}]}),
+    );
+    account.json(
+        "start --machine-group-name g --vm-type c5.large,c5.xlarge,t2.micro --threads-per-core 1",
+    );
+    let mut asked = cpu_options(&account);
+    asked.dedup();
+    let options =
+        |vm_type: &str, cores: Value, threads: Value| (vm_type.to_owned(), cores, threads);
+    assert_eq!(
+        asked,
+        [
+            options("c5.large", json!("1"), json!("1")),
+            options("c5.xlarge", json!("2"), json!("1")),
+            // It has one, and EC2 lets nobody choose.
+            options("t2.micro", Value::Null, Value::Null),
+        ]
+    );
+    assert_eq!(cores_of_the_group(&account), (json!(1), json!(1)));
+}
+
+#[test]
+fn threads_that_are_not_said_are_left_to_the_type() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --vm-type c5.large");
+    assert_eq!(cpu_options(&account)[0].2, Value::Null);
+    assert_eq!(cores_of_the_group(&account), (json!(2), json!(1)));
+}
+
+#[test]
+fn threads_that_a_type_does_not_have_are_refused_before_anything_is_made() {
+    let account = Account::new();
+    account
+        .run("start --vm-type t2.micro --threads-per-core 2")
+        .assert(
+            1,
+            "",
+            str![[r#"
+machine group [GROUP]
+error: t2.micro cannot run 2 threads on each core: EC2 does not let anybody choose them (1 vCPU, 1 core)
+hint: leave out --threads-per-core, or choose another --vm-type
+
+"#]],
+        );
+    assert_eq!(account.groups(), Vec::<Value>::new());
+    let run = account.run("start --threads-per-core 3");
+    assert_eq!(run.code, 2, "{}", run.stderr);
+}
+
+#[test]
+fn each_of_them_is_a_setting_of_the_group() {
+    let account = Account::new();
+    let line = "start --machine-group-name g --vm-type c5.large --instance-profile p";
+    account.boto3(
+        "iam",
+        "us-east-1",
+        "create_instance_profile",
+        json!({"InstanceProfileName": "p"}),
+    );
+    account.json(line);
+    for (option, name) in [
+        ("--threads-per-core 1", "threads-per-core"),
+        ("--proxy http://proxy.test:3128", "proxy"),
+        ("--no-local-disks", "local-disks"),
+        ("--api-key-from ssm:key", "api-key-from"),
+    ] {
+        let run = account.run(&format!("{line} {option}"));
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let told = format!("has machines with other settings: {name} is ");
+        assert!(run.stderr.contains(&told), "{}", run.stderr);
+    }
+    assert_eq!(account.launched(), 1);
+}
+
+#[test]
+fn local_disks_are_used_unless_they_are_declined() {
+    for (option, has_line) in [("", false), (" --no-local-disks", true)] {
+        let account = Account::new();
+        let run = account.run(&format!("start --machine-group-name g{option}"));
+        let data = launched_with(&account, &run);
+        assert_eq!(data.contains("\nexport LOCAL_DISKS='false'\n"), has_line);
+    }
+}
+
+#[test]
+fn a_proxy_goes_to_the_machines_and_its_password_nowhere_else() {
+    let account = Account::new();
+    let start = |line: &str| {
+        let words = line.split(' ');
+        finish(account.command(words).env("INDUCTIVA_AWS_PROXY", PROXY))
+    };
+    let said = |run: &Run| {
+        let words = format!("{}{}", run.stdout, run.stderr);
+        for password in [PASSWORD, "pass word-of-the-proxy"] {
+            assert!(!words.contains(password), "{words}");
+        }
+    };
+    let line = "start --machine-group-name g";
+    for dry in [
+        format!("{line} --dry-run"),
+        format!("{line} --dry-run --output json -v"),
+        "check -v".to_owned(),
+        "user-data".to_owned(),
+    ] {
+        let run = start(&dry);
+        assert_eq!(run.code, 0, "{dry}: {}", run.stderr);
+        said(&run);
+    }
+    // EC2 is not asked with it either.
+    let asked = Value::from(account.requests()).to_string();
+    assert!(!asked.contains(PASSWORD), "{asked}");
+    let run = start(line);
+    said(&run);
+    let data = launched_with(&account, &run);
+    for wanted in [
+        format!("\nexport http_proxy='{PROXY}'\nexport https_proxy='{PROXY}'\n"),
+        "\nexport no_proxy='169.254.169.254,fd00:ec2::254,localhost,127.0.0.1,::1'\n".to_owned(),
+    ] {
+        assert!(data.contains(&wanted), "{data}");
+    }
+    let settings = tags(&account.instances()[0])["inductiva:settings"].clone();
+    assert!(
+        settings.contains(" proxy=http://proxy.test:3128"),
+        "{settings}"
+    );
+    let shown = start("user-data --show-secrets");
+    assert!(shown.stdout.contains(PROXY), "{}", shown.stdout);
+}
+
+#[test]
+fn an_option_goes_before_the_variable() {
+    let account = Account::new();
+    let run = finish(
+        account
+            .command(["user-data", "--proxy", "http://other.test:1/"])
+            .env("INDUCTIVA_AWS_PROXY", PROXY),
+    );
+    assert!(
+        run.stdout
+            .contains("\nexport https_proxy='http://other.test:1'\n"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn what_is_no_proxy_is_a_usage_error_without_its_password() {
+    let account = Account::new();
+    for (given, why) in [
+        (
+            "someone:secret-word@proxy.test",
+            "does not begin with https:// or http://",
+        ),
+        (
+            "socks5://someone:secret-word@proxy.test",
+            "does not begin with https:// or http://",
+        ),
+        (
+            "http://someone:secret-word@proxy.test/path",
+            "has more than a host and a port in it",
+        ),
+        (
+            "http://someone:secret-word@proxy test",
+            "has a blank, a line break or another control character in it",
+        ),
+    ] {
+        let run = finish(account.command(["start"]).env("INDUCTIVA_AWS_PROXY", given));
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+        assert!(!run.stderr.contains("secret-word"), "{}", run.stderr);
+    }
+    assert_eq!(account.operations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_key_that_is_kept_elsewhere_is_not_in_the_user_data() {
+    let account = Account::new();
+    account.boto3(
+        "iam",
+        "us-east-1",
+        "create_instance_profile",
+        json!({"InstanceProfileName": "p"}),
+    );
+    let run = account
+        .run("start --machine-group-name g --instance-profile p --api-key-from ssm:/inductiva/key");
+    let data = launched_with(&account, &run);
+    assert!(
+        data.contains("\nexport INDUCTIVA_API_KEY_FROM='ssm:/inductiva/key'\n"),
+        "{data}"
+    );
+    assert!(!data.contains("sandbox-key"), "{data}");
+    assert!(!data.contains("INDUCTIVA_API_KEY="), "{data}");
+}
+
+#[test]
+fn a_key_that_is_kept_elsewhere_needs_a_role_to_read_it() {
+    let account = Account::new();
+    account
+        .run("start --api-key-from ssm:/inductiva/key")
+        .assert(
+            2,
+            "",
+            str![[r#"
+error: --api-key-from ssm:/inductiva/key needs --instance-profile: machines read the key as its role
+
+"#]],
+        );
+    let run = account.run("start --instance-profile p --api-key-from file:key");
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert_eq!(account.operations(), Vec::<String>::new());
+}
