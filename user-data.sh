@@ -372,8 +372,9 @@ local_disks() {
 blank_local_disks() {
   local disk lines signatures
   for disk in $(local_disks); do
-    mapfile -t lines < <(lsblk --noheadings --raw --output NAME,MOUNTPOINT "$disk")
-    if ((${#lines[@]} == 1)) && [[ ${lines[0]% } == "${disk##*/}" ]] &&
+    # A line for it, and one for each partition or whatever else is made of it.
+    mapfile -t lines < <(lsblk --noheadings --raw --output MOUNTPOINT "$disk")
+    if ((${#lines[@]} == 1)) && [[ -z ${lines[0]// } ]] &&
       signatures=$(wipefs --noheadings "$disk") && [[ -z $signatures ]]; then
       echo "$disk"
     else

@@ -224,7 +224,7 @@ impl Http {
         &self,
         method: &str,
         url: &Url,
-        headers: &[(&'static str, String)],
+        headers: &[(&str, String)],
         body: Option<String>,
     ) -> Result<Answer, String> {
         let mut request = HttpRequest::new(body.map_or(SdkBody::empty(), SdkBody::from));
@@ -235,7 +235,7 @@ impl Http {
                 headers.iter().try_for_each(|(name, value)| {
                     request
                         .headers_mut()
-                        .try_insert(*name, value.clone())
+                        .try_insert((*name).to_owned(), value.clone())
                         .map(drop)
                 })
             });

@@ -7,6 +7,7 @@ mod codes;
 mod denial;
 pub mod errors;
 pub mod instances;
+mod kept_key;
 pub mod key_pairs;
 mod lookups;
 pub mod pages;

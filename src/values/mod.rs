@@ -15,7 +15,7 @@ use serde::Serialize;
 pub use self::{
     cidr::Cidr,
     group_name::GroupName,
-    key_place::KeyPlace,
+    key_place::{KeyPlace, KeyService},
     proxy::Proxy,
     tag::Tag,
     vm_type::VmType,

@@ -1,11 +1,13 @@
 //! What simulations ask of a machine: threads, local disks, a proxy, a key that is
 //! kept elsewhere.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::{
-    sandbox::{Account, Run, finish, tags, text},
+    sandbox::{Account, Run, finish, list, tags, text},
     start::user_data,
 };
 
@@ -257,4 +259,95 @@ error: --api-key-from ssm:/inductiva/key needs --instance-profile: machines read
     let run = account.run("start --instance-profile p --api-key-from file:key");
     assert_eq!(run.code, 2, "{}", run.stderr);
     assert_eq!(account.operations(), Vec::<String>::new());
+}
+
+/// The check of that name: its status and detail.
+fn checked(run: &Run, name: &str) -> (String, String) {
+    let document: Value = serde_json::from_str(&run.stdout).expect("a document");
+    let checks = list(&document["checks"]);
+    let check = checks.iter().find(|check| check["name"] == name);
+    let check = check.unwrap_or_else(|| panic!("no {name}: {document}"));
+    (
+        text(&check["status"]).to_owned(),
+        text(&check["detail"]).to_owned(),
+    )
+}
+
+#[test]
+fn check_says_whether_a_key_is_there_without_asking_for_it() {
+    let account = Account::new();
+    account.put("kept_keys", json!({"names": ["/inductiva/key", "secret"]}));
+    let check = |place: &str| {
+        account.run(&format!(
+            "check --output json --instance-profile p --api-key-from {place}"
+        ))
+    };
+    let arn = "ssm:arn:aws:ssm:us-east-1:123456789012:parameter/inductiva/key";
+    for (place, status, detail) in [
+        (
+            "ssm:/inductiva/key",
+            "ok",
+            "ssm:/inductiva/key is there".to_owned(),
+        ),
+        (arn, "ok", format!("{arn} is there")),
+        (
+            "ssm:other",
+            "failed",
+            "there is no ssm:other in eu-west-2".to_owned(),
+        ),
+        (
+            "secretsmanager:secret",
+            "ok",
+            "secretsmanager:secret is there".to_owned(),
+        ),
+        (
+            "secretsmanager:other",
+            "failed",
+            "there is no secretsmanager:other in eu-west-2".to_owned(),
+        ),
+    ] {
+        let run = check(place);
+        assert_eq!(
+            checked(&run, "api_key_from"),
+            (status.to_owned(), detail),
+            "{}",
+            run.stderr
+        );
+    }
+    let asked: BTreeSet<String> = account.operations().into_iter().collect();
+    assert!(!asked.contains("GetParameter") && !asked.contains("GetSecretValue"));
+}
+
+#[test]
+fn check_goes_on_where_it_may_not_look_for_a_key() {
+    let account = Account::new();
+    account.put("kept_keys", json!({"names": ["key"]}));
+    account.put(
+        "policy",
+        json!({"allow": ["*"], "deny": ["ssm:*", "secretsmanager:*"]}),
+    );
+    for (place, call) in [
+        ("ssm:key", "ssm:DescribeParameters"),
+        ("secretsmanager:key", "secretsmanager:DescribeSecret"),
+    ] {
+        let run = account.run(&format!(
+            "check --output json --instance-profile p --api-key-from {place}"
+        ));
+        let (status, detail) = checked(&run, "api_key_from");
+        assert_eq!(status, "warning");
+        assert_eq!(
+            detail,
+            format!("cannot look up {place}: you may not ({call})")
+        );
+    }
+    account.fault(json!({"service": "ssm", "operation": "*", "kind": "error", "status": 500, "code": "InternalServerError", "message": "m"}));
+    account.put("policy", json!({}));
+    let run = account.run("check --output json --instance-profile p --api-key-from ssm:key");
+    assert_eq!(
+        checked(&run, "api_key_from"),
+        (
+            "warning".to_owned(),
+            "cannot look up ssm:key: AWS answers 500 InternalServerError".to_owned()
+        )
+    );
 }

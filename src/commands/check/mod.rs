@@ -10,6 +10,7 @@ use crate::{
     cli::{CheckArgs, StartArgs},
     commands::start,
     error::{Failure, Kind, Result},
+    http::Http,
     identity::{self, Obstacle},
     inductiva::{self, ApiError},
     launch::{key_pair::Standing, look_up},
@@ -23,7 +24,7 @@ use crate::{
     },
     settings::{self, ApiSettings, AwsSettings},
     terminal::output::Output,
-    values::Market,
+    values::{KeyPlace, Market},
 };
 
 /// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM
@@ -42,7 +43,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
     let aws_side = async {
         match identity::try_connect(settings, out).await {
-            Ok(aws) => of_aws(&aws, &api, args, &request).await,
+            Ok(aws) => of_aws(&aws, &api, &settings.http, args, &request).await,
             Err(Obstacle::Region(failure)) => vec![Check::failed("region", failure)],
             Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)],
         }
@@ -57,6 +58,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
 async fn of_aws(
     aws: &Aws,
     api: &inductiva::Client,
+    http: &Http,
     args: &StartArgs,
     request: &Request,
 ) -> Vec<Check> {
@@ -85,6 +87,9 @@ async fn of_aws(
     checks.push(Check::of("network", found.subnets.clone(), |subnets| {
         network(request, &subnets)
     }));
+    if let Some(place) = &request.runner.api_key_from {
+        checks.push(kept_key(aws, place, http).await);
+    }
     let others = [
         ("vm_type", found.other_types.as_ref().err()),
         ("image", found.images.as_ref().err()),
@@ -114,6 +119,17 @@ async fn of_aws(
         }
     }
     checks
+}
+
+/// Whether there is a key where machines are to fetch theirs. Only they know
+/// whether they may.
+async fn kept_key(aws: &Aws, place: &KeyPlace, http: &Http) -> Check {
+    let name = "api_key_from";
+    match aws.find_kept_key(place, http).await {
+        Ok(()) => Check::ok(name, format!("{place} is there")),
+        Err(failure) if failure.kind == Kind::NotFound => Check::failed(name, failure),
+        Err(failure) => Check::warning(name, failure),
+    }
 }
 
 /// What the group costs, and whether that is too much.

@@ -201,6 +201,10 @@ class _Call:
             from .service_quotas import answer
 
             return answer(owner, asked.operation, asked.region, asked.params)
+        if asked.service in ("ssm", "secretsmanager"):
+            from .kept_keys import answer
+
+            return answer(owner, asked.operation, asked.params)
         if asked.service == "pricing":
             from .pricing import answer
 

@@ -40,11 +40,13 @@ def denied(caller, service, action, resource, ending):
     if resource != "*":
         message += f" on resource: {resource}"
     message += f" {ending}" if ending else ""
-    if service in ("pricing", "servicequotas"):
+    if service in _JSON:
         return AwsError("AccessDeniedException", message, 400)
     return AwsError("AccessDenied", message, 403)
 
 
+# The services whose errors are those of JSON 1.1.
+_JSON = ("pricing", "servicequotas", "ssm", "secretsmanager")
 # Header and body of the services that speak JSON, as their answers have been seen.
 _CORAL = "http://internal.amazon.com/coral"
 _OIDC = f"{_CORAL}/com.amazonaws.sso.oidc/"
@@ -52,7 +54,7 @@ _PORTAL = "com.amazonaws.switchboard.portal"
 
 
 def error_response(service, error):
-    if service in ("pricing", "servicequotas", "sso", "sso-oidc"):
+    if service in (*_JSON, "sso", "sso-oidc"):
         return _json_response(service, error)
     return _xml_response(service, error)
 

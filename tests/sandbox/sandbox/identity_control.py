@@ -8,6 +8,7 @@ GET, PUT /sso        Identity Center: Settings in sso.py; also, to read, all
 POST /expire         {"what": ["session_keys", "clients", "device_codes",
                      "access_tokens", "refresh_tokens"]}, any of them
 GET, PUT /quotas     {"L-1216C47A": 5, …}
+PUT /kept_keys       {"names": […]}: what SSM and Secrets Manager keep
 GET /aws_models      files that lead an old AWS CLI here: aws_models.py
 """
 
@@ -80,6 +81,11 @@ def _put_quotas(tenant, given, _observer):
         return Response.of_json(tenant.quotas)
 
 
+def _put_kept_keys(tenant, given, _observer):
+    tenant.kept_keys = list(given["names"])
+    return Response.of_json(given)
+
+
 def _get_aws_models(tenant, _given, observer):
     from .aws_models import endpoint_rules
 
@@ -94,6 +100,7 @@ ROUTES = {
     ("GET", "/sso"): _get_sso,
     ("PUT", "/sso"): _put_sso,
     ("POST", "/expire"): _expire,
+    ("PUT", "/kept_keys"): _put_kept_keys,
     ("GET", "/quotas"): _get_quotas,
     ("PUT", "/quotas"): _put_quotas,
     ("GET", "/aws_models"): _get_aws_models,

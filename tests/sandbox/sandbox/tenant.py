@@ -79,6 +79,8 @@ class Tenant:
         self.inductiva = Groups(self.clock.now)
         self.consoles = Consoles(self.settings, self.clock.now)
         self.identity = Identity(account, self.keys, self.now)
+        # What SSM and Secrets Manager keep, by its name.
+        self.kept_keys = []
 
     def now(self):
         """Seconds since 1970 as AWS has it."""

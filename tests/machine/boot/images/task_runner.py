@@ -29,6 +29,8 @@ REQUIRED = {
     "LOCAL_MODE": r"true",
     "FILE_TRACKER_HOST": r"127\.0\.0\.1",
 }
+# What programs in it, and those that it starts, go out by.
+PROXY = {name for word in ("http", "https", "no") for name in (f"{word}_proxy", f"{word}_PROXY".upper())}
 MACHINE_GROUP = {"MACHINE_GROUP_ID", "MACHINE_GROUP_NAME"}
 POLL_SECONDS = 1
 
@@ -47,7 +49,9 @@ def broken_contract():
         yield "one of MACHINE_GROUP_ID and MACHINE_GROUP_NAME is to be set"
     if given.get("HOST_NAME") != given.get("HOST_ID"):
         yield "HOST_NAME and HOST_ID differ"
-    for name in sorted(set(given) - set(REQUIRED) - MACHINE_GROUP):
+    if PROXY & set(given) and not PROXY <= set(given):
+        yield "only some programs would know of the proxy"
+    for name in sorted(set(given) - set(REQUIRED) - MACHINE_GROUP - PROXY):
         yield f"{name} is none of the runner's variables here"
     if os.getuid() != 1000:
         yield f"the user is {os.getuid()}"

@@ -40,6 +40,8 @@ class Machine:
         self._process = None
         self._network = None
         self._cut_off = False
+        self._loops = []
+        self._blank_at_boot = False
         # The bandwidth of what comes to it; None for no limit.
         self.megabits = None
         self._ended = threading.Event()
@@ -49,10 +51,19 @@ class Machine:
         self.key = None
 
     def launch(
-        self, *arguments, images=None, group_known=True, preamble="", script=None
+        self,
+        *arguments,
+        images=None,
+        group_known=True,
+        preamble="",
+        script=None,
+        variables=(),
+        role=None,
     ):
         """A real `start` in the sandbox, and what it launched is switched on.
-        `preamble` is put where the program puts its own."""
+        `preamble` is put where the program puts its own, `variables` are of the
+        program's environment, and `role` is the name and the credentials of the
+        machine's own."""
         script = script or self._world.script
         # Nobody else's, so that it can be looked for.
         self.key = f"key-{secrets.token_hex(12)}"
@@ -62,6 +73,7 @@ class Machine:
             ["--user-data-path", str(script), *arguments] if script else arguments,
             images or self._world.images,
             group_known,
+            variables,
         )
         user_data = gzip.decompress(sent) if sent.startswith(b"\x1f\x8b") else sent
         expected = (script or REPOSITORY / "user-data.sh").read_bytes()
@@ -73,6 +85,8 @@ class Machine:
         self._world.metadata.tell(
             self.address, self._mac, self.instance_id, REGION, sent
         )
+        if role:
+            self._world.metadata.give_role(self.address, *role)
         board = self.directory / "board_asset_tag"
         board.write_text(f"{self.instance_id}\n", encoding="utf-8")
         self._power = threading.Thread(target=self._keep_on, daemon=True)
@@ -90,6 +104,10 @@ class Machine:
 
     def _boot(self):
         """From power to its end; whether that was a reboot."""
+        if self._blank_at_boot:
+            self._blank_at_boot = False
+            for loop in self._loops:
+                run("wipefs", "--all", loop)
         self._network = self._make_network()
         forward = Forward(
             self._network.listen("127.0.0.1", self._world.sandbox.port),
@@ -190,6 +208,24 @@ class Machine:
                 (self._world.cgroups.of(self.name) / "cgroup.kill").write_text("1")
             self._ended.wait(1)
         self._power.join()
+        while self._loops:
+            run("losetup", "--detach", self._loops.pop())
+
+    def add_local_disk(self, mebibytes):
+        """Instance store, before it is launched: blank, and there again after a
+        reboot."""
+        file = self.directory / "instance-store"
+        with file.open("wb") as disk:
+            disk.truncate(mebibytes << 20)
+        loop = run("losetup", "--find", "--show", file).strip()
+        self._loops.append(loop)
+        number = os.stat(loop).st_rdev
+        text = f"{os.major(number)} {os.minor(number)}\n"
+        (self.directory / "local-disk").write_text(text, encoding="utf-8")
+
+    def blank_local_disk(self):
+        """As a stop does, but for what is in use of it until the machine is off."""
+        self._blank_at_boot = True
 
     def take_disk_of(self, other):
         """An image of a machine that is off: before this one is launched."""

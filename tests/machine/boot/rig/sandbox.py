@@ -58,7 +58,7 @@ class Account:
     def api_url(self):
         return f"{self._url}/inductiva"
 
-    def start(self, program, arguments, images, group_known=True):
+    def start(self, program, arguments, images, group_known=True, variables=()):
         """Runs `inductiva-aws start`; the machine's id and its user data."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -72,6 +72,15 @@ class Account:
             "INDUCTIVA_TASK_RUNNER_IMAGE": images[0],
             "INDUCTIVA_FILE_TRACKER_IMAGE": images[1],
         }
+        if "--instance-profile" in arguments:
+            profile = arguments[arguments.index("--instance-profile") + 1]
+            request = {
+                "service": "iam",
+                "method": "create_instance_profile",
+                "region": "us-east-1",
+                "kwargs": {"InstanceProfileName": profile},
+            }
+            self._control("POST", "boto3", request)
         if not group_known:
             # The launcher goes on without a group's id; the runner makes it.
             self.change_inductiva(status=503)
@@ -81,7 +90,7 @@ class Account:
                     *(program, "start", "--output", "json", "--no-input"),
                     *("--machine-group-name", self._group, *arguments),
                 ],
-                env={**environment, "HOME": home},
+                env={**environment, **dict(variables), "HOME": home},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from .host import REPOSITORY, Broken, wait_for
+from .sandbox import REGION
 
 RUNNER = "inductiva-task-runner"
 TRACKER = "inductiva-file-tracker"
@@ -220,8 +221,9 @@ class ArgumentsWatch:
     """Looks through the command lines of all the machine's processes, again and
     again."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, *secrets):
         self._machine = machine
+        self._secrets = [secret.encode() for secret in (machine.key, *secrets)]
         self._found = []
         self._looks = 0
         self._ended = threading.Event()
@@ -234,13 +236,12 @@ class ArgumentsWatch:
 
     def require_none(self):
         require(self._looks > 50, f"only {self._looks} looks at the processes")
-        require(not self._found, f"the key was an argument: {self._found[:1]}")
+        require(not self._found, f"a secret was an argument: {self._found[:1]}")
 
     def _watch(self):
-        key = self._machine.key.encode()
         while not self._ended.wait(0.05):
             for line in self._machine.command_lines():
-                if key in line:
+                if any(secret in line for secret in self._secrets):
                     self._found.append(line)
             self._looks += 1
 
@@ -611,11 +612,87 @@ def imaged(world):
     require_equal("files with the old key", new.run("sh", "-c", search).strip(), "")
 
 
+# --- What a machine may have beside the usual ----------------------------------
+
+
+def local_disk(world):
+    """Tasks and images are on the instance store, after a reboot too; after a stop,
+    which blanks it, it is prepared again."""
+    machine = world.machine("local-disk")
+    machine.add_local_disk(1024)
+    machine.launch()
+    wait_until_registered(machine)
+    said = "inductiva-aws: tasks and images are on the local disks of /dev/nvme1n1"
+    require(said in machine.console, "the console does not say so")
+    directories = (
+        "/var/lib/docker",
+        "/var/lib/containerd",
+        "/var/lib/inductiva-aws/executer-images",
+    )
+
+    def disk_of(directory):
+        return machine.run("findmnt", "--noheadings", "--output", "SOURCE", directory)
+
+    for directory in directories:
+        on_it = f"/dev/nvme1n1[/{directory.rpartition('/')[2]}]"
+        require(on_it in disk_of(directory), f"{directory} is on {disk_of(directory)}")
+    leave = "open('/workdir/left', 'w').close()"
+    machine.run("docker", "exec", RUNNER, "python3", "-c", leave)
+    machine.reboot()
+    machine.wait_for_console("inductiva-aws: phase registered", BOOT_SECONDS, 2)
+    require("nvme1n1" in disk_of("/var/lib/docker"), "it is not mounted after a reboot")
+    look = "open('/workdir/left').close()"
+    machine.run("docker", "exec", RUNNER, "python3", "-c", look)
+    machine.blank_local_disk()
+    machine.reboot()
+    machine.wait_for_console("inductiva-aws: phase registered", BOOT_SECONDS, 3)
+    require("nvme1n1" in disk_of("/var/lib/docker"), "it is not mounted after a stop")
+    require("left alone" not in machine.console, "a disk was left alone")
+
+
+def behind_proxy(world):
+    """A proxy with a password is the only way out, to the key store too, which knows
+    the machine by its role; no password and no key can be seen."""
+    machine = world.machine("behind-proxy")
+    machine.cut_off(True)
+    proxy = world.proxy
+    # What the key store's certificate is known by.
+    machine.add_file("etc/key-store.pem", world.certificate[0].read_text("utf-8"))
+    store = world.key_store
+    store.key = f"key-of-the-store-{time.time_ns()}"
+    machine.launch(
+        *("--instance-profile", "runner"),
+        *("--api-key-from", f"ssm:{store.NAME}"),
+        preamble="export CURL_CA_BUNDLE=/etc/key-store.pem\n",
+        variables={"INDUCTIVA_AWS_PROXY": f"http://{proxy.user_info}@proxy.test:3128"},
+        role=("runner", store.ROLE),
+    )
+    machine.account.change_inductiva(keys=[machine.key, store.key])
+    in_arguments = ArgumentsWatch(machine, store.key, proxy.PASSWORD)
+    wait_until_registered(machine)
+    in_arguments.end()
+    in_arguments.require_none()
+    reached = {"apt.test", "registry.test", f"ssm.{REGION}.amazonaws.com"}
+    require_equal("the hosts behind the proxy", proxy.hosts, reached)
+    for secret in (proxy.PASSWORD, store.key, *list(store.ROLE.values())[1:]):
+        require(secret not in machine.console, "a secret is on the console")
+    for unit in ("docker.service", "inductiva-aws.service"):
+        shown = machine.run("systemctl", "show", unit)
+        require(proxy.PASSWORD not in shown, f"{unit} shows the password")
+    for container in (RUNNER, TRACKER):
+        given = inspect(machine, container)["Config"]["Env"]
+        url = f"http://{proxy.user_info}@proxy.test:3128"
+        require(f"https_proxy={url}" in given, f"{container} has no proxy")
+        require(f"USER_API_KEY={store.key}" in given, f"{container} has no key")
+
+
 SCENARIOS = {
     function.__name__.replace("_", "-"): function
     for function in (
         api_hangs,
         imaged,
+        local_disk,
+        behind_proxy,
         apt_troubles,
         idle,
         registered,

@@ -1,5 +1,6 @@
 """What a machine reaches: instance metadata, a Debian mirror, and its API."""
 
+import base64
 import hashlib
 import http.server
 import json
@@ -7,11 +8,19 @@ import os
 import secrets
 import shutil
 import socket
+import ssl
+import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
+from pathlib import Path
 
 from .host import Broken
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from signatures import signed_for  # noqa: E402
 
 
 # Of <asm-generic/socket.h>; Python has no name for it.
@@ -120,6 +129,12 @@ class InstanceMetadata:
                 "instance-identity": {"document": json.dumps(document)},
             },
         }
+
+    def give_role(self, address, name, role):
+        """An instance profile: the role's credentials, and where to use them."""
+        about = self._machines[address]["meta-data"]
+        about["iam"] = {"security-credentials": {name: json.dumps(role)}}
+        about["services"] = {"domain": "amazonaws.com", "partition": "aws"}
 
     def spot_notice(self, address, time):
         """Tells the machine that its capacity is taken back."""
@@ -328,6 +343,107 @@ def _copy(source, sink):
     finally:
         os.close(out)
         os.close(into)
+
+
+class Proxy:
+    """An HTTP proxy: whoever has its password reaches the hosts that it knows."""
+
+    USER = "someone"
+    PASSWORD = "word-of-the-proxy"
+
+    def __init__(self, listener, addresses, connect):
+        self.hosts = set()
+        self._addresses = addresses
+        self._connect = connect
+        outer = self
+
+        class Handler(_Handler):
+            def do_CONNECT(self):
+                host, _, port = self.path.partition(":")
+                server = outer._reach(self, host, int(port))
+                if server is None:
+                    return
+                self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(
+                    target=_copy, args=(server, self.connection), daemon=True
+                )
+                back.start()
+                _copy(self.connection, server)
+                back.join()
+                self.close_connection = True
+
+            def do_GET(self):
+                address = urllib.parse.urlsplit(self.path)
+                server = outer._reach(self, address.hostname, address.port or 80)
+                if server is None:
+                    return
+                lines = [f"{self.command} {address.path} HTTP/1.1"]
+                lines += [
+                    f"{name}: {value}"
+                    for name, value in self.headers.items()
+                    if not name.lower().startswith("proxy-")
+                ]
+                lines += ["Connection: close", "", ""]
+                server.sendall("\r\n".join(lines).encode())
+                _copy(server, self.connection)
+                self.close_connection = True
+
+            do_HEAD = do_GET
+
+        _Server(listener, Handler)
+
+    @property
+    def user_info(self):
+        return f"{self.USER}:{self.PASSWORD}"
+
+    def _reach(self, handler, host, port):
+        expected = base64.b64encode(self.user_info.encode()).decode()
+        if handler.headers["Proxy-Authorization"] != f"Basic {expected}":
+            handler.send_response(407)
+            handler.send_header("Proxy-Authenticate", "Basic")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return None
+        if host not in self._addresses:
+            handler.answer(502)
+            return None
+        self.hosts.add(host)
+        server = self._connect(self._addresses[host], port)
+        server.settimeout(None)
+        return server
+
+
+class KeyStore:
+    """Systems Manager, which keeps one parameter for one role."""
+
+    NAME = "/inductiva/api-key"
+    ROLE = {
+        "Code": "Success",
+        "AccessKeyId": "ASIA0000000000000000",
+        "SecretAccessKey": "the-secret-of/the+role",
+        "Token": "the-token-of-the-role==",
+    }
+
+    def __init__(self, listener, certificate, region):
+        self.key = None
+        self.asked = 0
+        outer = self
+
+        class Handler(_Handler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.asked += 1
+                signed = signed_for(outer.ROLE, self.path, self.headers, body)
+                right = {"Name": outer.NAME, "WithDecryption": True}
+                if signed != ("ssm", region) or json.loads(body) != right:
+                    answer, status = {"__type": "AccessDeniedException"}, 400
+                else:
+                    answer, status = {"Parameter": {"Value": outer.key}}, 200
+                self.answer(status, json.dumps(answer).encode())
+
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+        _Server(context.wrap_socket(listener, server_side=True), Handler)
 
 
 class BlackHole:

@@ -10,7 +10,7 @@ from .host import WORK, run
 # What Ubuntu's and Debian's own cloud images have and the script may count on.
 PACKAGES = (
     "systemd systemd-sysv dbus libpam-systemd cloud-init apparmor "
-    "ca-certificates curl iproute2 iptables kmod openssh-server procps sudo"
+    "ca-certificates curl e2fsprogs iproute2 iptables kmod openssh-server procps sudo"
 )
 # The host's kernel is not the machine's to look into, and the machine's console
 # is no terminal. The daily jobs of apt begin at random.

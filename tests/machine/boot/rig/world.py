@@ -4,12 +4,21 @@ import shutil
 import threading
 
 from . import trees
-from .host import WORK, Cgroups, apt_sources, install
+from .host import WORK, Cgroups, apt_sources, install, run
 from .machine import GATEWAY, Machine
 from .namespaces import NetworkNamespace
 from .registry import NAME, Registry, push_stand_ins
-from .sandbox import Sandbox
-from .servers import BlackHole, DebianMirror, Forward, InstanceMetadata
+from .sandbox import REGION, Sandbox
+from .servers import (
+    BlackHole,
+    DebianMirror,
+    Forward,
+    InstanceMetadata,
+    KeyStore,
+    Proxy,
+)
+
+KEY_STORE = f"ssm.{REGION}.amazonaws.com"
 
 TOOLS = {
     "debootstrap": "debootstrap",
@@ -63,6 +72,9 @@ class World:
             "address add 172.31.0.2/32 dev br0",
             "address add 172.31.0.3/32 dev br0",
             "address add 172.31.0.4/32 dev br0",
+            # A proxy, and behind it alone a key store.
+            "address add 172.31.0.5/32 dev br0",
+            "address add 172.31.0.6/32 dev br0",
             "link set br0 up",
         ):
             self.namespace.run("ip", *line.split())
@@ -79,6 +91,15 @@ class World:
             lambda: self.namespace.connect(GATEWAY, 443),
         )
         BlackHole(self.namespace.listen("172.31.0.2", 443))
+        self.certificate = self._make_certificate(KEY_STORE)
+        self.key_store = KeyStore(
+            self.namespace.listen("172.31.0.6", 443), self.certificate, REGION
+        )
+        self.proxy = Proxy(
+            self.namespace.listen("172.31.0.5", 3128),
+            {"apt.test": GATEWAY, NAME: GATEWAY, KEY_STORE: "172.31.0.6"},
+            self.namespace.connect,
+        )
         self.images = push_stand_ins(self.registry, self.base_tree)
         self.settings = trees.settings(
             self.run_directory / "settings",
@@ -89,11 +110,23 @@ class World:
                 "hang.test": "172.31.0.2",
                 "flaky.test": "172.31.0.3",
                 "slow.test": "172.31.0.4",
+                "proxy.test": "172.31.0.5",
             },
             ([NAME, "flaky.test", "slow.test"], self.registry.certificate),
         )
         self.sandbox = Sandbox()
         self._closing.append(self.sandbox.close)
+
+    def _make_certificate(self, name):
+        """A certificate and its key, as files."""
+        files = [self.run_directory / f"{name}.{part}" for part in ("pem", "key")]
+        run(
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"),
+            *("-days", "2", "-subj", f"/CN={name}"),
+            *("-addext", f"subjectAltName=DNS:{name}"),
+            *("-out", files[0], "-keyout", files[1]),
+        )
+        return files
 
     def machine(self, name, docker=False):
         """A machine that is not on yet."""
