@@ -68,6 +68,8 @@ fn threads_are_asked_for_with_each_types_own_cores() {
         ]
     );
     assert_eq!(cores_of_the_group(&account), (json!(1), json!(1)));
+    let plan = account.json("start --dry-run --vm-type c5.large --threads-per-core 1");
+    assert_eq!(plan["threads_per_core"], 1);
 }
 
 #[test]

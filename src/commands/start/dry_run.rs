@@ -21,6 +21,7 @@ pub struct PlanReport {
     account: String,
     region: String,
     vm_type: String,
+    threads_per_core: Option<u32>,
     image_id: Option<String>,
     image_name: Option<String>,
     launch: u32,
@@ -75,6 +76,7 @@ impl PlanReport {
             account: account.to_owned(),
             region: region.to_owned(),
             vm_type: request.vm_types_text(),
+            threads_per_core: request.threads_per_core,
             image_id: None,
             image_name: None,
             launch: 0,
@@ -183,6 +185,9 @@ impl fmt::Display for PlanReport {
         ];
         if let (Some(id), Some(name)) = (&self.image_id, &self.image_name) {
             rows.push(("image", format!("{id} {name}")));
+        }
+        if let Some(threads) = self.threads_per_core {
+            rows.push(("threads per core", threads.to_string()));
         }
         if let Some(gpu) = &self.gpu {
             rows.push(("gpu", gpu.clone()));
