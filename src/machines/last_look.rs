@@ -7,7 +7,6 @@
 //! do not show, if it began [`VISIBLE_WITHIN`] after.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     time::{Duration, SystemTime},
 };
@@ -19,10 +18,7 @@ use crate::{
         machine::{Machine, TAG_GROUP_ID},
         visibility::VISIBLE_WITHIN,
     },
-    plan::{
-        tokens::{Base, LaunchTag},
-        underway::YOUNG,
-    },
+    plan::underway::{YOUNG, launches},
 };
 
 /// Most machines show within seconds, whether there is a sign of them or not.
@@ -109,48 +105,18 @@ fn is_younger(machine: &Machine, group: &Group) -> bool {
     matches!((machine.launched_at, group.created_at), (Some(at), Some(made)) if at >= made)
 }
 
-/// What EC2 shows of a launch.
-struct Shown<'a> {
-    group: &'a str,
-    total: u32,
-    machines: u32,
-    or_fewer: bool,
-    /// Since its youngest machine.
-    age: Duration,
-}
-
 fn launch_not_whole(machines: &[Machine], now: SystemTime) -> Option<Sign> {
-    let mut launches: BTreeMap<Base, Shown> = BTreeMap::new();
-    for machine in machines {
-        let Some(tag) = LaunchTag::of(machine) else {
-            continue;
-        };
-        // A clock that says that the machine is not launched yet: it is new.
-        let age = machine
-            .launched_at
-            .and_then(|at| now.duration_since(at).ok())
-            .unwrap_or_default();
-        let shown = launches.entry(tag.base).or_insert(Shown {
-            group: machine.group().unwrap_or_default(),
-            total: tag.total,
-            machines: 0,
-            or_fewer: tag.or_fewer,
-            age,
-        });
-        shown.machines += 1;
-        shown.age = shown.age.min(age);
-    }
-    launches.into_values().find_map(|shown| {
-        let hidden = shown.total.saturating_sub(shown.machines);
+    launches(machines, now).find_map(|shown| {
+        let hidden = shown.tag.total.saturating_sub(shown.machines());
         // A start may be between two calls of a launch that is young. One that
         // takes fewer may have got no more: only what is not visible yet is missing.
-        let may_show = if shown.or_fewer {
+        let may_show = if shown.tag.or_fewer {
             VISIBLE_WITHIN
         } else {
             YOUNG
         };
         (hidden > 0 && shown.age <= may_show).then(|| Sign::LaunchNotWhole {
-            group: shown.group.to_owned(),
+            group: shown.machine.group().unwrap_or_default().to_owned(),
             hidden,
         })
     })

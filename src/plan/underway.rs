@@ -41,9 +41,23 @@ pub enum Standing {
     Lost(u32),
 }
 
-/// The launches of `machines` that are young and do not show whole. `now` is the
-/// time by EC2's clock when the machines were asked for.
-pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
+/// As much of a launch as EC2 shows.
+#[derive(Clone, Debug)]
+pub struct Shown<'a> {
+    /// What one of its machines says of it.
+    pub tag: LaunchTag,
+    /// That machine.
+    pub machine: &'a Machine,
+    /// Since the last of its calls that shows was accepted.
+    pub age: Duration,
+    some_live: bool,
+    /// Machines by call.
+    calls: BTreeMap<u32, u32>,
+}
+
+/// The launches that `machines` are of. `now` is the time by EC2's clock when the
+/// machines were asked for.
+pub fn launches(machines: &[Machine], now: SystemTime) -> impl Iterator<Item = Shown<'_>> {
     let mut launches: BTreeMap<Base, Shown<'_>> = BTreeMap::new();
     for machine in machines {
         let Some(tag) = LaunchTag::of(machine) else {
@@ -66,8 +80,13 @@ pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
         shown.some_live |= !machine.state.is_gone();
         *shown.calls.entry(call).or_default() += 1;
     }
-    launches
-        .into_values()
+    launches.into_values()
+}
+
+/// The launches of `machines` that are young and do not show whole. `now` is the
+/// time by EC2's clock when the machines were asked for.
+pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
+    launches(machines, now)
         .filter_map(|shown| {
             let standing = shown.standing(machines.len())?;
             let group_id = shown.machine.tag(TAG_GROUP_ID);
@@ -81,19 +100,12 @@ pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
         .collect()
 }
 
-/// As much of a launch as EC2 shows.
-struct Shown<'a> {
-    /// Of one of its machines.
-    tag: LaunchTag,
-    machine: &'a Machine,
-    /// Since the last of its calls.
-    age: Duration,
-    some_live: bool,
-    /// Machines by call.
-    calls: BTreeMap<u32, u32>,
-}
-
 impl Shown<'_> {
+    /// How many of its machines show, ended ones too.
+    pub fn machines(&self) -> u32 {
+        self.calls.values().sum()
+    }
+
     /// `group` is the number of the group's machines that show.
     fn standing(&self, group: usize) -> Option<Standing> {
         let seen = |call: &Call| self.calls.get(&call.index).copied().unwrap_or(0);
@@ -107,8 +119,7 @@ impl Shown<'_> {
         let unmade: Vec<Call> = calls.into_iter().filter(|call| seen(call) == 0).collect();
         let settled = self.age > SHOWN_AFTER;
         // Others were there before it: EC2 does not show all it has shown once.
-        let own: u32 = self.calls.values().sum();
-        let others_hidden = group < (self.tag.known + own) as usize;
+        let others_hidden = group < (self.tag.known + self.machines()) as usize;
         let may_be_being_made = !unmade.is_empty() && self.age <= MADE_OR_NOT_AFTER;
         if !settled && (hidden > 0 || others_hidden) || may_be_being_made && self.some_live {
             Some(Standing::Settling)
