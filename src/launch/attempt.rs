@@ -174,32 +174,25 @@ impl<W: World> Calls<'_, W> {
         let own_are_going = machines
             .iter()
             .any(|m| m.state.is_gone() && run.has_made(m));
-        let group_is_the_same = match group {
-            Ok(Some(group)) if group.is_active() => self.group_id.is_none_or(|id| id == group.id),
-            Ok(_) => self.group_id.is_none(),
-            Err(_) => true,
-        };
-        let same = group_is_the_same
-            && !own_are_going
-            && machines.iter().all(is_known)
-            && plan.existing.iter().all(lives);
-        if same {
-            self.looked_at.set(now);
-        }
-        Ok(same)
+        !own_are_going && machines.iter().all(is_known) && plan.existing.iter().all(lives)
     }
 
     /// Machines that EC2 has answered with: new ones, or an earlier answer's.
     fn answered(&self, machines: Vec<Machine>) -> End {
-        if is_spent(&machines, self.plan) {
-            self.run.add_told(machines);
-            End::Spent
-        } else if machines.iter().any(|m| m.state.is_gone()) {
-            self.run.add_told(machines);
-            End::LookAgain
-        } else {
-            self.run.add_made(&machines);
-            End::Launched(machines)
+        match standing(&machines, self.plan) {
+            Answered::Gone => {
+                self.run.add_told(machines);
+                End::Spent
+            }
+            Answered::Counted => End::Counted,
+            Answered::GoneInPart => {
+                self.run.add_told(machines);
+                End::LookAgain
+            }
+            Answered::Launched => {
+                self.run.add_made(&machines);
+                End::Launched(machines)
+            }
         }
     }
 
@@ -239,14 +232,33 @@ impl<W: World> Calls<'_, W> {
     }
 }
 
-/// Whether an answer has no machine that counts as launched: all have ended, or,
-/// when the launch is a new one, the group had them before it.
-fn is_spent(machines: &[Machine], plan: &LaunchPlan) -> bool {
-    let is_known = |m: &Machine| {
+/// What an answer with machines says of its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answered {
+    Launched,
+    /// All have been terminated: only then the token is spent.
+    Gone,
+    GoneInPart,
+    /// The group had them before this new launch, and their tags do not tell that
+    /// they have its number.
+    Counted,
+}
+
+fn standing(machines: &[Machine], plan: &LaunchPlan) -> Answered {
+    let is_counted = |m: &Machine| {
         let mut existing = plan.existing.iter();
         plan.is_new() && existing.any(|old| old.instance_id == m.instance_id)
     };
-    machines.iter().all(|m| m.state.is_gone() || is_known(m))
+    let gone = machines.iter().filter(|m| m.state.is_gone()).count();
+    if gone == machines.len() {
+        Answered::Gone
+    } else if gone > 0 {
+        Answered::GoneInPart
+    } else if machines.iter().all(is_counted) {
+        Answered::Counted
+    } else {
+        Answered::Launched
+    }
 }
 
 #[cfg(test)]
@@ -261,7 +273,7 @@ mod tests {
     };
 
     #[test]
-    fn machines_that_the_group_had_before_are_not_counted_as_launched() {
+    fn only_machines_that_are_all_gone_spend_a_token_and_those_counted_before_are_not_launched() {
         let [old, new, gone] = [
             ("i-1", State::Running),
             ("i-2", State::Pending),
@@ -275,13 +287,17 @@ mod tests {
         let Ok(Plan::Launch(mut plan)) = plan(&request(2), &facts, None) else {
             panic!("nothing to launch");
         };
-        assert!(is_spent(&facts.machines, &plan));
-        assert!(is_spent(&[old.clone(), gone.clone()], &plan));
-        assert!(!is_spent(&[old.clone(), new.clone()], &plan));
-        assert!(!is_spent(&[new], &plan));
-        assert!(is_spent(&[gone], &plan));
+        let answered = |machines: &[&Machine], plan: &LaunchPlan| {
+            let machines: Vec<Machine> = machines.iter().map(|m| (*m).clone()).collect();
+            standing(&machines, plan)
+        };
+        assert_eq!(answered(&[&old], &plan), Answered::Counted);
+        assert_eq!(answered(&[&old, &gone], &plan), Answered::GoneInPart);
+        assert_eq!(answered(&[&old, &new], &plan), Answered::Launched);
+        assert_eq!(answered(&[&new], &plan), Answered::Launched);
+        assert_eq!(answered(&[&gone], &plan), Answered::Gone);
         // A launch that is made whole has machines already, and they are its own.
         plan.launch = LaunchId::Resumed;
-        assert!(!is_spent(&[old], &plan));
+        assert_eq!(answered(&[&old], &plan), Answered::Launched);
     }
 }

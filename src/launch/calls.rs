@@ -90,6 +90,10 @@ impl<'a, W: World> Calls<'a, W> {
             }
             End::LookAgain | End::NotMade => Ok(Launched::LookAgain),
             End::Spent => self.spent().await,
+            End::Counted => {
+                self.use_up();
+                Ok(Launched::NumberWasUsed)
+            }
             End::Mismatch => self.mismatched().await,
         }
     }
@@ -186,7 +190,7 @@ impl<'a, W: World> Calls<'a, W> {
     async fn other(&self, call: Call) -> Result<Option<Vec<Machine>>> {
         match self.call(call).await? {
             End::Launched(machines) => Ok(Some(machines)),
-            End::LookAgain | End::Spent | End::NotMade => Ok(None),
+            End::LookAgain | End::Spent | End::Counted | End::NotMade => Ok(None),
             End::Mismatch => {
                 self.say_who_is_waited_for();
                 if self.run.something_shows(&self.plan.seen).await? {

@@ -24,6 +24,8 @@ pub enum End {
     Launched(Vec<Machine>),
     /// Its token was spent on machines that are gone.
     Spent,
+    /// Its token is of machines that the group had before.
+    Counted,
     /// Its token was spent on other bytes.
     Mismatch,
     /// The facts have changed under the plan.

@@ -41,7 +41,8 @@
 //! **After a mismatch** of which nothing shows, even after
 //! [`SHOWN_AFTER`](visibility::SHOWN_AFTER), the sole maker takes the next number:
 //! that launch is over. Everybody else says so and exits: machines may be running.
-//! **A token is spent** only by EC2's own word that its machines are terminated.
+//! **A token is spent** only by EC2's own word that its machines are terminated, all
+//! of them.
 //! Their number counts, and the group is looked at again; was it a launch of more
 //! than one call, the others' machines are waited for.
 //!

@@ -47,9 +47,11 @@ CHANGES = [
     Change(
         "machines that the group had before count as launched",
         file="src/launch/attempt.rs",
-        old="m.state.is_gone() || is_known(m)",
-        new="m.state.is_gone()",
-        unit=("launch::attempt::tests::machines_that_the_group_had_before_are_not_counted_as_launched",),
+        old="} else if machines.iter().all(is_counted) {",
+        new="} else if machines.is_empty() {",
+        unit=(
+            "launch::attempt::tests::only_machines_that_are_all_gone_spend_a_token_and_those_counted_before_are_not_launched",
+        ),
     ),
     Change(
         "a launch is as old as the oldest of its calls",
