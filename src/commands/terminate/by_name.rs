@@ -25,6 +25,7 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
     let Terminating {
         aws, groups, out, ..
     } = *terminating;
+    let asked_at = aws.time.now();
     let here = aws.group_machines(name).await;
     let line = terminating.lines.group(name, &aws.region);
     let here = here.map_err(|failure| terminating.nobody_knows(failure, &line))?;
@@ -50,14 +51,16 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
         began: terminating.began,
         out,
         seen: BTreeMap::new(),
+        asked_at,
     };
-    looking.saw(&here);
+    looking.saw(&here, asked_at);
     if showing.is_empty() {
+        let asked_at = aws.time.now();
         let look = Look {
             aws,
             found: Found::as_far_as_possible(aws).await,
         };
-        looking.saw(&look.found.machines);
+        looking.saw(&look.found.machines, asked_at);
         refuse_elsewhere(terminating, name, &look)?;
         if matches!(side, Side::Absent) && !knows(&look.found.machines, name) {
             return Err(not_found(terminating, name, &look));

@@ -41,6 +41,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     } else {
         Scope::Region
     };
+    let asked_at = aws.time.now();
     let (found, active) = tokio::join!(Found::as_far_as_possible(aws), groups.active());
     let first = Look { aws, found };
     refuse_blind(terminating, &first)?;
@@ -54,8 +55,9 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         began: terminating.began,
         out,
         seen: BTreeMap::new(),
+        asked_at,
     };
-    looking.saw(&first.found.machines);
+    looking.saw(&first.found.machines, asked_at);
     let mut ending = Ending::new(aws, terminating.interrupt, out);
     let showing = ending.to_end(&looking.of_scope(&first.found.machines));
     let is_something = !showing.is_empty() || !left_over.is_empty();

@@ -1,7 +1,10 @@
 //! Looking for machines until there is no sign of any that do not show: as
 //! [`last_look`] tells.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use tokio::time::Instant;
 
@@ -94,11 +97,15 @@ pub struct Looking<'a> {
     pub out: Output,
     /// What has shown, with its latest state.
     pub seen: BTreeMap<String, Machine>,
+    /// When the latest look began, by this computer's clock. What it says is judged
+    /// by that time: the computer may sleep between a look and what follows from it.
+    pub asked_at: SystemTime,
 }
 
 impl<'a> Looking<'a> {
-    /// Notes what a look has found.
-    pub fn saw(&mut self, machines: &[Machine]) {
+    /// Notes what a look has found that began at that time.
+    pub fn saw(&mut self, machines: &[Machine], asked_at: SystemTime) {
+        self.asked_at = asked_at;
         for m in machines {
             self.seen.insert(m.instance_id.clone(), m.clone());
         }
@@ -145,11 +152,12 @@ impl<'a> Looking<'a> {
                 self.aws.time.pause((until - now).min(LOOK_EVERY)).await;
             }
             let looking_since = self.aws.time.instant();
+            let asked_at = self.aws.time.now();
             if looking_since < until && !ending.is_hopeless() {
                 // A look that fails is made up for by the next.
                 if let Ok(here) = self.look().await {
                     machines = here;
-                    self.saw(&machines);
+                    self.saw(&machines, asked_at);
                 }
                 continue;
             }
@@ -158,7 +166,7 @@ impl<'a> Looking<'a> {
                 found.require(&self.aws.region);
             }
             machines.clone_from(&found.machines);
-            self.saw(&machines);
+            self.saw(&machines, asked_at);
             // It may show a launch of which the rest is to come.
             let is_last = looking_since >= self.until(ending) || ending.is_hopeless();
             if is_last && ending.to_end(&self.of_scope(&machines)).is_empty() {
@@ -194,7 +202,7 @@ impl<'a> Looking<'a> {
             &of_group,
             ending.has_seen_some(),
             self.groups.as_deref(),
-            self.aws.clock.now(),
+            self.aws.clock.at(self.asked_at),
         )
     }
 
