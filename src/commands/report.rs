@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
+    machines::everywhere::Found,
     model::machine::{Machine, State},
     terminal::printable::printable,
     values::{GroupName, Market},
@@ -41,6 +42,45 @@ pub struct GroupReport {
     pub name: GroupName,
     /// None while Inductiva has not been reached.
     pub id: Option<String>,
+}
+
+/// The regions that a result is about.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RegionsReport {
+    /// Those that were asked and answered.
+    regions: Vec<String>,
+    left_out: Vec<LeftOut>,
+}
+
+/// A region that could not be asked.
+#[derive(Clone, Debug, Serialize)]
+struct LeftOut {
+    /// None where the regions could not be listed.
+    region: Option<String>,
+    reason: String,
+}
+
+impl RegionsReport {
+    /// One region, which was asked.
+    pub fn one(region: &str) -> Self {
+        Self {
+            regions: vec![region.to_owned()],
+            left_out: Vec::new(),
+        }
+    }
+}
+
+impl From<&Found> for RegionsReport {
+    fn from(found: &Found) -> Self {
+        let left_out = found.left_out().map(|(region, failure)| LeftOut {
+            region: region.map(str::to_owned),
+            reason: failure.message.clone(),
+        });
+        Self {
+            regions: found.regions.clone(),
+            left_out: left_out.collect(),
+        }
+    }
 }
 
 /// `label  value` lines, the values aligned.

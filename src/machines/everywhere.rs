@@ -110,6 +110,16 @@ impl Found {
         }
     }
 
+    /// The regions that are not in [`Found::regions`], and why; no name for regions
+    /// that could not be listed.
+    pub fn left_out(&self) -> impl Iterator<Item = (Option<&str>, &Failure)> {
+        let all = self.denied.iter().chain(&self.missing);
+        all.map(|(region, failure)| {
+            let name = (region != OTHER_REGIONS).then_some(region.as_str());
+            (name, failure)
+        })
+    }
+
     /// Counts a region as one that did not answer, whatever the reason: for what
     /// is to be known of this region for certain.
     pub fn require(&mut self, region: &str) {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use snapbox::str;
 
-use crate::sandbox::{Account, ended, list, text};
+use crate::sandbox::{Account, REGION, ended, list, text};
 
 #[test]
 fn nothing_is_an_empty_table() {
@@ -134,7 +134,10 @@ fn all_regions_are_asked_side_by_side() {
     let account = Account::new();
     account.json("start --machine-group-name here");
     account.json("start --machine-group-name there --region us-east-1");
-    assert_eq!(list(&account.json("list")["machines"]).len(), 1);
+    let here = account.json("list");
+    assert_eq!(list(&here["machines"]).len(), 1);
+    assert_eq!(here["regions"], json!([REGION]));
+    assert_eq!(here["left_out"], json!([]));
     let regions = list(&account.ec2("describe_regions", json!({}))["Regions"]).len();
     account.fault(
         json!({"service": "ec2", "operation": "DescribeInstances", "kind": "hold", "count": null}),
@@ -144,6 +147,8 @@ fn all_regions_are_asked_side_by_side() {
     account.forget_faults();
     account.post("release", json!({}));
     let document = ended(child).document();
+    assert_eq!(list(&document["regions"]).len(), regions);
+    assert_eq!(document["left_out"], json!([]));
     let found: Vec<(&str, &str)> = list(&document["machines"])
         .iter()
         .map(|m| (text(&m["region"]), text(&m["machine_group"])))
@@ -173,6 +178,14 @@ fn a_region_that_cannot_be_asked_makes_the_list_a_failure() {
         "{}",
         run.stderr
     );
+    let document = run.document();
+    let left_out = &document["left_out"][0];
+    assert!(
+        text(&left_out["reason"]).contains("InvalidParameterValue"),
+        "{document}"
+    );
+    let asked = list(&document["regions"]);
+    assert!(!asked.is_empty() && !asked.contains(&left_out["region"]));
 }
 
 #[test]
@@ -184,7 +197,17 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
 {
   "machines": [],
   "usd_per_hour": 0.0,
-  "leftover_groups": []
+  "leftover_groups": [],
+  "regions": [
+[..]
+...
+  ],
+  "left_out": [
+    {
+      "region": "[..]",
+      "reason": "cannot list machines: with an explicit deny in a service control policy (UnauthorizedOperation, request [UUID])"
+    }
+  ]
 }
 
 "#]], str![[r#"

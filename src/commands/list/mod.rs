@@ -12,6 +12,7 @@ pub use self::report::ListReport;
 use crate::{
     aws::Aws,
     cli::ListArgs,
+    commands::report::RegionsReport,
     error::{Failure, Result},
     identity,
     inductiva::{self, ApiError, Group},
@@ -99,6 +100,7 @@ async fn show(
         let left = active.iter().filter(left_over);
         left.map(LeftoverGroup::from).collect()
     });
+    report.regions = RegionsReport::from(&found);
     let reader = out.stream_result(&report, &report.ids())?;
     say_what_costs(&report, &machines, prices, out);
     say_leftovers(&report, &found, out);

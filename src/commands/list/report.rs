@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::SystemTime};
 use serde::Serialize;
 
 use crate::{
-    commands::report::{MachineReport, or_na},
+    commands::report::{MachineReport, RegionsReport, or_na},
     inductiva::Group,
     machines::price_book::PriceBook,
     model::machine::Machine,
@@ -72,6 +72,8 @@ pub struct ListReport {
     pub usd_per_hour: Option<f64>,
     /// None where Inductiva was not asked.
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
+    #[serde(flatten)]
+    pub regions: RegionsReport,
 }
 
 impl ListReport {
@@ -115,6 +117,7 @@ impl ListReport {
                 .map(cost::rounded),
             machines,
             leftover_groups: None,
+            regions: RegionsReport::default(),
         }
     }
 

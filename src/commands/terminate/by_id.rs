@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{ending::Ending, groups::Claim, look::Look, terminating::Terminating};
 use crate::{
+    commands::report::RegionsReport,
     error::{Failure, Kind, Result},
     machines::{everywhere::Found, last_look},
     model::{
@@ -35,8 +36,8 @@ pub async fn run(terminating: &Terminating<'_>, ids: &[String]) -> Result<()> {
         ending.end(&going).await;
         going = ending.to_end(&machines);
     }
-    let deleted = delete_emptied(terminating, &machines, &ending).await;
-    terminating.report(&ending, &deleted, Vec::new())?;
+    let (deleted, regions) = delete_emptied(terminating, &machines, &ending).await;
+    terminating.report(&ending, &deleted, Vec::new(), regions)?;
     ending.failure(&terminating.lines).map_or(Ok(()), Err)
 }
 
@@ -159,12 +160,13 @@ async fn refuse_elsewhere(terminating: &Terminating<'_>, unknown: &[String]) -> 
 }
 
 /// Deletes the groups that have lost their last machine. Nothing is waited for:
-/// where something speaks for machines that do not show, the group stays.
+/// where something speaks for machines that do not show, the group stays. The names
+/// of the deleted groups, and the regions that were looked at.
 async fn delete_emptied(
     terminating: &Terminating<'_>,
     machines: &[Machine],
     ending: &Ending<'_>,
-) -> Vec<String> {
+) -> (Vec<String>, RegionsReport) {
     let ended = ending.ended();
     let mut names: Vec<GroupName> = machines
         .iter()
@@ -174,8 +176,10 @@ async fn delete_emptied(
     names.sort();
     names.dedup();
     if names.is_empty() || terminating.groups.api.is_none() {
-        return Vec::new();
+        let here = RegionsReport::one(&terminating.aws.region);
+        return (Vec::new(), here);
     }
+    let asked_at = terminating.aws.time.now();
     let mut found = Found::as_far_as_possible(terminating.aws).await;
     for m in &mut found.machines {
         if ended.contains(&m.instance_id) {
@@ -186,7 +190,7 @@ async fn delete_emptied(
         aws: terminating.aws,
         found,
     };
-    let now = terminating.aws.clock.now();
+    let now = terminating.aws.clock.at(asked_at);
     let mut empty = Vec::new();
     for name in names {
         let is_of_group = |m: &&Machine| m.group() == Some(name.as_str());
@@ -207,5 +211,5 @@ async fn delete_emptied(
     }
     let deleted = terminating.groups.delete(&empty, &look).await;
     terminating.groups.say_kept(&deleted.kept);
-    deleted.names
+    (deleted.names, (&look.found).into())
 }

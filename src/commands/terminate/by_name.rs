@@ -120,7 +120,7 @@ async fn finish(
         groups.say_kept(&deleted.kept);
     }
     terminating.say_denied(look);
-    terminating.report(ending, &deleted.names, Vec::new())?;
+    terminating.report(ending, &deleted.names, Vec::new(), (&look.found).into())?;
     if let Some(failure) = failure {
         return Err(failure);
     }

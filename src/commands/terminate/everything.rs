@@ -103,7 +103,8 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         terminating.say_denied(&look);
         say_elsewhere(terminating, &look);
     }
-    terminating.report(&ending, &deleted.names, removed.ids)?;
+    let looked_at = (&look.found).into();
+    terminating.report(&ending, &deleted.names, removed.ids, looked_at)?;
     if let Some(failure) = ending.failure(&terminating.lines) {
         return Err(failure);
     }

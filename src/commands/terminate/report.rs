@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::commands::report::RegionsReport;
+
 /// What `terminate` ended.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TerminateReport {
@@ -13,6 +15,9 @@ pub struct TerminateReport {
     pub deleted_machine_groups: Vec<String>,
     /// The ids of security groups.
     pub removed_security_groups: Vec<String>,
+    /// Where machines were looked for.
+    #[serde(flatten)]
+    pub regions: RegionsReport,
 }
 
 impl fmt::Display for TerminateReport {

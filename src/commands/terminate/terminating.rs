@@ -8,7 +8,7 @@ use super::{ending::Ending, groups::Groups, lines::Lines, look::Look, report::Te
 use crate::{
     aws::Aws,
     cli::TerminateArgs,
-    commands::list::ListReport,
+    commands::{list::ListReport, report::RegionsReport},
     error::{Failure, Kind, Result},
     inductiva::Group,
     machines::price_book::PriceBook,
@@ -92,11 +92,13 @@ impl Terminating<'_> {
         ending: &Ending<'_>,
         deleted_machine_groups: &[String],
         removed_security_groups: Vec<String>,
+        regions: RegionsReport,
     ) -> Result<()> {
         let report = TerminateReport {
             terminated: ending.ended(),
             deleted_machine_groups: deleted_machine_groups.to_vec(),
             removed_security_groups,
+            regions,
         };
         self.out.result(&report, &report.terminated)
     }
