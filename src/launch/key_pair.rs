@@ -92,10 +92,14 @@ impl NewKeyPair {
                 if private_key::has_fingerprint(&text, &pair.fingerprint) {
                     return Ok(Standing::Usable);
                 }
-                Err(Failure::usage(format!(
-                    "{path} does not hold the private key of the key pair {name} in {region}"
-                ))
-                .hint(format!(
+                let why = if private_key::is_comparable(&text, &pair.fingerprint) {
+                    format!("{path} does not hold the private key of the key pair {name} in {region}")
+                } else {
+                    format!(
+                        "{path} may hold the private key of the key pair {name} in {region} or not: what EC2 shows of that pair cannot be compared with this file"
+                    )
+                };
+                Err(Failure::usage(why).hint(format!(
                     "use the key pair with --key-name {name}, {other_name}"
                 )))
             }

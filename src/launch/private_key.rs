@@ -2,8 +2,10 @@
 //!
 //! EC2 shows a fingerprint of each pair (EC2 API reference, `KeyPairInfo`): of an
 //! ED25519 pair the SHA-256 of its public key in base64, as OpenSSH has it, and of
-//! an RSA pair that EC2 made the SHA-1 of the private key as PKCS #8 in DER. Of an
-//! imported RSA pair it is another one, which is not compared here.
+//! an RSA pair that EC2 made the SHA-1 of the private key as PKCS #8 in DER. Two are
+//! not compared here: the MD5 of an imported RSA pair, as nothing else needs MD5, and
+//! that of an RSA key in OpenSSH's or `PuTTY`'s format, as these leave out numbers of
+//! PKCS #8 that would have to be calculated.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha1::Sha1;
@@ -14,6 +16,23 @@ pub fn has_fingerprint(file: &str, fingerprint: &str) -> bool {
     let theirs = fingerprint.trim_start_matches("SHA256:");
     let theirs = theirs.trim_end_matches('=');
     !theirs.is_empty() && fingerprints(file).iter().any(|ours| ours == theirs)
+}
+
+/// Whether the fingerprint of the private key in `file` can be told at all, to be
+/// compared with this one.
+pub fn is_comparable(file: &str, fingerprint: &str) -> bool {
+    const MD5_BYTES: usize = 16;
+    let bytes = fingerprint.split(':').count();
+    if bytes == 1 {
+        return true;
+    }
+    let openssh = || match pem(file)? {
+        ("OPENSSH PRIVATE KEY", key) => openssh_public_key(&key).map(<[u8]>::to_vec),
+        _ => None,
+    };
+    let public = ppk_public_key(file).or_else(openssh);
+    let is_rsa = |key: Vec<u8>| ssh_string(&key).is_some_and(|(kind, _)| kind == b"ssh-rsa");
+    bytes != MD5_BYTES && !public.is_some_and(is_rsa)
 }
 
 /// What EC2 may show of the key; nothing where it is none.
@@ -156,6 +175,30 @@ IQIhANvK6we0a7gkkwpB++Cxf5L+Sw/63uwBfB5J6PNJGpefAiEAxaeACkOpXHqB
             }
         }
         assert!(!has_fingerprint(&ed25519, RSA_FINGERPRINT));
+    }
+
+    #[test]
+    fn fingerprints_that_cannot_be_told_of_a_file_are_not_compared() {
+        let (ed25519, rsa) = (pem_of("OPENSSH", ED25519), pem_of("RSA", RSA));
+        let imported = "4b:62:5b:5d:05:16:e7:3f:87:32:3f:a2:1c:46:e1:06";
+        // The name of the algorithm, and what would follow it.
+        let ppk = "PuTTY-User-Key-File-3: ssh-rsa\nPublic-Lines: 1\nAAAAB3NzaC1yc2EAAAAB\n";
+        for (file, fingerprint, is_comparable) in [
+            (&*rsa, RSA_FINGERPRINT, true),
+            (&rsa, imported, false),
+            (&rsa, ED25519_FINGERPRINT, true),
+            (&ed25519, RSA_FINGERPRINT, true),
+            (&ed25519, ED25519_FINGERPRINT, true),
+            (ppk, RSA_FINGERPRINT, false),
+            (ppk, ED25519_FINGERPRINT, true),
+            ("precious", RSA_FINGERPRINT, true),
+        ] {
+            assert_eq!(
+                super::is_comparable(file, fingerprint),
+                is_comparable,
+                "{fingerprint} of {file}"
+            );
+        }
     }
 
     #[test]
