@@ -17,7 +17,7 @@ use crate::{
     model::machine::Machine,
     plan::{
         decision::LaunchPlan,
-        tokens::{ASKED_UNTIL, Call, GOOD_FOR, Intent, Later},
+        tokens::{ASKED_UNTIL, Call, FRESH_FOR, GOOD_FOR, Intent, Later},
     },
     terminal::command_line::terminate_command,
 };
@@ -146,21 +146,44 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// Whether the look is good still, or the group is as it was then.
+    /// Whether the look is good still, or the group is as it was then. EC2 is asked
+    /// again for its machines before a call that goes by a look of some seconds ago:
+    /// another start may have launched them elsewhere meanwhile, with other tokens.
     async fn is_as_planned(&self) -> Result<bool> {
         let _one_at_a_time = self.looking.lock().await;
         let (run, plan) = (self.run, self.plan);
         let now = run.world.time().now();
-        if now < self.begins_before() {
+        let is_good = now < self.begins_before();
+        if is_good && now < self.machines_asked_at.get() + FRESH_FOR {
             return Ok(true);
         }
         let hour_is_over = |intent: &Intent| run.world.ec2_time(now) >= intent.ends;
         // Who has slept plans again, by all that has happened.
-        if run.has_slept() || plan.intent().is_some_and(hour_is_over) {
+        if !is_good && (run.has_slept() || plan.intent().is_some_and(hour_is_over)) {
             return Ok(false);
         }
-        let (machines, group) = tokio::join!(run.world.machines(), run.world.group());
-        let machines = machines?;
+        let group_is_the_same = async { is_good || self.group_is_the_same().await };
+        let (machines, group_is_the_same) = tokio::join!(run.world.machines(), group_is_the_same);
+        let same = group_is_the_same && self.machines_are_the_same(&machines?);
+        if same {
+            self.machines_asked_at.set(now);
+        }
+        if same && !is_good {
+            self.looked_at.set(now);
+        }
+        Ok(same)
+    }
+
+    async fn group_is_the_same(&self) -> bool {
+        match self.run.world.group().await {
+            Ok(Some(group)) if group.is_active() => self.group_id.is_none_or(|id| id == group.id),
+            Ok(_) => self.group_id.is_none(),
+            Err(_) => true,
+        }
+    }
+
+    fn machines_are_the_same(&self, machines: &[Machine]) -> bool {
+        let (run, plan) = (self.run, self.plan);
         let known = run.known();
         let is_known = |m: &Machine| {
             let mut ids = plan.seen.iter().chain(known.iter().map(|m| &m.instance_id));

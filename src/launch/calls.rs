@@ -39,6 +39,8 @@ pub struct Calls<'a, W> {
     pub(super) user_data: Vec<u8>,
     /// When the group was last seen as the plan has it, by this computer's clock.
     pub(super) looked_at: Cell<SystemTime>,
+    /// When EC2 was last asked for its machines: then, or later.
+    pub(super) machines_asked_at: Cell<SystemTime>,
     /// One call at a time looks again.
     pub(super) looking: Mutex<()>,
     /// One of the calls has failed: no other is to begin.
@@ -67,6 +69,7 @@ impl<'a, W: World> Calls<'a, W> {
             security_group_id,
             user_data,
             looked_at: Cell::new(found.asked_at),
+            machines_asked_at: Cell::new(found.asked_at),
             looking: Mutex::default(),
             has_failed: Cell::new(false),
             has_walked: Cell::new(false),

@@ -27,9 +27,11 @@
 //! **A look is good for a minute.** A token is tried first only within
 //! [`GOOD_FOR`] of the look that it was planned by and in the same hour, and the
 //! clock is looked at once more right before the request goes out. After that the
-//! group is looked at again; only if it is as it was the walk goes on. A call that
-//! may have been made is asked for again with its token, never later than
-//! [`ASKED_UNTIL`] after the turn of the hour: then nobody knows, which is said.
+//! group is looked at again; only if it is as it was the walk goes on. EC2 alone is
+//! asked again after [`FRESH_FOR`], as others launch elsewhere meanwhile with tokens
+//! that never meet these. A call that may have been made is asked for again with
+//! its token, never later than [`ASKED_UNTIL`] after the turn of the hour: then
+//! nobody knows, which is said.
 //!
 //! **The group on Inductiva's side is the marker** of a launch into an empty
 //! group. Whoever makes it, and sees after that that it is the only one of the
@@ -92,6 +94,10 @@ use crate::{
 
 /// How long after its look a launch may begin.
 pub const GOOD_FOR: Duration = Duration::from_mins(1);
+
+/// After this EC2 is asked for the group's machines once more before a call. A
+/// launch without slow answers is quicker.
+pub const FRESH_FOR: Duration = Duration::from_secs(5);
 
 /// How long after the turn of the hour a call of the hour before may be asked for
 /// again: another start waits for longer before it launches in the new one.

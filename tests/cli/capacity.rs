@@ -281,6 +281,29 @@ fn a_launch_that_died_in_another_zone_is_found_there() {
 }
 
 #[test]
+fn a_start_that_was_slow_sees_what_was_launched_elsewhere_meanwhile() {
+    let account = Account::new();
+    let line = "start --machine-group-name g --num-machines 2";
+    account
+        .fault(json!({"service": "inductiva", "operation": "POST /compute/group", "kind": "hold"}));
+    let slow = account.start(line);
+    account.until_held();
+    capacity(
+        &account,
+        json!([{"zone": "eu-west-2c", "available": 2}, {"available": 0}]),
+    );
+    account.json(line);
+    capacity(&account, json!([]));
+    // Its plan is good still, and its look some seconds old.
+    account.pass(6.0);
+    account.post("release", json!({}));
+    let run = account.ended(slow);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(account.launched(), 2);
+    assert_eq!(account.groups().len(), 1);
+}
+
+#[test]
 fn types_that_need_different_images_are_refused() {
     let account = Account::new();
     let run = account.run("start --machine-group-name g --vm-type g4dn.xlarge,t3.micro");
