@@ -1,9 +1,14 @@
-//! What follows a launch that found capacity only elsewhere than as the first choice.
+//! What follows a launch that nobody can know of before EC2 shows its machines: the
+//! run waits until they show, and whoever comes after it sees them.
 //!
-//! Its token is not the first choice's. So another start, to which EC2 does not
-//! show the machines yet, may find capacity in the first after all. The run waits
-//! until they show: whoever starts after it sees them. And if both have launched,
-//! the one whose machines are further from the first choice ends its own.
+//! That is a launch that found capacity only elsewhere than as the first choice.
+//! Its token is not the first choice's, so that another start may find capacity in
+//! the first after all. If both have launched, the one whose machines are further
+//! from the first choice ends its own.
+//!
+//! And it is one for which no group without machines speaks on Inductiva's side: a
+//! top-up, or a launch while Inductiva is out of reach. A `terminate` would look for
+//! its machines ten seconds only, or not at all.
 
 use super::{
     pace::Patience,
@@ -25,11 +30,10 @@ impl<W: World> Run<'_, W> {
     /// were ended, as another start has launched the same call nearer to the first
     /// choice.
     pub async fn may_stay(&self, launched: &[Machine]) -> Result<bool> {
-        self.out
-            .say("launched elsewhere than as the first choice: waiting for the machines to show");
         let time = self.world.time();
         let since = time.now();
         let until = since + VISIBLE_WITHIN;
+        let mut said = false;
         let shown = loop {
             let asked_at = time.now();
             let shown = match self.unless_interrupted(self.world.machines()).await {
@@ -40,6 +44,11 @@ impl<W: World> Run<'_, W> {
             let is_there = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);
             if launched.iter().all(is_there) || asked_at >= until {
                 break shown;
+            }
+            if !said {
+                self.out
+                    .say("waiting for EC2 to show the machines, two minutes at most");
+                said = true;
             }
             self.pause(look_again_after(since, asked_at)).await?;
         };

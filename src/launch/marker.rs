@@ -115,6 +115,16 @@ impl<W: World> Run<'_, W> {
         self.something_shows(&plan.seen).await.map(|_| ())
     }
 
+    /// Whether the group on Inductiva's side tells a `terminate` of the launch while
+    /// EC2 shows none of its machines: it has no others
+    /// ([`last_look`](crate::machines::last_look)).
+    pub fn group_tells(&self, found: &Found, group_id: Option<&str>) -> bool {
+        let is_own = self.own_group.borrow().is_some();
+        let is_there = is_own || matches!(found.group, GroupLookup::Active(_));
+        let mut others = found.facts.machines.iter();
+        is_there && !others.any(|m| m.tag(TAG_GROUP_ID) == group_id)
+    }
+
     /// Whether no other start can be under way: this run made the group on
     /// Inductiva's side, it is the only one, and no machine lives.
     pub async fn is_sole_maker(&self, plan: &LaunchPlan) -> bool {

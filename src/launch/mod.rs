@@ -245,15 +245,16 @@ impl<'a, W: World> Launcher<'a, W> {
         if run.interrupt.fired() {
             return Err(interrupted());
         }
-        if calls.has_walked.get() && !run.may_stay(&launched).await? {
-            return Ok(Step::PlanAgain);
-        }
         let have = plan.existing.len() + launched.len();
         if plan.tag.or_fewer && plan.is_new() && have < run.request.least() as usize {
             return Err(calls.no_capacity());
         }
         let ids: Vec<&str> = launched.iter().map(|m| m.instance_id.as_str()).collect();
         run.out.say(&format!("launched {}", ids.join(" ")));
+        let is_told = !plan.is_new() || run.group_tells(found, group_id.as_deref());
+        if (calls.has_walked.get() || !is_told) && !run.may_stay(&launched).await? {
+            return Ok(Step::PlanAgain);
+        }
         Ok(Step::Launched(launched, group_id))
     }
 

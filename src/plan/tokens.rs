@@ -62,9 +62,15 @@
 //! names the place and the rank of type and market. The first choice's names none
 //! of them.
 //!
+//! **A start is done** when something tells of its machines: a group on Inductiva's
+//! side of which no machine shows, or else EC2 itself. So it waits until EC2 shows a
+//! top-up, what was launched without Inductiva, and what found capacity only
+//! elsewhere ([`VISIBLE_WITHIN`](visibility::VISIBLE_WITHIN) at most).
+//!
 //! **Undone** is only what this run has launched: machines that are not older
 //! than its first call, while no others show that another start may count, and
-//! while this run has not slept. Otherwise they are left, and named.
+//! while this run has not slept. Otherwise they are left, and named. Two equal starts
+//! share their machines: interrupting the one that launched them ends them for both.
 //!
 //! **A wait ends with a look** that began after its end, never by the clock alone.
 //!

@@ -235,7 +235,6 @@ machine group h
 cost: about 0.0978 USD an hour, 2.35 a day (machines 0.0660, disks 0.0318)
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
-launched elsewhere than as the first choice: waiting for the machines to show
 launched [ID] [ID] [ID]
 the group has 3 machines of the 5 asked for: there was no capacity for more (the same line later tries again)
 

@@ -210,7 +210,13 @@ fn a_machine_without_any_sign_of_it_is_looked_for_ten_seconds() {
     let account = Account::new();
     account.json("start --machine-group-name g");
     account.put("settings", json!({"visible_after_seconds": 8}));
-    account.json("start --machine-group-name g --num-machines 2");
+    account.hold_pauses();
+    // It waits for its machine to show, and dies.
+    let mut child = account.start("start --machine-group-name g --num-machines 2");
+    account.until_pausing();
+    child.kill().expect("a process");
+    child.wait().expect("a process");
+    account.put("clock", json!({"pauses_wait": false}));
     let since = now(&account);
     assert_eq!(
         account.json("terminate g -y")["deleted_machine_groups"],
@@ -236,11 +242,43 @@ fn a_name_that_nobody_knows_is_told_at_once() {
     assert!((now(&account) - since - 120.0).abs() < 0.001);
 }
 
+/// Without the group on Inductiva's side nothing but its machines tells of a group.
+#[test]
+fn a_group_that_was_started_without_inductiva_is_known_to_terminate_at_once() {
+    let account = Account::new();
+    account.put("inductiva", json!({"status": 503}));
+    account.put("settings", json!({"visible_after_seconds": 60}));
+    let since = now(&account);
+    let run = account.run("start --machine-group-name g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let waits = "waiting for EC2 to show the machines, two minutes at most";
+    assert!(run.stderr.contains(waits), "{}", run.stderr);
+    assert!((60.0..120.0).contains(&(now(&account) - since)));
+    account.put("inductiva", json!({"status": null}));
+    let since = now(&account);
+    let document = account.json("terminate g -y");
+    assert_eq!(list(&document["terminated"]).len(), 1);
+    assert!((now(&account) - since - 10.0).abs() < 0.001);
+    assert_eq!(alive(&account), nothing());
+}
+
+/// A group that has machines does not tell of more.
+#[test]
+fn a_top_up_is_done_when_its_machines_show() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.put("settings", json!({"visible_after_seconds": 60}));
+    account.json("start --machine-group-name g --num-machines 2");
+    let document = account.json("terminate g -y");
+    assert_eq!(list(&document["terminated"]).len(), 2);
+    assert_eq!(alive(&account), nothing());
+}
+
 #[test]
 fn where_nothing_shows_and_inductiva_cannot_be_asked_nothing_is_said_to_be_gone() {
     let account = Account::new();
     account.put("inductiva", json!({"status": 503}));
-    account.put("settings", json!({"visible_after_seconds": 200}));
+    account.put("settings", json!({"visible_after_seconds": 300}));
     account.json("start --machine-group-name g");
     account.run("terminate g -y").assert(
         3,

@@ -69,6 +69,7 @@ machine group g
 cost: about 0.0587 USD an hour, 1.41 a day (machines 0.0396, disks 0.0191)
 another start of this group seems to be under way: waiting for its machines to show, two and a half minutes at most
 launched [ID]
+waiting for EC2 to show the machines, two minutes at most
 
 "#]]);
     assert_eq!(list(&run.document()["machines"]).len(), 3);

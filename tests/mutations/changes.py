@@ -191,9 +191,33 @@ CHANGES = [
     Change(
         "a plan from before a sleep is carried out",
         file="src/launch/attempt.rs",
-        old="if now < self.begins_before() {",
+        old="if is_good && now < self.machines_asked_at.get() + FRESH_FOR {",
         new="if true {",
         cli=("launches::a_plan_from_before_a_sleep_is_not_carried_out",),
+    ),
+    Change(
+        "EC2 is not asked again before a call that goes by a look of some seconds ago",
+        file="src/plan/tokens.rs",
+        old="FRESH_FOR: Duration = Duration::from_secs(5);",
+        new="FRESH_FOR: Duration = Duration::from_mins(5);",
+        cli=("capacity::a_start_that_was_slow_sees_what_was_launched_elsewhere_meanwhile",),
+    ),
+    Change(
+        "a top-up is done before EC2 shows its machines",
+        file="src/launch/mod.rs",
+        old="(calls.has_walked.get() || !is_told)",
+        new="calls.has_walked.get()",
+        cli=(
+            "ending::a_top_up_is_done_when_its_machines_show",
+            "ending::a_group_that_was_started_without_inductiva_is_known_to_terminate_at_once",
+        ),
+    ),
+    Change(
+        "without Inductiva no other region is asked for the group",
+        file="src/launch/regions.rs",
+        old="GroupLookup::OutOfReach(_) => (Vec::new(), own.is_some()),",
+        new="GroupLookup::OutOfReach(_) => return Ok(()),",
+        cli=("regions::where_inductiva_cannot_be_asked_the_other_regions_are_asked_by_tag",),
     ),
     Change(
         "right after the turn of the hour nothing is waited for",

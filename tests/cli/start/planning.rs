@@ -27,8 +27,8 @@ error: cannot launch t2.micro: no (InvalidParameterValue, request [UUID])
 fn a_start_takes_two_round_trips() {
     const FACTS: usize = 9;
     let account = Account::new();
-    // The security group and the Inductiva group are made only once.
-    account.run("start --machine-group-name g -q").assert(
+    // The security group is made only once.
+    account.run("start --machine-group-name f -q").assert(
         0,
         str![[r#"
 [ID]
@@ -55,8 +55,10 @@ fn a_start_takes_two_round_trips() {
         str![],
     );
     let requests = account.requests();
+    let is_awss = |r: &&Value| !text(&r["operation"]).contains(' ');
     let (launches, facts): (Vec<&Value>, Vec<&Value>) = requests
         .iter()
+        .filter(is_awss)
         .partition(|r| r["operation"] == "RunInstances");
     let mut asked: Vec<&str> = facts.iter().map(|r| text(&r["operation"])).collect();
     asked.sort_unstable();
@@ -68,7 +70,6 @@ fn a_start_takes_two_round_trips() {
             "DescribeInstances",
             "DescribeSecurityGroups",
             "DescribeSubnets",
-            "GET /compute/group/g",
             "GetCallerIdentity",
             // The machine's price and the disk's.
             "GetProducts",
