@@ -17,20 +17,23 @@ use crate::{
 
 impl<W: World> Run<'_, W> {
     /// Asks all regions, where Inductiva's side of the group speaks for machines
-    /// that this region does not show.
+    /// that this region does not show, or cannot be asked and this region shows none.
     ///
     /// # Errors
     /// The group has machines in another region, or may have, in one that could not
     /// be asked.
     pub async fn refuse_other_regions(&self, found: &Found) -> Result<()> {
-        let GroupLookup::Active(group) = &found.group else {
-            return Ok(());
-        };
-        let own = self.own_group.borrow().clone();
-        let is_own = own.is_some_and(|own| own.id == group.id);
         let machines = &found.facts.machines;
         let here = machines.iter().filter(|m| m.state.is_live()).count();
-        let alive = alive(group, machines, found);
+        let own = self.own_group.borrow().clone();
+        let (alive, is_own) = match &found.group {
+            GroupLookup::Active(group) => (
+                alive(group, machines, found),
+                own.is_some_and(|own| own.id == group.id),
+            ),
+            GroupLookup::OutOfReach(_) => (Vec::new(), own.is_some()),
+            GroupLookup::Absent => return Ok(()),
+        };
         if self.allow_other_regions || is_own || here > 0 && alive.len() <= here {
             return Ok(());
         }
@@ -57,6 +60,15 @@ impl<W: World> Run<'_, W> {
             .map(|(region, _)| region.as_str())
             .collect();
         if unseen.is_empty() || not_asked.is_empty() {
+            // A start needs the same permission in a region that is denied.
+            if let (GroupLookup::OutOfReach(_), Some((regions, _))) =
+                (&found.group, everywhere.hole())
+            {
+                self.out.warn(&format!(
+                    "{regions} could not be asked whether the group {} has machines there",
+                    self.request.group
+                ));
+            }
             return Ok(());
         }
         Err(Failure::new(

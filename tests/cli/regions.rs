@@ -53,6 +53,42 @@ fn a_group_may_be_in_two_regions_if_that_is_meant() {
 }
 
 #[test]
+fn where_inductiva_cannot_be_asked_the_other_regions_are_asked_by_tag() {
+    let account = with_a_group_there();
+    account.put("inductiva", json!({"status": 503}));
+    let run = account.run(LINE);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("error: the group g is in another region: it has 2 machines in us-east-1"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.launched(), 2);
+    // There it is whole: no other region is asked.
+    account.json(&format!("{LINE} --region {THERE}"));
+    // A start needs the same permission there.
+    nobody_may_look(&account, THERE);
+    assert_eq!(account.json(LINE)["launched"], 2);
+}
+
+#[test]
+fn a_region_that_does_not_answer_is_named_where_inductiva_cannot_be_asked_either() {
+    let account = Account::new();
+    account.put("inductiva", json!({"status": 503}));
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": THERE, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = account.run(LINE);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains(
+            "warning: us-east-1 could not be asked whether the group g has machines there"
+        ),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn machines_that_inductiva_sees_alive_in_a_region_that_may_not_be_asked_are_not_launched_again() {
     let account = with_a_group_there();
     nobody_may_look(&account, THERE);
