@@ -35,18 +35,14 @@ use crate::{
     },
     error::{Failure, Kind, Result, Tried},
     inductiva::{ApiError, Group},
-    machines::everywhere,
+    machines::{everywhere, last_look},
     model::{
         machine::{Machine, State as MachineState, TAG_GROUP_ID},
         network::Subnet,
         request::Request,
         vm_type::VmTypeFacts,
     },
-    plan::{
-        cost::Prices,
-        examples::facts,
-        underway::{Standing, underway},
-    },
+    plan::{cost::Prices, examples::facts},
     terminal::output::Output,
     time::{Simulated, Time},
 };
@@ -461,13 +457,15 @@ impl State {
         let Some(by) = by.filter(|&by| self.processes[by].what != What::Terminate) else {
             return;
         };
+        let how = if self.processes[by].interrupted_at <= self.now {
+            "ended by an interruption"
+        } else {
+            "overtaken"
+        };
         for other in 0..self.processes.len() {
             let process = &self.processes[other];
             if other != by && process.code == Some(0) && process.counted.contains(&id) {
-                self.broke(
-                    "overtaken",
-                    format!("{by} ends {id}, which {other} counted"),
-                );
+                self.broke(how, format!("{by} ends {id}, which {other} counted"));
             }
         }
     }
@@ -842,53 +840,52 @@ impl Sight {
         }
     }
 
-    /// `terminate`, as [`crate::plan::tokens`] has it: ends what shows, and says
-    /// done only after a look that began late enough.
-    pub async fn terminate_all(&self, looks_for: f64) -> u8 {
-        let begin = self.world.state().now;
-        let group = self.group().await;
+    /// `terminate NAME`: ends what shows, and says done only after a look that began
+    /// late enough, as [`last_look`] tells; it takes `at_least` so many seconds.
+    pub async fn terminate_all(&self, at_least: Duration) -> u8 {
+        let mut group = self.group().await;
+        let mut began = self.time.now();
+        let mut seen: BTreeMap<String, Machine> = BTreeMap::new();
+        let mut some_lived = false;
         loop {
-            let asked_at = self.world.state().now;
+            let asked_at = self.time.now();
             let machines = self.read(|state| state.shown()).await;
-            let ids: Vec<String> = machines
-                .iter()
-                .filter(|m| m.state.is_live())
-                .map(|m| m.instance_id.clone())
-                .collect();
+            let live = machines.iter().filter(|m| m.state.is_live());
+            let ids: Vec<String> = live.map(|m| m.instance_id.clone()).collect();
+            seen.extend(machines.into_iter().map(|m| (m.instance_id.clone(), m)));
             if !ids.is_empty() {
+                some_lived = true;
                 if !self.end_all(&ids).await {
                     return 3;
                 }
                 self.time.pause(Duration::from_millis(200)).await;
                 continue;
             }
-            let ages = machines.iter().filter_map(|m| m.launched_at);
-            let younger_than = |at: SystemTime| {
-                ages.clone()
-                    .any(|launched| launched + Duration::from_secs(1) >= at)
-            };
-            let for_long = match &group {
-                Err(_) => machines.is_empty(),
-                Ok(Some(group)) => group.created_at.is_none_or(|made| !younger_than(made)),
-                Ok(None) => false,
-            };
-            let now = UNIX_EPOCH + Duration::from_secs_f64(asked_at);
-            let is_whole = underway(&machines, now)
-                .iter()
-                .all(|launch| matches!(launch.standing, Standing::Lost(_)));
-            let until = begin
-                + if for_long || !is_whole {
-                    120.0
-                } else {
-                    looks_for
-                };
-            if asked_at >= until {
+            let seen: Vec<Machine> = seen.values().cloned().collect();
+            // Nobody knows the name: told at once.
+            if seen.is_empty() && matches!(group, Ok(None)) && at_least.is_zero() {
+                return 1;
+            }
+            let groups = group.as_ref().ok().map(Option::as_slice);
+            let sign = last_look::sign(&seen, some_lived, groups, asked_at);
+            if asked_at < began + last_look::look_for(sign.as_ref()).max(at_least) {
+                self.time.pause(Duration::from_secs(2)).await;
+                continue;
+            }
+            // Another start may have made the group anew meanwhile.
+            let side = self.group().await;
+            let Ok(Some(new)) = &side else { break };
+            let is_known = matches!(&group, Ok(Some(known)) if known.id == new.id);
+            if is_known || last_look::without_machines(&seen, new).is_none() {
+                let _ = self.delete_group(&new.id).await;
                 break;
             }
-            self.time.pause(Duration::from_secs(2)).await;
+            began = self.time.now();
+            group = side;
         }
-        if let Ok(Some(group)) = group {
-            let _ = self.delete_group(&group.id).await;
+        // Nobody could be asked, and nothing has shown.
+        if group.is_err() && !some_lived && seen.is_empty() {
+            return 3;
         }
         0
     }
