@@ -1,0 +1,70 @@
+//! What must never happen in a simulated world.
+
+use super::state::{Process, SimulatedMachine, State, What};
+
+impl State {
+    /// Judges the number of machines after a launch: no more than the largest that
+    /// was asked for since the last `terminate` that said done.
+    pub fn accepted(&mut self) {
+        let done = |p: &&Process| p.what == What::Terminate && p.code == Some(0);
+        let ended = self.processes.iter().filter(done);
+        let since = ended.map(|p| p.begins).fold(f64::NEG_INFINITY, f64::max);
+        let mut most = 0;
+        for process in &self.processes {
+            if let What::Start { number, .. } = process.what
+                && process.begins <= self.now
+                && process.ended > since
+            {
+                most = most.max(number);
+            }
+        }
+        let live = self.live();
+        if live > most as usize {
+            self.broke("too many", format!("{live} live, {most} asked for"));
+        }
+    }
+
+    /// Judges how a run has ended.
+    pub fn ended(&mut self, who: usize, code: u8, counted: Vec<String>) {
+        let now = self.now;
+        let process = &mut self.processes[who];
+        (process.ended, process.code, process.counted) = (now, Some(code), counted);
+        let process = process.clone();
+        self.tell(|| format!("{who}: exit {code}"));
+        let alone = !self
+            .processes
+            .iter()
+            .enumerate()
+            .any(|(other, p)| other != who && p.begins < now && p.ended > process.begins);
+        match process.what {
+            What::Terminate => {
+                let left = self
+                    .machines
+                    .iter()
+                    .any(|m| m.lives(now) && m.at < process.begins);
+                if left && code <= 1 {
+                    self.broke("forgotten", format!("{who} says done"));
+                }
+            }
+            What::Start { number, least, .. } if code == 0 && alone => {
+                // A machine that ended itself meanwhile may have been counted.
+                let recently = now - 160.0 - process.napped;
+                let counts =
+                    |m: &&SimulatedMachine| m.lives(now) || m.ends_itself && m.ended > recently;
+                let counted = self.machines.iter().filter(counts).count();
+                let range = least as usize..=number as usize;
+                if !range.contains(&counted) && !range.contains(&self.live()) {
+                    // Or another start has launched more, which do not show yet.
+                    let unseen = counted > number as usize
+                        && self.processes.iter().any(|p| {
+                            matches!(p.what, What::Start { number: more, .. } if more > number)
+                                && p.code == Some(0)
+                        });
+                    let how = if unseen { "unseen" } else { "false exit" };
+                    self.broke(how, format!("{who} says {number}, {counted} live"));
+                }
+            }
+            What::Start { .. } => {}
+        }
+    }
+}
