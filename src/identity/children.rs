@@ -1,5 +1,4 @@
-//! The programs that this one runs: what they are given of the environment, how
-//! much they may print, and how long they may take.
+//! The commands of profiles: how much they may print, and how long they may take.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -11,29 +10,10 @@ use tokio::{
     process::{Child, Command},
 };
 
+use super::inherited::without_keys;
 #[cfg(unix)]
 use super::process_tree::end_with_descendants;
 use crate::{bounds, terminal::output::Output, time::Time};
-
-/// What no other program needs to know where a profile is used.
-const SECRETS: [&str; 6] = [
-    "INDUCTIVA_API_KEY",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_MFA_TOKEN_CODE",
-];
-/// What a browser does not need either; a command may get credentials with it.
-const OF_A_CONTAINER: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-
-/// Takes the secrets out of what a browser inherits.
-pub fn without_secrets(command: &mut std::process::Command) {
-    for name in SECRETS {
-        command.env_remove(name);
-    }
-    command.env_remove(OF_A_CONTAINER);
-}
 
 /// A command of a profile, such as `credential_process`.
 pub struct Helper<'a> {
@@ -79,9 +59,7 @@ impl Helper<'_> {
             } else {
                 Stdio::null()
             });
-        for name in SECRETS {
-            command.env_remove(name);
-        }
+        without_keys(command.as_std_mut());
         let mut running = Running(command.spawn()?);
         let limit = if io::stderr().is_terminal() {
             bounds::HELPER_TIME_WITH_A_PERSON
@@ -136,10 +114,12 @@ impl Drop for Running {
 
 #[cfg(not(unix))]
 fn end_with_descendants(id: u32) {
-    let _ = std::process::Command::new("taskkill")
+    let mut taskkill = std::process::Command::new("taskkill");
+    taskkill
         .args(["/T", "/F", "/PID", &id.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+        .stderr(Stdio::null());
+    super::inherited::without_secrets(&mut taskkill);
+    let _ = taskkill.status();
 }

@@ -4,6 +4,7 @@ pub mod addresses;
 mod children;
 mod config;
 mod credentials_check;
+mod inherited;
 mod mfa;
 mod places;
 pub mod private_files;

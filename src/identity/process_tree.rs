@@ -5,23 +5,28 @@ use std::{
     process::{Command, Stdio},
 };
 
+use super::inherited::without_secrets;
+
 /// A shell's own end would leave what it has started. A process group of its own
 /// would not do: a command has to be able to read from the terminal.
 pub fn end_with_descendants(id: u32) {
-    let listed = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
-    let listed = listed.map_or_else(
+    let mut list = Command::new("ps");
+    list.args(["-A", "-o", "pid=,ppid="]);
+    without_secrets(&mut list);
+    let listed = list.output().map_or_else(
         |_| processes(),
         |listed| String::from_utf8_lossy(&listed.stdout).into_owned(),
     );
     let ids = descendants(id, &listed);
     // `kill` is part of every shell, and not everywhere a program.
-    let _ = Command::new("sh")
-        .args(["-c", "kill -KILL \"$@\"", "sh"])
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -KILL \"$@\"", "sh"])
         .args(ids.iter().map(u32::to_string))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+        .stderr(Stdio::null());
+    without_secrets(&mut kill);
+    let _ = kill.status();
 }
 
 /// What `ps` would list, where there is none: on Linux the kernel tells.

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::{
     error::{Failure, Kind, Result},
-    identity::children,
+    identity::inherited::without_secrets,
     terminal::{mask, printable::printable},
 };
 
@@ -67,7 +67,7 @@ pub fn open(url: &Url) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    children::without_secrets(&mut opener);
+    without_secrets(&mut opener);
     // Some browsers only come back when they are closed.
     tokio::task::spawn_blocking(move || opener.status());
 }
