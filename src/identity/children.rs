@@ -10,9 +10,9 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::inherited::without_keys;
 #[cfg(unix)]
 use super::process_tree::end_with_descendants;
+use super::{inherited::without_keys, said::Said};
 use crate::{bounds, terminal::output::Output, time::Time};
 
 /// A command of a profile, such as `credential_process`.
@@ -55,7 +55,7 @@ impl Helper<'_> {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(if self.shows_stderr {
-                Stdio::inherit()
+                Stdio::piped()
             } else {
                 Stdio::null()
             });
@@ -67,7 +67,7 @@ impl Helper<'_> {
             bounds::HELPER_TIME
         };
         let deadline = time.instant() + limit;
-        let mut work = Box::pin(running.output());
+        let mut work = Box::pin(running.output(time, out));
         if let Ok(ended) = time.within(bounds::HELPER_SAID_AFTER, &mut work).await {
             return ended;
         }
@@ -83,7 +83,25 @@ impl Helper<'_> {
 struct Running(Child);
 
 impl Running {
-    async fn output(&mut self) -> io::Result<Ended> {
+    /// Shows what it says on stderr until it has ended. What it has left in the
+    /// background may keep that open for ever.
+    async fn output(&mut self, time: &Time, out: Output) -> io::Result<Ended> {
+        let Some(stderr) = self.0.stderr.take() else {
+            return self.printed().await;
+        };
+        let mut said = Said::new(stderr, out);
+        let ended = {
+            let mut work = Box::pin(self.printed());
+            tokio::select! {
+                ended = &mut work => ended,
+                () = said.show(time) => work.await,
+            }
+        };
+        said.show_rest();
+        ended
+    }
+
+    async fn printed(&mut self) -> io::Result<Ended> {
         let mut printed = Vec::new();
         if let Some(stdout) = &mut self.0.stdout {
             let one_more = u64::try_from(bounds::HELPER_OUTPUT).unwrap_or(u64::MAX) + 1;

@@ -13,6 +13,7 @@ pub mod process;
 mod process_tree;
 pub mod profiles;
 mod refusals;
+mod said;
 pub mod settings;
 pub mod sso;
 

@@ -7,7 +7,7 @@ use snapbox::str;
 
 use crate::{
     aws_cli::aws,
-    sandbox::{Account, Run, finish, list, text},
+    sandbox::{Account, Run, finish, list, spawn, text, until_it_says},
     terminal::on_a_terminal,
 };
 
@@ -438,6 +438,31 @@ hint: run the command by itself: it has to print six digits and nothing else
 
 "#]],
     );
+}
+
+/// What it says is for a person: it is shown at once, a question without an end of
+/// line too, but neither secrets nor what a terminal would obey.
+#[test]
+fn what_a_command_says_is_shown_without_secrets() {
+    let account = with_device(&["123456"]);
+    with_role(
+        &account,
+        "mfa_process = sed 's/.*key = /got /' .aws/config >&2; printf 'a\\033[2J\\r\\n::error::b\\nTouch your key: ' >&2; cat pipe >&2; echo 123456; printf last >&2\n",
+    );
+    let pipe = account.home.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    account.put("clock", json!({"pauses_wait": true}));
+    let mut command = account.command(["whoami", "--profile", "mfa", "-q"]);
+    let mut child = spawn(command.env("GITHUB_ACTIONS", "true"));
+    let before = until_it_says(&mut child, "\n: :error::b\n");
+    assert!(before.contains("\ngot ********\n"), "{before}");
+    assert!(before.contains("\na[2J\n"), "{before}");
+    account.pass(0.3);
+    until_it_says(&mut child, "Touch your key:\n");
+    fs::write(pipe, "touched\n").expect("written");
+    let run = account.ended(child);
+    assert_eq!((run.code, run.stderr.as_str()), (0, "touched\nlast\n"));
 }
 
 #[test]
