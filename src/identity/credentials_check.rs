@@ -1,5 +1,6 @@
-//! What keys may look like, wherever they come from: the SDK panics at a line
-//! break in one of them (smithy-rs issue 4565).
+//! What keys may look like, wherever they come from: visible ASCII characters. The
+//! SDK panics at a line break in one of them (smithy-rs issue 4565), and AWS answers
+//! that a signature does not match where one was copied with something around it.
 
 use std::path::Path;
 
@@ -111,13 +112,14 @@ fn parts(keys: &Credentials) -> [&str; 3] {
 }
 
 fn wrong_character(part: &str) -> Option<char> {
-    part.chars().find(|c| c.is_control())
+    part.chars().find(|c| !c.is_ascii_graphic())
 }
 
 fn spelled(character: char) -> String {
     match character {
         '\n' | '\r' => "a line break".into(),
         '\t' => "a tab".into(),
+        ' ' => "a blank".into(),
         other => format!("the character U+{:04X}", u32::from(other)),
     }
 }
@@ -168,6 +170,20 @@ mod tests {
                 None,
                 &Source::Environment,
                 "AWS_SECRET_ACCESS_KEY has a tab",
+            ),
+            (
+                "AKIA",
+                "se cret",
+                None,
+                &profile,
+                "the secret access key of profile w has a blank",
+            ),
+            (
+                "AKIA…",
+                "s",
+                None,
+                &Source::Environment,
+                "AWS_ACCESS_KEY_ID has the character U+2026",
             ),
             (
                 "\nAKIA",

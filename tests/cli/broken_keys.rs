@@ -44,7 +44,7 @@ fn white_space_at_the_end_of_a_variable_is_cut_off() {
 }
 
 #[test]
-fn a_variable_with_a_control_character_in_it_is_named() {
+fn a_variable_with_a_character_in_it_that_no_key_has_is_named() {
     let account = Account::new();
     for (name, value, told) in [
         (
@@ -67,6 +67,21 @@ fn a_variable_with_a_control_character_in_it_is_named() {
             "first\nsecond",
             "AWS_SESSION_TOKEN has a line break in it",
         ),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            "wJalrX UtnFEMI",
+            "AWS_SECRET_ACCESS_KEY has a blank in it",
+        ),
+        (
+            "AWS_ACCESS_KEY_ID",
+            "AKIAIOSFODNN7EXAMPLE…",
+            "AWS_ACCESS_KEY_ID has the character U+2026 in it",
+        ),
+        (
+            "AWS_SESSION_TOKEN",
+            "to\u{a0}ken",
+            "AWS_SESSION_TOKEN has the character U+00A0 in it",
+        ),
     ] {
         for line in [
             "list",
@@ -86,7 +101,8 @@ fn a_key_that_was_broken_over_two_lines_is_refused_by_its_profile() {
         ".aws/credentials",
         format!(
             "[w]\naws_access_key_id = AKIAIOSFODNN\n    7EXAMPLE\naws_secret_access_key = {SECRET}\n\
-             [v]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/\n    bPxRfiCYEXAMPLEKEY\n"
+             [v]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/\n    bPxRfiCYEXAMPLEKEY\n\
+             [u]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = wJalrXUtnFEMI K7MDENG\n"
         ),
     );
     account.file(
@@ -108,6 +124,12 @@ fn a_key_that_was_broken_over_two_lines_is_refused_by_its_profile() {
         &account,
         &run,
         "the secret access key of profile v has a line break in it",
+    );
+    let run = self::run(&account, "whoami --profile u", &[]);
+    assert_refused(
+        &account,
+        &run,
+        "the secret access key of profile u has a blank in it",
     );
 }
 
