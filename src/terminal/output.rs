@@ -7,7 +7,10 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{mask, panics, printable};
+use super::{
+    github_actions::{in_json, without_commands},
+    mask, panics, printable,
+};
 use crate::error::{Failure, Result, Tried};
 
 /// How results are written to stdout.
@@ -126,7 +129,7 @@ impl Output {
     /// Text to stdout, with colours only where they can be seen, that may go on
     /// until the reader is gone.
     pub fn stream(self, text: &str) -> Result<Reader> {
-        to_stdout(&screened(text))
+        to_stdout(&without_commands(&screened(text)))
     }
 
     /// Bytes to stdout, as they are.
@@ -140,7 +143,7 @@ impl Output {
     pub fn failure(self, failure: &Failure) {
         if self.format == Format::Json {
             let document = serde_json::json!({ "error": failure }).to_string();
-            line(&mask::masked(&printable::escaped_json(&document)));
+            line(&mask::masked(&in_json(&document)));
             return;
         }
         line(&format!(
@@ -307,12 +310,12 @@ fn line(text: &str) {
     if cfg!(test) {
         return;
     }
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", without_commands(text));
 }
 
 fn document<T: serde::Serialize>(result: &T) -> Result<String> {
     let text = serde_json::to_string_pretty(result).context("cannot write the result as JSON")?;
-    Ok(printable::escaped_json(&text) + "\n")
+    Ok(in_json(&text) + "\n")
 }
 
 /// `ids`, one a line.

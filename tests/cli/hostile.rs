@@ -324,6 +324,45 @@ fn a_console_is_lines_and_nothing_else() {
     assert_harmless(&account.run("logs g --output json").stdout);
 }
 
+/// A console, a tag and a message that are commands of GitHub Actions, where it
+/// reads what is printed.
+#[test]
+fn nothing_from_outside_is_a_command_of_github_actions() {
+    let account = Account::new();
+    let console = "::add-mask::x\n \t::set-env name=PATH::/tmp\nx ##[add-path]/tmp\ninductiva-aws: phase images\n";
+    let ids = group_that_says(&account, "--vm-type t3.micro", console);
+    account.ec2(
+        "create_tags",
+        json!({"Resources": ids, "Tags": [{"Key": "inductiva:machine-group", "Value": "::error::##[x]"}]}),
+    );
+    let says = "::error::x ##[add-path]/tmp";
+    let run = |line: &str, environment: &[(&str, &str)]| {
+        let mut command = account.command(line.split_whitespace());
+        finish(command.envs(environment.iter().copied()))
+    };
+    let actions = [("GITHUB_ACTIONS", "true")];
+    let logs = format!("logs --instance-id {}", ids[0]);
+    for line in [logs.as_str(), "list", "list --output json", "start -vv"] {
+        if line.starts_with("start") {
+            account.fault(json!({"service": "*", "operation": "*", "status": 400, "code": "InvalidParameterValue", "message": says, "detail": says, "count": null}));
+        }
+        let run = run(line, &actions);
+        assert!(!run.stdout.is_empty() || !run.stderr.is_empty());
+        for line in run.stdout.lines().chain(run.stderr.lines()) {
+            let is_command = line.trim_start().starts_with("::") || line.contains("##[");
+            assert!(!is_command, "{line}");
+        }
+    }
+    account.forget_faults();
+    // Nothing is changed for programs, or anywhere else.
+    let mut document = account.command(["logs", "--instance-id", &ids[0], "--output", "json"]);
+    let document = finish(document.envs(actions)).document();
+    assert_eq!(document["logs"][0]["console"], console);
+    for environment in [&[][..], &[("GITHUB_ACTIONS", "false")]] {
+        assert_eq!(run(&logs, environment).stdout, console);
+    }
+}
+
 #[test]
 fn names_of_identity_center_are_harmless_and_get_into_no_file_as_they_are() {
     let account = sso::account();
