@@ -53,6 +53,8 @@ mod policies;
 mod refusals;
 #[cfg(target_os = "linux")]
 mod regions;
+#[cfg(unix)]
+mod searches;
 mod secrets;
 mod sign_in;
 mod sso;

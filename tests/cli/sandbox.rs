@@ -14,6 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[path = "leaks.rs"]
+mod leaks;
+
+use leaks::{Leak, Watch};
 use serde_json::{Value, json};
 use snapbox::{Assert, IntoData, Redactions};
 use tempfile::TempDir;
@@ -76,12 +80,22 @@ pub struct Account {
     pub number: String,
     pub home: TempDir,
     server: &'static Server,
+    watch: Watch,
 }
 
-/// The sandbox keeps nothing of it: hundreds of tests share one.
+/// No test ends with a secret anywhere; and the sandbox keeps nothing of it, which
+/// hundreds of tests share.
 impl Drop for Account {
     fn drop(&mut self) {
+        // A second panic would end all tests.
+        let leaks = if std::thread::panicking() || self.watch.is_over() {
+            Vec::new()
+        } else {
+            self.leaks()
+        };
         let _ = self.ask("DELETE", "account", None);
+        let leaks: Vec<String> = leaks.iter().map(Leak::to_string).collect();
+        assert!(leaks.is_empty(), "secrets leak:\n{}", leaks.join("\n"));
     }
 }
 
@@ -100,6 +114,7 @@ impl Account {
             number: (200_000_000_000 + place).to_string(),
             server: &SERVERS[place % SERVERS.len()],
             home: tempfile::tempdir().expect("a temporary folder"),
+            watch: Watch::new(),
         };
         account.put("clock", json!({"stand": true}));
         if std::env::var_os(NO_DELAYS).is_some() {
@@ -178,7 +193,7 @@ impl Account {
     /// The environment of a command: nothing of the developer's own.
     pub fn environment(&self) -> HashMap<String, String> {
         [
-            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            ("PATH", self.watch.search_path()),
             ("HOME", self.home.path().display().to_string()),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".into()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.into()),
@@ -230,8 +245,27 @@ impl Account {
     pub fn file(&self, path: &str, contents: impl AsRef<[u8]>) -> PathBuf {
         let path = self.home.path().join(path);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder is made");
+        self.watch.place(&path, contents.as_ref());
         fs::write(&path, contents).expect("a file is written");
         path
+    }
+
+    /// The places where secrets of this account are and should not be.
+    fn leaks(&self) -> Vec<Leak> {
+        let known: Vec<(String, String)> =
+            serde_json::from_value(self.get("secrets")).expect("names and values");
+        self.watch.leaks(&self.number, self.home.path(), &known)
+    }
+
+    /// The same for a test that is to have some; all others end with none.
+    pub fn expected_leaks(&self) -> Vec<String> {
+        self.watch.end();
+        self.leaks().iter().map(Leak::to_string).collect()
+    }
+
+    /// The arguments and variables of the programs that the program has started.
+    pub fn children(&self) -> String {
+        self.watch.children()
     }
 
     /// What a boto3 client for EC2 answers.
@@ -397,32 +431,6 @@ impl Run {
         &self.stdout
     }
 
-    /// No test shows the secrets of [`Account::environment`], but for commands that
-    /// are to print them.
-    #[track_caller]
-    fn assert_hides_secrets(&self) {
-        let in_stdout = |secret: &str| {
-            let names = [
-                "SECRET_ACCESS_KEY",
-                "SecretAccessKey",
-                "secret_access_key",
-                "INDUCTIVA_API_KEY='",
-                // What a script prints that has taken them over.
-                "AKIAIOSFODNN7EXAMPLE|",
-            ];
-            let is_meant = names.iter().any(|name| self.stdout.contains(name));
-            self.stdout.contains(secret) && !is_meant
-        };
-        for secret in [API_KEY, SECRET_ACCESS_KEY] {
-            let is_shown = self.stderr.contains(secret) || in_stdout(secret);
-            assert!(
-                !is_shown,
-                "{secret} is shown:\n{}{}",
-                self.stdout, self.stderr
-            );
-        }
-    }
-
     /// [`Self::ends`] with success.
     #[track_caller]
     pub fn succeeds(&self, stderr: impl IntoData) -> &str {
@@ -477,10 +485,10 @@ pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
 
 /// Starts a command whose output is kept, unless it goes elsewhere already.
 pub fn spawn(command: &mut Command) -> Child {
-    command
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts")
+    let child = command.stderr(Stdio::piped()).spawn();
+    let child = child.expect("the program starts");
+    leaks::started(command, &child);
+    child
 }
 
 /// Waits until a command has said this on stderr, which is then read up to there:
@@ -512,13 +520,14 @@ pub const INTERRUPTED: &str = "interrupted: bringing what is under way to an end
 
 /// Waits for the end of a command that `spawn` started.
 pub fn ended(child: Child) -> Run {
+    let id = child.id();
     let output = child.wait_with_output().expect("the program ends");
     let run = Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
     };
-    run.assert_hides_secrets();
+    leaks::printed(id, &run.stdout, &run.stderr);
     run
 }
 

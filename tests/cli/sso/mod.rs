@@ -40,7 +40,7 @@ pub fn account() -> Account {
 }
 
 /// The program on a desktop with a browser that always says yes, and no keys.
-fn command(account: &Account, line: &str) -> Command {
+pub fn command(account: &Account, line: &str) -> Command {
     let mut command = account.command(line.split_whitespace());
     command
         .env_remove("AWS_ACCESS_KEY_ID")

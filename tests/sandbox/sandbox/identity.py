@@ -131,12 +131,16 @@ class Identity:
                     "kind": keys.caller.kind,
                     "mfa": keys.caller.mfa,
                 }
-                for keys in self._keys.of_account(self._account)
+                for keys in self.issued()
             ],
         }
 
+    def issued(self):
+        """The temporary keys of this account."""
+        return self._keys.of_account(self._account)
+
     def expire_session_keys(self):
-        for keys in self._keys.of_account(self._account):
+        for keys in self.issued():
             keys.expires_at = self._now()
 
     def issue(self, caller, seconds):

@@ -5,6 +5,8 @@ GET, PUT /identity   users, session_keys, mfa_devices, roles and switches: the
 GET, PUT /policy     what callers may do: Policy in policy.py
 GET, PUT /sso        Identity Center: Settings in sso.py; also, to read, all
                      clients, sign-ins and tokens, with their secrets
+GET /secrets         [[name, value], …]: all that callers must not show, keys of
+                     the Inductiva API and private keys too
 POST /expire         {"what": ["session_keys", "clients", "device_codes",
                      "access_tokens", "refresh_tokens"]}, any of them
 GET, PUT /quotas     {"L-1216C47A": 5, …}
@@ -13,6 +15,7 @@ GET /aws_models      files that lead an old AWS CLI here: aws_models.py
 """
 
 from .http import Response
+from .moto_library import private_keys
 
 _SSO_THINGS = ("clients", "device_codes", "access_tokens", "refresh_tokens")
 
@@ -50,6 +53,24 @@ def _put_sso(tenant, given, _observer):
     with tenant.lock:
         tenant.sso.change(given)
         return Response.of_json(tenant.sso.as_json())
+
+
+def _get_secrets(tenant, _given, _observer):
+    with tenant.lock:
+        identity = tenant.identity
+        secrets = [("INDUCTIVA_API_KEY", key) for key in tenant.inductiva.keys]
+        secrets += [("AWS secret key", user.secret_access_key) for user in identity.users]
+        for keys in (*identity.session_keys, *identity.issued()):
+            secrets.append(("AWS secret key", keys.secret_access_key))
+            secrets.append(("AWS session token", keys.session_token))
+        for device in identity.mfa_devices:
+            secrets += [("MFA code", code) for code in (*device.codes, *device.spent)]
+        secrets += tenant.sso.secrets()
+        # The first lines of a key in PEM are the same for many.
+        for material in private_keys(tenant.account):
+            lines = material.splitlines()
+            secrets.append(("private key", lines[len(lines) // 2]))
+        return Response.of_json(secrets)
 
 
 def _expire(tenant, given, _observer):
@@ -99,6 +120,7 @@ ROUTES = {
     ("PUT", "/policy"): _put_policy,
     ("GET", "/sso"): _get_sso,
     ("PUT", "/sso"): _put_sso,
+    ("GET", "/secrets"): _get_secrets,
     ("POST", "/expire"): _expire,
     ("PUT", "/kept_keys"): _put_kept_keys,
     ("GET", "/quotas"): _get_quotas,

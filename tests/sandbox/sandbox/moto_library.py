@@ -86,6 +86,13 @@ def backend(account, region):
     return ec2_backends[account][region]
 
 
+def private_keys(account):
+    """Of the key pairs that EC2 has made, as its answers had them."""
+    backends = dict(dict.get(ec2_backends, account, {})).values()
+    pairs = [pair for backend in backends for pair in backend.key_pairs.values()]
+    return [pair.key_material for pair in pairs if b"PRIVATE" in pair.material]
+
+
 def forget(account):
     """Ends an account with all that it has."""
     for backends in list(_base_backend.BackendDict._instances):

@@ -129,6 +129,14 @@ class Sso:
             "tokens": [_told(token) for token in self._tokens.values()],
         }
 
+    def secrets(self):
+        """Names and values of what was handed out."""
+        return [
+            *(("secret of an SSO client", c.secret) for c in self._clients.values()),
+            *(("code of an SSO sign-in", s.code) for s in self._sign_ins.values()),
+            *((f"SSO {t.kind} token", t.value) for t in self._tokens.values()),
+        ]
+
     def expire(self, what):
         """Ends all of clients, device_codes, access_tokens or refresh_tokens now."""
         kinds = {"access_tokens": "access", "refresh_tokens": "refresh"}
