@@ -236,6 +236,45 @@ fn removing_the_security_group_needs_what_the_readme_says() {
     }
 }
 
+/// The actions that the README names for a disk key of the account's own.
+fn actions_of_a_disk_key() -> Vec<String> {
+    let readme = include_str!("../../README.md");
+    let quoted = readme.split('`').skip(1).step_by(2);
+    let quoted = quoted.filter(|quoted| quoted.starts_with("kms:"));
+    quoted.map(str::to_owned).collect()
+}
+
+/// EC2 takes the launch, and ends machines whose disks it cannot encrypt.
+#[test]
+fn a_disk_key_of_the_accounts_own_needs_what_the_readme_says() {
+    let [least, _] = policies();
+    let actions = actions_of_a_disk_key();
+    assert_eq!(actions.len(), 5, "{actions:?}");
+    let key = "arn:aws:kms:eu-west-2:123456789012:key/of-the-account";
+    let start = |actions: &[String], resource: &str| {
+        let account = Account::new();
+        account.put("identity", json!({"disk_key": key}));
+        let more =
+            json!({"Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource}]});
+        account.put("policy", json!({"documents": [least, more]}));
+        account.run("start --wait=running")
+    };
+    let run = start(&actions, key);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for action in &actions {
+        let others: Vec<String> = actions.iter().filter(|a| *a != action).cloned().collect();
+        let run = start(&others, key);
+        assert_eq!(run.code, 1, "without {action}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("Client.InternalError"),
+            "{}",
+            run.stderr
+        );
+    }
+    let other = "arn:aws:kms:eu-west-2:123456789012:key/another";
+    assert_eq!(start(&actions, other).code, 1);
+}
+
 #[test]
 fn the_second_policy_makes_launches_ask_for_mfa() {
     let [least, mfa] = policies();

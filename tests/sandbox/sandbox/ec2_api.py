@@ -41,7 +41,7 @@ class Ec2Api(MotoApi, EC2Response):
 
     def run_instances(self):
         reservation = run_instances(
-            self.ec2_backend, self.tenant, self.params, self.form
+            self.ec2_backend, self.tenant, self.caller, self.params, self.form
         )
         return ActionResult(reservation)
 

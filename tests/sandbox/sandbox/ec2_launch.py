@@ -55,7 +55,7 @@ class Launch:
     associate_public_ip: Optional[bool]
 
 
-def run_instances(backend, tenant, parameters, form):
+def run_instances(backend, tenant, caller, parameters, form):
     """Launches, or answers an earlier launch of the same token: moto's reservation.
 
     Raises AwsError; also for a dry run that would have succeeded.
@@ -93,10 +93,18 @@ def run_instances(backend, tenant, parameters, form):
     reservation = _launch(backend, tenant, replace(launch, count=granted), token)
     tenant.capacity.took(launch, reservation.instances)
     for instance in reservation.instances:
-        tenant.lifecycle.launched(instance)
+        tenant.lifecycle.launched(instance, _can_encrypt(tenant, caller, region))
     tenant.visibility.launched(reservation.instances)
     tenant.launches.record(region, zone, token, form, reservation)
     return reservation
+
+
+def _can_encrypt(tenant, caller, region):
+    if tenant.identity.policy is None:
+        return True
+    from .permissions import may_use_disk_key
+
+    return may_use_disk_key(tenant, caller, region)
 
 
 def _token_zone(backend, parameters):

@@ -77,6 +77,8 @@ class Identity:
         self.web_identity = "accept"
         # How long all temporary keys last, whatever is asked for; None: as asked.
         self.session_seconds = None
+        # The ARN of the customer's key that encrypts disks by default; None: AWS's own.
+        self.disk_key = None
         # None: everyone may do everything.
         self.policy = None
 
@@ -86,6 +88,7 @@ class Identity:
             "only_known_keys": lambda v: isinstance(v, bool),
             "web_identity": lambda v: v in WEB_IDENTITY,
             "session_seconds": lambda v: v is None or _is_number(v),
+            "disk_key": lambda v: v is None or isinstance(v, str),
         }
         for name, value in given.items():
             if name not in _LISTS and name not in scalars:
@@ -121,6 +124,7 @@ class Identity:
             "only_known_keys": self.only_known_keys,
             "web_identity": self.web_identity,
             "session_seconds": self.session_seconds,
+            "disk_key": self.disk_key,
             "issued": [
                 {
                     "access_key_id": keys.access_key_id,

@@ -14,6 +14,7 @@ TERMINATED = ("terminated", 48)
 
 # Why an instance ends (EC2 API reference, StateReason).
 ASKED_TO = ("Client.UserInitiatedShutdown", "User initiated shutdown")
+KEY_REFUSED = ("Client.InternalError", "Client error on launch")
 POWERED_OFF = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
 
 
@@ -32,12 +33,14 @@ class Lifecycle:
         self._transitions = []
         self._running_since = {}
 
-    def launched(self, instance):
+    def launched(self, instance, has_disks):
+        """has_disks: EC2 can encrypt them. It sees that after its answer."""
         set_state(instance, PENDING)
         # EC2 gives the public address on the way to running.
         for interface in instance.nics.values():
             interface.stop()
-        self._schedule(self._settings.pending_seconds, instance, self._run)
+        apply = self._run if has_disks else self._fail
+        self._schedule(self._settings.pending_seconds, instance, apply)
 
     def terminate(self, instance, reason=ASKED_TO):
         """Begins the shutdown and returns the state before; again is harmless."""
@@ -78,6 +81,9 @@ class Lifecycle:
         for interface in instance.nics.values():
             interface.start()
         self._running_since[instance.id] = self._now()
+
+    def _fail(self, instance):
+        self.terminate(instance, KEY_REFUSED)
 
 
 def set_state(instance, state):

@@ -58,6 +58,27 @@ def authorize_call(tenant, caller, service, operation, region, form):
     _demand(policy, caller, service, action, "*", _context(caller, region))
 
 
+# "Required IAM permissions for Amazon EBS encryption", EBS user guide.
+_OF_A_DISK_KEY = (
+    "kms:CreateGrant",
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+
+
+def may_use_disk_key(tenant, caller, region):
+    """Whether the account's default key encrypts disks for this caller. EC2 asks for
+    it once the launch is answered."""
+    policy, key = tenant.identity.policy, tenant.identity.disk_key
+    if key is None:
+        return True
+    context = _context(caller, region)
+    return all(policy.decide(a, key, context).allowed for a in _OF_A_DISK_KEY)
+
+
 def _demand(policy, caller, service, action, resource, context):
     decision = policy.decide(action, resource, context)
     if decision.allowed:
