@@ -60,19 +60,22 @@ impl Helper<'_> {
                 Stdio::null()
             });
         without_keys(command.as_std_mut());
+        let begun = time.instant();
         let mut running = Running(command.spawn()?);
         let limit = if io::stderr().is_terminal() {
             bounds::HELPER_TIME_WITH_A_PERSON
         } else {
             bounds::HELPER_TIME
         };
-        let deadline = time.instant() + limit;
         let mut work = Box::pin(running.output(time, out));
-        if let Ok(ended) = time.within(bounds::HELPER_SAID_AFTER, &mut work).await {
+        if let Ok(ended) = time
+            .until(begun + bounds::HELPER_SAID_AFTER, &mut work)
+            .await
+        {
             return ended;
         }
         out.say(&format!("waiting for {}", self.name));
-        time.until(deadline, work).await.unwrap_or_else(|_| {
+        time.until(begun + limit, work).await.unwrap_or_else(|_| {
             let seconds = limit.as_secs();
             Ok(Ended::Stopped(format!("it did not end within {seconds} s")))
         })

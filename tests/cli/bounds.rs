@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, Run, ended, finish, signal, spawn, until_it_says};
+use crate::{
+    sandbox::{Account, Run, ended, finish, signal, spawn, until_it_says},
+    terminal::on_a_terminal,
+};
 
 /// bash, with the program as `$PROGRAM`.
 fn in_bash(account: &Account, script: &str) -> Run {
@@ -180,6 +183,27 @@ fn a_command_that_does_not_end_is_waited_for_a_minute() {
         assert!(run.stderr.contains(told), "{}", run.stderr);
         account.until("the command has ended", |account| !runs(account, "id"));
     }
+}
+
+/// There may be a page to sign in on, or a security key to find.
+#[test]
+fn a_command_has_ten_minutes_on_a_terminal() {
+    let account = Account::new();
+    with_process(&account, "echo begun >/dev/tty; exec sleep 100000");
+    let run = on_a_terminal(
+        &account,
+        "whoami --profile p",
+        &[
+            "see:begun",
+            r#"put:clock {"advance": 2}"#,
+            "see:waiting for credential_process of profile p",
+            r#"put:clock {"advance": 598}"#,
+        ],
+        &[("NO_COLOR", "1")],
+    );
+    assert_eq!(run.code, 4, "{}", run.stdout);
+    let told = "credential_process of profile p failed: it did not end within 600 s";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
 }
 
 #[test]
