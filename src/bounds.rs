@@ -22,6 +22,8 @@ pub const HELPER_TIME: Duration = Duration::from_mins(1);
 pub const HELPER_TIME_WITH_A_PERSON: Duration = Duration::from_mins(10);
 /// After so long it is said what is waited for.
 pub const HELPER_SAID_AFTER: Duration = Duration::from_secs(2);
+/// The same of a lock that another run of this program holds.
+pub const LOCK_SAID_AFTER: Duration = Duration::from_secs(2);
 /// Pages of one question: EC2 has at least 5 results on each, usually 1000.
 pub const PAGES: usize = 1_000;
 

@@ -17,6 +17,23 @@ pub enum Source {
     InstanceMetadata,
 }
 
+impl Source {
+    /// How to go on when its session has ended.
+    pub fn renewal(&self) -> &'static str {
+        match self {
+            Self::Environment => {
+                "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new session; or unset AWS_SESSION_TOKEN, set your own access keys, and add --mfa-serial to make one with MFA"
+            }
+            Self::Profile(_) => {
+                "replace the session's three values in the profile by those of a new one, or sign in again in the way that the profile has"
+            }
+            Self::WebIdentity | Self::Container | Self::InstanceMetadata => {
+                "run the command again: its credentials are renewed by whoever gives them"
+            }
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -123,8 +123,9 @@ pub struct Global {
     pub region: Option<String>,
     /// AWS profile to sign in with
     ///
-    /// Defaults to AWS_PROFILE or AWS_DEFAULT_PROFILE. A profile that is named takes
-    /// precedence over keys in the environment.
+    /// Takes precedence over keys in the environment, as in the AWS CLI. Defaults to
+    /// AWS_DEFAULT_PROFILE or AWS_PROFILE, which do not: where there are keys in the
+    /// environment, they give the region and other settings alone.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Send AWS calls to this address instead of AWS
@@ -132,10 +133,14 @@ pub struct Global {
     pub endpoint_url: Option<String>,
     /// MFA device to sign in with, such as arn:aws:iam::123456789012:mfa/NAME
     ///
-    /// Defaults to mfa_serial in the profile.
+    /// Defaults to AWS_MFA_SERIAL_NUMBER, where a session has to be made, or to
+    /// mfa_serial in the profile.
     #[arg(long, global = true, value_name = "ARN")]
     pub mfa_serial: Option<String>,
     /// Current six-digit code of the MFA device [default: you are asked for it]
+    ///
+    /// Always makes a new session. AWS_MFA_TOKEN_CODE is taken where there is no
+    /// session yet.
     #[arg(long, global = true, value_name = "CODE", visible_alias = "token-code")]
     pub mfa_code: Option<String>,
     /// Format of the results on stdout

@@ -26,12 +26,13 @@ const TRIES: u32 = 3;
 
 /// Asks for what is not given, signs in, and adds the profile.
 pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -> Result<()> {
-    let profiles = Profiles::load(&settings.files).await?;
+    let profiles = Profiles::load(&settings.files)?;
+    profiles.warn(out);
     let config = identity::unsigned_config(settings, &profiles).await?;
     let default_region = config.region().map(ToString::to_string);
     if !out.interactive {
         // Before anybody signs in.
-        let region = settings.region.as_ref().or(default_region.as_ref());
+        let region = settings.typed_region.as_ref().or(default_region.as_ref());
         let session = args.login.sso_session.as_ref();
         for (flag, given) in [
             ("--profile", settings.profile.as_ref()),
@@ -55,7 +56,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
         default: Some(default_region.as_ref().unwrap_or(&session.region)),
     };
     let unasked = default_region.clone().filter(|_| !out.interactive);
-    let given = settings.region.clone().or(unasked);
+    let given = settings.typed_region.clone().or(unasked);
     let region = region.answer(given, out, config_file::region).await?;
     let name = Question {
         flag: "--profile",
@@ -72,7 +73,9 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
         role_name,
         region,
     };
-    let added = profile.add_to(&settings.files).await?;
+    let added = profile
+        .add_to(&settings.files, settings.http.time(), out)
+        .await?;
     out.say(&format!(
         "try it: inductiva-aws whoami --profile {}",
         quoting::word(&profile.name)

@@ -14,9 +14,6 @@ use crate::{
     terminal::{output::Output, quoting},
 };
 
-/// The region to sign in in where none is set: it has no part in what is printed.
-const ANY_REGION: &str = "us-east-1";
-
 /// Prints the credentials that every other command would use.
 pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     if io::stdout().is_terminal() && !args.force {
@@ -24,7 +21,8 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
             .hint("redirect them, as in eval \"$(inductiva-aws credentials --format env)\", or add --force"));
     }
     let settings = AwsSettings {
-        fallback_region: Some(ANY_REGION),
+        // It has no part in what is printed.
+        needs_region: false,
         ..settings.clone()
     };
     let aws = identity::connect(&settings, out).await?;

@@ -11,9 +11,8 @@ use crate::{
 /// Ends the session that is named, or that the profile belongs to, and no other.
 pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
-    let ended = sso
-        .logout(&identity::profiles::Profiles::load(&settings.files).await?)
-        .await?;
+    let profiles = identity::profiles::Profiles::load(&settings.files)?;
+    let ended = sso.logout(&profiles).await?;
     let session = &sso.session;
     let report = LogoutReport {
         sso_session: session.name.clone(),

@@ -11,12 +11,16 @@ use crate::{
 
 /// Prints account, ARN, region, where the credentials came from, and when they end.
 pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
-    let aws = identity::connect(settings, out).await?;
+    let settings = AwsSettings {
+        needs_region: false,
+        ..settings.clone()
+    };
+    let aws = identity::connect(&settings, out).await?;
     let identity = aws.identity().await?;
     let report = WhoamiReport {
         account: identity.account,
         arn: identity.arn.clone(),
-        region: aws.region.clone(),
+        region: identity::named_region(&settings)?.map(|_| aws.region.clone()),
         credentials_from: aws.source.to_string(),
         credentials_expire: expiry(aws.credentials()),
     };
@@ -27,8 +31,8 @@ pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
 pub struct WhoamiReport {
     pub account: String,
     pub arn: String,
-    /// The region that calls go to.
-    pub region: String,
+    /// The region that calls go to; null where none is set, which a start needs.
+    pub region: Option<String>,
     pub credentials_from: String,
     /// When they end, RFC 3339; null for keys that stay good.
     pub credentials_expire: Option<String>,
@@ -39,7 +43,10 @@ impl fmt::Display for WhoamiReport {
         let mut rows = vec![
             ("account", self.account.clone()),
             ("arn", self.arn.clone()),
-            ("region", self.region.clone()),
+            (
+                "region",
+                self.region.clone().unwrap_or_else(|| "n/a".into()),
+            ),
             ("credentials from", self.credentials_from.clone()),
         ];
         if let Some(end) = &self.credentials_expire {

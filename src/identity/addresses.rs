@@ -38,7 +38,7 @@ pub fn check(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     for (variable, url) in &settings.endpoint_variables {
         check_one(url, variable)?;
     }
-    let profile = settings.profile.as_deref().unwrap_or("default");
+    let profile = settings.profile_name();
     let config = settings.files.config.display();
     if let Some(url) = profiles.endpoint(profile) {
         check_one(

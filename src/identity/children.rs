@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncRead, AsyncReadExt as _},
     process::{Child, Command},
 };
 
@@ -17,22 +17,27 @@ use crate::{bounds, terminal::output::Output, time::Time};
 
 /// A command of a profile, such as `credential_process`.
 pub struct Helper<'a> {
-    /// As a shell takes it.
-    pub command: &'a str,
+    pub program: Program<'a>,
     /// What it is, for messages.
     pub name: String,
     /// Variables that it gets beside its own.
     pub variables: &'a [(&'static str, String)],
-    /// Whether what it says on stderr is for the person to see.
-    pub shows_stderr: bool,
+}
+
+/// How a command is run, and what becomes of what it says on stderr.
+pub enum Program<'a> {
+    /// By a shell; the person sees what it says.
+    Shell(&'a str),
+    /// As it is, the program's name first; what it says is told if it fails.
+    Words(&'a [String]),
 }
 
 /// What a command came to.
 pub enum Ended {
     /// It ended well, and printed this.
     Printed(Vec<u8>),
-    /// It ended in another way.
-    Failed(ExitStatus),
+    /// It ended in another way, and said this on stderr, if that was kept.
+    Failed(ExitStatus, String),
     /// It was ended: it printed too much, or took too long.
     Stopped(String),
 }
@@ -43,31 +48,41 @@ impl Helper<'_> {
     /// # Errors
     /// It cannot be run.
     pub async fn run(&self, time: &Time, out: Output) -> io::Result<Ended> {
-        let (shell, flag) = if cfg!(windows) {
-            ("cmd", "/C")
-        } else {
-            ("sh", "-c")
+        let mut command = match self.program {
+            Program::Shell(text) => {
+                let (shell, flag) = if cfg!(windows) {
+                    ("cmd", "/C")
+                } else {
+                    ("sh", "-c")
+                };
+                let mut command = Command::new(shell);
+                command.args([flag, text]);
+                command
+            }
+            Program::Words(words) => {
+                let (name, arguments) = words
+                    .split_first()
+                    .ok_or_else(|| io::Error::other("there is nothing to run"))?;
+                let mut command = Command::new(name);
+                command.args(arguments);
+                command
+            }
         };
-        let mut command = Command::new(shell);
         command
-            .args([flag, self.command])
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(if self.shows_stderr {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            });
+            .stderr(Stdio::piped());
         without_keys(command.as_std_mut());
         let begun = time.instant();
         let mut running = Running(command.spawn()?);
+        let shows_stderr = matches!(self.program, Program::Shell(_));
         let limit = if io::stderr().is_terminal() {
             bounds::HELPER_TIME_WITH_A_PERSON
         } else {
             bounds::HELPER_TIME
         };
-        let mut work = Box::pin(running.output(time, out));
+        let mut work = Box::pin(running.output(shows_stderr, time, out));
         if let Ok(ended) = time
             .until(begun + bounds::HELPER_SAID_AFTER, &mut work)
             .await
@@ -86,41 +101,70 @@ impl Helper<'_> {
 struct Running(Child);
 
 impl Running {
-    /// Shows what it says on stderr until it has ended. What it has left in the
-    /// background may keep that open for ever.
-    async fn output(&mut self, time: &Time, out: Output) -> io::Result<Ended> {
-        let Some(stderr) = self.0.stderr.take() else {
-            return self.printed().await;
+    async fn output(&mut self, shows_stderr: bool, time: &Time, out: Output) -> io::Result<Ended> {
+        let read = if shows_stderr {
+            self.shown(time, out).await.map(|read| (read, Vec::new()))
+        } else {
+            let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
+            // A program that says much must not wait for a reader, nor be waited for.
+            tokio::try_join!(up_to_the_limit(stdout), up_to_the_limit(stderr))
         };
-        let mut said = Said::new(stderr, out);
-        let ended = {
-            let mut work = Box::pin(self.printed());
-            tokio::select! {
-                ended = &mut work => ended,
-                () = said.show(time) => work.await,
+        let (printed, said) = match read {
+            Ok(read) => read,
+            Err(Unread::TooMuch) => {
+                let most = bounds::size(bounds::HELPER_OUTPUT);
+                return Ok(Ended::Stopped(format!("it printed more than {most}")));
             }
+            Err(Unread::Failed(error)) => return Err(error),
         };
-        said.show_rest();
-        ended
-    }
-
-    async fn printed(&mut self) -> io::Result<Ended> {
-        let mut printed = Vec::new();
-        if let Some(stdout) = &mut self.0.stdout {
-            let one_more = u64::try_from(bounds::HELPER_OUTPUT).unwrap_or(u64::MAX) + 1;
-            stdout.take(one_more).read_to_end(&mut printed).await?;
-        }
-        if printed.len() > bounds::HELPER_OUTPUT {
-            let most = bounds::size(bounds::HELPER_OUTPUT);
-            return Ok(Ended::Stopped(format!("it printed more than {most}")));
-        }
         let status = self.0.wait().await?;
         Ok(if status.success() {
             Ended::Printed(printed)
         } else {
-            Ended::Failed(status)
+            Ended::Failed(status, String::from_utf8_lossy(&said).into_owned())
         })
     }
+
+    /// What it prints. What it says on stderr is shown until it has ended: what it has
+    /// left in the background may keep that open for ever.
+    async fn shown(&mut self, time: &Time, out: Output) -> Result<Vec<u8>, Unread> {
+        let printed = up_to_the_limit(self.0.stdout.take());
+        let Some(stderr) = self.0.stderr.take() else {
+            return printed.await;
+        };
+        let mut said = Said::new(stderr, out);
+        let printed = {
+            let mut printed = Box::pin(printed);
+            tokio::select! {
+                read = &mut printed => read,
+                () = said.show(time) => printed.await,
+            }
+        };
+        said.show_rest();
+        printed
+    }
+}
+
+/// Why not all of what a program says is read.
+enum Unread {
+    TooMuch,
+    Failed(io::Error),
+}
+
+async fn up_to_the_limit(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Unread> {
+    let mut read = Vec::new();
+    if let Some(stream) = stream {
+        let one_more = u64::try_from(bounds::HELPER_OUTPUT).unwrap_or(u64::MAX) + 1;
+        let mut stream = stream.take(one_more);
+        stream
+            .read_to_end(&mut read)
+            .await
+            .map_err(Unread::Failed)?;
+    }
+    if read.len() > bounds::HELPER_OUTPUT {
+        return Err(Unread::TooMuch);
+    }
+    Ok(read)
 }
 
 impl Drop for Running {

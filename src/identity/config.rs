@@ -1,16 +1,33 @@
 //! The SDK's configuration, without credentials.
 
-use std::{path::Path, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig,
+    imds::{self, region::ImdsRegionProvider},
+    meta::region::{ProvideRegion, future},
+    provider_config::ProviderConfig,
+};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_smithy_async::rt::sleep::SharedAsyncSleep;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{addresses, profiles::Profiles, settings::AwsSettings};
+use super::{addresses, ini, profiles::Profiles, settings::AwsSettings};
 use crate::error::{Failure, Result};
 
-/// A configuration without credentials, and with a region if there is one.
+/// How long the instance's metadata service may take to be connected to, and to
+/// answer: with botocore's one try, it is known within 2 s that there is none.
+const METADATA_TIME: Duration = Duration::from_secs(1);
+/// The partitions by the second part of an ARN, each with a region that is in it.
+const PARTITIONS: [(&str, &str); 3] = [
+    ("aws", "us-east-1"),
+    ("aws-cn", "cn-north-1"),
+    ("aws-us-gov", "us-gov-west-1"),
+];
+
+/// A configuration without credentials, and with a region if one is typed, set or in
+/// the profile.
 ///
 /// # Errors
 /// Usage: certificates that are to be trusted and are none, addresses that are none.
@@ -27,12 +44,13 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
         )
         .http_client(settings.http.sdk_client())
         .no_credentials();
-    if let Some(profile) = &settings.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(region) = &settings.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
+    let profile = profiles.find(settings.profile_name());
+    let region = settings.region.clone();
+    let region = region.or_else(|| profile?.region).map(Region::new);
+    loader = loader
+        .profile_files(for_the_sdk(settings, profiles))
+        .profile_name("default")
+        .region(Known(region));
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
@@ -50,6 +68,61 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
         .into_builder()
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build())
+}
+
+/// A region or none, where the SDK would ask the metadata service.
+#[derive(Debug)]
+struct Known(Option<Region>);
+
+impl ProvideRegion for Known {
+    fn region(&self) -> future::ProvideRegion<'_> {
+        future::ProvideRegion::ready(self.0.clone())
+    }
+}
+
+/// The profile's settings that the SDK reads itself, such as its services' addresses,
+/// as the only profile of a file. The SDK would read the user's files otherwise than
+/// the AWS CLI does, and refuse more of them.
+fn for_the_sdk(settings: &AwsSettings, profiles: &Profiles) -> EnvConfigFiles {
+    let profile = settings.profile_name();
+    let mut text = "[default]\n".to_owned();
+    for (name, value) in profiles.properties(profile).into_iter().flatten() {
+        // Who signs in, and in which region, is no question to the SDK.
+        let is_secret = name.starts_with("aws_");
+        let is_others = is_secret || matches!(name.as_str(), "services" | "region");
+        if !is_others && is_plain(name) && is_plain(value) {
+            let _ = writeln!(text, "{name} = {value}");
+        }
+    }
+    let services = profiles.services(profile).into_iter().flatten();
+    let services: Vec<_> = services
+        .filter_map(|(name, value)| Some((name, ini::nested(value)?)))
+        .collect();
+    if !services.is_empty() {
+        text.push_str("services = own\n[services own]\n");
+    }
+    for (name, properties) in services {
+        // The AWS CLI writes an underscore where the SDK looks for a hyphen.
+        let mut names = vec![name.clone(), name.replace('_', "-")];
+        names.dedup();
+        for name in names.iter().filter(|name| is_plain(name)) {
+            let _ = writeln!(text, "{name} =");
+            for (name, value) in &properties {
+                if is_plain(name) && is_plain(value) {
+                    let _ = writeln!(text, "  {name} = {value}");
+                }
+            }
+        }
+    }
+    EnvConfigFiles::builder()
+        .with_contents(EnvConfigFileKind::Config, text)
+        .build()
+}
+
+/// Whether the SDK reads a text as it is: it takes what follows a blank and one of
+/// two signs for a comment.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_control() || c.is_whitespace())
 }
 
 /// Where calls to EC2 go, if not to AWS: as the SDK's client for EC2 reads it.
@@ -75,8 +148,8 @@ fn trust(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     if let Some(bundle) = &settings.ca_bundle {
         return settings.http.trust(bundle, "AWS_CA_BUNDLE");
     }
-    let name = settings.profile.as_deref().unwrap_or("default");
-    match profiles.find(name)?.and_then(|profile| profile.ca_bundle) {
+    let name = settings.profile_name();
+    match profiles.find(name).and_then(|profile| profile.ca_bundle) {
         Some(bundle) => {
             let named_by = format!("ca_bundle of profile {name}");
             settings.http.trust(Path::new(&bundle), &named_by)
@@ -85,17 +158,75 @@ fn trust(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     }
 }
 
-pub fn region(config: &SdkConfig) -> Result<String> {
+/// The region that calls go to.
+///
+/// # Errors
+/// Usage: there is none, or the text is not a region's name.
+pub async fn region(
+    settings: &AwsSettings,
+    profiles: &Profiles,
+    config: &SdkConfig,
+) -> Result<String> {
     let hint = "name one with --region, in AWS_REGION, or in the profile: eu-west-2 is London, us-east-1 is N. Virginia";
-    let region = config
-        .region()
-        .ok_or_else(|| Failure::usage("no AWS region is set").hint(hint))?
-        .to_string();
+    let region = match config.region() {
+        Some(region) => region.to_string(),
+        None if !settings.needs_region => usual_region(settings, profiles),
+        None => of_the_instance(settings)
+            .await
+            .ok_or_else(|| Failure::usage("no AWS region is set").hint(hint))?,
+    };
     if is_region(&region) {
-        Ok(region)
-    } else {
-        Err(Failure::usage(format!("{region:?} is not an AWS region")).hint(hint))
+        return Ok(region);
     }
+    let hint = if region.contains(['#', ';']) {
+        "a comment needs a line of its own: the AWS CLI takes it for a part of the region, too"
+    } else {
+        hint
+    };
+    Err(Failure::usage(format!("{region:?} is not an AWS region")).hint(hint))
+}
+
+/// The region of the EC2 instance that this is.
+async fn of_the_instance(settings: &AwsSettings) -> Option<String> {
+    let places = ProviderConfig::default().with_http_client(settings.http.nearby_client());
+    let provider = ImdsRegionProvider::builder()
+        .configure(&places)
+        .imds_client(metadata_client(&places))
+        .build();
+    provider.region().await.map(|region| region.to_string())
+}
+
+/// A client for the instance's metadata service.
+pub fn metadata_client(places: &ProviderConfig) -> imds::Client {
+    imds::Client::builder()
+        .configure(places)
+        .max_attempts(1)
+        .connect_timeout(METADATA_TIME)
+        .read_timeout(METADATA_TIME)
+        .build()
+}
+
+/// A region to sign in in where none is set: that of IAM Identity Center, or one of
+/// the partition that the profile's ARNs are of.
+fn usual_region(settings: &AwsSettings, profiles: &Profiles) -> String {
+    let profile = profiles.find(settings.profile_name()).unwrap_or_default();
+    if let Ok(Some(sso)) = profiles.sso(&profile) {
+        return sso.region;
+    }
+    let arns = [
+        settings.mfa.serial.as_deref(),
+        settings.mfa.serial_variable.as_deref(),
+        profile.role_arn.as_deref(),
+        profile.login_session.as_deref(),
+        profile.mfa_serial.as_deref(),
+    ];
+    let partition = arns.into_iter().flatten().find_map(|arn| {
+        let partition = arn.strip_prefix("arn:")?.split(':').next()?;
+        PARTITIONS.iter().find(|(name, _)| *name == partition)
+    });
+    partition
+        .map_or(PARTITIONS[0].1, |(_, region)| region)
+        .to_owned()
 }
 
 /// Whether this has the form of a region's name.

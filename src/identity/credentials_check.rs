@@ -2,14 +2,10 @@
 //! SDK panics at a line break in one of them (smithy-rs issue 4565), and AWS answers
 //! that a signature does not match where one was copied with something around it.
 
-use std::path::Path;
-
 use aws_credential_types::Credentials;
 
-use super::profiles::Profiles;
 use crate::{
     aws::Source,
-    bounds,
     error::{Failure, Result},
     terminal::mask,
 };
@@ -47,31 +43,6 @@ pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
         .hint("copy it again, as one word: a key that was broken over two lines, or a file with Windows line ends, is the usual reason"));
     }
     Ok(trimmed)
-}
-
-/// Checks the keys that a profile's roles are assumed with, which the SDK takes
-/// without a look from here.
-///
-/// # Errors
-/// As [`checked`], of the first profile whose keys are wrong.
-pub fn check_sources(profile: &str, profiles: &Profiles) -> Result<()> {
-    let mut visited: Vec<String> = Vec::new();
-    let mut next = Some(profile.to_owned());
-    while let Some(name) = next.filter(|name| !visited.contains(name)) {
-        if let Some(keys) = profiles.keys(&name) {
-            checked(keys, &Source::Profile(name.clone()))?;
-        }
-        let profile = profiles.find(&name)?;
-        let token_file = profile
-            .as_ref()
-            .and_then(|p| p.web_identity_token_file.as_ref());
-        if let Some(token) = token_file.and_then(|path| bounds::read_text(Path::new(path)).ok()) {
-            mask::know(&token);
-        }
-        next = profile.and_then(|profile| profile.source_profile);
-        visited.push(name);
-    }
-    Ok(())
 }
 
 /// Whether a request can be signed with them as they are.

@@ -5,6 +5,7 @@ mod children;
 mod config;
 mod credentials_check;
 mod inherited;
+mod ini;
 mod mfa;
 mod places;
 pub mod private_files;
@@ -16,14 +17,14 @@ mod refusals;
 mod said;
 pub mod settings;
 pub mod sso;
+mod web_identity;
+mod words;
 
 use std::time::Duration;
 
 use aws_config::Region;
 
-use self::{
-    config::region, mfa::Mfa, places::credentials, profiles::Profiles, settings::AwsSettings,
-};
+use self::{config::region, places::SignIn, profiles::Profiles, settings::AwsSettings};
 pub use self::{
     config::unsigned_config,
     sso::browser::opens_a_page,
@@ -44,6 +45,16 @@ use crate::{
 /// ended. A usage failure: no region is set, or the text is not a region's name.
 pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Aws> {
     Ok(try_connect(settings, out).await?)
+}
+
+/// The region that is typed, set or in the profile.
+///
+/// # Errors
+/// The profiles cannot be read.
+pub fn named_region(settings: &AwsSettings) -> Result<Option<String>> {
+    let profile = Profiles::load(&settings.files)?.find(settings.profile_name());
+    let region = settings.region.clone();
+    Ok(region.or_else(|| profile?.region))
 }
 
 /// What is in the way of connecting.
@@ -73,31 +84,28 @@ impl From<Obstacle> for Failure {
 /// # Errors
 /// As there.
 pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obstacle> {
-    let profiles = Profiles::load(&settings.files).await?;
+    let profiles = Profiles::load(&settings.files)?;
+    profiles.warn(out);
     if let Some(profile) = &settings.profile {
         profiles.get(profile)?;
-        if settings.keys_in_environment {
-            out.say(&format!(
-                "signing in with profile {profile}; the keys in the environment are not used"
-            ));
+        if settings.environment.access_key_id.is_some() {
+            out.say(&if settings.profile_is_typed {
+                format!("signing in with profile {profile}; the keys in the environment are not used")
+            } else {
+                format!("signing in with the keys in the environment; profile {profile} gives its settings alone (--profile {profile} signs in with it)")
+            });
         }
     }
     let config = unsigned_config(settings, &profiles).await?;
-    let region = match (config.region(), settings.fallback_region) {
-        (None, Some(region)) => region.to_owned(),
-        _ => region(&config).map_err(Obstacle::Region)?,
-    };
+    let region = region(settings, &profiles, &config)
+        .await
+        .map_err(Obstacle::Region)?;
     let config = config
         .into_builder()
         .region(Region::new(region.clone()))
         .build();
-    let (source, credentials, provider) = match Mfa::of(settings, &profiles, &config, out)? {
-        Some(mfa) => {
-            let first = mfa.credentials().await?;
-            (mfa.source(), first.clone(), mfa.provider(first))
-        }
-        None => credentials(settings, &profiles, &config, out).await?,
-    };
+    let sign_in = SignIn::new(settings, &profiles, &config, out)?;
+    let (source, credentials, provider) = sign_in.found().await?;
     let config = config
         .into_builder()
         .credentials_provider(provider)

@@ -1,24 +1,33 @@
-//! The chain of places that may have credentials, and each of them.
+//! The chain of places that may have credentials, in the order of the AWS CLI
+//! (botocore's `create_credential_resolver`), and each of them.
 
-use std::sync::Mutex;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, OnceLock},
+    time::SystemTime,
+};
 
 use aws_config::{
-    Region, SdkConfig, ecs::EcsCredentialsProvider,
-    environment::EnvironmentVariableCredentialsProvider,
-    imds::credentials::ImdsCredentialsProvider, profile::ProfileFileCredentialsProvider,
-    provider_config::ProviderConfig, web_identity_token::WebIdentityTokenCredentialsProvider,
+    Region, SdkConfig, ecs::EcsCredentialsProvider, imds::credentials::ImdsCredentialsProvider,
+    provider_config::ProviderConfig,
 };
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
+use aws_smithy_types::date_time::{DateTime, Format};
 
 use super::{
-    credentials_check, process,
-    profiles::{AwsFiles, Profiles},
+    config::metadata_client,
+    credentials_check,
+    mfa::Sessions,
+    process::CredentialProcess,
+    profiles::{Profile, Profiles},
     refusals::{self, Refusal},
-    settings::AwsSettings,
-    sso::{How, Sso, session::sso_of},
+    settings::{AwsSettings, Environment},
+    sso::{How, session::sso_of},
+    web_identity::WebIdentity,
 };
 use crate::{
     aws::Source,
@@ -26,183 +35,576 @@ use crate::{
     terminal::output::Output,
 };
 
-/// The first place that has credentials: a named profile and nothing else, or
-/// the SDK's own order.
-pub async fn credentials(
-    settings: &AwsSettings,
-    profiles: &Profiles,
-    config: &SdkConfig,
+/// Everything that it takes to look for credentials.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    settings: AwsSettings,
+    profiles: Profiles,
+    /// It has a region and no credentials.
+    config: SdkConfig,
+    sessions: Sessions,
+    nearby: Arc<Nearby>,
     out: Output,
-) -> Result<(Source, Credentials, SharedCredentialsProvider)> {
-    let places = match &settings.profile {
-        Some(name) => vec![Source::Profile(name.clone())],
-        None => vec![
-            Source::Environment,
-            Source::Profile("default".into()),
-            Source::WebIdentity,
-            Source::Container,
-            Source::InstanceMetadata,
-        ],
-    };
-    for source in places {
-        match of_place(&source, settings, profiles, config, out).await {
-            Ok((first, provider)) => {
-                return Ok((source, first, SharedCredentialsProvider::new(provider)));
-            }
-            // As botocore: half a pair is a mistake, not the lack of one.
-            Err(Refusal::NotHere(_))
-                if source == Source::Environment && settings.keys_in_environment =>
-            {
-                return Err(Failure::usage(
-                    "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not",
-                )
-                .hint("set both, or neither to use another sign-in"));
-            }
-            Err(Refusal::NotHere(_)) if settings.profile.is_none() => {}
-            Err(refusal) => return Err(refusal.into()),
-        }
-    }
-    Err(Failure::new(
-        Kind::NotSignedIn,
-        "not signed in to AWS: no credentials were found",
-    )
-    .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile; `inductiva-aws configure sso` makes one for IAM Identity Center"))
 }
 
-/// The credentials of one place, and the provider of those that come after them.
-pub async fn of_place(
-    source: &Source,
-    settings: &AwsSettings,
-    profiles: &Profiles,
-    config: &SdkConfig,
-    out: Output,
-) -> Result<(Credentials, Provider), Refusal> {
-    if let Source::Profile(name) = source {
-        credentials_check::check_sources(name, profiles).map_err(Refusal::Other)?;
-    }
-    let region = config.region().map_or("", AsRef::as_ref);
-    let process = match source {
-        Source::Profile(name) => {
-            process::provider(name, profiles, settings, out).map_err(Refusal::Other)?
-        }
-        _ => None,
-    };
-    let inner = process.map_or_else(
-        || provider(source, settings, config, region),
-        SharedCredentialsProvider::new,
-    );
-    let mut provider = Provider {
-        first: Mutex::new(None),
-        sso: sso_of(source, settings, profiles, config, out).map_err(Refusal::Other)?,
-        inner,
-        source: source.clone(),
-        region: region.to_owned(),
-        files: settings.files.clone(),
-    };
-    let first = match provider.get().await {
-        Err(Refusal::SignInNeeded(failure)) => {
-            provider
-                .get_after_login(failure, settings, config, out)
-                .await?
-        }
-        other => other?,
-    };
-    provider.first = Mutex::new(Some(first.clone()));
-    Ok((first, provider))
+/// The SDK's providers for this machine and for the container: they remember what
+/// they got, in case their services do not answer later.
+#[derive(Debug, Default)]
+struct Nearby {
+    container: OnceLock<SharedCredentialsProvider>,
+    instance: OnceLock<SharedCredentialsProvider>,
 }
 
-/// The SDK's provider for a place. Each needs an HTTP client: the SDK is built
-/// without one of its own.
-fn provider(
-    source: &Source,
-    settings: &AwsSettings,
-    config: &SdkConfig,
-    region: &str,
-) -> SharedCredentialsProvider {
-    let places = ProviderConfig::default()
-        .with_region(Some(Region::new(region.to_owned())))
-        .with_use_fips(config.use_fips())
-        .with_use_dual_stack(config.use_dual_stack());
-    let usual = || places.clone().with_http_client(settings.http.sdk_client());
-    let nearby = places
-        .clone()
-        .with_http_client(settings.http.nearby_client());
-    match source {
-        Source::Environment => {
-            SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
-        }
-        Source::Profile(name) => SharedCredentialsProvider::new(
-            ProfileFileCredentialsProvider::builder()
-                .configure(&usual())
-                .profile_name(name)
-                .build(),
-        ),
-        Source::WebIdentity => SharedCredentialsProvider::new(
-            WebIdentityTokenCredentialsProvider::builder()
-                .configure(&usual())
-                .build(),
-        ),
-        Source::Container => SharedCredentialsProvider::new(
-            EcsCredentialsProvider::builder().configure(&nearby).build(),
-        ),
-        Source::InstanceMetadata => SharedCredentialsProvider::new(
-            ImdsCredentialsProvider::builder()
-                .configure(&nearby)
-                .build(),
-        ),
-    }
+/// A place in the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Environment,
+    /// The role of the profile.
+    Role,
+    WebIdentity,
+    /// All else that the profile has.
+    Profile,
+    Container,
+    Instance,
 }
 
-/// The SDK's provider with what it lacks: a token that is fresh beforehand, and
-/// errors in words. Credentials that were looked up already are given first.
-#[derive(Debug)]
-pub struct Provider {
-    first: Mutex<Option<Credentials>>,
-    sso: Option<Sso>,
-    inner: SharedCredentialsProvider,
-    source: Source,
-    region: String,
-    files: AwsFiles,
-}
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-impl Provider {
-    async fn get(&self) -> Result<Credentials, Refusal> {
-        if let Some(sso) = &self.sso {
-            sso.token().await?;
-        }
-        let keys = self.inner.provide_credentials().await.map_err(|error| {
-            let sso = self.sso.as_ref();
-            refusals::explained(&self.source, sso, &self.region, &self.files, &error)
-        })?;
-        credentials_check::checked(keys, &self.source).map_err(Refusal::Other)
-    }
-
-    /// Offers to sign in where somebody is there to do it.
-    async fn get_after_login(
-        &mut self,
-        failure: Failure,
+impl SignIn {
+    /// # Errors
+    /// Usage failures, before any call: a code that is none, a device that has
+    /// none, MFA without keys that it could be for.
+    pub fn new(
         settings: &AwsSettings,
+        profiles: &Profiles,
         config: &SdkConfig,
         out: Output,
-    ) -> Result<Credentials, Refusal> {
-        let Some(sso) = self.sso.as_ref().filter(|_| out.interactive) else {
-            return Err(Refusal::SignInNeeded(failure));
+    ) -> Result<Self> {
+        let sign_in = Self {
+            settings: settings.clone(),
+            profiles: profiles.clone(),
+            config: config.clone(),
+            sessions: Sessions::new(settings, config, out)?,
+            nearby: Arc::default(),
+            out,
         };
-        out.prompt(&failure.message);
-        let answer = out
-            .ask("sign in now ([Y]/n)? ")
-            .await
-            .map_err(Refusal::Other)?;
-        if !matches!(answer.as_str(), "" | "y" | "Y" | "yes") {
-            return Err(Refusal::SignInNeeded(failure));
-        }
-        sso.login(How::usual(settings.desktop))
-            .await
-            .map_err(Refusal::Other)?;
-        // The SDK's own has the old token in its memory.
-        self.inner = provider(&self.source, settings, config, &self.region);
-        self.get().await
+        sign_in.check_mfa()?;
+        Ok(sign_in)
     }
+
+    fn check_mfa(&self) -> Result<()> {
+        let typed = &self.settings.mfa.serial;
+        let profile = self.profiles.find(self.settings.profile_name());
+        if let Some(serial) = typed {
+            self.sessions.device(serial, &Profile::default())?;
+            if !self.uses_environment() && profile.is_none() {
+                return Err(Failure::new(
+                    Kind::NotSignedIn,
+                    "cannot sign in with MFA: there are no access keys",
+                )
+                .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile"));
+            }
+        }
+        let named = typed.is_some()
+            || self.settings.mfa.serial_variable.is_some()
+            || !self.uses_environment()
+                && profile.is_some_and(|profile| self.names_device(profile));
+        if self.sessions.has_typed_code() && !named {
+            return Err(
+                Failure::usage("--mfa-code needs to know the device").hint(
+                    "name it with --mfa-serial, in AWS_MFA_SERIAL_NUMBER, or as mfa_serial in the profile",
+                ),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the profile, or one that its role is assumed with, has `mfa_serial`.
+    fn names_device(&self, profile: Profile) -> bool {
+        let mut visited: Vec<String> = Vec::new();
+        let mut next = Some(profile);
+        while let Some(profile) = next.filter(|profile| !visited.contains(&profile.name)) {
+            if profile.mfa_serial.is_some() {
+                return true;
+            }
+            let source = profile.source_profile.as_ref();
+            next = source.and_then(|name| self.profiles.find(name));
+            visited.push(profile.name);
+        }
+        false
+    }
+
+    /// A typed profile goes before the environment's keys.
+    fn uses_environment(&self) -> bool {
+        !self.settings.profile_is_typed && self.settings.environment.access_key_id.is_some()
+    }
+
+    /// The first place that has credentials, what it has, and what comes after it.
+    ///
+    /// # Errors
+    /// Not signed in: none has, or one that should have cannot give them.
+    pub async fn found(self) -> Result<(Source, Credentials, SharedCredentialsProvider)> {
+        for place in self.places() {
+            let first = match self.at(place).await {
+                Err(Refusal::NotHere(_)) => continue,
+                Err(Refusal::SignInNeeded(failure, way)) => {
+                    if !self.signed_in(&failure, &way).await? {
+                        return Err(failure);
+                    }
+                    self.at(place).await?
+                }
+                other => other?,
+            };
+            let source = self.source(place);
+            let provider = SharedCredentialsProvider::new(Provider {
+                first: Mutex::new(Some(first.clone())),
+                place,
+                sign_in: self,
+            });
+            return Ok((source, first, provider));
+        }
+        Err(self.nothing())
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let all = [
+            Place::Environment,
+            Place::Role,
+            Place::WebIdentity,
+            Place::Profile,
+            Place::Container,
+            Place::Instance,
+        ];
+        let all = all.into_iter();
+        all.filter(|place| *place != Place::Environment || self.uses_environment())
+            .collect()
+    }
+
+    fn source(&self, place: Place) -> Source {
+        match place {
+            Place::Environment => Source::Environment,
+            Place::WebIdentity if self.environments_web_identity().is_some() => Source::WebIdentity,
+            Place::Role | Place::WebIdentity | Place::Profile => {
+                Source::Profile(self.settings.profile_name().to_owned())
+            }
+            Place::Container => Source::Container,
+            Place::Instance => Source::InstanceMetadata,
+        }
+    }
+
+    /// The credentials of one place.
+    async fn at(&self, place: Place) -> Result<Credentials, Refusal> {
+        let source = self.source(place);
+        let profile = self.profiles.find(self.settings.profile_name());
+        let not_here = || Refusal::NotHere(Failure::failed(format!("no {source}")));
+        let keys = match (place, profile) {
+            (Place::Environment, _) => {
+                let keys = self.environments_keys().map_err(Refusal::Other)?;
+                return self.with_mfa(keys, &Profile::default(), &source).await;
+            }
+            (Place::Role, Some(profile)) if profile.role().is_some() => {
+                let serial = self.serial_for_role(&profile);
+                return self.role(&profile, serial, Vec::new()).await;
+            }
+            (Place::Profile, Some(profile)) => {
+                let keys = self.own(&profile).await?;
+                return self.with_mfa(keys, &profile, &source).await;
+            }
+            (Place::WebIdentity, profile) => {
+                let profile = profile.unwrap_or_default();
+                let identity = self.web_identity(&profile).ok_or_else(not_here)?;
+                let keys = identity.session(&source, &self.config, self.out).await;
+                keys.map_err(Refusal::Other)?
+            }
+            (Place::Container | Place::Instance, _) => self.nearby_keys(&source).await?,
+            _ => return Err(not_here()),
+        };
+        if self.settings.mfa.serial.is_some() {
+            return Err(already_a_session(&format!("the keys of {source}")).into());
+        }
+        Ok(keys)
+    }
+
+    fn environments_keys(&self) -> Result<Credentials> {
+        let Environment {
+            access_key_id,
+            secret_access_key,
+            session_token,
+            expiration,
+            ..
+        } = &self.settings.environment;
+        let (Some(id), Some(secret)) = (access_key_id, secret_access_key) else {
+            // As botocore: half a pair is a mistake, not the lack of one.
+            return Err(Failure::usage(
+                "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not",
+            )
+            .hint("set both, or neither to use another sign-in"));
+        };
+        // A user's own keys have no end, whatever an earlier session left behind.
+        let expiration = expiration.as_ref().filter(|_| session_token.is_some());
+        let end = expiration.and_then(|text| {
+            let end = DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok()?;
+            SystemTime::try_from(end).ok()
+        });
+        if end.is_some_and(|end| end <= self.settings.http.time().now()) {
+            let end = expiration.map_or("", String::as_str);
+            return Err(Failure::new(
+                Kind::NotSignedIn,
+                format!("not signed in to AWS: the session in the environment ended at {end} (AWS_CREDENTIAL_EXPIRATION)"),
+            )
+            .hint(Source::Environment.renewal()));
+        }
+        let keys = Credentials::new(id, secret, session_token.clone(), end, "Environment");
+        credentials_check::checked(keys, &Source::Environment)
+    }
+
+    /// Keys as they are, or a session that is made with them and an MFA device.
+    async fn with_mfa(
+        &self,
+        keys: Credentials,
+        profile: &Profile,
+        source: &Source,
+    ) -> Result<Credentials, Refusal> {
+        let mfa = &self.settings.mfa;
+        let is_session = keys.session_token().is_some();
+        if is_session && mfa.serial.is_some() {
+            return Err(already_a_session(&match source {
+                Source::Environment => "the keys in the environment (AWS_SESSION_TOKEN)".to_owned(),
+                source => format!("the keys of {source}"),
+            })
+            .into());
+        }
+        let serials = [&mfa.serial, &mfa.serial_variable, &profile.mfa_serial];
+        match serials.into_iter().find_map(Option::as_ref) {
+            // Other tools that sign in with MFA keep their sessions in profiles.
+            Some(serial) if !is_session => self.session(keys, serial, profile).await,
+            _ => Ok(keys),
+        }
+    }
+
+    async fn session(
+        &self,
+        keys: Credentials,
+        serial: &str,
+        profile: &Profile,
+    ) -> Result<Credentials, Refusal> {
+        let device = self.sessions.device(serial, profile)?;
+        Ok(self.sessions.of_keys(keys, &device).await?)
+    }
+
+    /// The device that goes with the role's own call.
+    fn serial_for_role(&self, profile: &Profile) -> Option<String> {
+        let mfa = &self.settings.mfa;
+        let variable = || {
+            let serial = mfa.serial_variable.clone()?;
+            // A session's keys have no device.
+            self.is_assumed_by_a_user(profile).then_some(serial)
+        };
+        let typed = mfa.serial.clone().or_else(variable);
+        typed.or_else(|| profile.mfa_serial.clone())
+    }
+
+    /// Whether the role is assumed with long-term keys, which are a user's.
+    fn is_assumed_by_a_user(&self, profile: &Profile) -> bool {
+        if let Some(name) = &profile.source_profile {
+            let of_file = |keys: Result<Option<Credentials>>| keys.ok().flatten();
+            let keys = of_file(self.profiles.keys_in_credentials_file(name))
+                .or_else(|| of_file(self.profiles.keys_in_config_file(name)));
+            return keys.is_some_and(|keys| keys.session_token().is_none());
+        }
+        profile.credential_source.as_deref() == Some("Environment")
+            && self.settings.environment.session_token.is_none()
+    }
+
+    /// `visited`: the profiles whose roles are assumed with this one.
+    fn role<'a>(
+        &'a self,
+        profile: &'a Profile,
+        serial: Option<String>,
+        mut visited: Vec<String>,
+    ) -> Boxed<'a, Result<Credentials, Refusal>> {
+        Box::pin(async move {
+            let Some(arn) = profile.role() else {
+                return Err(Failure::failed("there is no role").into());
+            };
+            let device = serial.as_deref();
+            let device = device.map(|serial| self.sessions.device(serial, profile));
+            let device = device.transpose()?;
+            if let Some(device) = &device
+                && let Some(kept) = self.sessions.kept_role(arn, profile, device).await
+            {
+                return Ok(kept);
+            }
+            visited.push(profile.name.clone());
+            let keys = self.source_keys(profile, device.is_some(), visited).await?;
+            let session = self.sessions.role(arn, profile, device.as_ref(), keys);
+            Ok(session.await?)
+        })
+    }
+
+    /// The credentials that assume a profile's role.
+    async fn source_keys(
+        &self,
+        profile: &Profile,
+        has_device: bool,
+        visited: Vec<String>,
+    ) -> Result<Credentials, Refusal> {
+        let name = &profile.name;
+        let source = match (&profile.source_profile, &profile.credential_source) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage(format!(
+                    "profile {name} has both source_profile and credential_source"
+                ))
+                .hint("take one of them away")
+                .into());
+            }
+            (None, None) => {
+                return Err(Failure::usage(format!(
+                    "profile {name} has role_arn, and neither source_profile nor credential_source"
+                ))
+                .into());
+            }
+            (None, Some(place)) => {
+                return match credential_source(place, profile)? {
+                    Source::Environment if self.settings.environment.access_key_id.is_none() => {
+                        Err(no_source(
+                            profile,
+                            "credential_source Environment",
+                            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                        ))
+                    }
+                    Source::Environment => Ok(self.environments_keys()?),
+                    source => self.nearby_keys(&source).await.map_err(Refusal::or_other),
+                };
+            }
+            (Some(source), None) => source,
+        };
+        let Some(source) = self.profiles.find(source) else {
+            return Err(Failure::usage(format!(
+                "source_profile of profile {name} names {source}, which is not in {}",
+                self.profiles.places()
+            ))
+            .hint(format!("there are: {}", self.profiles.names().join(", ")))
+            .into());
+        };
+        // It may be its own for its keys.
+        let is_own = source.name == *name && source.has_keys;
+        if visited.contains(&source.name) && !is_own {
+            let why = if source.name == *name {
+                format!("profile {name} is its own source_profile and has no keys")
+            } else {
+                format!(
+                    "profile {} is its own source_profile, by way of {}",
+                    source.name,
+                    visited.join(", ")
+                )
+            };
+            return Err(Failure::usage(why).into());
+        }
+        if source.role().is_some() && !source.has_keys {
+            let serial = source.mfa_serial.clone();
+            return self.role(&source, serial, visited).await;
+        }
+        let keys = match WebIdentity::new(&Environment::default(), &source) {
+            Some(identity) => {
+                let source = Source::Profile(source.name.clone());
+                identity.session(&source, &self.config, self.out).await?
+            }
+            None => match self.own(&source).await {
+                Err(Refusal::NotHere(_)) => {
+                    return Err(no_source(
+                        profile,
+                        &format!("source_profile {}", source.name),
+                        "give it keys, a sign-in or a role of its own",
+                    ));
+                }
+                other => other?,
+            },
+        };
+        match &source.mfa_serial {
+            // The role's own code is enough: as the AWS CLI does it.
+            Some(serial) if !has_device && keys.session_token().is_none() => {
+                self.session(keys, serial, &source).await
+            }
+            _ => Ok(keys),
+        }
+    }
+
+    /// What a profile has but for its role and its web identity.
+    async fn own(&self, profile: &Profile) -> Result<Credentials, Refusal> {
+        let name = &profile.name;
+        let source = Source::Profile(name.clone());
+        if profile.is_sso() {
+            return self.sso(profile).await;
+        }
+        if let Some(keys) = self.profiles.keys_in_credentials_file(name)? {
+            return Ok(credentials_check::checked(keys, &source)?);
+        }
+        let process = CredentialProcess::of(profile, &self.profiles, &self.settings, self.out)?;
+        if let Some(process) = process {
+            return Ok(credentials_check::checked(process.keys().await?, &source)?);
+        }
+        if let Some(keys) = self.profiles.keys_in_config_file(name)? {
+            return Ok(credentials_check::checked(keys, &source)?);
+        }
+        if profile.sso_session.is_some() || profile.sso_start_url.is_some() {
+            return Err(half_an_sso_profile(profile, &self.settings).into());
+        }
+        Err(Refusal::NotHere(refusals::nothing(&source, &self.profiles)))
+    }
+
+    async fn sso(&self, profile: &Profile) -> Result<Credentials, Refusal> {
+        let (Some(account_id), Some(role_name)) = (&profile.sso_account_id, &profile.sso_role_name)
+        else {
+            return Err(half_an_sso_profile(profile, &self.settings).into());
+        };
+        let sso = sso_of(
+            profile,
+            &self.settings,
+            &self.profiles,
+            &self.config,
+            self.out,
+        )?;
+        let token = sso
+            .token()
+            .await
+            .map_err(|why| Refusal::of_sso(why, &sso))?;
+        let source = Source::Profile(profile.name.clone());
+        let portal = sso.portal(&token);
+        let keys = portal
+            .role_credentials(account_id, role_name)
+            .await
+            .map_err(|error| refusals::by_portal(&source, &sso, &self.settings.files, &error))?;
+        Ok(credentials_check::checked(keys, &source)?)
+    }
+
+    fn web_identity(&self, profile: &Profile) -> Option<WebIdentity> {
+        let none = Environment::default();
+        let environment = if self.settings.profile_is_typed {
+            &none
+        } else {
+            &self.settings.environment
+        };
+        WebIdentity::new(environment, profile)
+    }
+
+    fn environments_web_identity(&self) -> Option<&str> {
+        let file = self.settings.environment.web_identity_token_file.as_deref();
+        file.filter(|_| !self.settings.profile_is_typed)
+    }
+
+    /// The credentials of the container or the instance.
+    async fn nearby_keys(&self, source: &Source) -> Result<Credentials, Refusal> {
+        let provider = match source {
+            Source::Container => self.nearby.container.get_or_init(|| {
+                let provider = EcsCredentialsProvider::builder().configure(&self.places_config());
+                SharedCredentialsProvider::new(provider.build())
+            }),
+            _ => self.nearby.instance.get_or_init(|| {
+                let places = self.places_config();
+                SharedCredentialsProvider::new(
+                    ImdsCredentialsProvider::builder()
+                        .configure(&places)
+                        .imds_client(metadata_client(&places))
+                        .build(),
+                )
+            }),
+        };
+        let keys = provider.provide_credentials().await;
+        let keys = keys.map_err(|error| refusals::by_provider(source, &error))?;
+        Ok(credentials_check::checked(keys, source)?)
+    }
+
+    fn places_config(&self) -> ProviderConfig {
+        let region = self.config.region().map(ToString::to_string);
+        ProviderConfig::default()
+            .with_region(region.map(Region::new))
+            .with_http_client(self.settings.http.nearby_client())
+    }
+
+    /// Offers to sign in where somebody is there to do it; whether they did.
+    async fn signed_in(&self, failure: &Failure, way: &refusals::Way) -> Result<bool> {
+        if !self.out.interactive {
+            return Ok(false);
+        }
+        self.out.prompt(&failure.message);
+        let answer = self.out.ask("sign in now ([Y]/n)? ").await?;
+        if !matches!(answer.as_str(), "" | "y" | "Y" | "yes") {
+            return Ok(false);
+        }
+        let refusals::Way::Sso(sso) = way;
+        sso.login(How::usual(self.settings.desktop)).await?;
+        Ok(true)
+    }
+
+    /// No place has any.
+    fn nothing(&self) -> Failure {
+        if self.settings.profile.is_some() {
+            let source = Source::Profile(self.settings.profile_name().to_owned());
+            return refusals::nothing(&source, &self.profiles);
+        }
+        let names = self.profiles.names();
+        let there = match names.as_slice() {
+            [] => "; `inductiva-aws configure sso` makes one for IAM Identity Center".to_owned(),
+            names => format!(" (there are: {})", names.join(", ")),
+        };
+        Failure::new(
+            Kind::NotSignedIn,
+            "not signed in to AWS: no credentials were found",
+        )
+        .hint(format!("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile{there}"))
+    }
+}
+
+fn half_an_sso_profile(profile: &Profile, settings: &AwsSettings) -> Failure {
+    Failure::usage(format!(
+        "profile {} signs in with IAM Identity Center, but has no sso_account_id or no sso_role_name",
+        profile.name
+    ))
+    .hint(format!(
+        "add them in {}, or make a profile with `inductiva-aws configure sso`",
+        settings.files.config.display()
+    ))
+}
+
+fn no_source(profile: &Profile, source: &str, hint: &str) -> Refusal {
+    let name = &profile.name;
+    Refusal::Other(
+        Failure::new(
+            Kind::NotSignedIn,
+            format!("not signed in to AWS: {source} of profile {name} has no credentials"),
+        )
+        .hint(hint),
+    )
+}
+
+fn credential_source(place: &str, profile: &Profile) -> Result<Source> {
+    match place {
+        "Environment" => Ok(Source::Environment),
+        "EcsContainer" => Ok(Source::Container),
+        "Ec2InstanceMetadata" => Ok(Source::InstanceMetadata),
+        _ => Err(Failure::usage(format!(
+            "profile {}: credential_source is {place:?}",
+            profile.name
+        ))
+        .hint("it can be Environment, EcsContainer or Ec2InstanceMetadata")),
+    }
+}
+
+fn already_a_session(what: &str) -> Failure {
+    Failure::usage(format!(
+        "{what} are a session already, and AWS makes no MFA session of a session"
+    ))
+    .hint("leave out --mfa-serial to use them as they are, or sign in with a user's own keys (they begin with AKIA)")
+}
+
+/// What a place has, and what it will have. Credentials that were looked up already
+/// are given first.
+#[derive(Debug)]
+struct Provider {
+    first: Mutex<Option<Credentials>>,
+    place: Place,
+    sign_in: SignIn,
 }
 
 impl ProvideCredentials for Provider {
@@ -214,9 +616,8 @@ impl ProvideCredentials for Provider {
         match first {
             Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
             None => future::ProvideCredentials::new(async {
-                self.get()
-                    .await
-                    .map_err(|refusal| CredentialsError::provider_error(Failure::from(refusal)))
+                let keys = self.sign_in.at(self.place).await;
+                keys.map_err(|refusal| CredentialsError::provider_error(Failure::from(refusal)))
             }),
         }
     }

@@ -7,7 +7,11 @@ use std::{
     path::Path,
 };
 
-use crate::terminal::panics;
+use crate::{
+    bounds,
+    terminal::{output::Output, panics},
+    time::Time,
+};
 
 /// Makes a folder, and those above it, that only its owner can look into; one
 /// that is there is left as it is.
@@ -37,20 +41,51 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
 pub struct Lock(#[expect(dead_code, reason = "holding it is its use")] File);
 
 impl Lock {
-    /// Waits for the lock of that file, which is made where it is missing.
-    pub async fn wait(path: &Path) -> io::Result<Self> {
-        let path = path.to_owned();
+    /// Waits for the lock of that file, which is made where it is missing; after two
+    /// seconds it is said what for.
+    ///
+    /// None where there are no locks, which is told (Lustre is mounted without them
+    /// on many clusters), and where no file can be made: whoever writes beside it
+    /// tells that.
+    pub async fn wait(path: &Path, time: &Time, out: Output) -> Option<Self> {
+        let file = opened(path).ok()?;
         // On a thread of its own, so that Ctrl-C is heard meanwhile.
         let locked = tokio::task::spawn_blocking(move || {
-            make_folder(path.parent().unwrap_or(Path::new(".")))?;
-            let mut options = File::options();
-            options.create(true).truncate(false).write(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let file = options.open(path)?;
-            file.lock()?;
-            Ok(file)
+            loop {
+                match file.lock() {
+                    Ok(()) => return Ok(file),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
         });
-        panics::joined(locked).await.map(Self)
+        let mut locked = Box::pin(panics::joined(locked));
+        let locked = if let Ok(locked) = time.within(bounds::LOCK_SAID_AFTER, &mut locked).await {
+            locked
+        } else {
+            out.say(&format!(
+                "waiting for another run of inductiva-aws, which holds {}",
+                path.display()
+            ));
+            locked.await
+        };
+        locked
+            .map_err(|error| {
+                out.warn(&format!(
+                    "cannot lock {}: {error}; going on without: do not sign in twice at once",
+                    path.display()
+                ));
+            })
+            .ok()
+            .map(Self)
     }
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    make_folder(path.parent().unwrap_or(Path::new(".")))?;
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }

@@ -3,21 +3,19 @@
 
 use std::{path::Path, time::SystemTime};
 
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, error::CredentialsError, future},
-};
+use aws_credential_types::Credentials;
 use aws_smithy_types::date_time::{DateTime, Format};
 use serde_json::{Map, Value};
 
-use super::children::{Ended, Helper};
 use super::{
+    children::{Ended, Helper, Program},
     profiles::{Profile, Profiles},
     settings::AwsSettings,
+    words,
 };
 use crate::{
     error::{Failure, Kind, Result},
-    terminal::output::Output,
+    terminal::{mask, output::Output, printable::printable},
     time::Time,
 };
 
@@ -25,48 +23,11 @@ use crate::{
 /// profiles are being signed in with by way of it; a line each.
 pub const WITHIN: &str = "INDUCTIVA_AWS_WITHIN_PROFILES";
 
-/// The command of a profile that has nothing but one.
-///
-/// # Errors
-/// A usage failure: the command asks this program for the profile's own
-/// credentials, by whatever ways. It is not run again.
-pub fn provider(
-    name: &str,
-    profiles: &Profiles,
-    settings: &AwsSettings,
-    out: Output,
-) -> Result<Option<CredentialProcess>> {
-    let Some(profile) = profiles.find(name)? else {
-        return Ok(None);
-    };
-    let Some(command) = command_of(&profile) else {
-        return Ok(None);
-    };
-    refuse_circle(&profile, profiles, settings)?;
-    if settings.within_profiles.contains(&profile.name) {
-        return Err(circle(&profile));
-    }
-    let mut within = settings.within_profiles.clone();
-    within.push(profile.name.clone());
-    Ok(Some(CredentialProcess {
-        command: command.to_owned(),
-        profile: profile.name.clone(),
-        within: within.join("\n"),
-        time: settings.http.time().clone(),
-        out,
-    }))
-}
-
-/// Whether the keys of a profile are what a command prints.
-pub fn is_of(profile: &Profile) -> bool {
-    command_of(profile).is_some()
-}
-
 /// A command that prints keys, as the SDKs reference guide has it ("Process
 /// credential provider").
 #[derive(Clone, Debug)]
 pub struct CredentialProcess {
-    command: String,
+    words: Vec<String>,
     profile: String,
     within: String,
     time: Time,
@@ -74,21 +35,64 @@ pub struct CredentialProcess {
 }
 
 impl CredentialProcess {
-    async fn keys(&self) -> Result<Credentials> {
+    /// The command of a profile, if it has one.
+    ///
+    /// # Errors
+    /// A usage failure: a quote that is not closed, or a command that asks this
+    /// program for the profile's own credentials, by whatever ways. It is not run
+    /// again.
+    pub fn of(
+        profile: &Profile,
+        profiles: &Profiles,
+        settings: &AwsSettings,
+        out: Output,
+    ) -> Result<Option<Self>> {
+        let Some(command) = &profile.credential_process else {
+            return Ok(None);
+        };
+        let words = words(command).map_err(|why| {
+            Failure::usage(format!(
+                "credential_process of profile {} {why}",
+                profile.name
+            ))
+            .hint(format!("correct it in {}", profiles.places()))
+        })?;
+        refuse_circle(profile, profiles, settings)?;
+        if settings.within_profiles.contains(&profile.name) {
+            return Err(circle(profile));
+        }
+        let mut within = settings.within_profiles.clone();
+        within.push(profile.name.clone());
+        Ok(Some(Self {
+            words,
+            profile: profile.name.clone(),
+            within: within.join("\n"),
+            time: settings.http.time().clone(),
+            out,
+        }))
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// Not signed in: it fails, or prints no keys that are good now.
+    pub async fn keys(&self) -> Result<Credentials> {
         let helper = Helper {
-            command: &self.command,
+            program: Program::Words(&self.words),
             name: format!("credential_process of profile {}", self.profile),
             variables: &[(WITHIN, self.within.clone())],
-            shows_stderr: false,
         };
         // Neither what it printed nor its arguments are shown: there may be secrets
         // in them.
         let why = match helper.run(&self.time, self.out).await {
-            Ok(Ended::Printed(printed)) => match printed_keys(&printed) {
-                Some(keys) => return Ok(keys),
-                None => "it printed no credentials in JSON".to_owned(),
+            Ok(Ended::Printed(printed)) => match printed_keys(&printed, self.time.now()) {
+                Ok(keys) => return Ok(keys),
+                Err(why) => why,
             },
-            Ok(Ended::Failed(status)) => status.to_string(),
+            Ok(Ended::Failed(status, said)) => match printable(&mask::foreign(said.trim())) {
+                said if said.is_empty() => status.to_string(),
+                said => format!("{status}: {said}"),
+            },
             Ok(Ended::Stopped(why)) => why,
             Err(error) => format!("it could not be run: {error}"),
         };
@@ -96,43 +100,54 @@ impl CredentialProcess {
             Kind::NotSignedIn,
             format!("not signed in to AWS: {} failed: {why}", helper.name),
         )
-        .hint("run the command by itself to see what it says; it has to print {\"Version\": 1, \"AccessKeyId\": …, \"SecretAccessKey\": …}"))
+        .hint("run the command by itself to see what it says; it has to print {\"Version\": 1, \"AccessKeyId\": …, \"SecretAccessKey\": …}, and no shell reads it: $, ~, | and > are nothing special in it"))
     }
 }
 
-impl ProvideCredentials for CredentialProcess {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(async {
-            self.keys().await.map_err(CredentialsError::provider_error)
-        })
-    }
-}
-
-/// The keys in a document; the SDKs take its names in whatever case.
-fn printed_keys(printed: &[u8]) -> Option<Credentials> {
-    let document: Map<String, Value> = serde_json::from_slice(printed).ok()?;
+/// The keys in a document, if they are good now; the SDKs take its names in whatever
+/// case.
+///
+/// # Errors
+/// Why there are none, to follow the command.
+fn printed_keys(printed: &[u8], now: SystemTime) -> Result<Credentials, String> {
+    let document: Map<String, Value> =
+        serde_json::from_slice(printed).map_err(|_| "it printed no credentials in JSON")?;
     let get = |wanted: &str| {
         let named = |(name, _): &(&String, &Value)| name.eq_ignore_ascii_case(wanted);
-        document.iter().find(named).map(|(_, value)| value)
+        let value = document.iter().find(named).map(|(_, value)| value);
+        value.filter(|value| !value.is_null())
     };
-    let text = |name: &str| get(name)?.as_str().map(str::to_owned);
-    if get("Version")?.as_u64() != Some(1) {
-        return None;
-    }
-    let expires = match get("Expiration") {
-        None | Some(Value::Null) => None,
-        Some(_) => {
-            let end = DateTime::from_str(&text("Expiration")?, Format::DateTimeWithOffset);
-            Some(SystemTime::try_from(end.ok()?).ok()?)
+    let text = |name: &str| {
+        get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let need = |name: &str| text(name).ok_or_else(|| format!("it printed no {name}"));
+    match get("Version") {
+        Some(version) if version.as_u64() == Some(1) => {}
+        Some(version) => {
+            let version = mask::foreign(&version.to_string());
+            return Err(format!(
+                "it printed Version {version}, and 1 is the only one there is"
+            ));
         }
-    };
-    Some(Credentials::new(
-        text("AccessKeyId")?,
-        text("SecretAccessKey")?,
-        text("SessionToken"),
+        None => return Err("it printed no Version".into()),
+    }
+    let mut expires = None;
+    if get("Expiration").is_some() {
+        let end = text("Expiration").unwrap_or_default();
+        let time = DateTime::from_str(end, Format::DateTimeWithOffset);
+        let time = time.ok().and_then(|time| SystemTime::try_from(time).ok());
+        let time = time.ok_or("it printed an Expiration that is no time")?;
+        if time <= now {
+            return Err(format!("the keys that it printed ended at {end}"));
+        }
+        expires = Some(time);
+    }
+    Ok(Credentials::new(
+        need("AccessKeyId")?,
+        need("SecretAccessKey")?,
+        text("SessionToken").map(str::to_owned),
         expires,
         "CredentialProcess",
     ))
@@ -143,7 +158,7 @@ fn refuse_circle(profile: &Profile, profiles: &Profiles, settings: &AwsSettings)
     let mut visited: Vec<String> = Vec::new();
     let mut name = profile.name.clone();
     while let Some(next) = profiles
-        .find(&name)?
+        .find(&name)
         .as_ref()
         .and_then(command_of)
         .and_then(|command| asks_for(command, settings.profile_in_environment.as_deref()))
@@ -159,7 +174,7 @@ fn refuse_circle(profile: &Profile, profiles: &Profiles, settings: &AwsSettings)
 
 fn command_of(profile: &Profile) -> Option<&str> {
     let others = profile.role_arn.is_some()
-        || profile.sso.is_some()
+        || profile.is_sso()
         || profile.web_identity_token_file.is_some()
         || profile.credential_source.is_some();
     profile.credential_process.as_deref().filter(|_| !others)
@@ -168,7 +183,7 @@ fn command_of(profile: &Profile) -> Option<&str> {
 /// The profile whose credentials a command asks of this program; `default` where
 /// it names none.
 fn asks_for(command: &str, default: Option<&str>) -> Option<String> {
-    let words = words(command);
+    let words = words(command).ok()?;
     let (program, words) = words.split_first()?;
     let program = Path::new(program).file_stem()?;
     if program != env!("CARGO_PKG_NAME") || !words.iter().any(|word| word == "credentials") {
@@ -186,15 +201,16 @@ fn asks_for(command: &str, default: Option<&str>) -> Option<String> {
     flag.or(default).map(str::to_owned)
 }
 
-/// A command as its shell reads it; none if that would refuse it.
-fn words(command: &str) -> Vec<String> {
+/// A command's program and arguments.
+///
+/// # Errors
+/// What is not closed, to follow the command.
+fn words(command: &str) -> Result<Vec<String>, &'static str> {
     if cfg!(windows) {
         // There a backslash is part of a path.
-        let bare = |word: &str| word.trim_matches(['"', '\'']).to_owned();
-        command.split_whitespace().map(bare).collect()
-    } else {
-        shlex::split(command).unwrap_or_default()
+        return words::split(&command.replace('\\', "\\\\"));
     }
+    words::split(command)
 }
 
 fn circle(profile: &Profile) -> Failure {
@@ -231,10 +247,11 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_the_sdks_read_them() {
-        let read = |text: &str| {
-            let keys = printed_keys(text.as_bytes())?;
+        let now = SystemTime::now();
+        let read = |text: &str| -> Result<_, String> {
+            let keys = printed_keys(text.as_bytes(), now)?;
             let token = keys.session_token().map(str::to_owned);
-            Some((
+            Ok((
                 keys.access_key_id().to_owned(),
                 token,
                 keys.expiry().is_some(),
@@ -242,22 +259,40 @@ mod tests {
         };
         assert_eq!(
             read(r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s"}"#),
-            Some(("a".into(), None, false))
+            Ok(("a".into(), None, false))
         );
         assert_eq!(
             read(
-                r#"{"version": 1, "accessKeyId": "a", "secretAccessKey": "s", "sessionToken": "t", "expiration": "2030-01-01T00:00:00+01:00", "AccountId": "1"}"#
+                r#"{"version": 1, "accessKeyId": "a", "secretAccessKey": "s", "sessionToken": "t", "expiration": "2099-01-01T00:00:00+01:00", "AccountId": "1"}"#
             ),
-            Some(("a".into(), Some("t".into()), true))
+            Ok(("a".into(), Some("t".into()), true))
         );
-        for none in [
-            "",
-            "[]",
-            r#"{"Version": 2, "AccessKeyId": "a", "SecretAccessKey": "s"}"#,
-            r#"{"Version": 1, "AccessKeyId": "a"}"#,
-            r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "Expiration": "soon"}"#,
+        for (none, why) in [
+            ("", "no credentials in JSON"),
+            ("[]", "no credentials in JSON"),
+            (
+                r#"{"Version": 2, "AccessKeyId": "a", "SecretAccessKey": "s"}"#,
+                "Version 2",
+            ),
+            (
+                r#"{"AccessKeyId": "a", "SecretAccessKey": "s"}"#,
+                "no Version",
+            ),
+            (
+                r#"{"Version": 1, "AccessKeyId": "a"}"#,
+                "no SecretAccessKey",
+            ),
+            (
+                r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "Expiration": "soon"}"#,
+                "no time",
+            ),
+            (
+                r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}"#,
+                "ended at 2020",
+            ),
         ] {
-            assert_eq!(read(none), None, "{none}");
+            let told = read(none).expect_err(none);
+            assert!(told.contains(why), "{told}");
         }
     }
 }

@@ -1,16 +1,18 @@
-//! The profiles of ~/.aws/config and ~/.aws/credentials, as the SDK's own
-//! parser reads them, in types.
+//! The profiles of ~/.aws/config and ~/.aws/credentials, as the AWS CLI understands
+//! the two files, in types.
 
-use std::path::{Path, PathBuf};
+use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
 
-use aws_config::profile::ProfileSet;
 use aws_credential_types::Credentials;
-use aws_runtime::env_config::{file::EnvConfigFiles, property::PropertiesKey};
-use aws_types::os_shim_internal::{Env, Fs};
 
+use super::{
+    ini::{self, Ini, Odd, Properties},
+    words,
+};
 use crate::{
     bounds,
-    error::{Failure, Kind, Result, causes},
+    error::{Failure, Kind, Result},
+    terminal::output::Output,
 };
 
 /// Where the AWS CLI and the SDKs keep what they know of a user.
@@ -27,7 +29,16 @@ pub struct AwsFiles {
 /// All profiles and SSO sessions, read once.
 #[derive(Clone, Debug)]
 pub struct Profiles {
-    sections: ProfileSet,
+    /// Both files together: of a property in both, that of the credentials file.
+    merged: BTreeMap<String, Properties>,
+    in_config: BTreeMap<String, Properties>,
+    in_credentials: BTreeMap<String, Properties>,
+    sso_sessions: BTreeMap<String, Properties>,
+    services: BTreeMap<String, Properties>,
+    /// Sections of the config file that are nothing of these.
+    others: Vec<String>,
+    /// What cannot be read, for [`Self::warn`].
+    odd: Vec<String>,
     files: AwsFiles,
 }
 
@@ -60,14 +71,14 @@ impl SsoSession {
 pub struct Profile {
     pub name: String,
     pub region: Option<String>,
-    /// The sign-in that `sso_session` names, or `sso_start_url` and `sso_region` are.
-    pub sso: Option<SsoSession>,
+    /// `sso_session`: the name of an `sso-session` section.
+    pub sso_session: Option<String>,
+    pub sso_start_url: Option<String>,
+    pub sso_region: Option<String>,
     pub sso_account_id: Option<String>,
     pub sso_role_name: Option<String>,
-    /// Whether it has `aws_access_key_id` and `aws_secret_access_key`.
+    /// Whether it has `aws_access_key_id` or `aws_secret_access_key`.
     pub has_keys: bool,
-    /// Whether it has `aws_session_token`: its keys are temporary ones.
-    pub has_session_token: bool,
     pub role_arn: Option<String>,
     /// `source_profile`: whose credentials assume the role.
     pub source_profile: Option<String>,
@@ -75,96 +86,171 @@ pub struct Profile {
     pub credential_source: Option<String>,
     pub external_id: Option<String>,
     pub role_session_name: Option<String>,
+    /// As the AWS CLI has it, a text that is no number counts as unset.
     pub duration_seconds: Option<u32>,
     pub mfa_serial: Option<String>,
     /// `mfa_process`: a command that prints a code.
     pub mfa_process: Option<String>,
     pub credential_process: Option<String>,
     pub web_identity_token_file: Option<String>,
+    /// `login_session`: the identity that signed in with `aws login`.
+    pub login_session: Option<String>,
     pub ca_bundle: Option<String>,
 }
+
+impl Profile {
+    /// The role to assume with other keys.
+    pub fn role(&self) -> Option<&str> {
+        let arn = self.role_arn.as_deref();
+        arn.filter(|_| self.web_identity_token_file.is_none())
+    }
+
+    /// Whether it means to sign in with IAM Identity Center.
+    pub fn is_sso(&self) -> bool {
+        self.sso_account_id.is_some() || self.sso_role_name.is_some()
+    }
+}
+
+/// What the sections of the config file with a name of their own begin with.
+const KINDS: [&str; 3] = ["profile", "sso-session", "services"];
 
 impl Profiles {
     /// Reads both files; one that is not there has no profiles.
     ///
     /// # Errors
-    /// A file that cannot be read or parsed.
-    pub async fn load(files: &AwsFiles) -> Result<Self> {
-        for path in [&files.config, &files.credentials] {
-            readable(path)?;
-        }
-        let sections = aws_config::profile::load(
-            &Fs::real(),
-            &Env::real(),
-            &EnvConfigFiles::default(),
-            None,
-        )
-        .await
-        .map_err(|error| {
-            Failure::usage(format!("cannot read the AWS profiles: {}", causes(&error)))
-                .hint("a section is [profile NAME], [sso-session NAME] or, in the credentials file, [NAME]; below it are lines NAME = VALUE")
-        })?;
-        Ok(Self {
-            sections,
+    /// A file that is none, or is too large.
+    pub fn load(files: &AwsFiles) -> Result<Self> {
+        let mut odd = Vec::new();
+        let config = read(&files.config, &mut odd)?;
+        let credentials = read(&files.credentials, &mut odd)?;
+        let mut profiles = Self {
+            merged: BTreeMap::new(),
+            in_config: BTreeMap::new(),
+            in_credentials: BTreeMap::new(),
+            sso_sessions: BTreeMap::new(),
+            services: BTreeMap::new(),
+            others: Vec::new(),
+            odd,
             files: files.clone(),
-        })
+        };
+        let mut headers = Vec::new();
+        for section in config.sections {
+            if let Err(odd) = profiles.add(section) {
+                headers.push(odd);
+            }
+        }
+        let odd = [config.odd, headers].concat();
+        tell(&mut profiles.odd, &files.config, odd);
+        for section in credentials.sections {
+            let merged = profiles.merged.entry(section.name.clone()).or_default();
+            merged.extend(section.properties.clone());
+            profiles
+                .in_credentials
+                .insert(section.name, section.properties);
+        }
+        tell(&mut profiles.odd, &files.credentials, credentials.odd);
+        Ok(profiles)
+    }
+
+    /// A section of the config file. As botocore has it, a later one of a name
+    /// takes the place of an earlier one, as `[profile default]` and `[default]` are.
+    fn add(&mut self, section: ini::Section) -> Result<(), Odd> {
+        let ini::Section {
+            name,
+            line,
+            properties,
+        } = section;
+        if name == "default" {
+            self.merged.insert(name.clone(), properties.clone());
+            self.in_config.insert(name, properties);
+            return Ok(());
+        }
+        let Some(kind) = KINDS.into_iter().find(|kind| name.starts_with(kind)) else {
+            self.others.push(name);
+            return Ok(());
+        };
+        let odd = |why: String| Odd { line, why };
+        let words = words::split(&name).map_err(|why| odd(format!("[{name}] {why}")))?;
+        let [first, name] = <[String; 2]>::try_from(words).map_err(|words| {
+            let first = words.first().map_or(kind, String::as_str);
+            odd(format!(
+                "it is not [{first} NAME]; a name with blanks needs quotes: [{first} \"MY NAME\"]"
+            ))
+        })?;
+        match kind {
+            "profile" => {
+                self.merged.insert(name.clone(), properties.clone());
+                self.in_config.insert(name, properties);
+            }
+            "sso-session" => drop(self.sso_sessions.insert(name, properties)),
+            _ => drop(self.services.insert(name, properties)),
+        }
+        if first == kind {
+            Ok(())
+        } else {
+            Err(odd(format!("[{first} …] is taken for [{kind} …]")))
+        }
+    }
+
+    /// Says what cannot be read, once for each file.
+    pub fn warn(&self, out: Output) {
+        for odd in &self.odd {
+            out.warn(odd);
+        }
     }
 
     /// The names, sorted.
     pub fn names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.sections.profiles().collect();
-        names.sort_unstable();
-        names
+        self.merged.keys().map(String::as_str).collect()
     }
 
     /// The names of the SSO sessions, sorted.
     pub fn session_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.sections.sso_sessions().collect();
-        names.sort_unstable();
-        names
+        self.sso_sessions.keys().map(String::as_str).collect()
     }
 
     /// The profile of that name, if there is one.
-    ///
-    /// # Errors
-    /// A profile that contradicts itself or the sections it names.
-    pub fn find(&self, name: &str) -> Result<Option<Profile>> {
-        let Some(section) = self.sections.get_profile(name) else {
-            return Ok(None);
-        };
-        let get = |key: &str| section.get(key).map(str::trim).and_then(non_empty);
-        let has = |key: &str| get(key).is_some();
-        Ok(Some(Profile {
+    pub fn find(&self, name: &str) -> Option<Profile> {
+        let properties = self.merged.get(name)?;
+        let get = |key: &str| properties.get(key).cloned();
+        Some(Profile {
             name: name.to_owned(),
             region: get("region"),
-            sso: self.sso_of(name, &get)?,
+            sso_session: get("sso_session"),
+            sso_start_url: get("sso_start_url"),
+            sso_region: get("sso_region"),
             sso_account_id: get("sso_account_id"),
             sso_role_name: get("sso_role_name"),
-            has_keys: has("aws_access_key_id") && has("aws_secret_access_key"),
-            has_session_token: has("aws_session_token"),
+            has_keys: ["aws_access_key_id", "aws_secret_access_key"]
+                .iter()
+                .any(|key| properties.contains_key(*key)),
             role_arn: get("role_arn"),
             source_profile: get("source_profile"),
             credential_source: get("credential_source"),
             external_id: get("external_id"),
             role_session_name: get("role_session_name"),
-            duration_seconds: self.seconds(name, get("duration_seconds"))?,
+            duration_seconds: get("duration_seconds").and_then(|text| text.parse().ok()),
             mfa_serial: get("mfa_serial"),
             mfa_process: get("mfa_process"),
             credential_process: get("credential_process"),
             web_identity_token_file: get("web_identity_token_file"),
+            login_session: get("login_session"),
             ca_bundle: get("ca_bundle"),
-        }))
+        })
     }
 
     /// The profile of that name.
     ///
     /// # Errors
-    /// As [`Self::find`]; a profile that is in neither file, with those that are.
+    /// A profile that is in neither file, with those that are.
     pub fn get(&self, name: &str) -> Result<Profile> {
-        self.find(name)?.ok_or_else(|| {
+        self.find(name).ok_or_else(|| {
             let names = self.names();
-            let hint = if names.is_empty() {
-                "there are no profiles: `inductiva-aws configure sso` makes one".to_owned()
+            let config = self.files.config.display();
+            let hint = if self.others.iter().any(|other| other == name) {
+                format!("{config} has [{name}]: write [profile {name}] there")
+            } else if names.is_empty() {
+                "there are no profiles: `inductiva-aws configure` makes one, `inductiva-aws configure sso` one for IAM Identity Center".to_owned()
             } else {
                 format!("there are: {}", names.join(", "))
             };
@@ -173,35 +259,93 @@ impl Profiles {
         })
     }
 
-    /// The keys that stand in the profile itself.
-    pub fn keys(&self, name: &str) -> Option<Credentials> {
-        let section = self.sections.get_profile(name)?;
-        let get = |key: &str| section.get(key).map(str::trim).and_then(non_empty);
-        Some(Credentials::new(
-            get("aws_access_key_id")?,
-            get("aws_secret_access_key")?,
-            get("aws_session_token"),
-            None,
-            "Profile",
-        ))
+    /// The keys that the credentials file has for a profile.
+    ///
+    /// # Errors
+    /// Usage: half a pair.
+    pub fn keys_in_credentials_file(&self, name: &str) -> Result<Option<Credentials>> {
+        let file = self.files.credentials.display();
+        keys(self.in_credentials.get(name), name, &file.to_string())
+    }
+
+    /// The keys that the config file has for a profile.
+    ///
+    /// # Errors
+    /// Usage: half a pair.
+    pub fn keys_in_config_file(&self, name: &str) -> Result<Option<Credentials>> {
+        let file = self.files.config.display();
+        keys(self.in_config.get(name), name, &file.to_string())
+    }
+
+    /// What a profile says, for the settings that the SDK reads itself.
+    pub fn properties(&self, name: &str) -> Option<&Properties> {
+        self.merged.get(name)
+    }
+
+    /// The services of the section that a profile names.
+    pub fn services(&self, profile: &str) -> Option<&Properties> {
+        self.services
+            .get(self.merged.get(profile)?.get("services")?)
+    }
+
+    /// The sign-in with IAM Identity Center that a profile names or has.
+    ///
+    /// # Errors
+    /// Usage: half of one, another than that of its section, or a section that is
+    /// not there.
+    pub fn sso(&self, profile: &Profile) -> Result<Option<SsoSession>> {
+        let Profile {
+            name,
+            sso_start_url,
+            sso_region,
+            ..
+        } = profile;
+        let config = self.files.config.display();
+        if let Some(session) = &profile.sso_session {
+            let in_profile = |failure: Failure| failure.while_doing(&format!("profile {name}"));
+            let session = self.get_session(session).map_err(in_profile)?;
+            for (key, own, of_session) in [
+                ("sso_start_url", sso_start_url, &session.start_url),
+                ("sso_region", sso_region, &session.region),
+            ] {
+                if let Some(own) = own.as_ref().filter(|own| *own != of_session) {
+                    return Err(Failure::usage(format!(
+                        "profile {name} has {key} {own}, and its sso-session {} has {of_session}",
+                        session.cache_key()
+                    ))
+                    .hint(format!("take {key} out of the profile in {config}")));
+                }
+            }
+            return Ok(Some(session));
+        }
+        match (sso_start_url, sso_region) {
+            (None, _) => Ok(None),
+            (Some(_), None) => Err(Failure::usage(format!(
+                "profile {name} has sso_start_url and no sso_region"
+            ))
+            .hint(format!("add sso_region in {config}"))),
+            (Some(start_url), Some(region)) => Ok(Some(SsoSession {
+                name: None,
+                start_url: start_url.clone(),
+                region: region.clone(),
+                scopes: Vec::new(),
+            })),
+        }
     }
 
     /// The profile at the bottom of this one's chain of roles, if that signs in
-    /// with IAM Identity Center. None, too, where there is no such profile.
+    /// with IAM Identity Center, and its sign-in. None, too, where there is no such
+    /// profile.
     ///
     /// # Errors
-    /// As [`Self::find`]; a source profile that is in neither file.
-    pub fn sso_base(&self, name: &str) -> Result<Option<Profile>> {
+    /// As [`Self::sso`].
+    pub fn sso_base(&self, name: &str) -> Result<Option<(Profile, SsoSession)>> {
         let mut seen: Vec<String> = Vec::new();
         let mut next = name.to_owned();
         loop {
-            let Some(profile) = self.find(&next)? else {
-                return match seen.last() {
-                    Some(before) => Err(self.no_source(before, &next)),
-                    None => Ok(None),
-                };
+            let Some(profile) = self.find(&next) else {
+                return Ok(None);
             };
-            // The order is the SDK's: the keys of a source profile go before all else.
             if profile.web_identity_token_file.is_some() || !seen.is_empty() && profile.has_keys {
                 return Ok(None);
             }
@@ -209,10 +353,8 @@ impl Profiles {
             match source.filter(|source| profile.role_arn.is_some() && *source != next) {
                 Some(source) if seen.contains(&source) => return Ok(None),
                 Some(source) => seen.push(std::mem::replace(&mut next, source)),
-                None if profile.credential_source.is_some() || profile.sso.is_none() => {
-                    return Ok(None);
-                }
-                None => return Ok(Some(profile)),
+                None if profile.credential_source.is_some() => return Ok(None),
+                None => return Ok(self.sso(&profile)?.map(|session| (profile, session))),
             }
         }
     }
@@ -222,27 +364,26 @@ impl Profiles {
     /// # Errors
     /// A section without a start URL or region.
     pub fn find_session(&self, name: &str) -> Result<Option<SsoSession>> {
-        let Some(section) = self.sections.sso_session(name) else {
+        let Some(section) = self.sso_sessions.get(name) else {
             return Ok(None);
         };
-        let get = |key: &str| section.get(key).map(str::trim).and_then(non_empty);
         let need = |key: &str| {
-            get(key).ok_or_else(|| {
+            section.get(key).cloned().ok_or_else(|| {
                 let config = self.files.config.display();
                 Failure::usage(format!("[sso-session {name}] in {config} has no {key}"))
                     .hint("it needs sso_start_url and sso_region")
             })
         };
-        let scopes = get("sso_registration_scopes").unwrap_or_default();
+        let scopes = section.get("sso_registration_scopes");
         Ok(Some(SsoSession {
             name: Some(name.to_owned()),
             start_url: need("sso_start_url")?,
             region: need("sso_region")?,
-            scopes: scopes
-                .split(',')
-                .map(str::trim)
-                .filter_map(non_empty)
-                .collect(),
+            scopes: scopes.map_or(Vec::new(), |scopes| {
+                let scopes = scopes.split(',').map(str::trim);
+                let scopes = scopes.filter(|scope| !scope.is_empty());
+                scopes.map(str::to_owned).collect()
+            }),
         }))
     }
 
@@ -265,33 +406,18 @@ impl Profiles {
 
     /// `endpoint_url` of the profile itself.
     pub fn endpoint(&self, profile: &str) -> Option<String> {
-        let url = self.sections.get_profile(profile)?.get("endpoint_url")?;
-        Some(url.to_owned())
+        self.merged.get(profile)?.get("endpoint_url").cloned()
     }
 
     /// `endpoint_url` of a service in the `services` section that the profile names.
     pub fn service_endpoint(&self, profile: &str, service: &str) -> Option<String> {
-        let section = self.sections.get_profile(profile)?.get("services")?;
-        let key = PropertiesKey::builder()
-            .section_key("services")
-            .section_name(section)
-            .property_name(service)
-            .sub_property_name("endpoint_url")
-            .build()
-            .ok()?;
-        non_empty(self.sections.other_sections().get(&key)?)
-    }
-
-    fn no_source(&self, profile: &str, source: &str) -> Failure {
-        Failure::usage(format!(
-            "source_profile of profile {profile} names {source}, which is not in {}",
-            self.places()
-        ))
-        .hint(format!("there are: {}", self.names().join(", ")))
+        let service = ini::nested(self.services(profile)?.get(service)?)?;
+        let url = service.get("endpoint_url").cloned();
+        url.filter(|url| !url.is_empty())
     }
 
     /// Both files, for messages.
-    fn places(&self) -> String {
+    pub fn places(&self) -> String {
         let AwsFiles {
             config,
             credentials,
@@ -299,62 +425,77 @@ impl Profiles {
         } = &self.files;
         format!("{} and {}", config.display(), credentials.display())
     }
+}
 
-    fn sso_of(
-        &self,
-        profile: &str,
-        get: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<SsoSession>> {
-        if let Some(session) = get("sso_session") {
-            return self
-                .get_session(&session)
-                .map(Some)
-                .map_err(|failure| failure.while_doing(&format!("profile {profile}")));
-        }
-        match (get("sso_start_url"), get("sso_region")) {
-            (None, _) => Ok(None),
-            (Some(_), None) => Err(Failure::usage(format!(
-                "profile {profile} has sso_start_url and no sso_region"
-            ))
-            .hint(format!("add sso_region in {}", self.files.config.display()))),
-            (Some(start_url), Some(region)) => Ok(Some(SsoSession {
-                name: None,
-                start_url,
-                region,
-                scopes: Vec::new(),
-            })),
-        }
-    }
+/// The keys of a section. A token may have the name that it had in boto 2.
+fn keys(section: Option<&Properties>, profile: &str, file: &str) -> Result<Option<Credentials>> {
+    let Some(id) = section.and_then(|section| section.get("aws_access_key_id")) else {
+        return Ok(None);
+    };
+    let get = |key: &str| section.and_then(|section| section.get(key)).cloned();
+    let secret = get("aws_secret_access_key");
+    // A key that goes on in a next line has taken the secret in: that is told.
+    let secret = secret.or_else(|| id.contains('\n').then(String::new));
+    let secret = secret.ok_or_else(|| {
+        Failure::usage(format!(
+            "profile {profile} has aws_access_key_id and no aws_secret_access_key in {file}"
+        ))
+        .hint("a pair of keys has to be in one file")
+    })?;
+    let token = get("aws_security_token").or_else(|| get("aws_session_token"));
+    Ok(Some(Credentials::new(id, secret, token, None, "Profile")))
+}
 
-    fn seconds(&self, profile: &str, given: Option<String>) -> Result<Option<u32>> {
-        let parse = |text: String| {
-            text.parse().map_err(|_| {
-                Failure::usage(format!(
-                    "profile {profile}: duration_seconds is {text:?}, not a number of seconds"
-                ))
-                .hint(format!("correct it in {}", self.files.config.display()))
-            })
+/// A file; what it has that is no text is left out and told.
+fn read(path: &std::path::Path, odd: &mut Vec<String>) -> Result<Ini> {
+    let bytes = match bounds::read(path) {
+        Ok(bytes) => bytes,
+        // As the AWS CLI has it.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
+            return Ok(Ini::default());
+        }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            odd.push(format!("cannot read {}: {error}", path.display()));
+            return Ok(Ini::default());
+        }
+        Err(error) => {
+            return Err(Failure::usage(format!(
+                "cannot read {}: {error}",
+                path.display()
+            )));
+        }
+    };
+    let (text, wrong) = match String::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.split(|byte| *byte == b'\n').count();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            (text, Some(line))
+        }
+    };
+    let mut ini = ini::parse(&text);
+    ini.odd.extend(wrong.map(|line| Odd {
+        line,
+        why: "it is not text in UTF-8".into(),
+    }));
+    Ok(ini)
+}
+
+/// One warning for a file: its first odd line, and how many more there are.
+fn tell(told: &mut Vec<String>, path: &std::path::Path, mut odd: Vec<Odd>) {
+    odd.sort_by_key(|odd| odd.line);
+    if let Some((first, rest)) = odd.split_first() {
+        let more = match rest.len() {
+            0 => String::new(),
+            1 => " (and one more line)".to_owned(),
+            lines => format!(" (and {lines} more lines)"),
         };
-        given.map(parse).transpose()
-    }
-}
-
-fn non_empty(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// The SDK takes a file that cannot be read for an empty one.
-fn readable(path: &Path) -> Result<()> {
-    match bounds::read(path).map(String::from_utf8) {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => Err(Failure::usage(format!(
-            "{} is not text in UTF-8",
-            path.display()
-        ))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Failure::usage(format!(
-            "cannot read {}: {error}",
-            path.display()
-        ))),
+        told.push(format!(
+            "{}, line {}: {}{more}",
+            path.display(),
+            first.line,
+            first.why
+        ));
     }
 }

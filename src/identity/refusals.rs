@@ -5,19 +5,16 @@ use std::error::Error;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sso::operation::get_role_credentials::GetRoleCredentialsError;
-use aws_sdk_sts::operation::{
-    assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
-};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{
-    profiles::AwsFiles,
+    profiles::{AwsFiles, Profiles},
     sso::{Sso, Trouble},
 };
 use crate::{
     aws::{Source, errors},
-    error::{Failure, Kind, causes, find_cause},
+    error::{Failure, Kind, causes},
     terminal::mask,
 };
 
@@ -26,18 +23,42 @@ use crate::{
 pub enum Refusal {
     /// It has none: another place may.
     NotHere(Failure),
-    /// A person has to sign in to IAM Identity Center.
-    SignInNeeded(Failure),
+    /// A person has to sign in, in that way.
+    SignInNeeded(Failure, Way),
     /// It should have some.
     Other(Failure),
 }
 
-impl From<Trouble> for Refusal {
-    fn from(trouble: Trouble) -> Self {
+/// How a person can sign in.
+#[derive(Debug)]
+pub enum Way {
+    /// To IAM Identity Center.
+    Sso(Box<Sso>),
+}
+
+impl Refusal {
+    /// Why a session of IAM Identity Center has no token.
+    pub fn of_sso(trouble: Trouble, sso: &Sso) -> Self {
         match trouble {
-            Trouble::SignInNeeded(failure) => Self::SignInNeeded(failure),
+            Trouble::SignInNeeded(failure) => {
+                Self::SignInNeeded(failure, Way::Sso(Box::new(sso.clone())))
+            }
             Trouble::Other(failure) => Self::Other(failure),
         }
+    }
+
+    /// The same of a place that was named, and so has to have some.
+    pub fn or_other(self) -> Self {
+        match self {
+            Self::NotHere(failure) => Self::Other(failure),
+            other => other,
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
     }
 }
 
@@ -45,77 +66,41 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotHere(failure)
-            | Refusal::SignInNeeded(failure)
+            | Refusal::SignInNeeded(failure, _)
             | Refusal::Other(failure) => failure,
         }
     }
 }
 
-/// What the SDK's provider for `source` means.
-pub fn explained(
-    source: &Source,
-    sso: Option<&Sso>,
-    region: &str,
-    files: &AwsFiles,
-    error: &CredentialsError,
-) -> Refusal {
-    if let Some(error) = find_cause::<SdkError<GetRoleCredentialsError, HttpResponse>>(error) {
-        return by_portal(source, sso, region, files, error);
-    }
-    if let Some(error) = find_cause::<SdkError<AssumeRoleError, HttpResponse>>(error) {
-        return Refusal::Other(by_sts(source, error, region));
-    }
-    if let Some(error) = find_cause::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>(error)
-    {
-        return Refusal::Other(by_sts(source, error, region));
-    }
-    // Of a command that prints keys.
-    if let Some(failure) = find_cause::<Failure>(error) {
-        return Refusal::Other(failure.clone());
-    }
+/// What the SDK's provider for the container or the instance means.
+pub fn by_provider(source: &Source, error: &CredentialsError) -> Refusal {
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => Refusal::NotHere(nothing(source, files)),
-        CredentialsError::InvalidConfiguration(_) => {
-            let why = mask::foreign(&causes(error));
-            let why = why
-                .rsplit("could not be built: ")
-                .next()
-                .unwrap_or_default();
-            let hint = format!(
-                "correct it in {} or {}",
-                files.config.display(),
-                files.credentials.display()
-            );
-            Refusal::Other(
-                Failure::usage(format!("cannot sign in to AWS with {source}: {why}")).hint(hint),
-            )
-        }
+        CredentialsError::CredentialsNotLoaded(_) => Refusal::NotHere(Failure::new(
+            Kind::NotSignedIn,
+            format!("not signed in to AWS: no {source}"),
+        )),
         _ => Refusal::Other(other(source, error)),
     }
 }
 
-/// A place that has no credentials.
-fn nothing(source: &Source, files: &AwsFiles) -> Failure {
-    let places = format!(
-        "{} and {}",
-        files.config.display(),
-        files.credentials.display()
-    );
-    match source {
-        Source::Profile(name) => Failure::new(
-            Kind::NotSignedIn,
-            format!("not signed in to AWS: profile {name} has no credentials in {places}"),
-        )
-        .hint("a profile has aws_access_key_id and aws_secret_access_key, sso_session, credential_process, or role_arn with source_profile; `inductiva-aws configure sso` makes one for IAM Identity Center"),
-        _ => Failure::new(Kind::NotSignedIn, format!("not signed in to AWS: no {source}")),
-    }
+/// A profile that has no credentials.
+pub fn nothing(source: &Source, profiles: &Profiles) -> Failure {
+    let names = profiles.names();
+    let there = match names.as_slice() {
+        [] | [_] => String::new(),
+        names => format!("; there are: {}", names.join(", ")),
+    };
+    Failure::new(
+        Kind::NotSignedIn,
+        format!("not signed in to AWS: {source} has no credentials in {}", profiles.places()),
+    )
+    .hint(format!("a profile has aws_access_key_id and aws_secret_access_key, sso_session, login_session, credential_process, or role_arn with source_profile; `inductiva-aws configure sso` makes one for IAM Identity Center{there}"))
 }
 
 /// The SSO portal's answer, or none.
-fn by_portal(
+pub fn by_portal(
     source: &Source,
-    sso: Option<&Sso>,
-    region: &str,
+    sso: &Sso,
     files: &AwsFiles,
     error: &SdkError<GetRoleCredentialsError, HttpResponse>,
 ) -> Refusal {
@@ -124,9 +109,9 @@ fn by_portal(
         .and_then(ProvideErrorMetadata::message)
         .unwrap_or("no reason given");
     let said = &mask::foreign(said);
-    match (errors::code(error), sso) {
-        (Some("UnauthorizedException"), Some(sso)) => sso.ended(said).into(),
-        (Some("ForbiddenException" | "ResourceNotFoundException"), Some(sso)) => {
+    match errors::code(error) {
+        Some("UnauthorizedException") => Refusal::of_sso(sso.ended(said), sso),
+        Some("ForbiddenException" | "ResourceNotFoundException") => {
             let start_url = &sso.session.start_url;
             Refusal::Other(
                 Failure::new(
@@ -139,13 +124,13 @@ fn by_portal(
         _ => Refusal::Other(errors::sign_in_failure(
             error,
             "cannot get credentials from IAM Identity Center",
-            region,
+            &sso.session.region,
         )),
     }
 }
 
 /// The answer of STS to a role that a profile or the environment names, or none.
-fn by_sts<E>(source: &Source, error: &SdkError<E, HttpResponse>, region: &str) -> Failure
+pub fn by_sts<E>(source: &Source, error: &SdkError<E, HttpResponse>, region: &str) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {

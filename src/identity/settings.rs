@@ -1,6 +1,6 @@
 //! What signing in needs to know of the command line and the environment.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use super::profiles::AwsFiles;
 use crate::http::Http;
@@ -8,22 +8,24 @@ use crate::http::Http;
 /// Which AWS to talk to, and as whom.
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
+    /// `--region`, `AWS_REGION` or `AWS_DEFAULT_REGION`; else the profile may have one.
     pub region: Option<String>,
-    /// The region where nothing names one; else there has to be one.
-    pub fallback_region: Option<&'static str>,
-    /// `--profile`, `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
+    /// `--region` alone.
+    pub typed_region: Option<String>,
+    /// Whether there has to be a region; else one is taken that the sign-in works in.
+    pub needs_region: bool,
+    /// `--profile`, `AWS_DEFAULT_PROFILE` or `AWS_PROFILE`.
     pub profile: Option<String>,
-    /// `AWS_PROFILE` or `AWS_DEFAULT_PROFILE`.
+    /// Whether it is `--profile`, which goes before keys in the environment.
+    pub profile_is_typed: bool,
+    /// `AWS_DEFAULT_PROFILE` or `AWS_PROFILE`.
     pub profile_in_environment: Option<String>,
     /// The profiles whose `credential_process` this run is part of.
     pub within_profiles: Vec<String>,
     pub endpoint_url: Option<String>,
     /// The variables among [`super::addresses::variables`] that are set, even to nothing.
     pub endpoint_variables: Vec<(String, String)>,
-    /// `--mfa-serial`; else the profile may name a device.
-    pub mfa_serial: Option<String>,
-    /// `--mfa-code`, whatever was typed.
-    pub mfa_code: Option<String>,
+    pub mfa: MfaSettings,
     /// The HTTP stack of all calls, those to Inductiva too.
     pub http: Http,
     /// The profiles, and the caches beside them.
@@ -32,12 +34,58 @@ pub struct AwsSettings {
     pub ca_bundle: Option<PathBuf>,
     /// Whether there is a browser to sign in with.
     pub desktop: Desktop,
-    /// Whether the environment has keys, which a named profile goes before.
-    pub keys_in_environment: bool,
-    /// Whether those keys are a session's (`AWS_SESSION_TOKEN`).
-    pub session_in_environment: bool,
+    /// What the environment has to sign in with.
+    pub environment: Environment,
     /// `--no-input`: nobody is asked for anything.
     pub no_input: bool,
+}
+
+impl AwsSettings {
+    /// The profile whose settings count, with credentials or without.
+    pub fn profile_name(&self) -> &str {
+        self.profile.as_deref().unwrap_or("default")
+    }
+
+    /// The profile to name in a line that is to do the same as this run. Typed, it
+    /// would take the place of keys that the environment has.
+    pub fn profile_for_lines(&self) -> Option<&str> {
+        let counts = self.profile_is_typed || self.environment.access_key_id.is_none();
+        self.profile.as_deref().filter(|_| counts)
+    }
+}
+
+/// MFA, as it was typed or set.
+#[derive(Clone, Debug, Default)]
+pub struct MfaSettings {
+    /// `--mfa-serial`; else the profile may name a device.
+    pub serial: Option<String>,
+    /// `--mfa-code`, whatever was typed.
+    pub code: Option<String>,
+    /// `AWS_MFA_SERIAL_NUMBER`: counts only where a session has to be made.
+    pub serial_variable: Option<String>,
+    /// `AWS_MFA_TOKEN_CODE`, likewise.
+    pub code_variable: Option<String>,
+}
+
+/// The variables that credentials are made of. Empty ones are unset.
+#[derive(Clone, Default)]
+pub struct Environment {
+    pub access_key_id: Option<String>,
+    pub secret_access_key: Option<String>,
+    /// `AWS_SECURITY_TOKEN`, its name in boto 2, or `AWS_SESSION_TOKEN`.
+    pub session_token: Option<String>,
+    /// `AWS_CREDENTIAL_EXPIRATION`.
+    pub expiration: Option<String>,
+    pub web_identity_token_file: Option<String>,
+    pub role_arn: Option<String>,
+    pub role_session_name: Option<String>,
+}
+
+/// Without the secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
 }
 
 /// What speaks for and against a browser on this machine, for this person.

@@ -16,7 +16,11 @@ use crate::{
     cli::{ApiArgs, BootArgs, Color, Global, StartArgs},
     error::{Failure, Result},
     http::Http,
-    identity::{addresses, process, profiles::AwsFiles, settings::Desktop},
+    identity::{
+        addresses, process,
+        profiles::AwsFiles,
+        settings::{Desktop, Environment, MfaSettings},
+    },
     model::{
         request::{Request, Runner},
         user_data::Script,
@@ -28,10 +32,12 @@ use crate::{
 pub use crate::{identity::settings::AwsSettings, inductiva::ApiSettings};
 
 /// The variables that are secrets.
-const SECRET_VARIABLES: [&str; 4] = [
+const SECRET_VARIABLES: [&str; 6] = [
     "INDUCTIVA_API_KEY",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_MFA_TOKEN_CODE",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
 
@@ -53,30 +59,44 @@ pub fn output(global: &Global) -> Output {
 /// Which AWS to talk to, by the command line and the environment.
 pub fn aws(global: &Global) -> AwsSettings {
     know_secrets(global);
+    // The order of botocore.
     let profile_in_environment =
-        variable("AWS_PROFILE").or_else(|| variable("AWS_DEFAULT_PROFILE"));
+        variable("AWS_DEFAULT_PROFILE").or_else(|| variable("AWS_PROFILE"));
+    let typed = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let within = variable(process::WITHIN).unwrap_or_default();
     AwsSettings {
-        region: global.region.clone(),
-        fallback_region: None,
-        profile: global
-            .profile
-            .clone()
-            .or_else(|| profile_in_environment.clone()),
+        region: typed(&global.region)
+            .or_else(|| variable("AWS_REGION"))
+            .or_else(|| variable("AWS_DEFAULT_REGION")),
+        typed_region: typed(&global.region),
+        needs_region: true,
+        profile: typed(&global.profile).or_else(|| profile_in_environment.clone()),
+        profile_is_typed: typed(&global.profile).is_some(),
         profile_in_environment,
         within_profiles: within.lines().map(str::to_owned).collect(),
         endpoint_url: global.endpoint_url.clone(),
         endpoint_variables: addresses::variables()
             .filter_map(|name| env::var(&name).ok().map(|value| (name, value)))
             .collect(),
-        mfa_serial: global.mfa_serial.clone(),
-        mfa_code: global.mfa_code.clone(),
+        mfa: MfaSettings {
+            serial: typed(&global.mfa_serial),
+            code: global.mfa_code.clone(),
+            serial_variable: variable("AWS_MFA_SERIAL_NUMBER"),
+            code_variable: variable("AWS_MFA_TOKEN_CODE"),
+        },
         http: Http::default(),
         files: aws_files(),
         ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
         desktop: desktop(),
-        keys_in_environment: variable("AWS_ACCESS_KEY_ID").is_some(),
-        session_in_environment: variable("AWS_SESSION_TOKEN").is_some(),
+        environment: Environment {
+            access_key_id: variable("AWS_ACCESS_KEY_ID"),
+            secret_access_key: variable("AWS_SECRET_ACCESS_KEY"),
+            session_token: variable("AWS_SECURITY_TOKEN").or_else(|| variable("AWS_SESSION_TOKEN")),
+            expiration: variable("AWS_CREDENTIAL_EXPIRATION"),
+            web_identity_token_file: variable("AWS_WEB_IDENTITY_TOKEN_FILE"),
+            role_arn: variable("AWS_ROLE_ARN"),
+            role_session_name: variable("AWS_ROLE_SESSION_NAME"),
+        },
         no_input: global.no_input,
     }
 }

@@ -153,7 +153,7 @@ fn runs(account: &Account, file: &str) -> bool {
 #[test]
 fn a_command_that_prints_without_end_is_ended() {
     let account = Account::new();
-    with_process(&account, "echo $$ >id; exec yes");
+    with_process(&account, "sh -c 'echo $$ >id; exec yes'");
     for profile in ["p", "role"] {
         let run = account.run(&format!("whoami --profile {profile}"));
         assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
@@ -164,7 +164,7 @@ fn a_command_that_prints_without_end_is_ended() {
 }
 
 /// A command whose part that takes long is a child of its shell.
-const SLOW: &str = "sh -c 'echo $$ >id.new; mv id.new id; exec sleep 100000'; true";
+const SLOW: &str = "sh -c \"sh -c 'echo $$ >id.new; mv id.new id; exec sleep 100000'; true\"";
 
 #[test]
 fn a_command_that_does_not_end_is_waited_for_a_minute() {

@@ -259,7 +259,10 @@ hint: name another profile in its credential_process: the one that has the keys,
         assert_eq!(run.code, 2, "{}", run.stderr);
     }
     let mut command = account.command(["start", "-q"]);
-    let run = finish(command.env("AWS_PROFILE", "bare"));
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env("AWS_PROFILE", "bare");
+    let run = finish(&mut command);
     assert_eq!(run.code, 2, "{}", run.stderr);
     // By way of a script it is found out at the second turn.
     let run = account.run("credentials --profile hidden -q");

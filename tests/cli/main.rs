@@ -41,6 +41,7 @@ mod hostile;
 mod inductiva;
 mod key_pairs;
 mod launches;
+mod like_the_cli;
 mod list;
 mod logs;
 mod machine_options;

@@ -197,7 +197,7 @@ error: an MFA code has six digits (--mfa-code)
         str![],
         str![[r#"
 error: --mfa-code needs to know the device
-hint: name it with --mfa-serial, or as mfa_serial in the profile
+hint: name it with --mfa-serial, in AWS_MFA_SERIAL_NUMBER, or as mfa_serial in the profile
 
 "#]],
     );

@@ -126,35 +126,35 @@ fn keys_of_the_credentials_file_wherever_it_is() {
 }
 
 #[test]
-fn a_named_profile_pins_by_each_of_its_names() {
+fn keys_in_the_environment_go_before_all_profiles_but_a_typed_one() {
     let account = account();
     credentials_file(&account, "work");
-    for (flags, variable) in [
-        ("--profile work", None),
-        ("", Some("AWS_PROFILE")),
-        ("", Some("AWS_DEFAULT_PROFILE")),
-    ] {
+    let whoami = |flags: &str, variable: Option<&str>| {
         let mut whoami =
             account.command(format!("whoami --output json {flags}").split_whitespace());
-        whoami.envs(variable.map(|name| (name, "work")));
-        let run = finish(&mut whoami);
-        assert_is(&run, ":user/maria", "profile work");
+        whoami
+            .env("AWS_ACCESS_KEY_ID", KEYS.0)
+            .env("AWS_SECRET_ACCESS_KEY", KEYS.1)
+            .envs(variable.map(|name| (name, "work")));
+        finish(&mut whoami)
+    };
+    let run = whoami("--profile work", None);
+    assert_is(&run, ":user/maria", "profile work");
+    assert_eq!(
+        run.stderr,
+        "signing in with profile work; the keys in the environment are not used\n"
+    );
+    for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
+        let run = whoami("", Some(variable));
+        assert_is(&run, ":user/maria", "environment variables");
         assert_eq!(
             run.stderr,
-            "signing in with profile work; the keys in the environment are not used\n"
+            "signing in with the keys in the environment; profile work gives its settings alone (--profile work signs in with it)\n"
         );
+        let mut without_keys = command(&account, "whoami --output json");
+        without_keys.env(variable, "work");
+        assert_is(&finish(&mut without_keys), ":user/maria", "profile work");
     }
-    // The flag goes before the variables, and AWS_PROFILE before the other.
-    let mut whoami = command(&account, "whoami --profile work --output json");
-    whoami
-        .env("AWS_PROFILE", "typo")
-        .env("AWS_DEFAULT_PROFILE", "typo");
-    assert_is(&finish(&mut whoami), ":user/maria", "profile work");
-    let mut whoami = command(&account, "whoami --output json");
-    whoami
-        .env("AWS_PROFILE", "work")
-        .env("AWS_DEFAULT_PROFILE", "typo");
-    assert_is(&finish(&mut whoami), ":user/maria", "profile work");
 }
 
 /// Lets the account know the session that the metadata service gives.
@@ -307,12 +307,17 @@ fn credentials_of_a_process() {
 }
 
 #[test]
-fn a_process_that_fails_is_told_without_what_it_printed() {
+fn a_process_that_fails_is_told_with_what_it_said_and_without_what_it_printed() {
     let account = account();
     let secret = "MARKED-SECRET";
+    let known = "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY";
     let mut config = Vec::new();
     for (name, script) in [
-        ("exits", format!("echo {secret}; echo {secret} >&2; exit 3")),
+        (
+            "exits",
+            format!("echo {secret}; printf 'no device for %s\\033[2J\\n' {known} >&2; exit 3"),
+        ),
+        ("silent", format!("echo {secret}; exit 4")),
         ("prints", format!("echo '{{\"{secret}\": \"{secret}\"'")),
         (
             "lacks",
@@ -326,14 +331,15 @@ fn a_process_that_fails_is_told_without_what_it_printed() {
     }
     account.file(".aws/config", config.concat());
     for (profile, why) in [
-        ("exits", "exit status: 3"),
+        ("exits", "exit status: 3: no device for ********[2J"),
+        ("silent", "exit status: 4"),
         ("prints", "it printed no credentials in JSON"),
-        ("lacks", "it printed no credentials in JSON"),
+        ("lacks", "it printed no SecretAccessKey"),
     ] {
-        let run = finish(&mut command(
-            &account,
-            &format!("whoami -vv --output json --profile {profile}"),
-        ));
+        let mut whoami = account
+            .command(format!("whoami -vv --output json --profile {profile}").split_whitespace());
+        whoami.env("AWS_SECRET_ACCESS_KEY", known);
+        let run = finish(&mut whoami);
         assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
         assert_eq!(
             run.error()["message"],
@@ -449,7 +455,7 @@ fn a_profile_without_credentials_says_what_it_could_have() {
         str![],
         str![[r#"
 error: not signed in to AWS: profile empty has no credentials in [HOME]/.aws/config and [HOME]/.aws/credentials
-hint: a profile has aws_access_key_id and aws_secret_access_key, sso_session, credential_process, or role_arn with source_profile; `inductiva-aws configure sso` makes one for IAM Identity Center
+hint: a profile has aws_access_key_id and aws_secret_access_key, sso_session, login_session, credential_process, or role_arn with source_profile; `inductiva-aws configure sso` makes one for IAM Identity Center
 
 "#]],
     );

@@ -36,7 +36,7 @@ fn json_has_the_same() {
 }
 
 #[test]
-fn a_named_profile_goes_before_keys_in_the_environment() {
+fn a_typed_profile_goes_before_keys_in_the_environment() {
     let account = Account::new();
     account.file(".aws/config", "[profile work]\nregion = us-west-2\n");
     account.file(
@@ -44,32 +44,57 @@ fn a_named_profile_goes_before_keys_in_the_environment() {
         "[work]\naws_access_key_id = AKIAI44QH8DHBEXAMPLE\naws_secret_access_key = je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY\n",
     );
     let mut by_flag = account.command(["whoami", "--profile", "work"]);
-    by_flag.env_remove("AWS_REGION");
-    let mut by_variable = account.command(["whoami"]);
-    by_variable
-        .env_remove("AWS_REGION")
-        .env("AWS_PROFILE", "work");
-    for command in [&mut by_flag, &mut by_variable] {
-        account.forget_requests();
-        finish(command).assert(
-            0,
-            str![[r#"
+    finish(by_flag.env_remove("AWS_REGION")).assert(
+        0,
+        str![[r#"
 account           [ACCOUNT]
 arn               arn:aws:iam::[ACCOUNT]:user/sandbox
 region            us-west-2
 credentials from  profile work
 
 "#]],
-            str![[r#"
+        str![[r#"
 signing in with profile work; the keys in the environment are not used
 
 "#]],
-        );
-        assert_eq!(
-            account.requests()[0]["access_key_id"],
-            "AKIAI44QH8DHBEXAMPLE"
-        );
-    }
+    );
+    assert_eq!(
+        account.requests()[0]["access_key_id"],
+        "AKIAI44QH8DHBEXAMPLE"
+    );
+    // AWS_PROFILE gives its region, and the keys are the environment's.
+    let mut by_variable = account.command(["whoami"]);
+    by_variable
+        .env_remove("AWS_REGION")
+        .env("AWS_PROFILE", "work");
+    account.forget_requests();
+    finish(&mut by_variable).assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/sandbox
+region            us-west-2
+credentials from  environment variables
+
+"#]],
+        str![[r#"
+signing in with the keys in the environment; profile work gives its settings alone (--profile work signs in with it)
+
+"#]],
+    );
+    assert_eq!(
+        account.requests()[0]["access_key_id"],
+        "AKIAIOSFODNN7EXAMPLE"
+    );
+}
+
+#[test]
+fn whoami_needs_no_region() {
+    let account = Account::new();
+    let mut whoami = account.command(["whoami", "--output", "json"]);
+    let run = finish(whoami.env_remove("AWS_REGION"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.document()["region"], serde_json::Value::Null);
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub struct Lines {
 
 impl Lines {
     pub fn of(settings: &AwsSettings) -> Self {
-        let profile = settings.profile.as_deref();
+        let profile = settings.profile_for_lines();
         Self {
             profile: profile.map_or(String::new(), |name| format!(" --profile {}", quoted(name))),
         }

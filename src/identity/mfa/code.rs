@@ -1,6 +1,6 @@
 //! Codes of an MFA device.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use crate::terminal::mask;
 
@@ -20,6 +20,13 @@ impl FromStr for Code {
         } else {
             Err(())
         }
+    }
+}
+
+/// Without the digits.
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Code")
     }
 }
 

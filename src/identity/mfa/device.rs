@@ -1,7 +1,7 @@
 //! An MFA device: where its codes come from, and that each goes out once.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, BufRead as _, BufReader, Write as _},
     path::PathBuf,
     time::{Duration, UNIX_EPOCH},
@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 use super::{
     cache::{folder, sha256},
     code::Code,
-    sts::{NoSession, Session, SessionCall},
 };
 use crate::{
     bounds,
     error::{Failure, Kind, Result},
     identity::{
-        children::{Ended, Helper},
+        children::{Ended, Helper, Program},
         private_files,
     },
     terminal::{output::Output, panics, printable::visible},
@@ -29,10 +28,12 @@ use crate::{
 /// guide, "MFA").
 const CODE_LASTS: Duration = Duration::from_secs(30);
 /// How often a person may mistype a code.
-const TRIES: u32 = 3;
+pub const TRIES: u32 = 3;
+/// What is said about a code of the environment that is no good.
+const UNSET: &str = "unset AWS_MFA_TOKEN_CODE to be asked for the code, or set it to the device's newest: each works once, for about 30 s";
 
 /// An MFA device and how to get at its codes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Device {
     serial: String,
     codes: Codes,
@@ -45,13 +46,22 @@ pub struct Device {
 #[derive(Clone)]
 pub enum Codes {
     /// `--mfa-code`.
-    Given(Code),
+    Typed(Code),
+    /// `AWS_MFA_TOKEN_CODE`, whatever is in it.
+    Variable(String),
     /// `mfa_process` of the profile: a command that prints one.
     Process(String),
     /// Somebody is asked for them.
     Asked,
     /// `--no-input`.
     Nowhere,
+}
+
+/// Without the codes.
+impl fmt::Debug for Codes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Codes")
+    }
 }
 
 impl Device {
@@ -79,39 +89,29 @@ impl Device {
         &self.serial
     }
 
-    /// Makes the call with a code; a person may try three times.
-    ///
-    /// # Errors
-    /// No code to be had, or what the call came to at last.
-    pub async fn session(&self, call: &SessionCall<'_>, out: Output) -> Result<Session> {
-        let mut tries_left = TRIES;
-        loop {
-            tries_left -= 1;
-            let code = match self.code(out).await? {
-                Ok(code) => code,
-                Err(why) if tries_left > 0 => {
-                    out.warn(&why.message);
-                    continue;
-                }
-                Err(why) => return Err(why),
-            };
-            self.spend(&code)?;
-            match call.send(Some((&self.serial, &code))).await {
-                Ok(session) => return Ok(session),
-                Err(NoSession::WrongCode(why))
-                    if matches!(self.codes, Codes::Asked) && tries_left > 0 =>
-                {
-                    out.warn(&why.message);
-                }
-                Err(NoSession::WrongCode(why) | NoSession::Other(why)) => return Err(why),
-            }
+    /// Whether a person types its codes.
+    pub fn asks(&self) -> bool {
+        matches!(self.codes, Codes::Asked)
+    }
+
+    /// A refusal of a code, with what to do about it where that code is from.
+    pub fn refused(&self, why: Failure) -> Failure {
+        match self.codes {
+            Codes::Variable(_) => why.hint(UNSET),
+            _ => why,
         }
     }
 
-    /// A code that was not sent yet; inside, why what somebody typed is none.
-    async fn code(&self, out: Output) -> Result<Result<Code>> {
+    /// A code; inside, why what somebody typed is none.
+    ///
+    /// # Errors
+    /// No code to be had.
+    pub async fn code(&self, out: Output) -> Result<Result<Code>> {
         let code = match &self.codes {
-            Codes::Given(code) => code.clone(),
+            Codes::Typed(code) => code.clone(),
+            Codes::Variable(text) => text.parse().map_err(|()| {
+                Failure::usage("AWS_MFA_TOKEN_CODE is no MFA code: one has six digits").hint(UNSET)
+            })?,
             Codes::Process(command) => {
                 let code = run(command, &self.time, out).await?;
                 let Some(left) = self.spent_for(&code) else {
@@ -131,21 +131,12 @@ impl Device {
             },
             Codes::Nowhere => return Err(self.nobody_to_ask()),
         };
-        if self.spent_for(&code).is_none() {
-            return Ok(Ok(code));
-        }
-        let again = Failure::new(
-            Kind::NotSignedIn,
-            format!(
-                "this MFA code of {} was used already, and AWS takes each once",
-                self.serial
-            ),
-        )
-        .hint("wait for the device's next code: it changes every 30 s");
-        match &self.codes {
-            Codes::Asked => Ok(Err(again)),
-            _ => Err(again),
-        }
+        Ok(Ok(code))
+    }
+
+    /// Whether the code was sent already, and is shown by the device still.
+    pub fn is_spent(&self, code: &Code) -> bool {
+        self.spent_for(code).is_some()
     }
 
     /// How long the code, which was sent already, is still shown by the device.
@@ -156,18 +147,28 @@ impl Device {
         (last["sha256"] == self.hash(code)).then_some(left)
     }
 
-    /// Remembers the code before it is sent: if the answer is lost it is spent
-    /// all the same.
-    fn spend(&self, code: &Code) -> Result<()> {
-        let at = self
-            .time
-            .now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |at| at.as_secs());
+    /// Remembers the code before it is sent: if the answer is lost it is spent all
+    /// the same. Where nothing can be remembered it is sent anyway.
+    ///
+    /// # Errors
+    /// Not signed in: it was sent already.
+    pub fn spend(&self, code: &Code) -> Result<()> {
+        if self.is_spent(code) {
+            let again = Failure::new(
+                Kind::NotSignedIn,
+                format!(
+                    "this MFA code of {} was used already, and AWS takes each once",
+                    self.serial
+                ),
+            )
+            .hint("wait for the device's next code: it changes every 30 s");
+            return Err(self.refused(again));
+        }
+        let at = self.time.now().duration_since(UNIX_EPOCH);
+        let at = at.map_or(0, |at| at.as_secs());
         let last = json!({"sha256": self.hash(code), "at": at});
-        private_files::write(&self.spent, last.to_string().as_bytes()).map_err(|error| {
-            Failure::failed(format!("cannot write {}: {error}", self.spent.display()))
-        })
+        let _ = private_files::write(&self.spent, last.to_string().as_bytes());
+        Ok(())
     }
 
     fn hash(&self, code: &Code) -> String {
@@ -220,10 +221,9 @@ impl Device {
 /// What `mfa_process` prints. The output is not shown: it may be a code.
 async fn run(command: &str, time: &Time, out: Output) -> Result<Code> {
     let helper = Helper {
-        command,
+        program: Program::Shell(command),
         name: "the profile's mfa_process".into(),
         variables: &[],
-        shows_stderr: true,
     };
     let hint = "run the command by itself: it has to print six digits and nothing else";
     let failed = |why: &str| {
@@ -234,7 +234,7 @@ async fn run(command: &str, time: &Time, out: Output) -> Result<Code> {
         Ok(Ended::Printed(printed)) => String::from_utf8_lossy(&printed)
             .parse()
             .map_err(|()| failed("printed no MFA code")),
-        Ok(Ended::Failed(status)) => Err(failed(&format!("failed ({status})"))),
+        Ok(Ended::Failed(status, _)) => Err(failed(&format!("failed ({status})"))),
         Ok(Ended::Stopped(why)) => Err(failed(&format!("was ended: {why}"))),
         Err(error) => Err(Failure::failed(format!(
             "cannot run the profile's mfa_process: {error}"

@@ -1,402 +1,210 @@
-//! Signing in with MFA, and the roles on the way there. The SDK knows of
-//! neither `mfa_serial` nor `duration_seconds` in a profile, and leaves them out
-//! without a word.
+//! Sessions that take a call to STS: with the code of an MFA device, or of a role.
+//! Those that a code was typed for are kept.
 
 mod cache;
 mod code;
 mod device;
 mod sts;
 
-use std::{fmt, future::Future, pin::Pin, sync::Mutex, time::SystemTime};
+use std::time::SystemTime;
 
 use aws_config::SdkConfig;
-use aws_credential_types::{
-    Credentials,
-    provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
-};
+use aws_credential_types::Credentials;
 
 use self::{
     cache::SessionFile,
     code::Code,
-    device::{Codes, Device},
-    sts::SessionCall,
+    device::{Codes, TRIES},
+    sts::{NoSession, SessionCall},
 };
-use super::{
-    credentials_check,
-    places::of_place,
-    private_files::Lock,
-    process,
-    profiles::{Profile, Profiles},
-    settings::AwsSettings,
-};
+pub use self::{device::Device, sts::credentials_of};
+use super::{private_files::Lock, profiles::Profile, settings::AwsSettings};
 use crate::{
-    aws::Source,
-    error::{Failure, Kind, Result},
+    error::{Failure, Result},
     terminal::output::Output,
 };
 
-/// A sign-in that takes MFA, or a role with a duration of its own.
-#[derive(Clone)]
-pub struct Mfa {
-    start: FirstKeys,
+/// Makes sessions, and keeps those that took a code.
+#[derive(Clone, Debug)]
+pub struct Sessions {
     settings: AwsSettings,
-    profiles: Profiles,
+    /// It has a region and no credentials.
     config: SdkConfig,
-    code: Option<Code>,
+    /// `--mfa-code`.
+    typed: Option<Code>,
     out: Output,
 }
 
-#[derive(Clone, Debug)]
-enum FirstKeys {
-    Environment,
-    Profile(Box<Profile>),
-}
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-impl Mfa {
-    /// None where neither the command line nor the profile asks for it. `config`
-    /// has a region and no credentials.
-    ///
+impl Sessions {
     /// # Errors
-    /// Usage failures, before any call: a code that is none, a device that has
-    /// none, MFA for keys that are a session already.
-    pub fn of(
-        settings: &AwsSettings,
-        profiles: &Profiles,
-        config: &SdkConfig,
-        out: Output,
-    ) -> Result<Option<Self>> {
-        let code = match settings.mfa_code.as_deref().map(str::parse::<Code>) {
+    /// Usage, before any call: a typed code that is none.
+    pub fn new(settings: &AwsSettings, config: &SdkConfig, out: Output) -> Result<Self> {
+        let typed = match settings.mfa.code.as_deref().map(str::parse::<Code>) {
             None => None,
             Some(Ok(code)) => Some(code),
             Some(Err(())) => {
                 return Err(Failure::usage("an MFA code has six digits (--mfa-code)"));
             }
         };
-        let start = match &settings.profile {
-            Some(name) => Some(FirstKeys::Profile(Box::new(profiles.get(name)?))),
-            None if settings.keys_in_environment => Some(FirstKeys::Environment),
-            None => profiles
-                .find("default")?
-                .map(|profile| FirstKeys::Profile(Box::new(profile))),
-        };
-        let wanted = match &start {
-            _ if settings.mfa_serial.is_some() => true,
-            Some(FirstKeys::Profile(profile)) => wants_more_than_the_sdk(profile, profiles)?,
-            _ => false,
-        };
-        let Some(start) = start.filter(|_| wanted) else {
-            return match (&settings.mfa_serial, code) {
-                (Some(_), _) => Err(Failure::new(
-                    Kind::NotSignedIn,
-                    "cannot sign in with MFA: there are no access keys",
-                )
-                .hint("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile")),
-                (None, Some(_)) => Err(Failure::usage(
-                    "--mfa-code needs to know the device",
-                )
-                .hint("name it with --mfa-serial, or as mfa_serial in the profile")),
-                (None, None) => Ok(None),
-            };
-        };
-        if let (Some(_), FirstKeys::Environment, true) = (
-            &settings.mfa_serial,
-            &start,
-            settings.session_in_environment,
-        ) {
-            return Err(already_a_session(
-                "the keys in the environment (AWS_SESSION_TOKEN)",
-            ));
-        }
-        let mfa = Self {
-            start,
+        Ok(Self {
             settings: settings.clone(),
-            profiles: profiles.clone(),
             config: config.clone(),
-            code,
+            typed,
             out,
+        })
+    }
+
+    /// Whether a code was typed, which is for a device.
+    pub fn has_typed_code(&self) -> bool {
+        self.typed.is_some()
+    }
+
+    /// A device, with the ways there are to its codes.
+    ///
+    /// # Errors
+    /// Usage failures: an ARN that is no MFA device's, or one that has no codes.
+    pub fn device(&self, serial: &str, profile: &Profile) -> Result<Device> {
+        let codes = if let Some(code) = &self.typed {
+            Codes::Typed(code.clone())
+        } else if let Some(code) = &self.settings.mfa.code_variable {
+            Codes::Variable(code.clone())
+        } else if let Some(command) = &profile.mfa_process {
+            Codes::Process(command.clone())
+        } else if self.settings.no_input {
+            Codes::Nowhere
+        } else {
+            Codes::Asked
         };
-        if let FirstKeys::Profile(profile) = &mfa.start
-            && let Some(serial) = mfa.serial(profile)
+        let time = self.settings.http.time().clone();
+        Device::new(serial, codes, &self.settings.files.folder, time)
+    }
+
+    /// A session of a user's own keys: the one that is kept, or a new one.
+    ///
+    /// # Errors
+    /// Not signed in: no code, or AWS refuses.
+    pub async fn of_keys(&self, keys: Credentials, device: &Device) -> Result<Credentials> {
+        let folder = &self.settings.files.folder;
+        let file = SessionFile::of_keys(folder, keys.access_key_id(), device.serial());
+        let before = file.read(SystemTime::now());
+        if let Some(kept) = &before
+            && self.is_good(kept, &file, device).await
         {
-            mfa.device(serial, profile)?;
-        } else if let Some(serial) = &mfa.settings.mfa_serial {
-            mfa.device(serial, &Profile::default())?;
+            return Ok(kept.clone());
         }
-        Ok(Some(mfa))
+        let call = SessionCall::session_token(keys, &self.config, self.out);
+        self.made(&call, device, &file, before).await
     }
 
-    /// Where the keys come from that everything starts with.
-    pub fn source(&self) -> Source {
-        match &self.start {
-            FirstKeys::Environment => Source::Environment,
-            FirstKeys::Profile(profile) => Source::Profile(profile.name.clone()),
-        }
-    }
-
-    /// A session: one that is kept, or a new one.
-    pub async fn credentials(&self) -> Result<Credentials> {
-        match &self.start {
-            FirstKeys::Environment => {
-                let keys = self.keys(&Source::Environment).await?;
-                let serial = self.settings.mfa_serial.as_deref().unwrap_or_default();
-                self.session_of_keys(keys, self.device(serial, &Profile::default())?)
-                    .await
-            }
-            FirstKeys::Profile(profile) => {
-                self.of_profile(profile, self.serial(profile), Vec::new())
-                    .await
-            }
-        }
-    }
-
-    /// The provider of this session, and of those that come after it.
-    pub fn provider(self, first: Credentials) -> SharedCredentialsProvider {
-        SharedCredentialsProvider::new(Sessions {
-            first: Mutex::new(Some(first)),
-            mfa: self,
-        })
-    }
-
-    /// The device for a profile that is signed in with itself.
-    fn serial<'a>(&'a self, profile: &'a Profile) -> Option<&'a str> {
-        let named = self.settings.mfa_serial.as_deref();
-        named.or(profile.mfa_serial.as_deref())
-    }
-
-    fn device(&self, serial: &str, profile: &Profile) -> Result<Device> {
-        let codes = match (&self.code, &profile.mfa_process) {
-            (Some(code), _) => Codes::Given(code.clone()),
-            (None, Some(command)) => Codes::Process(command.clone()),
-            (None, None) if self.settings.no_input => Codes::Nowhere,
-            (None, None) => Codes::Asked,
-        };
-        Device::new(
-            serial,
-            codes,
-            &self.settings.files.folder,
-            self.settings.http.time().clone(),
-        )
-    }
-
-    /// `visited`: the profiles whose roles are assumed with this one.
-    fn of_profile<'a>(
-        &'a self,
-        profile: &'a Profile,
-        serial: Option<&'a str>,
-        visited: Vec<String>,
-    ) -> Boxed<'a, Result<Credentials>> {
-        Box::pin(async move {
-            if let Some(arn) = role_of(profile) {
-                return self.role(arn, profile, serial, visited).await;
-            }
-            let keys = self.keys(&Source::Profile(profile.name.clone())).await?;
-            match serial {
-                Some(serial) if keys.session_token().is_none() => {
-                    self.session_of_keys(keys, self.device(serial, profile)?)
-                        .await
-                }
-                Some(_) if self.settings.mfa_serial.is_some() => Err(already_a_session(&format!(
-                    "the keys of profile {}",
-                    profile.name
-                ))),
-                // Other tools that sign in with MFA keep their sessions so.
-                _ => Ok(keys),
-            }
-        })
-    }
-
-    async fn role(
+    /// The kept session of a role that takes a code, if AWS takes it still.
+    pub async fn kept_role(
         &self,
         arn: &str,
         profile: &Profile,
-        serial: Option<&str>,
-        mut visited: Vec<String>,
-    ) -> Result<Credentials> {
-        if visited.contains(&profile.name) {
-            return Err(Failure::usage(format!(
-                "profile {} is its own source_profile, by way of {}",
-                profile.name,
-                visited.join(", ")
-            )));
-        }
-        let device = match serial {
-            Some(serial) => Some(self.device(serial, profile)?),
-            None => None,
-        };
-        let file = SessionFile::of_role(&self.settings.files.folder, arn, profile, serial);
-        let _lock = self.lock(&file).await?;
-        if let Some(kept) = file.read(SystemTime::now()) {
-            return Ok(kept);
-        }
-        visited.push(profile.name.clone());
-        let keys = match (&profile.source_profile, &profile.credential_source) {
-            (Some(name), _) if *name == profile.name => {
-                let keys = self.profiles.keys(name).ok_or_else(|| {
-                    Failure::usage(format!(
-                        "profile {name} is its own source_profile and has no keys"
-                    ))
-                })?;
-                credentials_check::checked(keys, &Source::Profile(name.clone()))?
-            }
-            (Some(name), _) => {
-                let source = self.profiles.get(name)?;
-                // The role's own code is enough: as the AWS CLI does it.
-                let serial = source
-                    .mfa_serial
-                    .clone()
-                    .filter(|_| serial.is_none() || role_of(&source).is_some());
-                self.of_profile(&source, serial.as_deref(), visited).await?
-            }
-            (None, Some(place)) => self.keys(&credential_source(place, profile)?).await?,
-            (None, None) => {
-                return Err(Failure::usage(format!(
-                    "profile {} has role_arn, and neither source_profile nor credential_source",
-                    profile.name
-                )));
-            }
-        };
-        let call = SessionCall::assume_role(arn, profile, keys, &self.config, self.out);
-        self.made(&call, device, &file).await
+        device: &Device,
+    ) -> Option<Credentials> {
+        let file = self.file_of_role(arn, profile, device);
+        let kept = file.read(SystemTime::now())?;
+        self.is_good(&kept, &file, device).await.then_some(kept)
     }
 
-    async fn session_of_keys(&self, keys: Credentials, device: Device) -> Result<Credentials> {
-        let folder = &self.settings.files.folder;
-        let file = SessionFile::of_keys(folder, keys.access_key_id(), device.serial());
-        let _lock = self.lock(&file).await?;
-        if let Some(kept) = file.read(SystemTime::now()) {
-            return Ok(kept);
-        }
-        let call = SessionCall::session_token(keys, &self.config, self.out);
-        self.made(&call, Some(device), &file).await
-    }
-
-    /// Makes the session and keeps it. What was kept before stays until then.
-    async fn made(
+    /// A new session of a role; with a device it is kept.
+    ///
+    /// # Errors
+    /// Not signed in: no code, or AWS refuses. Not permitted: the role is not for
+    /// these keys.
+    pub async fn role(
         &self,
-        call: &SessionCall<'_>,
-        device: Option<Device>,
-        file: &SessionFile,
+        arn: &str,
+        profile: &Profile,
+        device: Option<&Device>,
+        keys: Credentials,
     ) -> Result<Credentials> {
-        let session = match device {
-            Some(device) => device.session(call, self.out).await?,
-            None => call.without_mfa().await?,
+        let call = SessionCall::assume_role(arn, profile, keys, &self.config, self.out);
+        let Some(device) = device else {
+            return Ok(call.without_mfa().await?.credentials);
         };
-        if let Err(error) = file.write(&session.credentials, session.role) {
-            self.out.warn(&format!(
-                "the session cannot be kept in {}: {error}",
+        let file = self.file_of_role(arn, profile, device);
+        let before = file.read(SystemTime::now());
+        self.made(&call, device, &file, before).await
+    }
+
+    fn file_of_role(&self, arn: &str, profile: &Profile, device: &Device) -> SessionFile {
+        let folder = &self.settings.files.folder;
+        SessionFile::of_role(folder, arn, profile, Some(device.serial()))
+    }
+
+    /// Whether a kept session is to be used: AWS takes it still, and nobody typed a
+    /// code for a new one. A code that was sent already can make none.
+    async fn is_good(&self, kept: &Credentials, file: &SessionFile, device: &Device) -> bool {
+        if self
+            .typed
+            .as_ref()
+            .is_some_and(|code| !device.is_spent(code))
+        {
+            return false;
+        }
+        let is_refused = sts::is_refused(kept.clone(), &self.config, self.out).await;
+        if is_refused {
+            self.out.say(&format!(
+                "AWS no longer takes the session in {}: it takes a new one",
                 file.path.display()
             ));
         }
-        Ok(session.credentials)
+        !is_refused
     }
 
-    async fn lock(&self, file: &SessionFile) -> Result<Lock> {
-        Lock::wait(&file.lock).await.map_err(|error| {
-            Failure::failed(format!("cannot lock {}: {error}", file.lock.display()))
-        })
-    }
-
-    /// Keys as they are found without MFA.
-    async fn keys(&self, source: &Source) -> Result<Credentials> {
-        of_place(
-            source,
-            &self.settings,
-            &self.profiles,
-            &self.config,
-            self.out,
-        )
-        .await
-        .map(|(keys, _)| keys)
-        .map_err(Failure::from)
-    }
-}
-
-/// Whether the profile, or one that its role is assumed with, has what the SDK
-/// leaves out.
-fn wants_more_than_the_sdk(profile: &Profile, profiles: &Profiles) -> Result<bool> {
-    let mut visited = vec![profile.name.clone()];
-    let mut profile = profile.clone();
-    loop {
-        if profile.mfa_serial.is_some() {
-            return Ok(true);
-        }
-        if role_of(&profile).is_none() {
-            // Its command has limits here, and none in the SDK.
-            return Ok(visited.len() > 1 && process::is_of(&profile));
-        }
-        // The SDK would sign with white space at the end of a variable.
-        let by_environment = profile.credential_source.as_deref() == Some("Environment");
-        if profile.duration_seconds.is_some() || by_environment {
-            return Ok(true);
-        }
-        match profile.source_profile.clone() {
-            Some(name) if !visited.contains(&name) => match profiles.find(&name)? {
-                Some(source) => {
-                    profile = source;
-                    visited.push(name);
+    /// Makes the session and keeps it. What was kept before stays until then.
+    ///
+    /// The lock is taken when there is a code: whoever has to be asked for one keeps
+    /// nobody else waiting.
+    async fn made(
+        &self,
+        call: &SessionCall<'_>,
+        device: &Device,
+        file: &SessionFile,
+        before: Option<Credentials>,
+    ) -> Result<Credentials> {
+        let mut tries_left = TRIES;
+        loop {
+            tries_left -= 1;
+            let code = match device.code(self.out).await? {
+                Ok(code) => code,
+                Err(why) if tries_left > 0 => {
+                    self.out.warn(&why.message);
+                    continue;
                 }
-                None => return Ok(false),
-            },
-            _ => return Ok(false),
-        }
-    }
-}
-
-/// The role to assume with other keys.
-fn role_of(profile: &Profile) -> Option<&str> {
-    let arn = profile.role_arn.as_deref();
-    arn.filter(|_| profile.web_identity_token_file.is_none())
-}
-
-fn credential_source(place: &str, profile: &Profile) -> Result<Source> {
-    match place {
-        "Environment" => Ok(Source::Environment),
-        "EcsContainer" => Ok(Source::Container),
-        "Ec2InstanceMetadata" => Ok(Source::InstanceMetadata),
-        _ => Err(Failure::usage(format!(
-            "profile {}: credential_source is {place:?}",
-            profile.name
-        ))
-        .hint("it can be Environment, EcsContainer or Ec2InstanceMetadata")),
-    }
-}
-
-fn already_a_session(what: &str) -> Failure {
-    Failure::usage(format!(
-        "{what} are a session already, and AWS makes no MFA session of a session"
-    ))
-    .hint("leave out --mfa-serial to use them as they are, or sign in with a user's own keys (they begin with AKIA)")
-}
-
-impl fmt::Debug for Mfa {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mfa from {}", self.source())
-    }
-}
-
-/// The session, and those that come after it.
-#[derive(Debug)]
-struct Sessions {
-    first: Mutex<Option<Credentials>>,
-    mfa: Mfa,
-}
-
-impl ProvideCredentials for Sessions {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        let first = self.first.lock().ok().and_then(|mut first| first.take());
-        match first {
-            Some(session) => future::ProvideCredentials::ready(Ok(session)),
-            None => future::ProvideCredentials::new(async {
-                self.mfa
-                    .credentials()
-                    .await
-                    .map_err(CredentialsError::provider_error)
-            }),
+                Err(why) => return Err(why),
+            };
+            let _lock = Lock::wait(&file.lock, self.settings.http.time(), self.out).await;
+            // Another run may have made one meanwhile, perhaps with this very code.
+            let kept = file.read(SystemTime::now());
+            if let Some(kept) = kept.filter(|kept| before.as_ref().is_none_or(|b| b != kept)) {
+                return Ok(kept);
+            }
+            if let Err(why) = device.spend(&code) {
+                if device.asks() && tries_left > 0 {
+                    self.out.warn(&why.message);
+                    continue;
+                }
+                return Err(why);
+            }
+            let session = match call.send(Some((device.serial(), &code))).await {
+                Ok(session) => session,
+                Err(NoSession::WrongCode(why)) if device.asks() && tries_left > 0 => {
+                    self.out.warn(&why.message);
+                    continue;
+                }
+                Err(NoSession::WrongCode(why)) => return Err(device.refused(why)),
+                Err(NoSession::Other(why)) => return Err(why),
+            };
+            if let Err(error) = file.write(&session.credentials, session.role) {
+                self.out.warn(&format!(
+                    "the session cannot be kept in {}: {error}",
+                    file.path.display()
+                ));
+            }
+            return Ok(session.credentials);
         }
     }
 }

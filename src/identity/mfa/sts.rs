@@ -69,12 +69,8 @@ impl<'a> SessionCall<'a> {
 
     fn new(keys: Credentials, config: &SdkConfig, out: Output, what: What<'a>) -> Self {
         let region = config.region().map_or(String::new(), ToString::to_string);
-        let config = aws_sdk_sts::config::Builder::from(config)
-            .credentials_provider(SharedCredentialsProvider::new(keys))
-            .interceptor(Trace(out))
-            .build();
         Self {
-            client: aws_sdk_sts::Client::from_conf(config),
+            client: client(keys, config, out),
             region,
             what,
         }
@@ -168,6 +164,23 @@ impl<'a> SessionCall<'a> {
     }
 }
 
+fn client(keys: Credentials, config: &SdkConfig, out: Output) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::config::Builder::from(config)
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+        .interceptor(Trace(out))
+        .build();
+    aws_sdk_sts::Client::from_conf(config)
+}
+
+/// Whether AWS says that it does not take these keys: a session ends early when the
+/// keys that made it are taken away, or when its user is. Without an answer nobody
+/// knows.
+pub async fn is_refused(keys: Credentials, config: &SdkConfig, out: Output) -> bool {
+    let call = client(keys, config, out).get_caller_identity();
+    let answer = call.send().await;
+    answer.is_err_and(|error| errors::sort(&error) == errors::Sort::NotSignedIn)
+}
+
 /// AWS's two ways of not taking a code.
 fn mfa_refusal(failure: &Failure, serial: &str, said: &str) -> NoSession {
     let refused = |message: String| Failure::new(Kind::NotSignedIn, message);
@@ -202,7 +215,8 @@ fn session_name(profile: &Profile) -> String {
     })
 }
 
-fn credentials_of(made: types::Credentials) -> Option<Credentials> {
+/// The keys of an answer; none where they could not be used.
+pub fn credentials_of(made: types::Credentials) -> Option<Credentials> {
     let expires = SystemTime::try_from(made.expiration).ok()?;
     let keys = Credentials::new(
         made.access_key_id,

@@ -15,7 +15,8 @@ use crate::{
     bounds,
     error::{Failure, Result},
     identity::{private_files, profiles::AwsFiles},
-    terminal::mask,
+    terminal::{mask, output::Output},
+    time::Time,
 };
 
 /// What a sign-in gave, as it is kept. Times end in `Z` and have whole seconds:
@@ -129,11 +130,9 @@ impl Cache {
 
     /// One run at a time refreshes or replaces tokens: refresh tokens are good
     /// once.
-    pub async fn lock(&self) -> Result<private_files::Lock> {
+    pub async fn lock(&self, time: &Time, out: Output) -> Option<private_files::Lock> {
         let path = self.folder.join("inductiva-aws.lock");
-        private_files::Lock::wait(&path)
-            .await
-            .map_err(|error| cannot("lock", &path, &error))
+        private_files::Lock::wait(&path, time, out).await
     }
 
     /// The token; None where there is no file.

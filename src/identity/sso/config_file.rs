@@ -14,6 +14,8 @@ use crate::{
         private_files,
         profiles::{AwsFiles, Profile, Profiles, SsoSession},
     },
+    terminal::output::Output,
+    time::Time,
 };
 
 /// A profile for IAM Identity Center, and its session.
@@ -36,7 +38,7 @@ impl SsoProfile {
     /// # Errors
     /// Usage: the profile or the session is there with other values, or the
     /// file cannot be written. Nothing is changed then.
-    pub async fn add_to(&self, files: &AwsFiles) -> Result<bool> {
+    pub async fn add_to(&self, files: &AwsFiles, time: &Time, out: Output) -> Result<bool> {
         // Accounts and roles are named by the portal: a line break would end the line.
         let values = [
             &self.name,
@@ -57,8 +59,8 @@ impl SsoProfile {
             Failure::usage(format!("cannot add to {}: {error}", files.config.display()))
         };
         let lock = files.folder.join("inductiva-aws/config.lock");
-        let _lock = private_files::Lock::wait(&lock).await.map_err(cannot)?;
-        let sections = self.missing(&Profiles::load(files).await?, files)?;
+        let _lock = private_files::Lock::wait(&lock, time, out).await;
+        let sections = self.missing(&Profiles::load(files)?, files)?;
         if sections.is_empty() {
             return Ok(false);
         }
@@ -92,7 +94,7 @@ impl SsoProfile {
             "default" => "default".to_owned(),
             name => format!("profile {name}"),
         };
-        let profile_section = match profiles.find(name)? {
+        let profile_section = match profiles.find(name) {
             Some(there) if self.is(&there) => String::new(),
             Some(_) => {
                 return Err(Failure::usage(format!(
@@ -110,10 +112,7 @@ impl SsoProfile {
     }
 
     fn is(&self, there: &Profile) -> bool {
-        there
-            .sso
-            .as_ref()
-            .is_some_and(|sso| sso.name == self.session.name)
+        there.sso_session == self.session.name
             && there.sso_account_id.as_ref() == Some(&self.account_id)
             && there.sso_role_name.as_ref() == Some(&self.role_name)
             && there.region.as_ref() == Some(&self.region)

@@ -106,7 +106,7 @@ impl Sso {
         } else {
             oidc.in_browser().await?
         };
-        let _lock = cache.lock().await?;
+        let _lock = cache.lock(&self.time, self.out).await;
         cache.write(self.session.cache_key(), &token)?;
         Ok(token)
     }
@@ -118,7 +118,7 @@ impl Sso {
         if token.seconds_left() > REFRESH_SECONDS && token.with_plain_times().is_none() {
             return Ok(token);
         }
-        let _lock = cache.lock().await?;
+        let _lock = cache.lock(&self.time, self.out).await;
         // Another run may have been here meanwhile.
         let token = self.kept(&cache)?;
         let (token, rewritten) = match token.with_plain_times() {
@@ -152,7 +152,7 @@ impl Sso {
             Err(Trouble::Other(failure)) => self.out.warn(&failure.message),
         }
         let cache = self.cache();
-        let _lock = cache.lock().await?;
+        let _lock = cache.lock(&self.time, self.out).await;
         for (account_id, role_name) in self.roles(profiles) {
             cache::removed(&self.kept_by_aws_cli(&account_id, &role_name))?;
         }
@@ -164,8 +164,11 @@ impl Sso {
         profiles
             .names()
             .into_iter()
-            .filter_map(|name| profiles.find(name).ok().flatten())
-            .filter(|profile| profile.sso.as_ref() == Some(&self.session))
+            .filter_map(|name| profiles.find(name))
+            .filter(|profile| {
+                let session = profiles.sso(profile).ok().flatten();
+                session.as_ref() == Some(&self.session)
+            })
             .filter_map(|profile| Some((profile.sso_account_id?, profile.sso_role_name?)))
             .collect()
     }

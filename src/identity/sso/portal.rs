@@ -1,7 +1,12 @@
 //! The portal of IAM Identity Center: what a token is good for, and its end.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use aws_config::{Region, SdkConfig};
-use aws_sdk_sso::Client;
+use aws_credential_types::Credentials;
+use aws_sdk_sso::{
+    Client, operation::get_role_credentials::GetRoleCredentialsError, types::RoleCredentials,
+};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -79,6 +84,33 @@ impl<'a> Portal<'a> {
         }
         roles.sort();
         Ok(roles)
+    }
+
+    /// Credentials of a role.
+    pub async fn role_credentials(
+        &self,
+        account_id: &str,
+        role_name: &str,
+    ) -> Result<Credentials, SdkError<GetRoleCredentialsError, HttpResponse>> {
+        let call = self.client.get_role_credentials();
+        let answer = call
+            .access_token(self.access_token)
+            .account_id(account_id)
+            .role_name(role_name)
+            .send()
+            .await?;
+        let keys = answer
+            .role_credentials
+            .unwrap_or_else(|| RoleCredentials::builder().build());
+        let end = u64::try_from(keys.expiration).map(Duration::from_millis);
+        let end = end.ok().and_then(|end| UNIX_EPOCH.checked_add(end));
+        Ok(Credentials::new(
+            keys.access_key_id.unwrap_or_default(),
+            keys.secret_access_key.unwrap_or_default(),
+            keys.session_token,
+            end,
+            "Sso",
+        ))
     }
 
     /// Ends the session: its tokens are no longer good.

@@ -4,7 +4,6 @@ use aws_config::SdkConfig;
 
 use super::Sso;
 use crate::{
-    aws::Source,
     error::{Failure, Result},
     identity::{
         config::unsigned_config,
@@ -14,40 +13,29 @@ use crate::{
     terminal::{output::Output, quoting},
 };
 
-/// The sign-in that the credentials of a profile, or of the profile that it
-/// begins with, depend on.
+/// The sign-in of a profile that has one.
+///
+/// # Errors
+/// Usage: it is not complete.
 pub fn sso_of(
-    source: &Source,
+    profile: &Profile,
     settings: &AwsSettings,
     profiles: &Profiles,
     config: &SdkConfig,
     out: Output,
-) -> Result<Option<Sso>> {
-    let Source::Profile(name) = source else {
-        return Ok(None);
-    };
-    let Some(base) = profiles.sso_base(name)? else {
-        return Ok(None);
-    };
-    let Profile {
-        sso: Some(session),
-        sso_account_id: Some(_),
-        sso_role_name: Some(_),
-        ..
-    } = &base
-    else {
-        return Err(Failure::usage(format!(
-            "profile {} signs in with IAM Identity Center, but has no sso_account_id or no sso_role_name",
-            base.name
+) -> Result<Sso> {
+    let session = profiles.sso(profile)?.ok_or_else(|| {
+        Failure::usage(format!(
+            "profile {} signs in with IAM Identity Center, but has neither sso_session nor sso_start_url",
+            profile.name
         ))
         .hint(format!(
-            "add them in {}, or make a profile with `inductiva-aws configure sso`",
+            "add one in {}, or make a profile with `inductiva-aws configure sso`",
             settings.files.config.display()
-        )));
-    };
-    let command = login_command(settings, &base.name);
-    let session = session.clone();
-    Ok(Some(sso(session, command, settings, profiles, config, out)))
+        ))
+    })?;
+    let command = login_command(settings, &profile.name);
+    Ok(sso(session, command, settings, profiles, config, out))
 }
 
 /// The session that a command is about: the named one, or that of the profile.
@@ -59,20 +47,19 @@ pub async fn sso_session(
     session: Option<&str>,
     out: Output,
 ) -> Result<Sso> {
-    let profiles = Profiles::load(&settings.files).await?;
+    let profiles = Profiles::load(&settings.files)?;
+    profiles.warn(out);
     let (session, command) = if let Some(name) = session {
         (profiles.get_session(name)?, login_to_session(name))
     } else {
-        let name = settings.profile.as_deref().unwrap_or("default");
+        let name = settings.profile_name();
         if settings.profile.is_some() {
             profiles.get(name)?;
         }
-        let base = profiles.sso_base(name)?;
-        let Some((session, base)) = base.and_then(|base| Some((base.sso.clone()?, base.name)))
-        else {
+        let Some((base, session)) = profiles.sso_base(name)? else {
             return Err(no_session(name, settings, &profiles));
         };
-        (session, login_command(settings, &base))
+        (session, login_command(settings, &base.name))
     };
     let config = unsigned_config(settings, &profiles).await?;
     Ok(sso(session, command, settings, &profiles, &config, out))
@@ -87,7 +74,7 @@ pub fn sso(
     config: &SdkConfig,
     out: Output,
 ) -> Sso {
-    let profile = settings.profile.as_deref().unwrap_or("default");
+    let profile = settings.profile_name();
     Sso {
         session,
         config: config.clone(),

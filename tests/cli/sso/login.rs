@@ -237,7 +237,7 @@ fn a_role_begins_with_a_profile_that_signs_in() {
     run(&account, "whoami -q --profile role").assert(
         0,
         str![[r#"
-arn:aws:sts::[ACCOUNT]:assumed-role/machines/assume-role-from-profile-[..]
+arn:aws:sts::[ACCOUNT]:assumed-role/machines/inductiva-aws-[..]
 
 "#]],
         str![],
