@@ -14,6 +14,8 @@ pub enum Kind {
     Failed,
     /// Nobody knows the name or the id.
     NotFound,
+    /// AWS cannot be reached, and nothing was sent to it that changes anything.
+    Unreachable,
     /// The command line, the environment or a named file cannot be used.
     Usage,
     /// Failed or partly done, and machines may be running.
@@ -31,9 +33,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Failed,
         Self::NotFound,
+        Self::Unreachable,
         Self::Usage,
         Self::MachinesMayBeRunning,
         Self::NotSignedIn,
@@ -43,6 +46,11 @@ impl Kind {
         Self::Interrupted,
     ];
 
+    /// Whether another try may do, with nothing changed.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Failed | Self::Unreachable)
+    }
+
     pub fn exit_code(self) -> u8 {
         self.exit().0
     }
@@ -50,7 +58,9 @@ impl Kind {
     /// The exit code, and what it tells a script.
     fn exit(self) -> (u8, &'static str) {
         match self {
-            Self::Failed | Self::NotFound => (1, "refused or failed, nothing of this run is left"),
+            Self::Failed | Self::NotFound | Self::Unreachable => {
+                (1, "refused or failed, nothing of this run is left")
+            }
             Self::Usage => (2, "usage"),
             Self::MachinesMayBeRunning => (
                 3,

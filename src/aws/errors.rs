@@ -115,12 +115,14 @@ where
         .trim_end_matches('.');
     let failure = Failure::new(kind, format!("{what}: {said} ({reference})"));
     if kind == Kind::NotSignedIn
+        && !is_ended_session(code)
         && let Some(minutes) = clock::minutes_off(answer.raw())
     {
         return clock_off(failure, minutes);
     }
     match (kind, code) {
         _ if clock::has_expired(error) => failure.hint("try again: the signature was too old when the call arrived, as after a computer's sleep"),
+        _ if is_of_ended_session(error) => failure.hint("the session has ended: sign in again; one of the environment is replaced by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN set to those of a new session"),
         (Kind::NotSignedIn, "SignatureDoesNotMatch") => {
             failure.hint("check the secret access key; `inductiva-aws whoami` shows which credentials are used")
         }
@@ -140,16 +142,21 @@ where
     }
 }
 
-/// The same for a call that is part of signing in: where AWS is out of reach,
-/// nobody is signed in.
+/// The same for a call that is part of signing in: without an answer nobody is signed
+/// in, and AWS may be out of reach.
 pub fn sign_in_failure<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
 {
     let mut failure = failure(error, what, region);
-    if error.as_service_error().is_none() {
-        failure.kind = Kind::NotSignedIn;
-    }
+    failure.kind = match (error, failure.kind) {
+        (SdkError::ServiceError(_), kind) => kind,
+        (SdkError::TimeoutError(_) | SdkError::DispatchFailure(_), Kind::Failed) => {
+            Kind::Unreachable
+        }
+        (_, Kind::Unreachable) => Kind::Unreachable,
+        _ => Kind::NotSignedIn,
+    };
     failure
 }
 
@@ -172,6 +179,22 @@ fn remedy(code: &str, said: &str, region: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("check {flag} (this is {region})"))
+}
+
+/// Whether the session's own end is the reason, which no clock of ours has a part in.
+fn is_ended_session(code: &str) -> bool {
+    matches!(code, "ExpiredToken" | "ExpiredTokenException")
+}
+
+/// The same of a refusal. EC2 has one word for sessions and for signatures that have
+/// ended: a signature has only where the clocks differ.
+pub fn is_of_ended_session<E>(error: &SdkError<E, HttpResponse>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    code(error).is_some_and(|code| {
+        is_ended_session(code) || code == "RequestExpired" && !clock::has_expired(error)
+    })
 }
 
 /// The kind of failure that a code comes to.

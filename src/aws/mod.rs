@@ -141,7 +141,8 @@ impl Aws {
             .send()
             .await
             .map_err(|error| {
-                errors::sign_in_failure(&error, "cannot tell who is signed in", &self.region)
+                let what = "cannot tell who is signed in";
+                self.renewal(&error, errors::sign_in_failure(&error, what, &self.region))
             })?;
         Ok(Identity {
             account: answer.account.unwrap_or_default(),
@@ -159,7 +160,21 @@ impl Aws {
             Some(encoded) => self.decoded(encoded).await,
             None => None,
         };
-        errors::decoded_failure(error, what, &self.region, decoded.as_deref())
+        let failure = errors::decoded_failure(error, what, &self.region, decoded.as_deref());
+        self.renewal(error, failure)
+    }
+
+    /// Of a session that has ended: how to get a new one, which depends on where it
+    /// came from.
+    fn renewal<E>(&self, error: &SdkError<E, HttpResponse>, failure: Failure) -> Failure
+    where
+        E: ProvideErrorMetadata,
+    {
+        if errors::is_of_ended_session(error) {
+            failure.hint(self.source.renewal())
+        } else {
+            failure
+        }
     }
 
     /// `sts:DecodeAuthorizationMessage`. It needs a permission of its own and is

@@ -1,7 +1,7 @@
 //! Why AWS cannot be reached, from what the HTTP stack says: its errors are of
 //! private types, so their texts are what there is to go by.
 
-use crate::error::Failure;
+use crate::error::{Failure, Kind};
 
 /// What the stack says, in part; what that means; what to do.
 const CASES: &[(&str, &str, &str)] = &[
@@ -62,8 +62,9 @@ pub fn out_of_reach(why: &str, what: &str, region: &str) -> Failure {
             "check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url",
         ),
     };
-    Failure::failed(format!(
-        "{what}: cannot reach AWS in {region}: {meaning}{why}"
-    ))
+    Failure::new(
+        Kind::Unreachable,
+        format!("{what}: cannot reach AWS in {region}: {meaning}{why}"),
+    )
     .hint(hint)
 }

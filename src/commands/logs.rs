@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     aws::Aws,
     cli::LogsArgs,
-    error::{Failure, Kind, Result},
+    error::{Failure, Result},
     identity,
     model::{
         boot_log,
@@ -201,7 +201,7 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
             .collect();
         for reading in reading {
             match panics::joined(reading).await {
-                Err((_, failure)) if failure.kind != Kind::Failed => return Err(failure),
+                Err((_, failure)) if !failure.kind.may_pass() => return Err(failure),
                 read => logs.push(read),
             }
         }

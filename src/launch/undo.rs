@@ -83,7 +83,7 @@ impl<W: World> Run<'_, W> {
                 said = why.message;
             }
             match patience.next() {
-                Some(pause) if why.kind == Kind::Failed => {
+                Some(pause) if why.kind.may_pass() => {
                     self.awake(pause, self.world.time().pause(pause)).await;
                 }
                 _ => return,

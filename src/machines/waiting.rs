@@ -88,7 +88,7 @@ impl Wait<'_> {
         // One look that fails is not the end of a wait.
         match seen {
             Ok(seen) => update(machines, seen),
-            Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),
+            Err(failure) if failure.kind.may_pass() => self.out.warn(&failure.message),
             Err(failure) => return Err(failure),
         }
         let is_running = |m: &&Machine| m.state == State::Running;

@@ -577,3 +577,223 @@ credentials end   [TIME]
         str![],
     );
 }
+
+/// An MFA session of the environment's keys, made with this code.
+fn first_session(account: &Account, code: &str) -> String {
+    let serial = format!("--mfa-serial {}", serial(account));
+    let run = whoami(account, &format!("{serial} --mfa-code {code}"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    serial
+}
+
+#[test]
+fn a_session_that_aws_no_longer_takes_is_replaced() {
+    let account = with_device(&["123456", "234567", "345678"]);
+    let serial = first_session(&account, "123456");
+    account.post("expire", json!({"what": ["session_keys"]}));
+    // It takes a code again.
+    let run = whoami(&account, &serial);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert!(
+        text(&run.error()["hint"]).contains("--mfa-code"),
+        "{}",
+        run.stderr
+    );
+    let run = whoami(&account, &format!("{serial} --mfa-code 234567"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    // A person is asked for it.
+    account.post("expire", json!({"what": ["session_keys"]}));
+    let steps = [
+        "see:AWS no longer takes the session in ",
+        "see:Enter MFA code for ",
+        "type:345678\n",
+    ];
+    let run = on_a_terminal(&account, &format!("whoami {serial}"), &steps, &[]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(sessions_made(&account), 3);
+    assert_eq!(whoami(&account, &serial).code, 0);
+    assert_eq!(sessions_made(&account), 3);
+}
+
+#[test]
+fn a_roles_session_that_aws_no_longer_takes_is_replaced() {
+    let account = with_device(&["123456", "234567"]);
+    with_role(&account, "");
+    for code in ["123456", "234567"] {
+        let run = whoami(&account, &format!("--profile mfa -q --mfa-code {code}"));
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        assert_eq!(whoami(&account, "--profile mfa -q").code, 0);
+        account.post("expire", json!({"what": ["session_keys"]}));
+    }
+    assert_eq!(sessions_made(&account), 2);
+}
+
+#[test]
+fn a_typed_code_makes_a_new_session_and_one_that_was_used_does_not() {
+    let account = with_device(&["123456", "234567"]);
+    let serial = first_session(&account, "123456");
+    first_session(&account, "234567");
+    assert_eq!(sessions_made(&account), 2);
+    // The same line once more: the code can make none.
+    let run = whoami(&account, &format!("{serial} --mfa-code 234567"));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(sessions_made(&account), 2);
+}
+
+/// A `whoami` with the device and this code in the environment, and perhaps more.
+fn with_variables(account: &Account, line: &str, code: &str, more: &[(&str, &str)]) -> Run {
+    let mut command = account.command(line.split_whitespace());
+    command
+        .env("AWS_MFA_SERIAL_NUMBER", serial(account))
+        .env("AWS_MFA_TOKEN_CODE", code)
+        .envs(more.iter().copied());
+    finish(&mut command)
+}
+
+#[test]
+fn the_variables_of_the_mfa_document_count_only_where_a_session_is_made() {
+    let line = "whoami --output json -q";
+    let account = with_device(&["123456", "234567"]);
+    let run = with_variables(&account, line, "123456", &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(sessions_made(&account), 1);
+    // What is kept goes before the variable's code, which has no part any more.
+    for code in ["234567", "123456", "no code"] {
+        let run = with_variables(&account, line, code, &[]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    }
+    assert_eq!(sessions_made(&account), 1);
+    // Where the credentials are a session already they are nothing to it.
+    let session = account.run("credentials --format json -q");
+    assert_eq!(session.code, 0, "{}", session.stderr);
+    let session = list(&account.get("identity")["issued"]).remove(0);
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", text(&session["access_key_id"])),
+        ("AWS_SECRET_ACCESS_KEY", text(&session["secret_access_key"])),
+        ("AWS_SESSION_TOKEN", text(&session["session_token"])),
+    ];
+    let run = with_variables(&account, line, "999999", &keys);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    assert_eq!(sessions_made(&account), 1);
+}
+
+#[test]
+fn a_refused_code_of_the_environment_says_to_unset_it() {
+    let line = "whoami --output json --no-input";
+    let account = with_device(&["123456"]);
+    for code in ["999999", "999999", "no code"] {
+        let run = with_variables(&account, line, code, &[]);
+        assert!(matches!(run.code, 2 | 4), "{}", run.stderr);
+        let hint = run.error()["hint"].clone();
+        assert!(
+            text(&hint).starts_with("unset AWS_MFA_TOKEN_CODE"),
+            "{hint}"
+        );
+    }
+    // One for a role, as the option is.
+    with_role(&account, "");
+    let run = with_variables(&account, &format!("{line} --profile mfa -q"), "123456", &[]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn the_mfa_document_works_line_by_line_in_one_shell() {
+    let account = with_device(&["123456"]);
+    account.put("policy", json!({"require_mfa": true}));
+    // `jq` is not everywhere: our own command gives the three values to the shell.
+    let script = r#"
+        set -u
+        export AWS_IMAGE_ID=ami-0d592b9373fad0e2c
+        if "$PROGRAM" start --machine-group-name g -q 2>denied; then exit 1; fi
+        grep -q UnauthorizedOperation denied || { cat denied; exit 2; }
+        export AWS_MFA_SERIAL_NUMBER="$SERIAL"
+        export AWS_MFA_TOKEN_CODE=123456
+        "$PROGRAM" credentials --format env > ~/session.sh || exit 3
+        . ~/session.sh
+        echo "AWS token expires: $AWS_CREDENTIAL_EXPIRATION"
+        test -n "$AWS_SESSION_TOKEN" || exit 4
+        "$PROGRAM" start --machine-group-name g -q || exit 5
+        "$PROGRAM" list -q || exit 6
+    "#;
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", script])
+        .env_clear()
+        .envs(account.environment())
+        .env("PROGRAM", env!("CARGO_BIN_EXE_inductiva-aws"))
+        .env("SERIAL", serial(&account))
+        .stdout(std::process::Stdio::piped());
+    finish(&mut shell).assert(
+        0,
+        str![[r#"
+AWS token expires: [TIME]
+[ID]
+[ID]
+
+"#]],
+        str![],
+    );
+    assert_eq!(account.live().len(), 1);
+    assert_eq!(sessions_made(&account), 1);
+}
+
+#[test]
+fn a_home_that_cannot_be_written_signs_in_with_a_warning() {
+    let account = with_device(&["123456", "234567"]);
+    // Where its folder would be; root may write anywhere else.
+    account.file(".aws/inductiva-aws", "");
+    for code in ["123456", "234567"] {
+        let line = format!("--mfa-serial {} --mfa-code {code}", serial(&account));
+        let run = whoami(&account, &line);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let warnings: Vec<&str> = run.stderr.lines().collect();
+        assert_eq!(warnings.len(), 1, "{}", run.stderr);
+        assert!(
+            warnings[0].starts_with("warning: the session cannot be kept in "),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn nobody_waits_for_another_run_that_asks_for_a_code() {
+    let account = with_device(&["123456", "234567"]);
+    let line = format!("whoami --mfa-serial {}", serial(&account));
+    let program = env!("CARGO_BIN_EXE_inductiva-aws");
+    let other = format!("run:{program} {line} --mfa-code 123456 >/dev/null");
+    let steps = [
+        "see:Enter MFA code for ",
+        &other,
+        // The session that the other made meanwhile is used.
+        "type:234567\n",
+    ];
+    let run = on_a_terminal(&account, &line, &steps, &[]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(sessions_made(&account), 1);
+}
+
+#[test]
+fn a_run_that_waits_for_another_says_so() {
+    let account = with_device(&["123456", "234567"]);
+    account.fault(json!({"service": "sts", "operation": "GetSessionToken", "kind": "hold"}));
+    let line = |code| format!("whoami --mfa-serial {} --mfa-code {code}", serial(&account));
+    let first = account.start(&line("123456"));
+    account.until_held();
+    let mut second = account.command(line("234567").leak().split(' '));
+    let mut second = crate::sandbox::spawn(&mut second);
+    #[cfg(target_os = "linux")]
+    account.until("the second waits", |_| waits_for_a_lock(&second));
+    account.pass(2.0);
+    let said = crate::sandbox::until_it_says(&mut second, ".lock\n");
+    assert!(
+        said.starts_with("waiting for another run of inductiva-aws, which holds "),
+        "{said}"
+    );
+    account.post("release", json!({}));
+    for child in [first, second] {
+        let run = crate::sandbox::ended(child);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    assert_eq!(sessions_made(&account), 1);
+}

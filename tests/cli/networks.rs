@@ -211,7 +211,7 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
         command
     };
     let refused = finish(&mut whoami());
-    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
     assert!(
         text(&refused.error()["hint"]).contains("AWS_CA_BUNDLE"),
         "{}",
@@ -305,7 +305,7 @@ fn endpoints_of_single_services_are_honoured() {
     // The environment goes before the profile.
     let mut login = network.command("login --profile sso --no-browser");
     let run = finish(login.env("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9"));
-    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert_eq!(run.code, 1, "{}", run.stderr);
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn each_reason_to_be_out_of_reach_has_its_own_words() {
             command.env("AWS_CA_BUNDLE", network.ca());
         }
         let run = finish(&mut command);
-        assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
         let error = run.error();
         let message = text(&error["message"]);
         assert!(
@@ -385,7 +385,7 @@ fn each_reason_to_be_out_of_reach_has_its_own_words() {
             "{message}"
         );
         assert!(text(&error["hint"]).contains(hint), "{error}");
-        assert_eq!(error["kind"], "not_signed_in");
+        assert_eq!(error["kind"], "unreachable");
     }
 }
 
@@ -396,7 +396,7 @@ fn a_proxys_password_is_not_shown() {
         .url("http", "refusing")
         .replace("//", "//me:MARKED@");
     let run = finish(network.command("whoami -vv").env("HTTPS_PROXY", proxy));
-    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(!run.stderr.contains("MARKED"), "{}", run.stderr);
 }
 

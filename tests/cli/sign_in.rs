@@ -244,7 +244,7 @@ fn a_containers_own_role() {
     // It is asked past any proxy, unlike AWS; there is none at this address.
     whoami.env("HTTP_PROXY", "http://127.0.0.1:1");
     let run = finish(&mut whoami);
-    assert_eq!(run.code, 4, "{}", run.stderr);
+    assert_eq!(run.code, 1, "{}", run.stderr);
     let message = run.error()["message"].clone();
     assert!(
         text(&message).starts_with("cannot tell who is signed in: cannot reach AWS"),
@@ -459,4 +459,100 @@ hint: a profile has aws_access_key_id and aws_secret_access_key, sso_session, lo
 
 "#]],
     );
+}
+
+/// A metadata service that takes connections and never answers; how many there were.
+fn silent_metadata_service() -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = connections.clone();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            open.push(stream);
+        }
+    });
+    (address, connections)
+}
+
+#[test]
+fn a_missing_region_is_asked_of_the_instance_once_and_only_where_one_is_needed() {
+    let account = Account::new();
+    let (metadata, connections) = silent_metadata_service();
+    let run = |line: &str| {
+        let mut command = account.command(line.split(' '));
+        command
+            // An empty one is none.
+            .env("AWS_REGION", "")
+            .env_remove("AWS_EC2_METADATA_DISABLED")
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata);
+        finish(&mut command)
+    };
+    for line in ["whoami -q", "credentials"] {
+        let run = run(line);
+        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+    }
+    assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 0);
+    run("list").assert(
+        2,
+        str![],
+        str![[r#"
+error: no AWS region is set
+hint: name one with --region, in AWS_REGION, or in the profile: eu-west-2 is London, us-east-1 is N. Virginia
+
+"#]],
+    );
+    assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[test]
+fn an_ended_session_of_the_environment_says_how_to_get_a_new_one() {
+    let account = Account::new();
+    with_session(&account);
+    let run = |expiration: &str, line: &str| {
+        let mut command = command(&account, line);
+        command
+            .env("AWS_ACCESS_KEY_ID", SESSION[0])
+            .env("AWS_SECRET_ACCESS_KEY", SESSION[1])
+            .env("AWS_SESSION_TOKEN", SESSION[2])
+            .env("AWS_CREDENTIAL_EXPIRATION", expiration);
+        finish(&mut command)
+    };
+    assert_eq!(run("", "whoami").code, 0);
+    // By what the variable says there is nothing to ask.
+    account.forget_requests();
+    run("2020-01-01T00:00:00Z", "whoami").assert(
+        4,
+        str![],
+        str![[r#"
+error: not signed in to AWS: the session in the environment ended at [TIME] (AWS_CREDENTIAL_EXPIRATION)
+hint: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new session; or unset AWS_SESSION_TOKEN, set your own access keys, and add --mfa-serial to make one with MFA
+
+"#]],
+    );
+    assert_eq!(account.operations(), [] as [String; 0]);
+    account.post("expire", json!({"what": ["session_keys"]}));
+    for line in ["whoami --output json", "list --output json"] {
+        let run = run("", line);
+        assert_eq!(run.code, 4, "{}", run.stderr);
+        let hint = run.error()["hint"].clone();
+        assert!(
+            text(&hint).contains("those of a new session"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn aws_out_of_reach_is_told_from_a_missing_sign_in() {
+    let account = Account::new();
+    for line in ["whoami --output json", "list --output json"] {
+        let mut command = account.command(line.split(' '));
+        let run = finish(command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1"));
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
+        assert_eq!(run.error()["kind"], "unreachable", "{}", run.stderr);
+    }
 }

@@ -3,14 +3,16 @@
 terminal.py STEP… -- COMMAND…
 
 A STEP is `see:TEXT`, which waits until the command has shown TEXT since the
-step before, `type:TEXT`, which types it, or `put:PATH JSON`, which tells the
-sandbox's control endpoint (the variable SANDBOX). What the terminal showed goes
+step before, `type:TEXT`, which types it, `put:PATH JSON`, which tells the
+sandbox's control endpoint (the variable SANDBOX), or `run:LINE`, which a shell runs
+to its end beside the command. What the terminal showed goes
 to stdout, and the command's exit code is this program's.
 """
 
 import os
 import pty
 import select
+import subprocess
 import sys
 import time
 import urllib.request
@@ -32,6 +34,9 @@ def main(arguments):
         kind, text = step.split(":", 1)
         if kind == "type":
             os.write(terminal, text.encode().decode("unicode_escape").encode())
+            continue
+        if kind == "run":
+            subprocess.run(text, shell=True, check=True, stdin=subprocess.DEVNULL)
             continue
         if kind == "put":
             put(*text.split(" ", 1))

@@ -174,7 +174,7 @@ impl Start<'_> {
             }
         };
         // Nothing of this run is left, unless it is the group.
-        if waited.as_ref().is_err_and(|f| f.kind == Kind::Failed) {
+        if waited.as_ref().is_err_and(|f| f.kind.may_pass()) {
             self.launcher.drop_deserted_group().await;
         }
         let cost = cost(self.request, &filled.found.facts, &filled.found.prices);

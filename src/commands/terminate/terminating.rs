@@ -62,7 +62,7 @@ impl Terminating<'_> {
     /// EC2 could not be asked: machines may be running, whatever the reason. `line`
     /// tries again.
     pub fn nobody_knows(&self, failure: Failure, line: &str) -> Failure {
-        if failure.kind != Kind::Failed {
+        if !failure.kind.may_pass() {
             return failure;
         }
         Failure {
