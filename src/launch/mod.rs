@@ -40,7 +40,10 @@ use crate::{
         request::Request,
         visibility::MADE_OR_NOT_AFTER,
     },
-    plan::decision::{self, LaunchPlan, Plan, SecurityGroupChoice},
+    plan::{
+        choices::SecurityGroupChoice,
+        decision::{self, LaunchPlan, Plan},
+    },
     terminal::{interrupt::Interrupt, output::Output},
 };
 

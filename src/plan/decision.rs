@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use super::{
+    choices::{self, SecurityGroupChoice},
     group_settings::Settings,
     tokens::{Base, Call, Hour, Intent, LaunchTag, calls},
     underway::{Standing, Underway, underway},
@@ -12,12 +13,12 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     model::{
-        image::{CANONICAL, GPU_IMAGE, Image, UBUNTU_IMAGE},
+        image::Image,
         machine::{
             self, LAUNCHER, Machine, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
             TAG_LAUNCHER_VERSION,
         },
-        network::{Ingress, Subnet, security_group_name},
+        network::Subnet,
         place::Place,
         request::{Request, Runner},
         user_data::{Script, Variable},
@@ -25,7 +26,7 @@ use crate::{
     },
     plan::facts::Facts,
     terminal::command_line::terminate_command,
-    values::{VmType, Volume},
+    values::VmType,
 };
 
 /// What `start` has to do.
@@ -84,20 +85,6 @@ pub enum LaunchId {
     Resumed,
 }
 
-/// The security group of a launch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecurityGroupChoice {
-    /// There already.
-    Existing(String),
-    /// To be made, once for the VPC.
-    New {
-        /// Its name.
-        name: String,
-        /// Where.
-        vpc_id: String,
-    },
-}
-
 /// Decides what to do.
 ///
 /// `used` is the highest number in its hour that a launch is known to have had,
@@ -124,15 +111,15 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     if have == wanted {
         return Ok(Plan::Complete(live));
     }
-    refuse_types(request, facts)?;
+    choices::refuse_types(request, facts)?;
     let next = next(request, facts, used, wanted - have, underway);
     let image = match &next.image_id {
         Some(id) => facts.images.iter().find(|image| image.id == *id).cloned(),
         None => None,
     };
-    let image = image.map_or_else(|| self::image(request, facts), Ok)?;
-    let volume_gib = volume_gib(request, &image)?;
-    let security_group = security_group(request, facts)?;
+    let image = image.map_or_else(|| choices::image(request, facts), Ok)?;
+    let volume_gib = choices::volume_gib(request, &image)?;
+    let security_group = choices::security_group(request, facts)?;
     Ok(Plan::Launch(Box::new(LaunchPlan {
         number: next.calls.iter().map(|call| call.number).sum(),
         calls: next.calls,
@@ -148,7 +135,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
             .vm_type
             .clone()
             .with_threads_per_core(request.threads_per_core),
-        cores: cores(request, facts),
+        cores: choices::cores(request, facts),
         security_group,
         settings,
         subnets: match request.place() {
@@ -292,199 +279,6 @@ fn refuse_other_settings(request: &Request, settings: &Settings, live: &[Machine
         differences.join("; ")
     ))
     .hint("use the group's settings, or another --machine-group-name"))
-}
-
-/// The types that were asked for, with their properties.
-fn vm_types<'a>(
-    request: &'a Request,
-    facts: &'a Facts,
-) -> impl Iterator<Item = (&'a VmType, &'a VmTypeFacts)> {
-    let all = std::iter::once(&facts.vm_type).chain(&facts.other_types);
-    request.vm_types().zip(all)
-}
-
-fn cores(request: &Request, facts: &Facts) -> BTreeMap<VmType, u32> {
-    let types = vm_types(request, facts).filter(|(_, facts)| !facts.threads_per_core.is_empty());
-    types
-        .map(|(name, facts)| (name.clone(), facts.cores))
-        .collect()
-}
-
-/// Refuses threads on each core that EC2 does not have the type run with.
-fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<()> {
-    let counted = |n: u32, what| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let valid = &vm_type.threads_per_core;
-    let is_fixed = valid.is_empty() && vm_type.cores * threads == vm_type.vcpus;
-    if is_fixed || valid.contains(&threads) {
-        return Ok(());
-    }
-    let may: Vec<String> = valid.iter().map(u32::to_string).collect();
-    let may = match may.as_slice() {
-        [] => format!(
-            "EC2 does not let anybody choose them ({}, {})",
-            counted(vm_type.vcpus, "vCPU"),
-            counted(vm_type.cores, "core")
-        ),
-        may => format!("each of its cores has {}", may.join(" or ")),
-    };
-    let threads = counted(threads, "thread");
-    Err(
-        Failure::failed(format!("{name} cannot run {threads} on each core: {may}"))
-            .hint("leave out --threads-per-core, or choose another --vm-type"),
-    )
-}
-
-/// Refuses types that the machines' software is not made for, and types that
-/// need different images.
-fn refuse_types(request: &Request, facts: &Facts) -> Result<()> {
-    for (name, vm_type) in vm_types(request, facts) {
-        if let Some(threads) = request.threads_per_core {
-            refuse_threads(threads, name, vm_type)?;
-        }
-        if !vm_type.architectures.iter().any(|a| a == "x86_64") {
-            return Err(Failure::failed(format!(
-                "{name} is {} only, and the task runner's images are for amd64 (x86_64)",
-                vm_type.architectures.join(", ")
-            ))
-            .hint("choose a type with an Intel or AMD processor, such as t3.micro or c7i.large"));
-        }
-        if vm_type.gpu.is_some() != facts.vm_type.gpu.is_some() {
-            let with = |gpu: bool| if gpu { "has an NVIDIA GPU" } else { "has none" };
-            return Err(Failure::failed(format!(
-                "{} {} and {name} {}: they need different images",
-                request.vm_type,
-                with(facts.vm_type.gpu.is_some()),
-                with(vm_type.gpu.is_some())
-            ))
-            .hint("name types that all have an NVIDIA GPU, or types that have none"));
-        }
-    }
-    Ok(())
-}
-
-/// The named image, or the newest of the standard ones.
-fn image(request: &Request, facts: &Facts) -> Result<Image> {
-    let (what, found) = match (&request.image_id, &facts.vm_type.gpu) {
-        (Some(id), _) => (
-            format!("the image {id}"),
-            facts.images.iter().find(|image| image.id == *id),
-        ),
-        (None, Some(_)) => (
-            "AWS's Deep Learning Base GPU image (Ubuntu 24.04)".into(),
-            newest(facts.images.iter().filter(|image| {
-                image.owner_alias.as_deref() == Some("amazon") && image.name.starts_with(GPU_IMAGE)
-            })),
-        ),
-        (None, None) => {
-            (
-                "Canonical's Ubuntu 24.04 image for amd64".into(),
-                newest(facts.images.iter().filter(|image| {
-                    image.owner == CANONICAL && image.name.starts_with(UBUNTU_IMAGE)
-                })),
-            )
-        }
-    };
-    let image = found.ok_or_else(|| {
-        Failure::failed(format!("{} does not have {what}", facts.region))
-            .hint("name an image of that region with --image-id")
-    })?;
-    if image.architecture != "x86_64" {
-        return Err(Failure::failed(format!(
-            "the image {} is for {}, and the task runner's images are for amd64 (x86_64)",
-            image.id, image.architecture
-        ))
-        .hint(
-            "name an x86_64 image with --image-id, or leave it out for the newest Ubuntu 24.04",
-        ));
-    }
-    Ok(image.clone())
-}
-
-fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
-    images.max_by(|a, b| (&a.creation_date, &a.id).cmp(&(&b.creation_date, &b.id)))
-}
-
-/// GiB of the root disk of the group's machines.
-///
-/// # Errors
-/// No image, or one that is larger than the disk asked for.
-pub fn root_disk_gib(request: &Request, facts: &Facts) -> Result<u32> {
-    volume_gib(request, &image(request, facts)?)
-}
-
-/// The size of the root disk: what was asked for, never below the image's own.
-fn volume_gib(request: &Request, image: &Image) -> Result<u32> {
-    let size = request
-        .volume
-        .size_gib
-        .unwrap_or(Volume::DEFAULT_GIB.max(image.snapshot_gib));
-    if size < image.snapshot_gib {
-        return Err(Failure::failed(format!(
-            "a disk of {size} GiB is too small: the image {} needs at least {} GiB",
-            image.id, image.snapshot_gib
-        ))
-        .hint(format!("--volume-size {} or more", image.snapshot_gib)));
-    }
-    request.volume.check(size).map_err(Failure::usage)?;
-    Ok(size)
-}
-
-/// The named security group, or ours in the VPC of the launch.
-fn security_group(request: &Request, facts: &Facts) -> Result<SecurityGroupChoice> {
-    let subnet = facts
-        .subnets
-        .first()
-        .ok_or_else(|| no_subnet(request, &facts.region))?;
-    if let Some(id) = &request.security_group_id {
-        return Ok(SecurityGroupChoice::Existing(id.clone()));
-    }
-    let name = security_group_name(request.ssh_from.as_ref());
-    let vpc_id = &subnet.vpc_id;
-    let Some(group) = facts
-        .security_groups
-        .iter()
-        .find(|group| group.vpc_id == *vpc_id && group.name == name)
-    else {
-        return Ok(SecurityGroupChoice::New {
-            name,
-            vpc_id: vpc_id.clone(),
-        });
-    };
-    let expected: Vec<Ingress> = request
-        .ssh_from
-        .iter()
-        .map(|cidr| Ingress::Ssh(cidr.to_string()))
-        .collect();
-    // A run that died between making the group and its rule left it without.
-    if group.ingress == expected {
-        Ok(SecurityGroupChoice::Existing(group.id.clone()))
-    } else if group.ingress.is_empty() {
-        Ok(SecurityGroupChoice::New {
-            name,
-            vpc_id: vpc_id.clone(),
-        })
-    } else {
-        Err(Failure::failed(format!(
-            "the security group {} ({name}) has inbound rules that inductiva-aws did not make: machines would be open to them",
-            group.id
-        ))
-        .hint("remove those rules, or choose a group of your own with --security-group-id"))
-    }
-}
-
-fn no_subnet(request: &Request, region: &str) -> Failure {
-    match (&request.subnet_id, &request.availability_zone) {
-        (Some(id), _) => Failure::failed(format!("{region} has no subnet {id}"))
-            .hint("name a subnet of that region with --subnet-id"),
-        (None, Some(zone)) => Failure::failed(format!(
-            "the default VPC of {region} has no subnet in {zone}"
-        ))
-        .hint("choose another --availability-zone, or name a subnet with --subnet-id"),
-        (None, None) => Failure::failed(format!(
-            "{region} has no default VPC with a default subnet"
-        ))
-        .hint("make one with `aws ec2 create-default-vpc`, or name a subnet with --subnet-id"),
-    }
 }
 
 impl LaunchPlan {

@@ -1,6 +1,7 @@
 //! What is to be done: pure functions of what was asked for and what was looked up.
 //! No clock, network, file or randomness.
 
+pub mod choices;
 pub mod cost;
 pub mod decision;
 #[cfg(test)]

@@ -7,10 +7,7 @@ use serde::Serialize;
 use crate::{
     commands::report::{GroupReport, labelled},
     model::request::Request,
-    plan::{
-        cost::Cost,
-        decision::{LaunchPlan, SecurityGroupChoice},
-    },
+    plan::{choices::SecurityGroupChoice, cost::Cost, decision::LaunchPlan},
     values::Market,
 };
 

@@ -27,8 +27,9 @@ use crate::{
         request::Request,
     },
     plan::{
+        choices::{self, SecurityGroupChoice},
         cost::{Cost, Prices},
-        decision::{self, LaunchPlan, Plan, SecurityGroupChoice},
+        decision::{LaunchPlan, Plan},
         facts::Facts,
     },
     settings::{self, AwsSettings},
@@ -110,7 +111,7 @@ struct Start<'a> {
 
 /// What the group costs when it has all its machines.
 pub fn cost(request: &Request, facts: &Facts, prices: &Prices) -> Cost {
-    match decision::root_disk_gib(request, facts) {
+    match choices::root_disk_gib(request, facts) {
         Ok(size_gib) => Cost::of(prices, request.num_machines, &request.volume, size_gib),
         Err(failure) => {
             let prices = Prices {

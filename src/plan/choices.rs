@@ -1,0 +1,224 @@
+//! What a launch is made of, chosen from what there is: type, image, disk, subnet
+//! and security group.
+
+use std::collections::BTreeMap;
+
+use super::facts::Facts;
+use crate::{
+    error::{Failure, Result},
+    model::{
+        image::{CANONICAL, GPU_IMAGE, Image, UBUNTU_IMAGE},
+        network::{Ingress, security_group_name},
+        request::Request,
+        vm_type::VmTypeFacts,
+    },
+    values::{VmType, Volume},
+};
+
+/// The security group of a launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecurityGroupChoice {
+    /// There already.
+    Existing(String),
+    /// To be made, once for the VPC.
+    New {
+        /// Its name.
+        name: String,
+        /// Where.
+        vpc_id: String,
+    },
+}
+
+/// Refuses types that the machines' software is not made for, and types that
+/// need different images.
+pub fn refuse_types(request: &Request, facts: &Facts) -> Result<()> {
+    for (name, vm_type) in vm_types(request, facts) {
+        if let Some(threads) = request.threads_per_core {
+            refuse_threads(threads, name, vm_type)?;
+        }
+        if !vm_type.architectures.iter().any(|a| a == "x86_64") {
+            return Err(Failure::failed(format!(
+                "{name} is {} only, and the task runner's images are for amd64 (x86_64)",
+                vm_type.architectures.join(", ")
+            ))
+            .hint("choose a type with an Intel or AMD processor, such as t3.micro or c7i.large"));
+        }
+        if vm_type.gpu.is_some() != facts.vm_type.gpu.is_some() {
+            let with = |gpu: bool| if gpu { "has an NVIDIA GPU" } else { "has none" };
+            return Err(Failure::failed(format!(
+                "{} {} and {name} {}: they need different images",
+                request.vm_type,
+                with(facts.vm_type.gpu.is_some()),
+                with(vm_type.gpu.is_some())
+            ))
+            .hint("name types that all have an NVIDIA GPU, or types that have none"));
+        }
+    }
+    Ok(())
+}
+
+/// The types that were asked for, with their properties.
+fn vm_types<'a>(
+    request: &'a Request,
+    facts: &'a Facts,
+) -> impl Iterator<Item = (&'a VmType, &'a VmTypeFacts)> {
+    let all = std::iter::once(&facts.vm_type).chain(&facts.other_types);
+    request.vm_types().zip(all)
+}
+
+/// The cores of each type of which the threads can be chosen.
+pub fn cores(request: &Request, facts: &Facts) -> BTreeMap<VmType, u32> {
+    let types = vm_types(request, facts).filter(|(_, facts)| !facts.threads_per_core.is_empty());
+    types
+        .map(|(name, facts)| (name.clone(), facts.cores))
+        .collect()
+}
+
+/// Refuses threads on each core that EC2 does not have the type run with.
+fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<()> {
+    let counted = |n: u32, what| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let valid = &vm_type.threads_per_core;
+    let is_fixed = valid.is_empty() && vm_type.cores * threads == vm_type.vcpus;
+    if is_fixed || valid.contains(&threads) {
+        return Ok(());
+    }
+    let may: Vec<String> = valid.iter().map(u32::to_string).collect();
+    let may = match may.as_slice() {
+        [] => format!(
+            "EC2 does not let anybody choose them ({}, {})",
+            counted(vm_type.vcpus, "vCPU"),
+            counted(vm_type.cores, "core")
+        ),
+        may => format!("each of its cores has {}", may.join(" or ")),
+    };
+    let threads = counted(threads, "thread");
+    Err(
+        Failure::failed(format!("{name} cannot run {threads} on each core: {may}"))
+            .hint("leave out --threads-per-core, or choose another --vm-type"),
+    )
+}
+
+/// The named image, or the newest of the standard ones.
+pub fn image(request: &Request, facts: &Facts) -> Result<Image> {
+    let (what, found) = match (&request.image_id, &facts.vm_type.gpu) {
+        (Some(id), _) => (
+            format!("the image {id}"),
+            facts.images.iter().find(|image| image.id == *id),
+        ),
+        (None, Some(_)) => (
+            "AWS's Deep Learning Base GPU image (Ubuntu 24.04)".into(),
+            newest(facts.images.iter().filter(|image| {
+                image.owner_alias.as_deref() == Some("amazon") && image.name.starts_with(GPU_IMAGE)
+            })),
+        ),
+        (None, None) => {
+            (
+                "Canonical's Ubuntu 24.04 image for amd64".into(),
+                newest(facts.images.iter().filter(|image| {
+                    image.owner == CANONICAL && image.name.starts_with(UBUNTU_IMAGE)
+                })),
+            )
+        }
+    };
+    let image = found.ok_or_else(|| {
+        Failure::failed(format!("{} does not have {what}", facts.region))
+            .hint("name an image of that region with --image-id")
+    })?;
+    if image.architecture != "x86_64" {
+        return Err(Failure::failed(format!(
+            "the image {} is for {}, and the task runner's images are for amd64 (x86_64)",
+            image.id, image.architecture
+        ))
+        .hint(
+            "name an x86_64 image with --image-id, or leave it out for the newest Ubuntu 24.04",
+        ));
+    }
+    Ok(image.clone())
+}
+
+fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
+    images.max_by(|a, b| (&a.creation_date, &a.id).cmp(&(&b.creation_date, &b.id)))
+}
+
+/// GiB of the root disk of the group's machines.
+///
+/// # Errors
+/// No image, or one that is larger than the disk asked for.
+pub fn root_disk_gib(request: &Request, facts: &Facts) -> Result<u32> {
+    volume_gib(request, &image(request, facts)?)
+}
+
+/// The size of the root disk: what was asked for, never below the image's own.
+pub fn volume_gib(request: &Request, image: &Image) -> Result<u32> {
+    let size = request
+        .volume
+        .size_gib
+        .unwrap_or(Volume::DEFAULT_GIB.max(image.snapshot_gib));
+    if size < image.snapshot_gib {
+        return Err(Failure::failed(format!(
+            "a disk of {size} GiB is too small: the image {} needs at least {} GiB",
+            image.id, image.snapshot_gib
+        ))
+        .hint(format!("--volume-size {} or more", image.snapshot_gib)));
+    }
+    request.volume.check(size).map_err(Failure::usage)?;
+    Ok(size)
+}
+
+/// The named security group, or ours in the VPC of the launch.
+pub fn security_group(request: &Request, facts: &Facts) -> Result<SecurityGroupChoice> {
+    let subnet = facts
+        .subnets
+        .first()
+        .ok_or_else(|| no_subnet(request, &facts.region))?;
+    if let Some(id) = &request.security_group_id {
+        return Ok(SecurityGroupChoice::Existing(id.clone()));
+    }
+    let name = security_group_name(request.ssh_from.as_ref());
+    let vpc_id = &subnet.vpc_id;
+    let Some(group) = facts
+        .security_groups
+        .iter()
+        .find(|group| group.vpc_id == *vpc_id && group.name == name)
+    else {
+        return Ok(SecurityGroupChoice::New {
+            name,
+            vpc_id: vpc_id.clone(),
+        });
+    };
+    let expected: Vec<Ingress> = request
+        .ssh_from
+        .iter()
+        .map(|cidr| Ingress::Ssh(cidr.to_string()))
+        .collect();
+    // A run that died between making the group and its rule left it without.
+    if group.ingress == expected {
+        Ok(SecurityGroupChoice::Existing(group.id.clone()))
+    } else if group.ingress.is_empty() {
+        Ok(SecurityGroupChoice::New {
+            name,
+            vpc_id: vpc_id.clone(),
+        })
+    } else {
+        Err(Failure::failed(format!(
+            "the security group {} ({name}) has inbound rules that inductiva-aws did not make: machines would be open to them",
+            group.id
+        ))
+        .hint("remove those rules, or choose a group of your own with --security-group-id"))
+    }
+}
+
+fn no_subnet(request: &Request, region: &str) -> Failure {
+    match (&request.subnet_id, &request.availability_zone) {
+        (Some(id), _) => Failure::failed(format!("{region} has no subnet {id}"))
+            .hint("name a subnet of that region with --subnet-id"),
+        (None, Some(zone)) => Failure::failed(format!(
+            "the default VPC of {region} has no subnet in {zone}"
+        ))
+        .hint("choose another --availability-zone, or name a subnet with --subnet-id"),
+        (None, None) => Failure::failed(format!(
+            "{region} has no default VPC with a default subnet"
+        ))
+        .hint("make one with `aws ec2 create-default-vpc`, or name a subnet with --subnet-id"),
+    }
+}
