@@ -32,7 +32,7 @@ PARTS = {
     "settings": "cli identity inductiva http plan model terminal error values bounds",
     "cli": "identity model terminal error values",
     "identity": "aws http terminal time error values bounds",
-    "aws": "plan model terminal time error values bounds",
+    "aws": "plan model terminal http time error values bounds",
     "inductiva": "http model terminal time error values",
     "http": "time error bounds",
     "plan": "model terminal error values",

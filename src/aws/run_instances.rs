@@ -92,7 +92,7 @@ pub enum LaunchError {
     /// A security group or key pair is not known, or not yet: nothing was launched.
     NotFound(Failure),
     /// Nothing was launched for want of capacity or quota.
-    NoCapacity(NoCapacity),
+    NoCapacity(Box<NoCapacity>),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
 }
@@ -234,11 +234,11 @@ impl Aws {
         let failure = self.failure(&error, &what).await;
         let no_capacity = |remedy, failure| {
             let code = code(&error).unwrap_or_default().to_owned();
-            LaunchError::NoCapacity(NoCapacity {
+            LaunchError::NoCapacity(Box::new(NoCapacity {
                 remedy,
                 tried: launch.tried(code, errors::said(&error)),
                 failure,
-            })
+            }))
         };
         Err(match errors::sort(&error) {
             Sort::Mismatch => LaunchError::TokenMismatch,

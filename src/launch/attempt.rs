@@ -97,7 +97,7 @@ impl<W: World> Calls<'_, W> {
             match error {
                 LaunchError::TokenSpent => return Ok(Attempt::Ended(End::Spent)),
                 LaunchError::TokenMismatch => return Ok(Attempt::Ended(End::Mismatch)),
-                LaunchError::NoCapacity(none) => return Ok(Attempt::NoCapacity(Box::new(none))),
+                LaunchError::NoCapacity(none) => return Ok(Attempt::NoCapacity(none)),
                 LaunchError::TooLate => {
                     if let Some(failure) = unknown {
                         return Err(self.nobody_knows(failure));

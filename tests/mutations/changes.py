@@ -177,7 +177,7 @@ CHANGES = [
     Change(
         "one look that fails ends --wait",
         file="src/machines/waiting.rs",
-        old="Err(failure) if failure.kind == Kind::Failed => self.out.warn(&failure.message),\n",
+        old="Err(failure) if failure.kind.may_pass() => self.out.warn(&failure.message),\n",
         new="",
         cli=("wait::a_look_that_fails_is_said_and_the_wait_goes_on",),
     ),
@@ -422,11 +422,11 @@ CHANGES = [
         ),
     ),
     Change(
-        "keys with control characters in them are signed with",
+        "keys with characters in them that no key has are signed with",
         file="src/identity/credentials_check.rs",
-        old="part.chars().find(|c| c.is_control())",
+        old="part.chars().find(|c| !c.is_ascii_graphic())",
         new="part.chars().find(|_| false)",
-        cli=("broken_keys::a_variable_with_a_control_character_in_it_is_named",),
+        cli=("broken_keys::a_variable_with_a_character_in_it_that_no_key_has_is_named",),
     ),
     Change(
         "a secret that comes back is shown",
@@ -452,7 +452,7 @@ CHANGES = [
     Change(
         "EC2 is asked with the key whether it would permit a launch",
         file="src/commands/start/mod.rs",
-        old="    request.runner = request.runner.without_key();\n",
+        old="    request.runner = request.runner.without_secrets();\n",
         new="",
         cli=("dry_runs::dry_runs_have_a_placeholder_of_the_keys_length",),
     ),

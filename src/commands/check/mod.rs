@@ -10,7 +10,6 @@ use crate::{
     cli::{CheckArgs, StartArgs},
     commands::start,
     error::{Failure, Kind, Result},
-    http::Http,
     identity::{self, Obstacle},
     inductiva::{self, ApiError},
     launch::{key_pair::Standing, look_up},
@@ -43,7 +42,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
     let aws_side = async {
         match identity::try_connect(settings, out).await {
-            Ok(aws) => of_aws(&aws, &api, &settings.http, args, &request).await,
+            Ok(aws) => of_aws(&aws, &api, settings, args, &request).await,
             Err(Obstacle::Region(failure)) => vec![Check::failed("region", failure)],
             Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)],
         }
@@ -58,7 +57,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
 async fn of_aws(
     aws: &Aws,
     api: &inductiva::Client,
-    http: &Http,
+    settings: &AwsSettings,
     args: &StartArgs,
     request: &Request,
 ) -> Vec<Check> {
@@ -88,7 +87,7 @@ async fn of_aws(
         network(request, &subnets)
     }));
     if let Some(place) = &request.runner.api_key_from {
-        checks.push(kept_key(aws, place, http).await);
+        checks.push(kept_key(aws, place, settings).await);
     }
     let others = [
         ("vm_type", found.other_types.as_ref().err()),
@@ -123,9 +122,9 @@ async fn of_aws(
 
 /// Whether there is a key where machines are to fetch theirs. Only they know
 /// whether they may.
-async fn kept_key(aws: &Aws, place: &KeyPlace, http: &Http) -> Check {
+async fn kept_key(aws: &Aws, place: &KeyPlace, settings: &AwsSettings) -> Check {
     let name = "api_key_from";
-    match aws.find_kept_key(place, http).await {
+    match aws.find_kept_key(place, &settings.http).await {
         Ok(()) => Check::ok(name, format!("{place} is there")),
         Err(failure) if failure.kind == Kind::NotFound => Check::failed(name, failure),
         Err(failure) => Check::warning(name, failure),

@@ -27,7 +27,7 @@ pub struct SimulatedCall {
 }
 
 pub fn no_capacity(call: &SimulatedCall) -> LaunchError {
-    LaunchError::NoCapacity(NoCapacity {
+    LaunchError::NoCapacity(Box::new(NoCapacity {
         remedy: Remedy::Place,
         tried: Tried {
             vm_type: "t2.micro".into(),
@@ -39,7 +39,7 @@ pub fn no_capacity(call: &SimulatedCall) -> LaunchError {
             reason: String::new(),
         },
         failure: Failure::new(Kind::Capacity, "no capacity"),
-    })
+    }))
 }
 
 impl State {
