@@ -1,6 +1,5 @@
 //! EC2 in a simulated world: client tokens, late sights, capacity.
 
-#![expect(clippy::result_large_err, reason = "it answers what EC2 answers")]
 
 use std::time::{Duration, UNIX_EPOCH};
 
