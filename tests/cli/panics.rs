@@ -27,7 +27,7 @@ fn assert_told(run: &Run, code: i32, kind: &str) -> Value {
     assert_eq!(error["kind"], kind, "{error}");
     let message = text(&error["message"]);
     assert!(
-        message.contains("inductiva-aws itself has failed, at src/time.rs:"),
+        message.contains("inductiva-aws itself has failed, at src/time/sandbox_clock.rs:"),
         "{message}"
     );
     error
@@ -90,7 +90,7 @@ fn a_task_that_fails_is_a_failure_of_the_command() {
     assert_told(&account.run("logs g --output json"), 1, "failed");
     let run = account.run("logs g");
     assert_eq!(run.code, 1, "{}", run.stderr);
-    let told = "error: inductiva-aws itself has failed, at src/time.rs:";
+    let told = "error: inductiva-aws itself has failed, at src/time/sandbox_clock.rs:";
     assert!(run.stderr.contains(told), "{}", run.stderr);
 }
 
