@@ -11,6 +11,7 @@ mod kept_key;
 pub mod key_pairs;
 mod lookups;
 pub mod pages;
+mod price_list;
 mod pricing;
 pub mod quotas;
 mod reach;

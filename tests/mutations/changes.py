@@ -256,23 +256,23 @@ CHANGES = [
     Change(
         "machines have 34 minutes to show before their group is left over",
         file="src/machines/leftovers.rs",
-        old="const SETTLED_AFTER: Duration = Duration::from_hours(1);",
-        new="const SETTLED_AFTER: Duration = Duration::from_mins(34);",
+        old="Duration::from_secs(2 * Runner::BOOT_TIMEOUT.as_secs());",
+        new="Duration::from_mins(34);",
         unit=("machines::leftovers::tests::machines_have_an_hour_to_show",),
     ),
     Change(
         "the prices of Local Zones count",
-        file="src/aws/pricing.rs",
+        file="src/aws/price_list.rs",
         old='.is_none_or(|place| place == "AWS Region")',
         new=".is_none_or(|_| true)",
-        unit=("aws::pricing::tests::the_prices_of_local_zones_do_not_count",),
+        unit=("aws::price_list::tests::the_prices_of_local_zones_do_not_count",),
     ),
     Change(
         "a price of 0 is a price",
-        file="src/aws/pricing.rs",
+        file="src/aws/price_list.rs",
         old="prices.reduce(f64::max).filter(|usd| *usd > 0.0)",
         new="prices.reduce(f64::max)",
-        unit=("aws::pricing::tests::a_price_of_zero_is_no_price",),
+        unit=("aws::price_list::tests::a_price_of_zero_is_no_price",),
     ),
     Change(
         "a group that costs as much as --max-cost-per-hour is refused",
@@ -422,7 +422,7 @@ CHANGES = [
         ),
     ),
     Change(
-        "keys with characters in them that no key has are signed with",
+        "keys with blanks or control characters in them are signed with",
         file="src/identity/credentials_check.rs",
         old="part.chars().find(|c| !c.is_ascii_graphic())",
         new="part.chars().find(|_| false)",
