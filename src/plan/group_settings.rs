@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
+use super::told_settings::{FORMAT, TAGS, Told};
 use crate::{
     model::{
         machine::{Machine, TAG_SETTINGS},
-        request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS, Request, Runner, plain_price},
+        request::{Request, Runner},
         user_data::Script,
     },
     values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType},
@@ -23,18 +24,6 @@ use crate::{
 /// refuses the machines of this one, as `format` is a setting that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings(BTreeMap<String, String>);
-
-/// The word that tells how the others are to be read.
-const FORMAT: (&str, &str) = ("format", "2");
-/// The user's tags, all of them as one setting.
-const TAGS: &str = "tags";
-
-/// What a machine's tags tell.
-struct Told {
-    words: BTreeMap<String, String>,
-    /// Whether an earlier release told it.
-    former: bool,
-}
 
 impl Settings {
     /// The most characters of a tag's value (EC2 user guide, tag restrictions).
@@ -179,38 +168,6 @@ impl Settings {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         short_hash(words.join(" ").as_bytes())
-    }
-}
-
-impl Told {
-    fn by(machine: &Machine) -> Self {
-        let more = (2..).map_while(|n| machine.tag(&format!("{TAG_SETTINGS}-{n}")));
-        let tags = machine.tag(TAG_SETTINGS).into_iter().chain(more);
-        let mut words: BTreeMap<String, String> = tags
-            .flat_map(|tag| tag.split(' '))
-            .filter_map(|word| word.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        let former = words.remove(FORMAT.0).is_none();
-        if former {
-            in_plain_words(&mut words);
-        }
-        Self { words, former }
-    }
-}
-
-/// The former release told these values as they were typed; now they are in one
-/// form ([`Request::in_plain_words`]).
-fn in_plain_words(words: &mut BTreeMap<String, String>) {
-    if let Some(price) = words.get_mut("max-price") {
-        *price = plain_price(price);
-    }
-    if !words.contains_key("volume-type") {
-        for (name, default) in [("iops", GP3_IOPS), ("throughput", GP3_THROUGHPUT_MIBPS)] {
-            if words.get(name).is_some_and(|n| *n == default.to_string()) {
-                words.remove(name);
-            }
-        }
     }
 }
 

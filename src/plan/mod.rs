@@ -9,4 +9,5 @@ pub mod examples;
 pub mod facts;
 pub mod group_settings;
 pub mod tokens;
+mod told_settings;
 pub mod underway;

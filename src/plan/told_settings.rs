@@ -1,0 +1,53 @@
+//! What the tags of a machine tell of its group's settings, whichever release has
+//! written them.
+
+use std::collections::BTreeMap;
+
+use crate::model::{
+    machine::{Machine, TAG_SETTINGS},
+    request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS, plain_price},
+};
+
+/// The word that tells how the others are to be read.
+pub const FORMAT: (&str, &str) = ("format", "2");
+/// The user's tags, all of them as one setting.
+pub const TAGS: &str = "tags";
+
+/// What a machine's tags tell.
+pub struct Told {
+    pub words: BTreeMap<String, String>,
+    /// Whether an earlier release told it.
+    pub former: bool,
+}
+
+impl Told {
+    pub fn by(machine: &Machine) -> Self {
+        let more = (2..).map_while(|n| machine.tag(&format!("{TAG_SETTINGS}-{n}")));
+        let tags = machine.tag(TAG_SETTINGS).into_iter().chain(more);
+        let mut words: BTreeMap<String, String> = tags
+            .flat_map(|tag| tag.split(' '))
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let former = words.remove(FORMAT.0).is_none();
+        if former {
+            in_plain_words(&mut words);
+        }
+        Self { words, former }
+    }
+}
+
+/// The former release told these values as they were typed; now they are in one
+/// form ([`Request::in_plain_words`]).
+fn in_plain_words(words: &mut BTreeMap<String, String>) {
+    if let Some(price) = words.get_mut("max-price") {
+        *price = plain_price(price);
+    }
+    if !words.contains_key("volume-type") {
+        for (name, default) in [("iops", GP3_IOPS), ("throughput", GP3_THROUGHPUT_MIBPS)] {
+            if words.get(name).is_some_and(|n| *n == default.to_string()) {
+                words.remove(name);
+            }
+        }
+    }
+}
