@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::{
     inductiva::Group,
-    model::machine::{Machine, TAG_GROUP_ID},
+    model::{
+        machine::{Machine, TAG_GROUP_ID},
+        request::Runner,
+    },
     values::GroupName,
 };
 
@@ -13,7 +16,7 @@ use crate::{
 pub const SEEN_WITHIN: Duration = Duration::from_mins(10);
 /// Machines of a group that is older have registered or given up: twice the
 /// usual `--boot-timeout`.
-const SETTLED_AFTER: Duration = Duration::from_hours(1);
+const SETTLED_AFTER: Duration = Duration::from_secs(2 * Runner::BOOT_TIMEOUT.as_secs());
 
 /// How sure it is that a group is this program's and needed no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
