@@ -1,6 +1,5 @@
 //! EC2 in a simulated world: client tokens, late sights, capacity.
 
-
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::{
