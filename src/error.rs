@@ -241,7 +241,12 @@ pub fn find_cause<'a, E: std::error::Error + 'static>(
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        next = error.source();
+        // Of an error of the system's the source is that of the one within it.
+        let within = error.downcast_ref().and_then(std::io::Error::get_ref);
+        next = match within {
+            Some(within) => Some(within),
+            None => error.source(),
+        };
     }
     None
 }

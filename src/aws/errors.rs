@@ -235,7 +235,7 @@ where
             .hint(format!(
                 "check the network, and that {region} is the region you mean"
             )),
-        SdkError::DispatchFailure(_) => reach::out_of_reach(&why, what, region),
+        SdkError::DispatchFailure(_) => reach::out_of_reach(error, &why, what, region),
         _ => Failure::failed(format!("{what}: {why}")),
     }
 }

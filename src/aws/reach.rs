@@ -1,62 +1,85 @@
-//! Why AWS cannot be reached, from what the HTTP stack says: its errors are of
-//! private types, so their texts are what there is to go by.
+//! Why AWS cannot be reached: by the types of rustls where TLS fails, else by what
+//! the HTTP stack says. The proxy's and the resolver's errors are of private types; a
+//! test of each (`tests/cli/networks.rs`) fails when their words change.
 
-use crate::error::{Failure, Kind};
+use std::error::Error;
 
-/// What the stack says, in part; what that means; what to do.
-const CASES: &[(&str, &str, &str)] = &[
+use rustls::{CertificateError, InvalidMessage};
+
+use crate::error::{Failure, Kind, find_cause};
+
+/// What it means, and what to do.
+type Case = (&'static str, &'static str);
+
+/// What the stack says, in part, and what that means. The first that fits counts.
+const WORDS: &[(&str, Case)] = &[
     (
         "tunnel error: failed to create underlying connection",
-        "the proxy does not answer",
-        "check HTTPS_PROXY; NO_PROXY names what is reached without it",
+        (
+            "the proxy does not answer",
+            "check HTTPS_PROXY; NO_PROXY names what is reached without it",
+        ),
     ),
     (
         "proxy authorization required",
-        "the proxy wants a user and a password",
-        "give them in HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT",
+        (
+            "the proxy wants a user and a password",
+            "give them in HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT",
+        ),
     ),
     (
         "tunnel error",
-        "the proxy refuses to connect to AWS",
-        "check HTTPS_PROXY, and that the proxy permits this address; NO_PROXY names what is reached without it",
-    ),
-    (
-        "UnknownIssuer",
-        "nobody trusted has issued the certificate",
-        "where a proxy or a firewall opens TLS, name the file with its certificates in AWS_CA_BUNDLE, or as ca_bundle in the profile",
-    ),
-    (
-        "certificate expired",
-        "the certificate is over, by this machine's clock",
-        "check this machine's clock",
-    ),
-    (
-        "certificate not valid yet",
-        "the certificate is not good yet, by this machine's clock",
-        "check this machine's clock",
-    ),
-    (
-        "invalid peer certificate",
-        "the certificate is not that of this address",
-        "check --endpoint-url and AWS_ENDPOINT_URL, and what opens TLS on the way",
-    ),
-    (
-        "InvalidContentType",
-        "what answers there speaks no TLS",
-        "check --endpoint-url, AWS_ENDPOINT_URL and HTTPS_PROXY: https:// or http://?",
+        (
+            "the proxy refuses to connect to AWS",
+            "check HTTPS_PROXY, and that the proxy permits this address; NO_PROXY names what is reached without it",
+        ),
     ),
     (
         "dns error",
-        "its name is not found",
-        "check the network, --region and --endpoint-url",
+        (
+            "its name is not found",
+            "check the network, --region and --endpoint-url",
+        ),
     ),
 ];
 
-/// AWS was not reached, because of `why`.
-pub fn out_of_reach(why: &str, what: &str, region: &str) -> Failure {
-    let case = CASES.iter().find(|(said, ..)| why.contains(said));
+/// Why TLS does not come about.
+fn of_tls(error: &rustls::Error) -> Option<Case> {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    let case = match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => (
+            "the certificate's issuer is not trusted",
+            "where a proxy or a firewall intercepts TLS, name the file with its certificates in AWS_CA_BUNDLE, or as ca_bundle in the profile",
+        ),
+        rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => (
+            "the certificate has expired, by this machine's clock",
+            "check this machine's clock",
+        ),
+        rustls::Error::InvalidCertificate(NotValidYet | NotValidYetContext { .. }) => (
+            "the certificate is not valid yet, by this machine's clock",
+            "check this machine's clock",
+        ),
+        rustls::Error::InvalidCertificate(_) => (
+            "the certificate is not that of this address",
+            "check --endpoint-url and AWS_ENDPOINT_URL, and what intercepts TLS on the way",
+        ),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => (
+            "what answers there does not speak TLS",
+            "check --endpoint-url, AWS_ENDPOINT_URL and HTTPS_PROXY: https:// or http://?",
+        ),
+        _ => return None,
+    };
+    Some(case)
+}
+
+/// AWS was not reached. `why` has the words of the error and of its causes.
+pub fn out_of_reach(error: &(dyn Error + 'static), why: &str, what: &str, region: &str) -> Failure {
+    let by_words = || WORDS.iter().find(|(said, _)| why.contains(said));
+    let case = find_cause::<rustls::Error>(error)
+        .and_then(of_tls)
+        .or_else(|| by_words().map(|(_, case)| *case));
     let (meaning, hint) = match case {
-        Some((_, meaning, hint)) => (format!("{meaning}: "), *hint),
+        Some((meaning, hint)) => (format!("{meaning}: "), hint),
         None => (
             String::new(),
             "check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url",
@@ -67,4 +90,38 @@ pub fn out_of_reach(why: &str, what: &str, region: &str) -> Failure {
         format!("{what}: cannot reach AWS in {region}: {meaning}{why}"),
     )
     .hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// As tokio-rustls hands them on. What a server can be made to do is tested with
+    /// one.
+    #[test]
+    fn tls_that_fails_is_told_by_its_type() {
+        use rustls::Error::InvalidCertificate;
+        for (error, told) in [
+            (
+                InvalidCertificate(CertificateError::NotValidYet),
+                "the certificate is not valid yet",
+            ),
+            (
+                InvalidCertificate(CertificateError::NotValidForName),
+                "the certificate is not that of this address",
+            ),
+            (rustls::Error::HandshakeNotComplete, "in other words"),
+        ] {
+            let error = io::Error::new(io::ErrorKind::InvalidData, error);
+            let failure = out_of_reach(&error, "in other words", "cannot list", "eu-west-2");
+            let before = "cannot list: cannot reach AWS in eu-west-2: ";
+            let message = failure
+                .message
+                .strip_prefix(before)
+                .expect("what and where");
+            assert!(message.starts_with(told), "{message}");
+        }
+    }
 }

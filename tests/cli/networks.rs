@@ -341,19 +341,19 @@ fn each_reason_to_be_out_of_reach_has_its_own_words() {
         (
             &tls,
             None,
-            "nobody trusted has issued the certificate",
+            "the certificate's issuer is not trusted",
             "AWS_CA_BUNDLE",
         ),
         (
             &expired,
             None,
-            "the certificate is over, by this machine's clock",
+            "the certificate has expired, by this machine's clock",
             "clock",
         ),
         (
             &plain,
             None,
-            "what answers there speaks no TLS",
+            "what answers there does not speak TLS",
             "--endpoint-url",
         ),
         (

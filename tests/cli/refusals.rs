@@ -395,7 +395,7 @@ fn a_server_that_speaks_no_tls_is_out_of_reach() {
     let https = account.aws_url().replace("http://", "https://");
     let run = refused(&account, &format!("--endpoint-url {https}"));
     run.fails(1, str![[r#"
-error: cannot tell who is signed in: cannot reach AWS in eu-west-2: what answers there speaks no TLS: io error: client error (Connect): TLS handshake failed: received corrupt message of type InvalidContentType
+error: cannot tell who is signed in: cannot reach AWS in eu-west-2: what answers there does not speak TLS: io error: client error (Connect): TLS handshake failed: received corrupt message of type InvalidContentType
 hint: check --endpoint-url, AWS_ENDPOINT_URL and HTTPS_PROXY: https:// or http://?
 
 "#]]);
