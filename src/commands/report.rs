@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    machines::everywhere::Found,
+    machines::everywhere::Survey,
     model::machine::{Machine, State},
     terminal::printable::printable,
     values::{GroupName, Market},
@@ -70,8 +70,8 @@ impl RegionsReport {
     }
 }
 
-impl From<&Found> for RegionsReport {
-    fn from(found: &Found) -> Self {
+impl From<&Survey> for RegionsReport {
+    fn from(found: &Survey) -> Self {
         let left_out = found.left_out().map(|(region, failure)| LeftOut {
             region: region.map(str::to_owned),
             reason: failure.message.clone(),

@@ -49,7 +49,7 @@ pub trait World {
     ) -> Result<Vec<Machine>, LaunchError>;
 
     /// This program's machines in all regions, as far as they can be asked.
-    async fn everywhere(&self) -> Result<everywhere::Found>;
+    async fn everywhere(&self) -> Result<everywhere::Survey>;
 
     /// `TerminateInstances`.
     async fn terminate(&self, ids: &[String]) -> Terminated;
@@ -121,8 +121,8 @@ impl World for RealWorld<'_> {
         self.aws.group_machines(&self.request.group).await
     }
 
-    async fn everywhere(&self) -> Result<everywhere::Found> {
-        Ok(everywhere::Found::as_far_as_possible(self.aws).await)
+    async fn everywhere(&self) -> Result<everywhere::Survey> {
+        Ok(everywhere::Survey::as_far_as_possible(self.aws).await)
     }
 
     async fn run_instances(

@@ -7,9 +7,9 @@ use crate::{
     terminal::output::Output,
 };
 
-/// What was found, and where nobody could look.
+/// What a look at regions has shown, and where nobody could look.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct Survey {
     /// The machines, terminated ones too.
     pub machines: Vec<Machine>,
     /// The regions that answered.
@@ -27,7 +27,7 @@ pub struct Found {
 /// What stands for the names of regions that cannot be listed.
 const OTHER_REGIONS: &str = "the other regions";
 
-impl Found {
+impl Survey {
     /// The machines of the one region of `aws`.
     pub async fn here(aws: &Aws) -> Result<Self> {
         Ok(Self {
@@ -110,7 +110,7 @@ impl Found {
         }
     }
 
-    /// The regions that are not in [`Found::regions`], and why; no name for regions
+    /// The regions that are not in [`Survey::regions`], and why; no name for regions
     /// that could not be listed.
     pub fn left_out(&self) -> impl Iterator<Item = (Option<&str>, &Failure)> {
         let all = self.denied.iter().chain(&self.missing);

@@ -16,7 +16,7 @@ use crate::{
     error::{Failure, Result},
     identity,
     inductiva::{self, ApiError, Group},
-    machines::{everywhere::Found, leftovers::View, price_book::PriceBook},
+    machines::{everywhere::Survey, leftovers::View, price_book::PriceBook},
     model::machine::{self, Machine, State},
     plan::cost::hourly,
     settings::{self, AwsSettings},
@@ -56,9 +56,9 @@ async fn show(
     out: Output,
 ) -> Result<Reader> {
     let mut found = if args.all_regions {
-        Found::everywhere(aws, out).await?
+        Survey::everywhere(aws, out).await?
     } else {
-        Found::here(aws).await?
+        Survey::here(aws).await?
     };
     let here = |m: &&Machine| {
         let name = args.machine_group_name.as_ref();
@@ -146,7 +146,7 @@ fn say_what_costs(report: &ListReport, machines: &[Machine], prices: &PriceBook,
 }
 
 /// Groups on Inductiva's side that have no machine.
-fn say_leftovers(report: &ListReport, found: &Found, out: Output) {
+fn say_leftovers(report: &ListReport, found: &Survey, out: Output) {
     let names: Vec<&str> = report
         .leftover_groups
         .iter()

@@ -7,7 +7,7 @@ use super::{ending::Ending, groups::Claim, look::Look, terminating::Terminating}
 use crate::{
     commands::report::RegionsReport,
     error::{Failure, Kind, Result},
-    machines::{everywhere::Found, last_look},
+    machines::{everywhere::Survey, last_look},
     model::{
         machine::{Machine, State},
         visibility::VISIBLE_WITHIN,
@@ -127,7 +127,7 @@ fn not_found(terminating: &Terminating<'_>, unknown: &[String]) -> Failure {
 
 /// Machines of these ids that live in another region.
 async fn refuse_elsewhere(terminating: &Terminating<'_>, unknown: &[String]) -> Result<()> {
-    let found = Found::as_far_as_possible(terminating.aws).await;
+    let found = Survey::as_far_as_possible(terminating.aws).await;
     let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for m in &found.machines {
         if unknown.contains(&m.instance_id) && !m.state.is_gone() {
@@ -180,7 +180,7 @@ async fn delete_emptied(
         return (Vec::new(), here);
     }
     let asked_at = terminating.aws.time.now();
-    let mut found = Found::as_far_as_possible(terminating.aws).await;
+    let mut found = Survey::as_far_as_possible(terminating.aws).await;
     for m in &mut found.machines {
         if ended.contains(&m.instance_id) {
             m.state = State::ShuttingDown;

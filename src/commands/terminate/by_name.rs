@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     inductiva::Group,
-    machines::{everywhere::Found, leftovers::is_instance_id},
+    machines::{everywhere::Survey, leftovers::is_instance_id},
     model::machine::Machine,
     values::GroupName,
 };
@@ -58,7 +58,7 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
         let asked_at = aws.time.now();
         let look = Look {
             aws,
-            found: Found::as_far_as_possible(aws).await,
+            found: Survey::as_far_as_possible(aws).await,
         };
         looking.saw(&look.found.machines, asked_at);
         refuse_elsewhere(terminating, name, &look)?;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::Result,
     inductiva::Group,
-    machines::{everywhere::Found, leftovers::LeftOver},
+    machines::{everywhere::Survey, leftovers::LeftOver},
     values::GroupName,
 };
 
@@ -42,7 +42,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         Scope::Region
     };
     let asked_at = aws.time.now();
-    let (found, active) = tokio::join!(Found::as_far_as_possible(aws), groups.active());
+    let (found, active) = tokio::join!(Survey::as_far_as_possible(aws), groups.active());
     let first = Look { aws, found };
     refuse_blind(terminating, &first)?;
     let left_over = left_over(&first, active.as_deref());
@@ -80,10 +80,10 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     } else {
         vec![aws.region.clone()]
     };
-    let found = Found {
+    let found = Survey {
         regions,
         machines: looking.of_scope(&look.found.machines),
-        ..Found::default()
+        ..Survey::default()
     };
     let security_groups = SecurityGroups {
         aws,

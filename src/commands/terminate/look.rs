@@ -14,7 +14,7 @@ use crate::{
     error::{Failure, Kind, Result},
     inductiva::Group,
     machines::{
-        everywhere::Found,
+        everywhere::Survey,
         last_look::{self, Sign},
         leftovers::View,
     },
@@ -40,7 +40,7 @@ pub enum Scope<'a> {
 pub struct Look<'a> {
     pub aws: &'a Aws,
     /// Machines that this run has ended are gone in it, whatever EC2 shows.
-    pub found: Found,
+    pub found: Survey,
 }
 
 impl Look<'_> {
@@ -161,7 +161,7 @@ impl<'a> Looking<'a> {
                 }
                 continue;
             }
-            let mut found = Found::as_far_as_possible(self.aws).await;
+            let mut found = Survey::as_far_as_possible(self.aws).await;
             if !matches!(self.scope, Scope::AllRegions) {
                 found.require(&self.aws.region);
             }
@@ -184,7 +184,7 @@ impl<'a> Looking<'a> {
         match self.scope {
             Scope::Group(name) => self.aws.group_machines(name).await,
             Scope::Region => self.aws.our_machines().await,
-            Scope::AllRegions => Ok(Found::as_far_as_possible(self.aws).await.machines),
+            Scope::AllRegions => Ok(Survey::as_far_as_possible(self.aws).await.machines),
         }
     }
 
@@ -222,7 +222,7 @@ impl<'a> Looking<'a> {
         }
     }
 
-    fn with_ended(&self, mut found: Found, ending: &Ending<'_>) -> Look<'a> {
+    fn with_ended(&self, mut found: Survey, ending: &Ending<'_>) -> Look<'a> {
         let ended = ending.ended();
         for id in ended {
             match found.machines.iter_mut().find(|m| m.instance_id == id) {

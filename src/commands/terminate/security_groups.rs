@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     aws::Aws,
     error::{Failure, Result},
-    machines::everywhere::Found,
+    machines::everywhere::Survey,
     model::{
         machine::{self, Machine, State},
         network::SecurityGroup,
@@ -23,7 +23,7 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 pub struct SecurityGroups<'a> {
     pub aws: &'a Aws,
-    pub found: &'a Found,
+    pub found: &'a Survey,
     /// The machines that this run ended.
     pub ended: &'a [String],
     pub out: Output,

@@ -282,10 +282,10 @@ impl World for Sight {
         Ok(self.read(|state| state.shown()).await)
     }
 
-    async fn everywhere(&self) -> Result<everywhere::Found> {
-        Ok(everywhere::Found {
+    async fn everywhere(&self) -> Result<everywhere::Survey> {
+        Ok(everywhere::Survey {
             everywhere: true,
-            ..everywhere::Found::default()
+            ..everywhere::Survey::default()
         })
     }
 
