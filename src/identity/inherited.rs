@@ -3,8 +3,10 @@
 use std::process::Command;
 
 /// What no other program needs to know where a profile is used.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "INDUCTIVA_API_KEY",
+    // That of the machines, which may have a password in it.
+    "INDUCTIVA_AWS_PROXY",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",

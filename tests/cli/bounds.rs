@@ -17,7 +17,8 @@ use crate::{
 fn in_bash(account: &Account, script: &str) -> Run {
     let mut command = Command::new("bash");
     command
-        .args(["-c", script])
+        // Else bash becomes the program, and the parent of what writes into pipes.
+        .args(["-c", &format!("{script}; exit $?")])
         .env_clear()
         .envs(account.environment())
         .env("PROGRAM", env!("CARGO_BIN_EXE_inductiva-aws"))
@@ -189,7 +190,7 @@ fn a_command_that_does_not_end_is_waited_for_a_minute() {
 #[test]
 fn a_command_has_ten_minutes_on_a_terminal() {
     let account = Account::new();
-    with_process(&account, "echo begun >/dev/tty; exec sleep 100000");
+    with_process(&account, "sh -c 'echo begun >/dev/tty; exec sleep 100000'");
     let run = on_a_terminal(
         &account,
         "whoami --profile p",

@@ -26,9 +26,14 @@ const VARIABLES: [&str; 6] = [
     TOKEN_OF_A_CONTAINER,
 ];
 const INDUCTIVA_KEY: &str = "INDUCTIVA_API_KEY";
+/// Of the machines, and of this computer: those have a password in the address.
+const PROXIES: [&str; 3] = [PROXY_OF_MACHINES, "HTTPS_PROXY", "HTTP_PROXY"];
+const PROXY_OF_MACHINES: &str = "INDUCTIVA_AWS_PROXY";
 /// Commands of a profile keep it: they may get credentials with it.
 const TOKEN_OF_A_CONTAINER: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const PRIVATE_KEY: &str = "private key";
+/// What the program's children need as well.
+const KEPT_BY_CHILDREN: [&str; 3] = [TOKEN_OF_A_CONTAINER, "HTTPS_PROXY", "HTTP_PROXY"];
 /// The options that are.
 const OPTIONS: [&str; 3] = ["--api-key", "--mfa-code", "--token-code"];
 /// What the program may keep secrets in, for their owner alone: files and folders
@@ -41,18 +46,25 @@ const KEPT_IN: [&str; 5] = [
     ".inductiva/api_key",
 ];
 
-/// `sh` for the program's children: writes down what everybody can see of a child
-/// that the program itself has started.
+/// Stands before the programs that profiles name: writes down what everybody can see
+/// of one that the program itself has started, and becomes that one.
 #[cfg(target_os = "linux")]
-const SHELL: &str = r#"#!/bin/sh
+const RECORDER: &str = r#"#!/bin/sh
+here=${0%/*} name=${0##*/}
 case $(readlink "/proc/$PPID/exe") in
 */inductiva-aws)
-    tr '\0' '\n' <"/proc/$$/cmdline" >"${0%/*}/$$.argv"
-    tr '\0' '\n' <"/proc/$$/environ" >"${0%/*}/$$.environ"
+    tr '\0' '\n' <"/proc/$$/cmdline" >"$here/$$.argv"
+    tr '\0' '\n' <"/proc/$$/environ" >"$here/$$.environ"
     ;;
 esac
-exec /bin/sh "$@"
+IFS=:
+for folder in $PATH; do
+    [ "$folder" = "$here" ] || [ ! -x "$folder/$name" ] || exec "$folder/$name" "$@"
+done
+exit 127
 "#;
+#[cfg(target_os = "linux")]
+const PROGRAMS: [&str; 7] = ["sh", "cat", "echo", "printf", "ps", "sleep", "yes"];
 
 #[derive(Clone, Debug)]
 pub struct Secret {
@@ -117,7 +129,7 @@ impl Printed {
         let is_typed = |arg: &String| {
             (arg.starts_with("type:") || arg.starts_with("see:")) && arg.contains(&secret.value)
         };
-        let is_inductivas = secret.name == INDUCTIVA_KEY;
+        let is_inductivas = [INDUCTIVA_KEY, PROXY_OF_MACHINES].contains(&secret.name.as_str());
         (says("credentials") && !is_inductivas)
             || (says("--show-secrets") && is_inductivas)
             || self.line.iter().any(is_typed)
@@ -177,6 +189,12 @@ pub fn started(command: &Command, child: &Child) {
         .find(is_account)
         .expect("a command is an account's");
     let variable = |name: &&str| Secret::new(name, environment.get(*name)?);
+    let password = |name: &str| {
+        let address = environment.get(name)?;
+        let (user, _) = address.split_once("://")?.1.rsplit_once('@')?;
+        Secret::new(name, user.split_once(':')?.1)
+    };
+    let passwords = PROXIES.into_iter().filter_map(password);
     let option = |pair: &[String]| {
         let name = OPTIONS.iter().find(|name| pair[0] == **name)?;
         Secret::new(
@@ -195,7 +213,8 @@ pub fn started(command: &Command, child: &Child) {
     let secrets = VARIABLES.iter().filter_map(variable);
     let secrets = secrets
         .chain(line.windows(2).filter_map(option))
-        .chain(token());
+        .chain(token())
+        .chain(passwords);
     let printed = Printed {
         secrets: secrets.collect(),
         line,
@@ -223,7 +242,7 @@ pub fn printed(id: u32, stdout: &str, stderr: &str) {
 
 /// What is watched for one account.
 pub struct Watch {
-    /// The `sh` of the program's children, and what it has written down.
+    /// The recorders of the program's children, and what they have written down.
     children: TempDir,
     /// The files that the test itself has put below the home folder.
     placed: Mutex<BTreeMap<PathBuf, String>>,
@@ -238,9 +257,12 @@ impl Watch {
         #[cfg(target_os = "linux")]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let shell = children.path().join("sh");
-            fs::write(&shell, SHELL).expect("a file is written");
-            fs::set_permissions(shell, fs::Permissions::from_mode(0o755)).expect("a mode");
+            let [first, others @ ..] = PROGRAMS.map(|name| children.path().join(name));
+            fs::write(&first, RECORDER).expect("a file is written");
+            fs::set_permissions(&first, fs::Permissions::from_mode(0o755)).expect("a mode");
+            for other in others {
+                fs::hard_link(&first, other).expect("a link is made");
+            }
         }
         Self {
             children,
@@ -258,7 +280,7 @@ impl Watch {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Where programs look for others: the `sh` that writes down comes first.
+    /// Where programs look for others: the recorders come first.
     pub fn search_path(&self) -> String {
         let path = std::env::var("PATH").unwrap_or_default();
         format!("{}:{path}", self.children.path().display())
@@ -371,7 +393,7 @@ impl Watch {
                 let is_placed = || placed.values().any(|contents| secret.is_in(contents));
                 let is_meant = match what {
                     "argv" => is_placed(),
-                    _ => secret.name == TOKEN_OF_A_CONTAINER,
+                    _ => KEPT_BY_CHILDREN.contains(&secret.name.as_str()),
                 };
                 if !is_meant {
                     found(secret, &text, &place, leaks);

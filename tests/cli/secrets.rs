@@ -15,6 +15,7 @@ const API_KEY: &str = "MarkedApiKey0123456789abcdef";
 const SECRET_KEY: &str = "MarkedSecretAccessKey/0123456789+abcdef";
 const SECRET_KEY_OF_A_PROFILE: &str = "MarkedProfileSecretKey/012345+abcdef";
 const SESSION_TOKEN: &str = "MarkedSessionToken/0123456789+abcdef==";
+const PROXY: &str = "http://ana:MarkedProxyPassword@127.0.0.1:3128";
 const CODE: &str = "908172";
 const WRONG_CODE: &str = "617283";
 
@@ -69,6 +70,7 @@ fn run(account: &Account, line: &str, environment: &[(&str, &str)]) -> Run {
     command
         .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
         .env("INDUCTIVA_API_KEY", API_KEY)
+        .env("INDUCTIVA_AWS_PROXY", PROXY)
         .envs(environment.iter().copied());
     finish(&mut command)
 }
@@ -161,7 +163,7 @@ fn no_command_shows_or_leaves_a_secret() {
     assert_eq!(kept.len(), 1, "{kept:?}");
     let children = account.children();
     assert!(
-        children.contains("cat keys.json") && children.contains("cat code"),
+        children.contains("/cat\nkeys.json\n") && children.contains("cat code"),
         "{children}"
     );
 }
