@@ -180,23 +180,23 @@ impl Denial {
         match self.reason {
             Reason::NotAllowed(PolicyKind::ServiceControl | PolicyKind::ResourceControl)
             | Reason::Denied(PolicyKind::ServiceControl | PolicyKind::ResourceControl) => {
-                "the AWS organization forbids it to the whole account: only an administrator of the organization can change that".into()
+                "the AWS organization forbids it for the whole account: only an administrator of the organization can change that".into()
             }
             Reason::NotAllowed(PolicyKind::Boundary) | Reason::Denied(PolicyKind::Boundary) => {
-                "the permissions boundary of the user or role has to be changed: another policy does not help".into()
+                "an administrator has to change the permissions boundary of the user or role: another policy does not help".into()
             }
             Reason::NotAllowed(PolicyKind::Session) | Reason::Denied(PolicyKind::Session) => {
-                "the session was made with a policy of its own: sign in without it, or have it changed where the session is made".into()
+                "the session was made with a policy of its own: sign in without that policy, or have it changed".into()
             }
             Reason::Denied(_) => format!("an administrator has to change the policy that denies it{mfa}"),
             _ if self.action.as_deref() == Some("iam:PassRole") => {
-                "to give machines a role (--instance-profile) one needs iam:PassRole for it: hand the policy below to the account's administrator, or leave out --instance-profile".into()
+                "--instance-profile needs iam:PassRole for the profile's role: hand the policy below to the account's administrator, or leave out --instance-profile".into()
             }
             Reason::NotAllowed(_) => {
-                format!("hand the policy below to the account's administrator (the README has the whole of what is needed){mfa}")
+                format!("hand the policy below to the account's administrator (the README lists all that is needed){mfa}")
             }
             Reason::Untold if self.action.is_some() => {
-                format!("ask the account's administrator for it (the README has the whole of what is needed){mfa}")
+                format!("ask the account's administrator for it (the README lists all that is needed){mfa}")
             }
             Reason::Untold => format!(
                 "ask the account's administrator for the permission; the README lists the least policy{mfa}"

@@ -121,8 +121,8 @@ where
         return clock_off(failure, minutes);
     }
     match (kind, code) {
-        _ if clock::has_expired(error) => failure.hint("try again: the signature was too old when the call arrived, as after a computer's sleep"),
-        _ if is_of_ended_session(error) => failure.hint("the session has ended: sign in again; one of the environment is replaced by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN set to those of a new session"),
+        _ if clock::has_expired(error) => failure.hint("try again: the signature was too old when the call arrived, for example because this computer was asleep"),
+        _ if is_of_ended_session(error) => failure.hint("the session has ended: sign in again; for a session in the environment, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new one"),
         (Kind::NotSignedIn, "SignatureDoesNotMatch") => {
             failure.hint("check the secret access key; `inductiva-aws whoami` shows which credentials are used")
         }

@@ -53,7 +53,7 @@ impl Intercept for Pages {
         };
         if *pages > bounds::PAGES {
             let failure = Failure::failed(format!(
-                "{operation} has more than {} pages, and no end",
+                "{operation} did not end after {} pages",
                 bounds::PAGES
             ));
             return Err(failure.into());

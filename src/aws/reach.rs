@@ -17,7 +17,7 @@ const WORDS: &[(&str, Case)] = &[
         "tunnel error: failed to create underlying connection",
         (
             "the proxy does not answer",
-            "check HTTPS_PROXY; NO_PROXY names what is reached without it",
+            "check HTTPS_PROXY; NO_PROXY lists what is reached without the proxy",
         ),
     ),
     (
@@ -31,7 +31,7 @@ const WORDS: &[(&str, Case)] = &[
         "tunnel error",
         (
             "the proxy refuses to connect to AWS",
-            "check HTTPS_PROXY, and that the proxy permits this address; NO_PROXY names what is reached without it",
+            "check HTTPS_PROXY, and that the proxy permits this address; NO_PROXY lists what is reached without the proxy",
         ),
     ),
     (

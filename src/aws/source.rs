@@ -25,10 +25,10 @@ impl Source {
                 "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new session; or unset AWS_SESSION_TOKEN, set your own access keys, and add --mfa-serial to make one with MFA"
             }
             Self::Profile(_) => {
-                "replace the session's three values in the profile by those of a new one, or sign in again in the way that the profile has"
+                "replace the session's three values in the profile with those of a new one, or sign in again the way the profile does"
             }
             Self::WebIdentity | Self::Container | Self::InstanceMetadata => {
-                "run the command again: its credentials are renewed by whoever gives them"
+                "run the command again: it gets new credentials from the same source"
             }
         }
     }

@@ -18,7 +18,7 @@ fn the_missing_statement_is_shown() {
     let allow = ["ec2:Describe*", "ec2:CreateSecurityGroup", "ec2:CreateTags"];
     start_under(&Account::new(), json!({"allow": allow}), "").assert(4, str![], str![[r#"
 error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
-hint: hand the policy below to the account's administrator (the README has the whole of what is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+hint: hand the policy below to the account's administrator (the README lists all that is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
     {
@@ -84,7 +84,7 @@ fn a_service_control_policy_is_named() {
     let policy = json!({"deny": ["ec2:RunInstances"], "reason": "scp"});
     start_under(&Account::new(), policy, "").assert(4, str![], str![[r#"
 error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: a service control policy (of the AWS organization) denies it (UnauthorizedOperation, request [UUID])
-hint: the AWS organization forbids it to the whole account: only an administrator of the organization can change that
+hint: the AWS organization forbids it for the whole account: only an administrator of the organization can change that
 
 "#]]);
 }
@@ -94,7 +94,7 @@ fn a_permissions_boundary_is_named() {
     let policy = json!({"deny": ["ec2:CreateSecurityGroup"], "reason": "boundary"});
     start_under(&Account::new(), policy, "").assert(4, str![], str![[r#"
 error: cannot make the security group inductiva-aws: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:CreateSecurityGroup on arn:aws:ec2:eu-west-2:[ACCOUNT]:security-group/*: a permissions boundary denies it (UnauthorizedOperation, request [UUID])
-hint: the permissions boundary of the user or role has to be changed: another policy does not help
+hint: an administrator has to change the permissions boundary of the user or role: another policy does not help
 
 "#]]);
 }
@@ -104,7 +104,7 @@ fn a_session_policy_is_named() {
     let policy = json!({"deny": ["ec2:DescribeImages"], "reason": "session"});
     start_under(&Account::new(), policy, "").assert(4, str![], str![[r#"
 error: cannot look up the image: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:DescribeImages: a session policy denies it (UnauthorizedOperation, request [UUID])
-hint: the session was made with a policy of its own: sign in without it, or have it changed where the session is made
+hint: the session was made with a policy of its own: sign in without that policy, or have it changed
 
 "#]]);
 }
@@ -131,7 +131,7 @@ fn a_role_for_the_machines_has_to_be_passed() {
     let policy = json!({"allow": ["ec2:*"]});
     start_under(&account, policy, "--instance-profile storage").assert(4, str![], str![[r#"
 error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not iam:PassRole on arn:aws:iam::[ACCOUNT]:role/storage: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
-hint: to give machines a role (--instance-profile) one needs iam:PassRole for it: hand the policy below to the account's administrator, or leave out --instance-profile
+hint: --instance-profile needs iam:PassRole for the profile's role: hand the policy below to the account's administrator, or leave out --instance-profile
 {
   "Statement": [
     {
