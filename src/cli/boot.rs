@@ -29,14 +29,15 @@ pub struct BootArgs {
     pub api: ApiArgs,
     /// Let machines fetch the API key themselves: ssm:NAME or secretsmanager:NAME
     ///
-    /// The role of --instance-profile has to be allowed to read it. Otherwise the key is
-    /// in the user data, for all who may read that.
+    /// The role of --instance-profile must be allowed to read it. Without this option
+    /// the key is in the user data, which everybody with
+    /// ec2:DescribeInstanceAttribute can read.
     #[arg(long, value_name = "PLACE")]
     pub api_key_from: Option<KeyPlace>,
     /// HTTP proxy for everything that machines send out
     ///
-    /// An address with a password is better set as INDUCTIVA_AWS_PROXY: other users
-    /// of this computer may see options.
+    /// If the address has a password, set INDUCTIVA_AWS_PROXY instead: other users of
+    /// this computer can see command lines.
     #[arg(
         long,
         value_name = "URL",
@@ -44,7 +45,7 @@ pub struct BootArgs {
         hide_env_values = true
     )]
     pub proxy: Option<String>,
-    /// Keep tasks and images on the root disk also where the type has local NVMe disks
+    /// Keep tasks and images on the root disk even if the type has local NVMe disks
     #[arg(long)]
     pub no_local_disks: bool,
     /// Task runner container image
@@ -55,19 +56,18 @@ pub struct BootArgs {
     #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
           hide_env_values = true)]
     pub file_tracker_image: String,
-    /// A machine ends itself after so many minutes without a task; 0 means never
+    /// Minutes without a task after which a machine ends itself; 0 means never
     #[arg(long, value_name = "MINUTES", default_value_t = Runner::MAX_IDLE_MINUTES,
           value_parser = clap::value_parser!(u32).range(0..=525_600))]
     pub max_idle_time: u32,
     /// A machine ends itself at this age, such as 8h or 3d [default: none]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub max_lifetime: Option<Duration>,
-    /// A machine ends itself if it has not registered with Inductiva by then
+    /// A machine ends itself if it has not registered with Inductiva within this time
     #[arg(long, value_name = "DURATION", default_value = boot_timeout(), value_parser = duration)]
     pub boot_timeout: Duration,
 }
 
-/// What is needed to ask Inductiva.
 #[derive(Debug, Args)]
 pub struct ApiArgs {
     /// Inductiva API key [default: the one in ~/.inductiva/api_key]
@@ -87,7 +87,7 @@ pub struct ApiArgs {
         hide_env_values = true
     )]
     pub api_url: String,
-    /// Send the API key unencrypted, to an address with http:// that is not this machine
+    /// Allow an http:// API address, to which the key is sent unencrypted
     #[arg(long)]
     pub insecure: bool,
 }

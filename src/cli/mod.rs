@@ -124,8 +124,8 @@ pub struct Global {
     /// AWS profile to sign in with
     ///
     /// Takes precedence over keys in the environment, as in the AWS CLI. Defaults to
-    /// AWS_DEFAULT_PROFILE or AWS_PROFILE, which do not: where there are keys in the
-    /// environment, they give the region and other settings alone.
+    /// AWS_DEFAULT_PROFILE or AWS_PROFILE. Those do not take precedence: if the
+    /// environment has keys, only the profile's region and other settings are used.
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Send AWS calls to this address instead of AWS
@@ -133,13 +133,13 @@ pub struct Global {
     pub endpoint_url: Option<String>,
     /// MFA device to sign in with, such as arn:aws:iam::123456789012:mfa/NAME
     ///
-    /// Defaults to AWS_MFA_SERIAL_NUMBER, where a session has to be made, or to
-    /// mfa_serial in the profile.
+    /// Defaults to AWS_MFA_SERIAL_NUMBER, if a new session is needed, or to mfa_serial
+    /// in the profile.
     #[arg(long, global = true, value_name = "ARN")]
     pub mfa_serial: Option<String>,
     /// Current six-digit code of the MFA device [default: you are asked for it]
     ///
-    /// Always makes a new session. AWS_MFA_TOKEN_CODE is taken where there is no
+    /// Always makes a new session. AWS_MFA_TOKEN_CODE is used only if there is no
     /// session yet.
     #[arg(long, global = true, value_name = "CODE", visible_alias = "token-code")]
     pub mfa_code: Option<String>,

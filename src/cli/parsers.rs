@@ -53,7 +53,7 @@ pub fn usd(text: &str) -> Result<f64, String> {
 /// A name that is a file's name too.
 pub fn file_stem(text: &str) -> Result<String, String> {
     if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
-        Err("the name is that of a file too: no '/', and no '.' in front".into())
+        Err("the name is also a file name: no '/', and no '.' in front".into())
     } else {
         Ok(text.to_owned())
     }

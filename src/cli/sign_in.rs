@@ -12,8 +12,8 @@ pub struct LoginArgs {
     pub sso_session: Option<String>,
     /// Sign in with a code on any device instead of the browser on this one
     ///
-    /// Always the case over SSH, in a container, without a display, and for profiles
-    /// that have no sso-session.
+    /// This is the default over SSH, in a container, without a display, and for
+    /// profiles that have no sso-session.
     #[arg(long)]
     pub use_device_code: bool,
     /// Do not open a browser; show an address and a code instead

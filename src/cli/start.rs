@@ -60,7 +60,7 @@ pub struct StartArgs {
     /// If the launch fails part-way, keep the machines that it launched
     #[arg(long)]
     pub keep_on_failure: bool,
-    /// Launch here although the group is, or may be, in another region, too
+    /// Launch here even if the group has, or may have, machines in another region
     #[arg(long)]
     pub allow_other_regions: bool,
 
@@ -124,8 +124,8 @@ pub struct NetworkArgs {
     /// EC2 key pair for SSH [default: none]
     #[arg(long, value_name = "NAME")]
     pub key_name: Option<String>,
-    /// Create an EC2 key pair and save its private key in this folder as NAME.pem or NAME.ppk,
-    /// or use the key pair whose private key is there
+    /// Create an EC2 key pair and save its private key in this folder as NAME.pem or NAME.ppk;
+    /// if that file exists, use its key pair
     #[arg(long, value_name = "NAME", value_parser = file_stem)]
     pub create_key_pair: Option<String>,
     /// Private key format: pem for OpenSSH, ppk for PuTTY
