@@ -52,7 +52,7 @@ struct LogsReport {
 pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     if args.follow && out.format == Format::Json {
         return Err(Failure::usage(
-            "--follow goes on and on, and --output json is one document",
+            "--follow cannot be combined with --output json: it never ends, and JSON output is one document",
         ));
     }
     let aws = identity::connect(settings, out).await?;

@@ -93,7 +93,7 @@ fn everything_in_all_regions_is_found_and_ended() {
     assert_eq!(named, [stopped.as_str()]);
     run.succeeds(str![[r#"
 2 machines run, about 0.0264 USD an hour without disks
-stopped machines run nothing and their disks cost all the same: inductiva-aws terminate --instance-id [ID]
+stopped machines run nothing, but their disks still cost money: inductiva-aws terminate --instance-id [ID]
 
 "#]]);
     let mut expected = alive(&account);
@@ -201,8 +201,8 @@ left over on Inductiva's side, without a machine in any region: lost; inductiva-
         str![],
         str![[r#"
 the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
-deleted the machine group lost, which had no machine any more
-deleted the machine group [GROUP], which had no machine any more
+deleted the machine group lost, which had no machines left
+deleted the machine group [GROUP], which had no machines left
 kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
 
 "#]],
@@ -239,8 +239,8 @@ fn groups_that_are_not_surely_ours_or_in_use_stay() {
     let run = account.run("terminate --all --all-regions -y");
     run.assert(0, str![], str![[r#"
 the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
-deleted the machine group [GROUP], which had no machine any more
-not certain to be of inductiva-aws, and kept on Inductiva's side: [GROUP]; inductiva-aws terminate NAME deletes them
+deleted the machine group [GROUP], which had no machines left
+kept on Inductiva's side, because they may not be from inductiva-aws: [GROUP]; inductiva-aws terminate NAME deletes them
 
 "#]]);
     assert_eq!(group_names(&account), all[..6]);
@@ -258,7 +258,7 @@ fn a_group_with_machines_elsewhere_is_not_deleted_by_name() {
         1,
         str![],
         str![[r#"
-error: the machine group lab was not deleted: it has machines elsewhere, by what Inductiva says: lab-7
+error: the machine group lab was not deleted: according to Inductiva, it has machines elsewhere: lab-7
 hint: inductiva-aws list --all-regions shows its machines on AWS
 
 "#]],
@@ -267,7 +267,7 @@ hint: inductiva-aws list --all-regions shows its machines on AWS
     account.run("terminate cloud -y").fails(
         1,
         str![[r#"
-error: the machine group cloud was not deleted: its machines are not of AWS, but of GCP
+error: the machine group cloud was not deleted: its machines are not on AWS but on GCP
 hint: inductiva-aws list --all-regions shows its machines on AWS
 
 "#]],
@@ -296,7 +296,7 @@ fn a_group_whose_other_machines_are_elsewhere_stays_when_its_last_one_here_ends(
 "#]], str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
-warning: the machine group both stays on Inductiva's side: it has machines elsewhere, by what Inductiva says: [ID]
+warning: the machine group both stays on Inductiva's side: according to Inductiva, it has machines elsewhere: [ID]
 
 "#]]);
     assert_eq!(group_names(&account), ["both"]);
@@ -483,8 +483,8 @@ fn an_interrupted_terminate_says_that_machines_may_go_on() {
         130,
         str![],
         str![[r#"
-error: interrupted: machines that were to end may go on running
-hint: inductiva-aws list shows them; the same line again ends them
+error: interrupted: machines that were to be terminated may still be running
+hint: inductiva-aws list shows them; run the same command again to end them
 machines that may be running: [ID]
 
 "#]],

@@ -267,7 +267,10 @@ fn clock(aws: &Aws) -> Check {
             "this machine's clock is {detail}: AWS refuses what is signed more than 5 minutes off"
         ),
     );
-    Check::failed("clock", failure.hint("set the clock, or have it set (NTP)"))
+    Check::failed(
+        "clock",
+        failure.hint("set the clock, or turn on time synchronization (NTP)"),
+    )
 }
 
 fn vm_type(request: &Request, facts: &Result<VmTypeFacts>, zones: Result<Vec<String>>) -> Check {

@@ -28,7 +28,7 @@ use crate::{
 pub async fn run(args: &ListArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     if args.watch.is_some() && out.format == Format::Json {
         return Err(Failure::usage(
-            "--watch shows the list again and again, and --output json is one document",
+            "--watch cannot be combined with --output json: it prints the list again and again, and JSON output is one document",
         ));
     }
     let api = inductiva::Client::where_usable(settings::api(&args.api), &settings.http, None, out);
@@ -139,7 +139,7 @@ fn say_what_costs(report: &ListReport, machines: &[Machine], prices: &PriceBook,
         .collect();
     if !stopped.is_empty() {
         out.say(&format!(
-            "stopped machines run nothing and their disks cost all the same: inductiva-aws terminate --instance-id {}",
+            "stopped machines run nothing, but their disks still cost money: inductiva-aws terminate --instance-id {}",
             stopped.join(",")
         ));
     }

@@ -243,13 +243,13 @@ fn refuse_alive(terminating: &Terminating<'_>, side: &Side, look: &Look<'_>) -> 
     Err(Failure::new(
         Kind::MachinesMayBeRunning,
         format!(
-            "machines of the group {} are alive, by what Inductiva says, and may be in {regions}, which is not permitted to look at: {}",
+            "according to Inductiva, machines of the group {} are alive; they may be in {regions}, where you may not look: {}",
             group.name,
             alive.join(" ")
         ),
     )
     .hint(format!(
-        "end them as somebody who may: {}",
+        "run this as somebody who may look there: {}",
         terminating.lines.everything()
     ))
     .machines(alive.into_iter().map(str::to_owned)))

@@ -190,7 +190,7 @@ fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look
         .collect();
     if !names.is_empty() {
         terminating.out.say(&format!(
-            "not certain to be of inductiva-aws, and kept on Inductiva's side: {}; inductiva-aws terminate NAME deletes them",
+            "kept on Inductiva's side, because they may not be from inductiva-aws: {}; inductiva-aws terminate NAME deletes them",
             names.join(", ")
         ));
     }
@@ -219,7 +219,7 @@ fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
     let regions: Vec<&str> = regions.map(String::as_str).filter(|r| lives(r)).collect();
     if !regions.is_empty() {
         terminating.out.warn(&format!(
-            "machines run on in {}: {} ends them",
+            "machines are still running in {}: {} ends them",
             regions.join(", "),
             terminating.lines.everything()
         ));

@@ -104,9 +104,8 @@ impl Groups<'_> {
             match result {
                 Ok(true) => {
                     if claim == Claim::LeftOver {
-                        let said = format!(
-                            "deleted the machine group {name}, which had no machine any more"
-                        );
+                        let said =
+                            format!("deleted the machine group {name}, which had no machines left");
                         match &progress {
                             Some(progress) => progress.note(&said),
                             None => self.out.say(&said),
@@ -160,9 +159,7 @@ impl Deleting<'_> {
             return Err(sign.to_string());
         }
         if let Some((regions, _)) = self.look.found.hole() {
-            return Err(format!(
-                "{regions} could not be asked whether there are machines of it"
-            ));
+            return Err(format!("{regions} could not be asked for its machines"));
         }
         self.refuse_others(&group, claim).await?;
         self.api.delete_group(&group.id).await.map_err(why)?;
@@ -204,12 +201,12 @@ impl Deleting<'_> {
 pub fn refuse_used(group: &Group, alive: &[&str]) -> Result<(), String> {
     if group.is_of_another_provider() {
         let provider = group.provider_id.as_deref().unwrap_or_default();
-        return Err(format!("its machines are not of AWS, but of {provider}"));
+        return Err(format!("its machines are not on AWS but on {provider}"));
     }
     match alive {
         [] => Ok(()),
         hosts => Err(format!(
-            "it has machines elsewhere, by what Inductiva says: {}",
+            "according to Inductiva, it has machines elsewhere: {}",
             hosts.join(" ")
         )),
     }

@@ -81,7 +81,7 @@ impl Terminating<'_> {
     pub fn say_denied(&self, look: &Look<'_>) {
         if let Some(regions) = look.found.denied_regions() {
             self.out.say(&format!(
-                "not looked at, as that is not permitted: {regions}"
+                "not looked at, because that is not permitted: {regions}"
             ));
         }
     }
