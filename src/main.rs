@@ -132,9 +132,9 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
             interrupt.until(1).await;
             Failure::new(
                 Kind::Interrupted,
-                "interrupted: machines that were to end may go on running",
+                "interrupted: machines that were to be terminated may still be running",
             )
-            .hint("inductiva-aws list shows them; the same line again ends them")
+            .hint("inductiva-aws list shows them; run the same command again to end them")
             .machines(interrupt.running())
         }
         _ => {

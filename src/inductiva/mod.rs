@@ -210,7 +210,7 @@ impl Client {
                 match self.group_to_join(name).await? {
                     Some(group) => Ok(group.id),
                     None => Err(ApiError::OutOfReach(format!(
-                        "it does not show the group {name}, which it says it has made"
+                        "it does not show the group {name}, which it said it had made"
                     ))),
                 }
             }

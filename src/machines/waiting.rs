@@ -122,7 +122,7 @@ impl Wait<'_> {
         }
         if machines.len() > MOST_CONSOLES {
             self.out.say(&format!(
-                "the phases of more than {MOST_CONSOLES} machines are not shown: inductiva-aws logs has a machine's"
+                "boot phases are not shown for more than {MOST_CONSOLES} machines: inductiva-aws logs shows those of one machine"
             ));
             return none;
         }

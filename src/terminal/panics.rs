@@ -65,7 +65,8 @@ pub async fn joined<T>(task: JoinHandle<T>) -> T {
 pub fn failure(interrupt: Option<&Interrupt>, ends_machines: bool) -> Failure {
     let place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
     let place = place.as_deref().unwrap_or("an unknown place");
-    let failed = format!("inductiva-aws itself has failed, at {place}: this is a bug of it");
+    let failed =
+        format!("inductiva-aws itself has failed, at {place}: this is a bug in inductiva-aws");
     let version = env!("CARGO_PKG_VERSION");
     let report = format!("report it, with that place and the version {version}");
     if LAUNCHING.load(Ordering::Relaxed) {
@@ -83,10 +84,10 @@ pub fn failure(interrupt: Option<&Interrupt>, ends_machines: bool) -> Failure {
     if ends_machines {
         return Failure::new(
             Kind::MachinesMayBeRunning,
-            format!("{failed}; machines that were to end may go on running"),
+            format!("{failed}; machines that were to be terminated may still be running"),
         )
         .hint(format!(
-            "inductiva-aws list shows what runs, the same line again ends it; {report}"
+            "inductiva-aws list shows what runs, and the same command again ends it; {report}"
         ));
     }
     Failure::failed(failed).hint(report)
