@@ -14,7 +14,7 @@ def bind():
     application = Application()
     server = Server(application)
     application.port = server.port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.start()
     # Botocore's service models take a while to load: they do so while the
     # client is still starting.
     threading.Thread(target=load_models, daemon=True).start()
