@@ -10,12 +10,14 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
 import unittest
+import unittest.mock
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -334,6 +336,39 @@ class Machines(SandboxTest):
         self.ec2.terminate_instances(InstanceIds=ids)
         self.pass_time(0.6)
         self.assertEqual(self.states(), ["shutting-down"])
+
+    def test_an_answer_about_machines_is_never_that_of_before_a_change(self):
+        one, other = self.launch_ids(MaxCount=2)
+        changes = [
+            (lambda: None, lambda i: i["State"]["Name"], "pending"),
+            (self.settle, lambda i: i["State"]["Name"], "running"),
+            (
+                lambda: self.ec2.create_tags(
+                    Resources=[one], Tags=[{"Key": "k", "Value": "v"}]
+                ),
+                lambda i: i["Tags"],
+                [{"Key": "k", "Value": "v"}],
+            ),
+            (
+                lambda: self.ec2.modify_instance_attribute(
+                    InstanceId=one, SourceDestCheck={"Value": False}
+                ),
+                lambda i: i["SourceDestCheck"],
+                False,
+            ),
+            (
+                lambda: self.control("POST", "power_off", {"instance_ids": [one]}),
+                lambda i: i["StateReason"]["Code"],
+                "Client.InstanceInitiatedShutdown",
+            ),
+            (self.settle, lambda i: i["State"]["Name"], "terminated"),
+        ]
+        for change, shown, expected in changes:
+            change()
+            first, second = self.instances(InstanceIds=[one, other])
+            self.assertEqual(shown(first), expected)
+            self.assertEqual(second["InstanceId"], other)
+            self.assertEqual(self.instances(InstanceIds=[one, other]), [first, second])
 
     def test_everything_that_was_asked_for_is_there(self):
         vpc = self.subnets()[0]["VpcId"]
@@ -949,6 +984,43 @@ class Speed(unittest.TestCase):
                 xml_writer(slow)(document, short_empty_elements=short),
                 xmltodict.unparse(document, short_empty_elements=short),
             )
+
+    def test_the_quick_answers_are_those_of_moto(self):
+        from sandbox.app import Application
+        from sandbox.http import Headers, Request
+        from sandbox.observer import OBSERVER_USER_AGENT
+        from moto.core import serialize
+
+        application = Application()
+        scope = "Credential=AKIAOBSERVEREXAMPLE0/20250101/eu-west-2/ec2/aws4_request"
+        headers = Headers(
+            {
+                "user-agent": OBSERVER_USER_AGENT,
+                "authorization": scope,
+                "content-type": "application/x-www-form-urlencoded",
+            }
+        )
+
+        def answer(query):
+            body = f"Version=2016-11-15&Action={query}".encode()
+            response = application(Request("POST", "/", "", headers, body))
+            return response.status, re.sub(rb"<requestId>.*?<", b"<", response.body)
+
+        launch = f"RunInstances&ImageId={UBUNTU}&InstanceType=t2.micro&ClientToken=t"
+        queries = [
+            f"{launch}&MinCount=3&MaxCount=3",
+            "DescribeInstances",
+            "DescribeImages",
+            "DescribeSubnets",
+            "DescribeSecurityGroups",
+            "DescribeVolumes",
+            "DescribeInstanceTypes&InstanceType.1=t2.micro",
+        ]
+        quick = [answer(query) for query in queries]
+        self.assertEqual({status for status, _ in quick}, {200}, quick)
+        # moto's own classes are taken for others: nothing is quick then.
+        with unittest.mock.patch.object(serialize, "XFormedAttributePicker"):
+            self.assertEqual([answer(query) for query in queries], quick)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from . import identity_control
 from .http import Response
 from .images import publish_newer
 from .lifecycle import POWERED_OFF
-from .moto_library import backend, forget
+from .moto_library import backend, forget, have_changed
 from .networks import delete_default_vpc, set_free_addresses
 from .tenant import DEFAULT_REGION
 
@@ -195,6 +195,7 @@ def _forget_terminated(tenant, given, _observer):
                 region.reservations[reservation.id] = remaining
         for instance_id in forgotten:
             region.tags.pop(instance_id, None)
+        have_changed(region)
     return Response.of_json({"forgotten": forgotten})
 
 

@@ -19,6 +19,7 @@ from .ec2_launch import (
     run_instances,
 )
 from .moto_api import MotoApi
+from .moto_library import have_changed
 from .networks import no_default_vpc, offered_zones
 from .observer import OBSERVER
 from .spot_history import spot_price_history
@@ -26,6 +27,12 @@ from .visibility import Untagged
 
 # EC2 keeps the end of a console (GetConsoleOutput, API reference).
 CONSOLE_BYTES = 64 * 1024
+
+# Operations that change no machine, or none behind `lifecycle`'s back.
+_LEAVE_MACHINES = (
+    *("Describe", "Get", "RunInstances", "TerminateInstances"),
+    *("CreateSecurityGroup", "CreateKeyPair", "DeleteSecurityGroup", "DeleteKeyPair"),
+)
 
 _INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 
@@ -38,6 +45,14 @@ class Ec2Api(MotoApi, EC2Response):
         for path, transform in EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER.items()
         if path != "RunInstances.Reservation.Instances.Instance.State"
     }
+
+    def perform(self, tenant, form, caller=None):
+        action = form.get("Action", "")
+        try:
+            return super().perform(tenant, form, caller)
+        finally:
+            if not action.startswith(_LEAVE_MACHINES):
+                have_changed(self.ec2_backend)
 
     def run_instances(self):
         reservation = run_instances(

@@ -7,6 +7,8 @@ by the account's clock.
 import copy
 from dataclasses import dataclass
 
+from .moto_library import has_changed
+
 PENDING = ("pending", 0)
 RUNNING = ("running", 16)
 SHUTTING_DOWN = ("shutting-down", 32)
@@ -39,6 +41,7 @@ class Lifecycle:
         # EC2 gives the public address on the way to running.
         for interface in instance.nics.values():
             interface.stop()
+        has_changed(instance)
         apply = self._run if has_disks else self._fail
         self._schedule(self._settings.pending_seconds, instance, apply)
 
@@ -51,6 +54,7 @@ class Lifecycle:
         code, message = reason
         instance.state_reason.code = code
         instance.state_reason.message = f"{code}: {message}"
+        has_changed(instance)
         self._running_since.pop(instance.id, None)
         self._schedule(self._settings.shutting_down_seconds, instance, _end)
         return previous
@@ -64,6 +68,7 @@ class Lifecycle:
         for transition in due:
             if transition.instance.state == transition.from_state:
                 transition.apply(transition.instance)
+                has_changed(transition.instance)
 
     def running_for(self, instance):
         """Seconds since the instance reached running, None if it is not there."""

@@ -68,7 +68,7 @@ from moto.ec2.models import amis, core, elastic_network_interfaces  # noqa: E402
 from moto.ec2.models import instances as instance_models  # noqa: E402
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix  # noqa: E402
 
-from .moto_speed import speed_up  # noqa: E402
+from .moto_speed import has_changed, have_changed, speed_up  # noqa: E402, F401
 
 ec2_backends = _ec2_models.ec2_backends
 

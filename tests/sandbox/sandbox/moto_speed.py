@@ -72,35 +72,83 @@ def _speed_up_parser():
 # --- Serializer -----------------------------------------------------------------
 
 
-def _speed_up_serializer():
-    """moto asks six classes for each field's possible names, and compares its path
-    with every transformer's."""
-    slow = serialize.ResponseSerializer.get_value
+class Written(str):
+    """What is between the tags of an element, as XML already."""
 
-    def get_value(self, value, key, shape):
-        picker = self._value_picker
-        if type(picker) is not serialize.XFormedAttributePicker:
-            return slow(self, value, key, shape)
-        kind = type(value)
-        # A member's shape is of one structure, so its parent need not be asked.
-        known = shape.__dict__.setdefault("_names_by_type", {})
-        if kind not in known:
-            context = serialize.AttributePickerContext(value, key, shape)
-            names = tuple(dict.fromkeys(picker.get_possible_keys(context)))
-            known[kind] = names, _getter(kind, names)
-        names, get = known[kind]
+
+def _speed_up_serializer():
+    """moto works out anew for each field of each structure where its value may be and
+    how it is written, and writes a machine anew for each answer that it is in."""
+    # Only now, as `moto_library` imports it in a way of its own.
+    from moto.ec2.models import instances
+
+    slow = serialize.ResponseSerializer._serialize_type_structure
+
+    def _serialize_type_structure(self, serialized, value, shape, key):
+        if value is None:
+            return
+        if type(value) is instances.Instance and shape.name == "Instance":
+            self._default_serialize(serialized, _written(self, value, shape), shape, key)
+            return
+        wrapper = {} if key else serialized
+        _serialize_members(self, wrapper, value, shape)
+        if key:
+            self._default_serialize(serialized, wrapper, shape, key)
+
+    def choose(self, serialized, value, shape, key):
+        quick = type(self._value_picker) is serialize.XFormedAttributePicker
+        (_serialize_type_structure if quick else slow)(self, serialized, value, shape, key)
+
+    for serializer in (serialize.EC2Serializer, serialize.QuerySerializer):
+        serializer._serialize_type_structure = choose
+
+
+def _serialize_members(serializer, wrapper, value, shape):
+    kind, path = type(value), serializer.path
+    transformers = serializer._value_picker.response_transformers
+    # By the identity of a response class's transformers, which stay as long as it does.
+    plan_of = (kind, type(serializer), id(transformers))
+    plans = shape.__dict__.setdefault("_plans", {})
+    if plan_of not in plans:
+        plans[plan_of] = _plan(serializer, value, shape)
+    for key, member, names, get, transforms, write in plans[plan_of]:
         found = None
         for name in names:
             picked = get(value, name, serialize.MISSING)
             if picked is not serialize.MISSING:
                 found = picked
                 break
-        for ending, transform in _transformers(picker, key):
-            if f"{'.'.join(self.path)}.{key}".endswith(ending):
-                return transform(found)
-        return found
+        for ending, transform in transforms:
+            if f"{'.'.join(path)}.{key}".endswith(ending):
+                found = transform(found)
+                break
+        if found is not None:
+            path.append(key)
+            write(serializer, wrapper, found, member, key)
+            path.pop()
 
-    serialize.ResponseSerializer.get_value = get_value
+
+def _plan(serializer, value, shape):
+    """Of each field of the structure, for values of this type: its name and shape,
+    the names under which a value may have it, what picks it, the transformers whose
+    path may be its, and what writes it."""
+    kind, picker, plan = type(value), serializer._value_picker, []
+    for key, member in shape.members.items():
+        member.parent = shape
+        context = serialize.AttributePickerContext(value, key, member)
+        names = tuple(dict.fromkeys(picker.get_possible_keys(context)))
+        transforms = [
+            (ending, transform)
+            for ending, transform in picker.response_transformers.items()
+            if key.endswith(ending.rpartition(".")[2])
+        ]
+        write = getattr(
+            type(serializer),
+            f"_serialize_type_{member.type_name}",
+            type(serializer)._default_serialize,
+        )
+        plan.append((key, member, names, _getter(kind, names), transforms, write))
+    return plan
 
 
 def _getter(kind, names):
@@ -112,23 +160,33 @@ def _getter(kind, names):
     return serialize.get_value if hasattr(kind, "__getitem__") else getattr
 
 
-# By the identity of a response class's transformers, which stay as long as it does.
-_transformers_by_key = {}
+# --- Machines that are in several answers -----------------------------------------
 
 
-def _transformers(picker, key):
-    """(end of a path, transformer) of those whose path's last name can be the key."""
-    transformers = picker.response_transformers
-    if not transformers:
-        return ()
-    _, by_key = _transformers_by_key.setdefault(id(transformers), (transformers, {}))
-    if key not in by_key:
-        by_key[key] = [
-            (ending, transform)
-            for ending, transform in transformers.items()
-            if key.endswith(ending.rpartition(".")[2])
-        ]
-    return by_key[key]
+def _written(serializer, instance, shape):
+    """A machine, written once for each kind of answer until it changes."""
+    changes = getattr(instance.ec2_backend, "changes", 0)
+    if instance.__dict__.get("_written_at") != changes:
+        instance._written_at, instance._written = changes, {}
+    answer = ".".join(serializer.path)
+    if answer not in instance._written:
+        members, pieces = {}, []
+        _serialize_members(serializer, members, instance, shape)
+        for name, value in members.items():
+            if value != []:
+                _write(pieces, name, value, short=True)
+        instance._written[answer] = Written("".join(pieces))
+    return instance._written[answer]
+
+
+def has_changed(instance):
+    """To be called whenever a machine has."""
+    instance._written_at = None
+
+
+def have_changed(backend):
+    """To be called whenever some machines have, nobody knows which."""
+    backend.changes = getattr(backend, "changes", 0) + 1
 
 
 # --- XML ------------------------------------------------------------------------
@@ -162,6 +220,9 @@ def _write(pieces, name, value, short):
     for one in value:
         if isinstance(one, dict):
             _write_structure(pieces, name, one, short)
+            continue
+        if type(one) is Written:
+            pieces.append(f"<{name}>{one}</{name}>")
             continue
         text = "" if one is None else xmltodict._convert_value_to_string(one)
         if text or not short:
