@@ -38,7 +38,13 @@ fn is_whole(text: &str) -> bool {
             _ if tag.starts_with("<?") => "?>",
             _ => ">",
         };
-        let Some(length) = tag.find(end) else {
+        // Most are one character, which is found much sooner than a text of one.
+        let length = if end.len() == 1 {
+            tag.find('>')
+        } else {
+            tag.find(end)
+        };
+        let Some(length) = length else {
             return false;
         };
         let (tag, after) = tag.split_at(length + end.len());
@@ -47,23 +53,24 @@ fn is_whole(text: &str) -> bool {
             continue;
         }
         if let Some(name) = tag.strip_prefix("</") {
-            if open.pop() != Some(name.trim_end_matches('>').trim_end()) {
+            let name = name[..name.len() - 1].trim_ascii_end();
+            if !open.pop().is_some_and(|tag| is_named(tag, name)) {
                 return false;
             }
             continue;
         }
         roots += usize::from(open.is_empty());
         if !tag.ends_with("/>") {
-            open.push(name(tag));
+            open.push(tag);
         }
     }
     open.is_empty() && roots == 1 && rest.trim().is_empty()
 }
 
-/// Of a start tag.
-fn name(tag: &str) -> &str {
-    let ends_name = |c: char| c == '>' || c.is_ascii_whitespace();
-    tag[1..].split(ends_name).next().unwrap_or_default()
+/// Whether this is the name of a start tag.
+fn is_named(tag: &str, name: &str) -> bool {
+    let after = tag[1..].strip_prefix(name);
+    after.is_some_and(|after| after.starts_with(|c: char| c == '>' || c.is_ascii_whitespace()))
 }
 
 #[cfg(test)]
