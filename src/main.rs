@@ -156,8 +156,9 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
         Command::Check(args) => commands::check::run(args, &aws, out).await,
         Command::Login(args) => commands::login::run(args, &aws, out).await,
         Command::Logout(args) => commands::logout::run(args, &aws, out).await,
+        Command::Configure { what: None } => commands::configure::run(&aws, out).await,
         Command::Configure {
-            what: Configure::Sso(args),
+            what: Some(Configure::Sso(args)),
         } => commands::configure_sso::run(args, &aws, out).await,
         Command::Credentials(args) => commands::credentials::run(args, &aws, out).await,
         Command::Whoami => commands::whoami::run(&aws, out).await,

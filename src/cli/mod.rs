@@ -203,11 +203,16 @@ pub enum Command {
     Login(LoginArgs),
     /// Sign out of IAM Identity Center (SSO)
     Logout(LogoutArgs),
-    /// Set up a profile in ~/.aws/config
+    /// Store access keys, the region and the Inductiva API key
+    ///
+    /// Asks for each; an empty answer keeps what is there. The files are those of
+    /// `aws configure` (the profile is --profile, else the default one) and of
+    /// `inductiva auth login`, and nothing else in them is changed.
+    #[command(args_conflicts_with_subcommands = true)]
     Configure {
-        /// What kind of profile
+        /// Another kind of profile
         #[command(subcommand)]
-        what: Configure,
+        what: Option<Configure>,
     },
     /// Print session credentials for other programs
     Credentials(CredentialsArgs),

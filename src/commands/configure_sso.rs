@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::login::how;
+use super::{login::how, questions::Question};
 use crate::{
     cli::ConfigureSsoArgs,
     error::{Failure, Result},
@@ -13,16 +13,13 @@ use crate::{
         profiles::{Profiles, SsoSession},
         sso::{
             Sso, Trouble,
-            config_file::{self, SsoProfile},
+            config_file::{self, SsoProfile, is_plain_sso},
             portal::{Account, Portal},
         },
     },
     settings::AwsSettings,
     terminal::{output::Output, quoting},
 };
-
-/// How often a question is put again.
-const TRIES: u32 = 3;
 
 /// Asks for what is not given, signs in, and adds the profile.
 pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -> Result<()> {
@@ -54,6 +51,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
         flag: "--region",
         text: "region of the machines",
         default: Some(default_region.as_ref().unwrap_or(&session.region)),
+        without_terminal: WITHOUT_TERMINAL,
     };
     let unasked = default_region.clone().filter(|_| !out.interactive);
     let given = settings.typed_region.clone().or(unasked);
@@ -62,6 +60,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
         flag: "--profile",
         text: "name of the profile",
         default: Some(&format!("{role_name}-{}", account.id)),
+        without_terminal: WITHOUT_TERMINAL,
     };
     let name = name
         .answer(settings.profile.clone(), out, config_file::section_name)
@@ -73,14 +72,35 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
         role_name,
         region,
     };
+    let may_change = may_change(&profile, settings, out).await?;
     let added = profile
-        .add_to(&settings.files, settings.http.time(), out)
+        .add_to(&settings.files, may_change, settings.http.time(), out)
         .await?;
     out.say(&format!(
         "try it: inductiva-aws whoami --profile {}",
         quoting::word(&profile.name)
     ));
     out.result(&report(profile, settings, added), &[])
+}
+
+/// Whether a profile of that name that signs in otherwise is to be changed.
+async fn may_change(profile: &SsoProfile, settings: &AwsSettings, out: Output) -> Result<bool> {
+    let there = Profiles::load(&settings.files)?.find(&profile.name);
+    let Some(there) = there.filter(|there| is_plain_sso(there) && !profile.is(there)) else {
+        return Ok(false);
+    };
+    if !out.interactive {
+        return Ok(false);
+    }
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "n/a".into());
+    out.prompt(&format!(
+        "there is a profile {}: role {} of account {}, region {}",
+        there.name,
+        shown(&there.sso_role_name),
+        shown(&there.sso_account_id),
+        shown(&there.region)
+    ));
+    out.confirm("change it").await
 }
 
 fn report(profile: SsoProfile, settings: &AwsSettings, added: bool) -> SsoProfileReport {
@@ -113,6 +133,7 @@ async fn session(
         flag: "--sso-session",
         text: &format!("name of the SSO session{known}"),
         default: Some(there.first().unwrap_or(&"sso")),
+        without_terminal: WITHOUT_TERMINAL,
     };
     let given = args.login.sso_session.clone();
     let name = name.answer(given, out, config_file::section_name).await?;
@@ -132,6 +153,7 @@ async fn session(
         flag: "--sso-start-url",
         text: "start URL of IAM Identity Center",
         default: None,
+        without_terminal: WITHOUT_TERMINAL,
     };
     let start_url = start_url
         .answer(args.sso_start_url.clone(), out, config_file::start_url)
@@ -140,6 +162,7 @@ async fn session(
         flag: "--sso-region",
         text: "region of IAM Identity Center",
         default: None,
+        without_terminal: WITHOUT_TERMINAL,
     };
     let region = region
         .answer(args.sso_region.clone(), out, config_file::region)
@@ -249,6 +272,7 @@ async fn chosen<T>(
         flag,
         text: &format!("number of the {what}"),
         default: None,
+        without_terminal: WITHOUT_TERMINAL,
     };
     let number = question
         .answer(None, out, |text| match text.parse::<usize>() {
@@ -259,53 +283,11 @@ async fn chosen<T>(
     Ok(there.swap_remove(number - 1))
 }
 
-/// Something that a flag can say, too.
-struct Question<'a> {
-    flag: &'static str,
-    text: &'a str,
-    default: Option<&'a str>,
-}
-
-impl Question<'_> {
-    /// What was given, or the answer; the default where the line is empty.
-    ///
-    /// # Errors
-    /// Usage: there is nobody to ask, or no answer that could be used.
-    async fn answer<T>(
-        &self,
-        given: Option<String>,
-        out: Output,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T> {
-        if let Some(given) = given {
-            return parse(&given)
-                .map_err(|why| Failure::usage(format!("{} {given}: {why}", self.flag)));
-        }
-        if !out.interactive {
-            return Err(missing(self.flag));
-        }
-        let default = match &self.default {
-            Some(default) => format!(" [{default}]"),
-            None => String::new(),
-        };
-        for _ in 0..TRIES {
-            let answer = out.ask(&format!("{}{default}: ", self.text)).await?;
-            let answer = match &self.default {
-                Some(default) if answer.is_empty() => (*default).to_owned(),
-                _ => answer,
-            };
-            match parse(&answer) {
-                Ok(value) => return Ok(value),
-                Err(why) => out.prompt(&why),
-            }
-        }
-        Err(missing(self.flag))
-    }
-}
+/// What is said where there is nobody to ask.
+const WITHOUT_TERMINAL: &str = "without a terminal `inductiva-aws configure sso` needs --profile, --region, --sso-session, --sso-start-url, --sso-region, --sso-account-id and --sso-role-name";
 
 fn missing(flag: &str) -> Failure {
-    Failure::usage(format!("{flag} is missing"))
-        .hint("without a terminal `inductiva-aws configure sso` needs --profile, --region, --sso-session, --sso-start-url, --sso-region, --sso-account-id and --sso-role-name")
+    Failure::usage(format!("{flag} is missing")).hint(WITHOUT_TERMINAL)
 }
 
 /// A profile for IAM Identity Center, in ~/.aws/config.

@@ -15,6 +15,8 @@ use crate::{
 /// Signs in to the session that is named, or that the profile belongs to.
 pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
+    // Before anybody opens a browser for nothing.
+    sso.check_cache()?;
     let token = sso.login(how(args, settings)).await?;
     let session = &sso.session;
     let report = LoginReport {

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod check;
+pub mod configure;
 pub mod configure_sso;
 pub mod credentials;
 pub mod list;
@@ -8,6 +9,7 @@ pub mod login;
 pub mod logout;
 pub mod logs;
 pub mod packaging;
+mod questions;
 mod report;
 pub mod start;
 pub mod terminate;

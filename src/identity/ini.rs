@@ -230,7 +230,7 @@ impl Reader {
 }
 
 /// The name in a section's header: up to the last bracket, whatever follows it.
-fn header(line: &str) -> Option<&str> {
+pub fn header(line: &str) -> Option<&str> {
     let name = line.strip_prefix('[')?;
     let name = &name[..name.rfind(']')?];
     (!name.is_empty()).then_some(name)

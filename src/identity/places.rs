@@ -528,8 +528,9 @@ impl SignIn {
             return Ok(false);
         }
         self.out.prompt(&failure.message);
-        let answer = self.out.ask("sign in now ([Y]/n)? ").await?;
-        if !matches!(answer.as_str(), "" | "y" | "Y" | "yes") {
+        let answer = self.out.ask("sign in now ([Y]/n)? ").await;
+        let is_yes = |answer: String| matches!(answer.as_str(), "" | "y" | "Y" | "yes");
+        if !answer.is_ok_and(is_yes) {
             return Ok(false);
         }
         let refusals::Way::Sso(sso) = way;

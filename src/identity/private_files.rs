@@ -35,6 +35,24 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
+/// Writes a file that others read and write, too, such as ~/.aws/config: a link to it
+/// stays one, and its mode stays unless only its owner is to read it. A new file is
+/// its owner's alone. A reader sees the old file or the new one, whole.
+pub fn replace(path: &Path, contents: &[u8], is_private: bool) -> io::Result<()> {
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    make_folder(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(contents)?;
+    if let Ok(there) = fs::metadata(path).map(|about| about.permissions())
+        && !is_private
+    {
+        file.as_file().set_permissions(there)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
+}
+
 /// A lock that other runs of this program respect; dropping it, or the end of
 /// the process, frees it.
 #[derive(Debug)]

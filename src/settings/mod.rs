@@ -231,14 +231,22 @@ fn proxy(boot: &BootArgs) -> Result<Option<Proxy>> {
     })
 }
 
-/// The key that `inductiva auth login` keeps.
-fn stored_api_key() -> Result<Option<String>> {
+/// The file in which `inductiva auth login` keeps its key.
+pub fn api_key_file() -> Option<PathBuf> {
     let folder = if cfg!(windows) {
         "AppData/inductiva"
     } else {
         ".inductiva"
     };
-    let Some(path) = env::home_dir().map(|home| home.join(folder).join("api_key")) else {
+    Some(env::home_dir()?.join(folder).join("api_key"))
+}
+
+/// The key in it.
+///
+/// # Errors
+/// Usage: it cannot be read.
+pub fn stored_api_key() -> Result<Option<String>> {
+    let Some(path) = api_key_file() else {
         return Ok(None);
     };
     match bounds::read_text(&path) {

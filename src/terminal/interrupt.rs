@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, OnceLock},
+    task::{Context, Waker},
 };
 
 use tokio::sync::watch;
@@ -26,9 +27,17 @@ impl Interrupt {
     /// Starts to listen; the signals no longer end the process by themselves.
     pub fn listen() -> Self {
         let (sender, receiver) = watch::channel(0);
+        let mut next = Box::pin(signal());
+        // It listens from its first poll on: before anything is asked or sent.
+        let came = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if came.is_ready() {
+            sender.send_modify(|count| *count += 1);
+            next.set(signal());
+        }
         tokio::spawn(async move {
             loop {
-                signal().await;
+                next.as_mut().await;
+                next.set(signal());
                 sender.send_modify(|count| *count += 1);
             }
         });

@@ -1,6 +1,7 @@
 //! The streams, and the person in front of them.
 
 pub mod command_line;
+mod echo;
 mod github_actions;
 pub mod interrupt;
 pub mod mask;

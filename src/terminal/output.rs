@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
+    echo,
     github_actions::{in_json, without_commands},
     mask, panics, printable,
 };
@@ -186,14 +187,36 @@ impl Output {
             return Err(Failure::usage("there is no terminal to ask on")
                 .hint("add -y/--yes to go ahead without being asked"));
         }
-        let answer = self.ask(&format!("{question} (y/[N])? ")).await?;
-        Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
+        let answer = self.answer(&format!("{question} (y/[N])? ")).await?;
+        Ok(answer.is_some_and(|answer| matches!(answer.as_str(), "y" | "Y" | "yes")))
     }
 
-    /// Asks for a line; empty where there was none.
+    /// Asks for a line; it may be empty.
     ///
     /// Only where [`Self::interactive`].
+    ///
+    /// # Errors
+    /// There was none: the end of the input (Ctrl-D) is no answer.
     pub async fn ask(self, question: &str) -> Result<String> {
+        self.answer(question).await?.ok_or_else(no_answer)
+    }
+
+    /// The same of a secret, which is not shown while it is typed.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn ask_secret(self, question: &str) -> Result<String> {
+        // Dropped by an interruption, too.
+        let hidden = echo::hidden();
+        let answer = self.answer(question).await;
+        drop(hidden);
+        // The line break was not shown either.
+        line("");
+        answer?.ok_or_else(no_answer)
+    }
+
+    /// A line, without white space around it; none at the end of the input.
+    async fn answer(self, question: &str) -> Result<Option<String>> {
         let mut stderr = anstream::stderr();
         let question = printable::visible(question);
         write!(stderr, "{}", mask::masked(&question))
@@ -202,12 +225,16 @@ impl Output {
         // On a thread of its own, so that Ctrl-C is heard meanwhile.
         let answer = tokio::task::spawn_blocking(|| {
             let mut answer = String::new();
-            io::stdin().read_line(&mut answer).map(|_| answer)
+            let read = io::stdin().read_line(&mut answer)?;
+            Ok::<_, io::Error>((read > 0).then_some(answer))
         });
         let answer = panics::joined(answer)
             .await
             .context("cannot read the answer")?;
-        Ok(answer.trim().to_owned())
+        if answer.is_none() {
+            line("");
+        }
+        Ok(answer.map(|answer| answer.trim().to_owned()))
     }
 
     /// Progress of something that takes a while: a spinner on a terminal, else
@@ -226,6 +253,10 @@ impl Output {
             last: String::new(),
         }
     }
+}
+
+fn no_answer() -> Failure {
+    Failure::failed("there was no answer: nothing was changed")
 }
 
 /// A running account of a wait. Dropping it clears the spinner.

@@ -27,6 +27,8 @@ mod broken_keys;
 mod capacity;
 mod check;
 mod clocks;
+#[cfg(unix)]
+mod configure;
 mod cost;
 #[cfg(unix)]
 mod credentials;
@@ -43,6 +45,8 @@ mod key_pairs;
 mod launches;
 mod like_the_cli;
 mod list;
+#[cfg(target_os = "linux")]
+mod locks;
 mod logs;
 mod machine_options;
 #[cfg(unix)]

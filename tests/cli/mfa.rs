@@ -703,6 +703,7 @@ fn the_mfa_document_works_line_by_line_in_one_shell() {
     // `jq` is not everywhere: our own command gives the three values to the shell.
     let script = r#"
         set -u
+        cd
         export AWS_IMAGE_ID=ami-0d592b9373fad0e2c
         if "$PROGRAM" start --machine-group-name g -q 2>denied; then exit 1; fi
         grep -q UnauthorizedOperation denied || { cat denied; exit 2; }

@@ -1,8 +1,10 @@
 //! The token files in ~/.aws/sso/cache, which the AWS CLI and the SDKs share.
 
 use std::{
+    collections::BTreeMap,
     fmt, fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     time::SystemTime,
 };
 
@@ -111,6 +113,9 @@ impl Token {
     }
 }
 
+/// Tokens of this run that could not be kept, by what their files would be named after.
+static UNKEPT: Mutex<BTreeMap<String, Token>> = Mutex::new(BTreeMap::new());
+
 /// The folder of the token files.
 pub struct Cache {
     folder: PathBuf,
@@ -140,6 +145,10 @@ impl Cache {
     /// # Errors
     /// A file that is none of these.
     pub fn read(&self, key: &str) -> Result<Option<Token>> {
+        let unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = unkept.get(key) {
+            return Ok(Some(token.clone()));
+        }
         let path = self.path(key);
         let text = match bounds::read(&path) {
             Ok(text) => text,
@@ -155,9 +164,27 @@ impl Cache {
         Ok(Some(token))
     }
 
-    pub fn write(&self, key: &str, token: &Token) -> Result<()> {
+    /// Keeps a token: where the folder cannot be written, for this run alone, which is
+    /// told. It may have cost a person a sign-in, or the refresh token before it.
+    pub fn write(&self, key: &str, token: &Token, out: Output) {
         token.know();
-        write_json(&self.path(key), token)
+        if let Err(failure) = write_json(&self.path(key), token) {
+            out.warn(&format!("{}: it serves this run alone", failure.message));
+            let mut unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
+            unkept.insert(key.to_owned(), token.clone());
+        }
+    }
+
+    /// Whether a token could be kept.
+    ///
+    /// # Errors
+    /// Usage: it could not.
+    pub fn check(&self) -> Result<()> {
+        let probe = private_files::make_folder(&self.folder)
+            .and_then(|()| tempfile::NamedTempFile::new_in(&self.folder));
+        probe
+            .map(drop)
+            .map_err(|error| cannot("write to", &self.folder, &error))
     }
 
     /// Removes the token; whether there was one.
@@ -174,8 +201,9 @@ impl Cache {
         (seconds_until(&kept.expires_at) > 15 * 60).then_some(kept)
     }
 
-    pub fn keep_registration(&self, kind: &str, registration: &Registration) -> Result<()> {
-        write_json(&self.path(kind), registration)
+    /// Without it the next sign-in makes another.
+    pub fn keep_registration(&self, kind: &str, registration: &Registration) {
+        let _ = write_json(&self.path(kind), registration);
     }
 
     pub fn forget_registration(&self, kind: &str) -> Result<bool> {

@@ -1,17 +1,12 @@
 //! Adding to ~/.aws/config: what is there stays as it is, byte by byte.
 
-use std::{
-    fs::File,
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
-};
-
 use url::Url;
 
 use crate::{
     error::{Failure, Result},
     identity::{
         config::is_region,
-        private_files,
+        files, ini_edit,
         profiles::{AwsFiles, Profile, Profiles, SsoSession},
     },
     terminal::output::Output,
@@ -33,12 +28,19 @@ pub struct SsoProfile {
 }
 
 impl SsoProfile {
-    /// Adds what is not there yet; whether there was anything to add.
+    /// Adds what is not there yet; whether there was anything to add. `may_change`: a
+    /// profile that signs in with IAM Identity Center, with other values, gets these.
     ///
     /// # Errors
     /// Usage: the profile or the session is there with other values, or the
     /// file cannot be written. Nothing is changed then.
-    pub async fn add_to(&self, files: &AwsFiles, time: &Time, out: Output) -> Result<bool> {
+    pub async fn add_to(
+        &self,
+        files: &AwsFiles,
+        may_change: bool,
+        time: &Time,
+        out: Output,
+    ) -> Result<bool> {
         // Accounts and roles are named by the portal: a line break would end the line.
         let values = [
             &self.name,
@@ -55,63 +57,71 @@ impl SsoProfile {
             ))
             .hint("choose another account or role (--sso-account-id, --sso-role-name)"));
         }
-        let cannot = |error: std::io::Error| {
-            Failure::usage(format!("cannot add to {}: {error}", files.config.display()))
-        };
-        let lock = files.folder.join("inductiva-aws/config.lock");
-        let _lock = private_files::Lock::wait(&lock, time, out).await;
-        let sections = self.missing(&Profiles::load(files)?, files)?;
-        if sections.is_empty() {
+        let _lock = files::lock(files, time, out).await;
+        let profiles = Profiles::load(files)?;
+        let session = self.missing_session(&profiles, files)?;
+        let there = profiles.find(&self.name);
+        let is_there = there.as_ref().is_some_and(|there| self.is(there));
+        if is_there && session.is_empty() {
             return Ok(false);
         }
-        append(files, &sections).map_err(cannot)?;
+        let may_write = |there: &Profile| is_there || may_change && is_plain_sso(there);
+        if !there.as_ref().is_none_or(may_write) {
+            return Err(Failure::usage(format!(
+                "there is a profile {} with other values in {} or {}",
+                self.name,
+                files.config.display(),
+                files.credentials.display()
+            ))
+            .hint("choose another name with --profile, or remove that profile first"));
+        }
+        files::change_config(files, |text| {
+            let text = match (text, text.chars().next_back()) {
+                (text, _) if session.is_empty() => text.to_owned(),
+                ("", _) => session.trim_start().to_owned(),
+                (text, Some('\n')) => format!("{text}{session}"),
+                (text, _) => format!("{text}\n{session}"),
+            };
+            if is_there {
+                text
+            } else {
+                self.written_to(&text)
+            }
+        })?;
         Ok(true)
     }
 
-    /// The sections that are not there.
-    fn missing(&self, profiles: &Profiles, files: &AwsFiles) -> Result<String> {
-        let Self {
-            name,
-            session,
-            account_id,
-            role_name,
-            region,
-        } = self;
-        let session_name = session.cache_key();
-        let session_section = match profiles.find_session(session_name)? {
-            Some(there) => {
-                refuse_other_session(session, &there, files)?;
-                String::new()
-            }
-            None => format!(
-                "\n[sso-session {session_name}]\nsso_start_url = {}\nsso_region = {}\nsso_registration_scopes = {}\n",
-                session.start_url,
-                session.region,
-                session.scopes.join(","),
-            ),
-        };
-        let header = match name.as_str() {
-            "default" => "default".to_owned(),
-            name => format!("profile {name}"),
-        };
-        let profile_section = match profiles.find(name) {
-            Some(there) if self.is(&there) => String::new(),
-            Some(_) => {
-                return Err(Failure::usage(format!(
-                    "there is a profile {name} with other values in {} or {}",
-                    files.config.display(),
-                    files.credentials.display()
-                ))
-                .hint("choose another name with --profile, or remove that profile first"));
-            }
-            None => format!(
-                "\n[{header}]\nsso_session = {session_name}\nsso_account_id = {account_id}\nsso_role_name = {role_name}\nregion = {region}\n"
-            ),
-        };
-        Ok(session_section + &profile_section)
+    /// The file's text with this profile in it.
+    fn written_to(&self, text: &str) -> String {
+        let headers = files::headers(&self.name);
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let values = [
+            ("sso_session", self.session.cache_key()),
+            ("sso_account_id", &self.account_id),
+            ("sso_role_name", &self.role_name),
+            ("region", &self.region),
+        ];
+        ini_edit::set(text, &headers, &values)
     }
 
-    fn is(&self, there: &Profile) -> bool {
+    /// The section of the session, if it is not there.
+    fn missing_session(&self, profiles: &Profiles, files: &AwsFiles) -> Result<String> {
+        let session = &self.session;
+        let name = session.cache_key();
+        if let Some(there) = profiles.find_session(name)? {
+            refuse_other_session(session, &there, files)?;
+            return Ok(String::new());
+        }
+        Ok(format!(
+            "\n[sso-session {name}]\nsso_start_url = {}\nsso_region = {}\nsso_registration_scopes = {}\n",
+            session.start_url,
+            session.region,
+            session.scopes.join(","),
+        ))
+    }
+
+    /// Whether a profile has just these values.
+    pub fn is(&self, there: &Profile) -> bool {
         there.sso_session == self.session.name
             && there.sso_account_id.as_ref() == Some(&self.account_id)
             && there.sso_role_name.as_ref() == Some(&self.role_name)
@@ -140,29 +150,15 @@ pub fn refuse_other_session(
     .hint("choose another name with --sso-session, or correct that section first"))
 }
 
-/// In one write at the end, so that links, modes and all that is there stay.
-fn append(files: &AwsFiles, sections: &str) -> std::io::Result<()> {
-    if let Some(folder) = files.config.parent() {
-        private_files::make_folder(folder)?;
-    }
-    let mut options = File::options();
-    options.create(true).read(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&files.config)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let mut last = [b'\n'];
-    if length > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-    }
-    let text = match (length, last) {
-        (0, _) => sections.trim_start().to_owned(),
-        (_, [b'\n']) => sections.to_owned(),
-        _ => format!("\n{sections}"),
-    };
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+/// Whether a profile has a sign-in with IAM Identity Center and no other.
+pub fn is_plain_sso(profile: &Profile) -> bool {
+    profile.is_sso()
+        && profile.sso_start_url.is_none()
+        && profile.role_arn.is_none()
+        && profile.credential_process.is_none()
+        && profile.login_session.is_none()
+        && profile.web_identity_token_file.is_none()
+        && !profile.has_keys
 }
 
 /// A name that a section's header can have, as the SDKs read it.

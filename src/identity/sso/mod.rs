@@ -97,6 +97,14 @@ impl Sso {
         )
     }
 
+    /// Whether a sign-in would outlast this run.
+    ///
+    /// # Errors
+    /// Usage: its token could not be kept.
+    pub fn check_cache(&self) -> Result<()> {
+        self.cache().check()
+    }
+
     /// Signs in, and keeps the token where the AWS CLI and the SDKs look for it.
     pub async fn login(&self, how: How) -> Result<Token> {
         let cache = self.cache();
@@ -107,7 +115,7 @@ impl Sso {
             oidc.in_browser().await?
         };
         let _lock = cache.lock(&self.time, self.out).await;
-        cache.write(self.session.cache_key(), &token)?;
+        cache.write(self.session.cache_key(), &token, self.out);
         Ok(token)
     }
 
@@ -127,7 +135,7 @@ impl Sso {
         };
         if token.seconds_left() > REFRESH_SECONDS {
             if rewritten {
-                cache.write(self.session.cache_key(), &token)?;
+                cache.write(self.session.cache_key(), &token, self.out);
             }
             return Ok(token);
         }
@@ -217,7 +225,7 @@ impl Sso {
         };
         let why = match self.oidc().refresh(&stale, means).await {
             Ok(Some(token)) => {
-                cache.write(self.session.cache_key(), &token)?;
+                cache.write(self.session.cache_key(), &token, self.out);
                 return Ok(token);
             }
             // It is good until it is over.

@@ -233,7 +233,7 @@ impl<'a> Oidc<'a> {
             return Ok(kept);
         }
         let registration = self.register(Flow::Device).await?;
-        cache.keep_registration(&key, &registration)?;
+        cache.keep_registration(&key, &registration);
         Ok(registration)
     }
 

@@ -54,6 +54,42 @@ fn configure_sso_asks_and_lists() {
 }
 
 #[test]
+fn configure_sso_changes_a_profile_after_a_question() {
+    let account = account();
+    account.put(
+        "sso",
+        json!({"accounts": [
+            {"account_id": account.number, "name": "sim", "roles": ["Launcher", "Reader"]},
+        ]}),
+    );
+    let config = || std::fs::read_to_string(account.home.path().join(".aws/config"));
+    let before = config().expect("a file");
+    let line =
+        "configure sso --profile new --sso-session corp --sso-role-name Reader --region eu-west-1";
+    let question = [
+        "see:there is a profile new: role Launcher of account ",
+        "see:change it (y/[N])? ",
+    ];
+    let run = on_a_terminal(
+        &account,
+        line,
+        &[question[0], question[1], "type:n\n"],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 2, "{}", run.stdout);
+    assert_eq!(config().expect("a file"), before);
+    let run = on_a_terminal(
+        &account,
+        line,
+        &[question[0], question[1], "type:y\n"],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let changed = before.replacen("= Launcher\n", "= Reader\nregion = eu-west-1\n", 1);
+    assert_eq!(config().expect("a file"), changed);
+}
+
+#[test]
 fn start_offers_to_sign_in_and_goes_on() {
     let account = account();
     let run = on_a_terminal(
