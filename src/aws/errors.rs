@@ -155,6 +155,8 @@ where
             Kind::Unreachable
         }
         (_, Kind::Unreachable) => Kind::Unreachable,
+        // Ours know what they are: an answer without an account, say.
+        (_, kind) if find_cause::<Failure>(error).is_some() => kind,
         _ => Kind::NotSignedIn,
     };
     failure

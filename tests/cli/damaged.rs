@@ -135,7 +135,7 @@ fn without_an_account_nothing_is_launched() {
         if how["damage"] == "ids_twice" {
             continue;
         }
-        assert_eq!(run.code, 4, "{how}: {}", run.stderr);
+        assert_eq!(run.code, 1, "{how}: {}", run.stderr);
         assert_eq!(account.launched(), 0, "{how}");
     }
 }

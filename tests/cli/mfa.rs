@@ -709,8 +709,8 @@ fn the_mfa_document_works_line_by_line_in_one_shell() {
         grep -q UnauthorizedOperation denied || { cat denied; exit 2; }
         export AWS_MFA_SERIAL_NUMBER="$SERIAL"
         export AWS_MFA_TOKEN_CODE=123456
-        "$PROGRAM" credentials --format env > ~/session.sh || exit 3
-        . ~/session.sh
+        session=$("$PROGRAM" credentials --format env) || exit 3
+        eval "$session"
         echo "AWS token expires: $AWS_CREDENTIAL_EXPIRATION"
         test -n "$AWS_SESSION_TOKEN" || exit 4
         "$PROGRAM" start --machine-group-name g -q || exit 5

@@ -424,7 +424,7 @@ CHANGES = [
     Change(
         "keys with blanks or control characters in them are signed with",
         file="src/identity/credentials_check.rs",
-        old="part.chars().find(|c| !c.is_ascii_graphic())",
+        old="part.chars().find(|c| !c.is_ascii_graphic() && *c != ' ')",
         new="part.chars().find(|_| false)",
         cli=("broken_keys::a_variable_with_a_character_in_it_that_no_key_has_is_named",),
     ),

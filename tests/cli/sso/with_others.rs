@@ -27,6 +27,8 @@ fn other(account: &Account, program: &Path) -> Command {
     let mut environment = account.environment();
     environment.remove("AWS_ACCESS_KEY_ID");
     environment.remove("AWS_SECRET_ACCESS_KEY");
+    // It would hand it on to the browser.
+    environment.remove("INDUCTIVA_API_KEY");
     command
         .env_clear()
         .envs(environment)
