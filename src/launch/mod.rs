@@ -38,7 +38,7 @@ use crate::{
     model::{
         machine::{self, Machine, TAG_GROUP_ID},
         request::Request,
-        visibility::MADE_OR_NOT_AFTER,
+        visibility::{ARRIVES_WITHIN, MADE_OR_NOT_AFTER},
     },
     plan::{
         choices::SecurityGroupChoice,
@@ -55,7 +55,7 @@ const MOST_USED_NUMBERS: u32 = 50;
 /// Before the next plan.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A launch that does not show whole is settled by then.
-const SETTLED_WITHIN: Duration = Duration::from_secs(MADE_OR_NOT_AFTER.as_secs() + 60);
+const SETTLED_WITHIN: Duration = Duration::from_secs(ARRIVES_WITHIN.as_secs() + 60);
 
 /// Everything that the launches of a run work with.
 pub struct Launcher<'a, W> {

@@ -19,6 +19,10 @@ pub const SHOWN_AFTER: Duration = times(VISIBLE_WITHIN, 5, 4);
 /// half as much for one that was asked again until then.
 pub const MADE_OR_NOT_AFTER: Duration = times(VISIBLE_WITHIN, 3, 2);
 
+/// EC2 refuses a request that was signed longer ago (AWS General Reference, Signature
+/// Version 4): after this one that was sent does not launch anything any more.
+pub const ARRIVES_WITHIN: Duration = Duration::from_mins(5);
+
 const fn times(duration: Duration, numerator: u64, denominator: u64) -> Duration {
     Duration::from_secs(duration.as_secs() * numerator / denominator)
 }

@@ -55,7 +55,9 @@
 //! ([`crate::plan::underway`]): the machines are waited for. If a call still shows no
 //! machine after that wait, it is made again, with its own token and its launch's
 //! bytes, which the tags give. Only then the difference to what this run wants is
-//! launched.
+//! launched. Where all that showed of the launch has ended, no call of it is made
+//! again; one that is on its way is waited for, as long as EC2 takes it
+//! ([`ARRIVES_WITHIN`](visibility::ARRIVES_WITHIN)).
 //!
 //! **Where the first choice has no capacity** other types, places and markets
 //! follow in an order that the settings give, each with a token of its own, which

@@ -9,7 +9,7 @@ use std::{
 use super::tokens::{Base, Call, LaunchTag, calls};
 use crate::model::{
     machine::{Machine, TAG_GROUP_ID},
-    visibility::{MADE_OR_NOT_AFTER, SHOWN_AFTER},
+    visibility::{ARRIVES_WITHIN, MADE_OR_NOT_AFTER, SHOWN_AFTER},
 };
 
 /// A launch of which something is missing is waited for, or made whole, for so
@@ -132,9 +132,10 @@ impl Shown<'_> {
         } else if self.some_live {
             Some(Standing::Unmade(unmade))
         } else {
-            // It was undone, or ended while it was under way: no more is launched
-            // of it, but what had been launched may be about to show.
-            (!settled).then_some(Standing::Settling)
+            // It was undone, or ended while it was under way: no more is launched of
+            // it. But a call may be on its way still, with a token that no new
+            // launch has.
+            (self.age <= ARRIVES_WITHIN).then_some(Standing::Settling)
         }
     }
 }
@@ -168,6 +169,27 @@ mod tests {
             };
             assert_eq!(standings, [Standing::Unmade(vec![third])]);
         }
+    }
+
+    #[test]
+    fn a_call_of_a_launch_that_was_ended_may_arrive_for_as_long_as_its_signature_lasts() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(1_000);
+        let standing = |seconds, total: u32| {
+            let machine = Machine {
+                launched_at: Some(now - Duration::from_secs(seconds)),
+                tags: vec![(
+                    TAG_LAUNCH.into(),
+                    format!("base call=0 total={total} known=0"),
+                )],
+                ..Machine::example("i-1", State::Terminated)
+            };
+            let mut launches = underway(&vec![machine; 2], now);
+            launches.pop().map(|launch| launch.standing)
+        };
+        assert_eq!(standing(300, 3), Some(Standing::Settling));
+        assert_eq!(standing(301, 3), None);
+        // All of its calls were made.
+        assert_eq!(standing(0, 2), None);
     }
 
     #[test]
