@@ -1,7 +1,7 @@
 //! The group on Inductiva's side: what machines are told to join, and the marker
 //! that a launch into an empty group is under way ([`crate::plan::tokens`]).
 
-use std::{rc::Rc, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use tokio::sync::OnceCell;
 
@@ -61,6 +61,7 @@ impl<W: World> Run<'_, W> {
                 *self.own_group.borrow_mut() = Some(Rc::new(OwnGroup {
                     id: id.clone(),
                     is_only_one: OnceCell::new(),
+                    has_had_machines: Cell::default(),
                 }));
                 Ok(Id(Some(id)))
             }
@@ -126,9 +127,11 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Whether no other start can be under way: this run made the group on
-    /// Inductiva's side, it is the only one, and no machine lives.
+    /// Inductiva's side, it is the only one, and no machine of it has been known.
     pub async fn is_sole_maker(&self, plan: &LaunchPlan) -> bool {
-        plan.existing.is_empty() && self.is_only_group().await && !self.has_slept()
+        let own = self.own_group.borrow().clone();
+        let is_new = own.is_some_and(|own| !own.has_had_machines.get());
+        is_new && plan.existing.is_empty() && self.is_only_group().await && !self.has_slept()
     }
 
     /// Asks once whether the group that this run made is the only one of the name.

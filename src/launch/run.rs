@@ -13,7 +13,11 @@ use tokio::sync::OnceCell;
 use super::{key_pair::NewKeyPair, look_up::Found, pace::Pace, world::World};
 use crate::{
     error::{Failure, Kind, Result},
-    model::{machine::Machine, request::Request, visibility::SHOWN_AFTER},
+    model::{
+        machine::{Machine, TAG_GROUP_ID},
+        request::Request,
+        visibility::SHOWN_AFTER,
+    },
     plan::tokens::Hour,
     terminal::{interrupt::Interrupt, output::Output},
 };
@@ -77,6 +81,9 @@ pub struct OwnGroup {
     pub id: String,
     /// Whether it was the only active one of the name after that, once it is asked.
     pub is_only_one: OnceCell<bool>,
+    /// Whether machines of it have been known: a start that saw them live does not
+    /// wait for those of the start that made it.
+    pub has_had_machines: Cell<bool>,
 }
 
 impl<'a, W: World> Run<'a, W> {
@@ -115,6 +122,12 @@ impl<'a, W: World> Run<'a, W> {
     pub async fn look(&self) -> Result<Found> {
         let mut found = self.unless_interrupted(self.world.look()).await?;
         found.facts.know(&self.known());
+        if let Some(own) = self.own_group.borrow().as_deref() {
+            let mut machines = found.facts.machines.iter();
+            let has_some = machines.any(|m| m.tag(TAG_GROUP_ID) == Some(own.id.as_str()));
+            own.has_had_machines
+                .set(has_some || own.has_had_machines.get());
+        }
         let ids = found.facts.machines.iter().map(|m| m.instance_id.clone());
         self.seen_first
             .borrow_mut()

@@ -36,7 +36,7 @@
 //! **The group on Inductiva's side is the marker** of a launch into an empty
 //! group. Whoever makes it, and sees after that that it is the only one of the
 //! name, is the sole maker: no other start is under way, so it need not wait for
-//! one. Whoever finds another's that is young and has no machines, or is refused
+//! one, as long as no machine of the group has been known. Whoever finds another's that is young and has no machines, or is refused
 //! as the name is taken, or gets no answer, waits for that start's machines to
 //! show first. Without Inductiva's API the tokens alone hold.
 //!
