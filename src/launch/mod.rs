@@ -21,7 +21,10 @@ mod undo;
 mod walk;
 pub mod world;
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
 
 pub use self::run::{NOTHING_LAUNCHED, Options};
 use self::{
@@ -274,9 +277,9 @@ impl<'a, W: World> Launcher<'a, W> {
             return Ok(false);
         }
         run.out.say(
-            "the hour of this group's client tokens has just begun: waiting for machines of the last one to show, three minutes at most",
+            "the hour of this group's client tokens has just begun: waiting for machines of the last one to show, some three minutes at most",
         );
-        let until = run.world.local_time(until);
+        let until = run.world.local_time(until) + spread(run.world.time().now());
         run.something_shows_until(&plan.seen, until).await?;
         Ok(true)
     }
@@ -329,6 +332,13 @@ impl<'a, W: World> Launcher<'a, W> {
         }
         failure
     }
+}
+
+/// Up to ten seconds, by the fraction of a second at which a run has come to wait:
+/// starts that wait for the same moment do not all launch in it.
+fn spread(now: SystemTime) -> Duration {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH);
+    Duration::from_millis(u64::from(since.unwrap_or_default().subsec_millis()) * 10)
 }
 
 /// The group's id: Inductiva's answer, or else the machines' own tag.

@@ -258,7 +258,7 @@ fn right_after_the_turn_of_the_hour_a_launch_of_the_hour_before_is_waited_for() 
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0587 USD an hour, 1.41 a day (machines 0.0396, disks 0.0191)
-the hour of this group's client tokens has just begun: waiting for machines of the last one to show, three minutes at most
+the hour of this group's client tokens has just begun: waiting for machines of the last one to show, some three minutes at most
 launched [ID]
 
 "#]]);
