@@ -7,7 +7,7 @@ use super::{
     calls::Calls,
     outcome::{Attempt, End},
     pace::Patience,
-    run::interrupted,
+    run::{self, interrupted},
     walk::Choice,
     world::World,
 };
@@ -62,7 +62,7 @@ impl<W: World> Calls<'_, W> {
         let mut unknown: Option<Failure> = None;
         let mut asked_until = None;
         loop {
-            run.pace.next().await;
+            run.awake(run::ANSWERED_WITHIN, run.pace.next()).await;
             // Nothing more is launched once somebody has said stop; what may have
             // been launched has to be known.
             if unknown.is_none() {
@@ -163,7 +163,8 @@ impl<W: World> Calls<'_, W> {
             return Ok(false);
         }
         let group_is_the_same = async { is_good || self.group_is_the_same().await };
-        let (machines, group_is_the_same) = tokio::join!(run.world.machines(), group_is_the_same);
+        let looks = async { tokio::join!(run.world.machines(), group_is_the_same) };
+        let (machines, group_is_the_same) = run.awake(run::ANSWERED_WITHIN, looks).await;
         let same = group_is_the_same && self.machines_are_the_same(&machines?);
         if same {
             self.machines_asked_at.set(now);

@@ -1,6 +1,6 @@
 //! Where else there may be capacity, and what is said when there is none.
 
-use super::{calls::Calls, world::World};
+use super::{calls::Calls, run::ANSWERED_WITHIN, world::World};
 use crate::{
     error::{Failure, Kind, Tried},
     values::VmType,
@@ -17,7 +17,9 @@ impl<W: World> Calls<'_, W> {
         }
         let world = self.run.world;
         let offerings = &self.run.offerings;
-        let offerings = offerings.get_or_init(|| world.offerings()).await;
+        let offerings = offerings
+            .get_or_init(|| self.run.awake(ANSWERED_WITHIN, world.offerings()))
+            .await;
         let offers = |zone: &str| {
             let offer =
                 |(name, place): &(String, String)| name == vm_type.as_str() && place == zone;

@@ -25,6 +25,8 @@ use crate::{
 /// A run that has lost more than this between two of its steps was asleep, or as
 /// good as: others may have counted its machines as theirs.
 const ASLEEP: Duration = Duration::from_secs(30);
+/// A call that reads, or ends machines, with what the SDK tries again.
+pub const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// The pauses between two looks for machines that are to show: most show within
 /// seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -247,7 +249,8 @@ impl<'a, W: World> Run<'a, W> {
         } else {
             "interrupted while launching"
         };
-        self.interrupt.or(work, message).await
+        let work = self.interrupt.or(work, message);
+        self.awake(ANSWERED_WITHIN, work).await
     }
 
     /// Whether machines that are not in `seen`, and that this run does not know of,

@@ -1,16 +1,15 @@
 //! The way back of a launch that failed.
 
-use std::time::Duration;
-
-use super::{pace::Patience, run::Run, world::World};
+use super::{
+    pace::Patience,
+    run::{ANSWERED_WITHIN, Run},
+    world::World,
+};
 use crate::{
     error::{Failure, Kind},
     model::machine::{self, Machine},
     terminal::command_line::terminate_command,
 };
-
-/// One call of `TerminateInstances`, with what the SDK tries again.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 
 impl<W: World> Run<'_, W> {
     /// Takes back the machines and the group that this run has made, and says what
