@@ -8,11 +8,13 @@
 //!
 //! And it is one for which no group without machines speaks on Inductiva's side: a
 //! top-up, or a launch while Inductiva is out of reach. A `terminate` would look for
-//! its machines ten seconds only, or not at all.
+//! its machines ten seconds only, or not at all. One that has ended the group while
+//! the run waited has said so without them. They are left, as a start after that one
+//! may count them, and named.
 
 use super::{
     pace::Patience,
-    run::{Run, look_again_after},
+    run::{ANSWERED_WITHIN, Run, look_again_after},
     world::World,
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
         machine::{self, Machine},
         visibility::VISIBLE_WITHIN,
     },
-    plan::tokens::LaunchTag,
+    plan::{decision::LaunchPlan, tokens::LaunchTag},
     terminal::command_line::terminate_command,
 };
 
@@ -29,7 +31,10 @@ impl<W: World> Run<'_, W> {
     /// Waits until EC2 shows the machines. Whether they may stay: otherwise they
     /// were ended, as another start has launched the same call nearer to the first
     /// choice.
-    pub async fn may_stay(&self, launched: &[Machine]) -> Result<bool> {
+    ///
+    /// # Errors
+    /// The group was ended meanwhile, or machines that are too many cannot be.
+    pub async fn may_stay(&self, plan: &LaunchPlan, launched: &[Machine]) -> Result<bool> {
         let time = self.world.time();
         let since = time.now();
         let until = since + VISIBLE_WITHIN;
@@ -52,6 +57,9 @@ impl<W: World> Run<'_, W> {
             }
             self.pause(look_again_after(since, asked_at)).await?;
         };
+        if has_ended(&plan.existing, &shown) {
+            return Err(self.passed_over(launched));
+        }
         let mut too_many: Vec<String> = Vec::new();
         for machine in launched {
             let tag = shown.iter().find(|s| s.instance_id == machine.instance_id);
@@ -76,6 +84,25 @@ impl<W: World> Run<'_, W> {
         self.end(too_many).await.map(|()| false)
     }
 
+    /// A `terminate` has ended the group without the machines.
+    fn passed_over(&self, launched: &[Machine]) -> Failure {
+        let ids = machine::ids(launched);
+        // Nothing is undone.
+        self.forget_made(&ids);
+        Failure::new(
+            Kind::MachinesMayBeRunning,
+            format!(
+                "the group {} was ended while this start waited for its machines to show",
+                self.request.group
+            ),
+        )
+        .hint(format!(
+            "end these, too: {}; or run the same line again",
+            terminate_command(&self.request.group)
+        ))
+        .machines(ids)
+    }
+
     /// Ends machines that another start has launched, too.
     async fn end(&self, ids: Vec<String>) -> Result<()> {
         self.out.say(&format!(
@@ -85,30 +112,46 @@ impl<W: World> Run<'_, W> {
         let mut left = ids.clone();
         let mut patience = Patience::with_visibility(self.world.time());
         loop {
-            let terminated = self.world.terminate(&left).await;
+            if self.has_slept() {
+                let why = "this start was asleep: another one may count them";
+                return Err(self.too_many(left, why));
+            }
+            let ending = self.world.terminate(&left);
+            let terminated = self.awake(ANSWERED_WITHIN, ending).await;
             left = terminated.left(&left);
             if left.is_empty() {
                 self.forget_made(&ids);
                 return Ok(());
             }
             let Some(pause) = patience.next() else {
-                let failure = terminated.failure;
-                return Err(Failure::new(
-                    Kind::MachinesMayBeRunning,
-                    format!(
-                        "the group {} has more machines than asked for, and {} of them cannot be terminated{}",
-                        self.request.group,
-                        left.len(),
-                        failure.map_or_else(String::new, |f| format!(": {}", f.message)),
-                    ),
-                )
-                .hint(format!(
-                    "end the group: {}",
-                    terminate_command(&self.request.group)
-                ))
-                .machines(left));
+                let why = terminated.failure.map(|failure| failure.message);
+                let why =
+                    why.unwrap_or_else(|| "EC2 did not say that they are shutting down".into());
+                return Err(self.too_many(left, &why));
             };
-            self.world.time().pause(pause).await;
+            self.awake(pause, self.world.time().pause(pause)).await;
         }
     }
+
+    fn too_many(&self, left: Vec<String>, why: &str) -> Failure {
+        let group = &self.request.group;
+        Failure::new(
+            Kind::MachinesMayBeRunning,
+            format!(
+                "the group {group} has more machines than asked for, and {} of them cannot be terminated: {why}",
+                left.len(),
+            ),
+        )
+        .hint(format!("end the group: {}", terminate_command(group)))
+        .machines(left)
+    }
+}
+
+/// Whether EC2 shows that a group with machines has none of them left.
+fn has_ended(existing: &[Machine], shown: &[Machine]) -> bool {
+    let mut states = existing.iter().map(|m| {
+        let mut shown = shown.iter();
+        shown.find(|s| s.instance_id == m.instance_id)
+    });
+    !existing.is_empty() && states.all(|m| m.is_some_and(|m| m.state.is_gone()))
 }

@@ -258,7 +258,7 @@ impl<'a, W: World> Launcher<'a, W> {
         let ids: Vec<&str> = launched.iter().map(|m| m.instance_id.as_str()).collect();
         run.out.say(&format!("launched {}", ids.join(" ")));
         let is_told = !plan.is_new() || run.group_tells(found, group_id.as_deref());
-        if (calls.has_walked.get() || !is_told) && !run.may_stay(&launched).await? {
+        if (calls.has_walked.get() || !is_told) && !run.may_stay(plan, &launched).await? {
             return Ok(Step::PlanAgain);
         }
         Ok(Step::Launched(launched, group_id))

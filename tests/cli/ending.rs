@@ -209,11 +209,13 @@ fn the_rest_of_a_launch_that_shows_in_part_is_waited_for() {
 fn a_machine_without_any_sign_of_it_is_looked_for_ten_seconds() {
     let account = Account::new();
     account.json("start --machine-group-name g");
+    account.pass(8.0);
     account.put("settings", json!({"visible_after_seconds": 8}));
     account.hold_pauses();
     // It waits for its machine to show, and dies.
     let mut child = account.start("start --machine-group-name g --num-machines 2");
     account.until_pausing();
+    assert_eq!(account.launched(), 2);
     child.kill().expect("a process");
     child.wait().expect("a process");
     account.put("clock", json!({"pauses_wait": false}));
@@ -267,11 +269,33 @@ fn a_group_that_was_started_without_inductiva_is_known_to_terminate_at_once() {
 fn a_top_up_is_done_when_its_machines_show() {
     let account = Account::new();
     account.json("start --machine-group-name g");
+    account.pass(60.0);
     account.put("settings", json!({"visible_after_seconds": 60}));
     account.json("start --machine-group-name g --num-machines 2");
     let document = account.json("terminate g -y");
     assert_eq!(list(&document["terminated"]).len(), 2);
     assert_eq!(alive(&account), nothing());
+}
+
+#[test]
+fn a_top_up_of_a_group_that_is_ended_meanwhile_is_named() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    let first = account.live();
+    account.pass(60.0);
+    account.put("settings", json!({"visible_after_seconds": 60}));
+    account.hold_pauses();
+    let child = account.start("start --machine-group-name g --num-machines 2 --output json");
+    account.until_pausing();
+    account.ec2("terminate_instances", json!({"InstanceIds": first}));
+    let run = account.ended(child);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(
+        text(&run.error()["message"]),
+        "the group g was ended while this start waited for its machines to show"
+    );
+    assert_eq!(run.error()["machines"], json!(alive(&account)));
+    assert_eq!(alive(&account).len(), 1);
 }
 
 #[test]

@@ -133,6 +133,7 @@ impl State {
                 ended: f64::INFINITY,
                 gone: f64::INFINITY,
                 ends_itself: false,
+                by,
             });
             if self.weather.machines_end {
                 let life = self.luck.between(300.0, 10_800.0);

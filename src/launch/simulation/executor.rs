@@ -171,6 +171,7 @@ pub fn run(world: &Shared, spawn: impl Fn(&Shared, usize) -> (Running, watch::Se
                     // What it has sent may arrive still.
                     state.processes[who].ended = state.now + 30.0;
                     state.tell(|| format!("{who}: dies"));
+                    state.leaves(who);
                     drop(state);
                     *slot = None;
                     break;

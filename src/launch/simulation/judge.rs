@@ -1,5 +1,7 @@
 //! What must never happen in a simulated world.
 
+use std::collections::BTreeSet;
+
 use super::state::{Process, SimulatedMachine, State, What};
 
 impl State {
@@ -24,6 +26,16 @@ impl State {
         }
     }
 
+    /// A start of which machines were passed over says nothing of them: it has died,
+    /// or says that nothing is left.
+    pub fn leaves(&mut self, who: usize) {
+        let now = self.now;
+        let lives = self.machines.iter().any(|m| m.by == who && m.lives(now));
+        if lives && self.processes[who].passed_over {
+            self.broke("forgotten", format!("{who} does not tell of its machines"));
+        }
+    }
+
     /// Judges how a run has ended.
     pub fn ended(&mut self, who: usize, code: u8, counted: Vec<String>) {
         let now = self.now;
@@ -38,13 +50,21 @@ impl State {
             .any(|(other, p)| other != who && p.begins < now && p.ended > process.begins);
         match process.what {
             What::Terminate => {
-                let left = self
-                    .machines
-                    .iter()
-                    .any(|m| m.lives(now) && m.at < process.begins);
-                if left && code <= 1 {
-                    self.broke("forgotten", format!("{who} says done"));
+                let left = self.machines.iter();
+                let left = left.filter(|m| m.lives(now) && m.at < process.begins);
+                let starts: BTreeSet<usize> = left.map(|m| m.by).collect();
+                for start in starts.into_iter().filter(|_| code <= 1) {
+                    // A start that is under way tells of its machines, or undoes them.
+                    let start = &mut self.processes[start];
+                    if start.code.is_none() && !start.is_dead {
+                        start.passed_over = true;
+                    } else {
+                        self.broke("forgotten", format!("{who} says done"));
+                    }
                 }
+            }
+            What::Start { .. } if process.passed_over && !matches!(code, 0 | 3) => {
+                self.leaves(who);
             }
             What::Start { number, least, .. } if code == 0 && alone => {
                 // A machine that ended itself meanwhile may have been counted.

@@ -84,6 +84,8 @@ pub struct SimulatedMachine {
     pub ended: f64,
     pub gone: f64,
     pub ends_itself: bool,
+    /// The start that launched it.
+    pub by: usize,
 }
 
 impl SimulatedMachine {
@@ -135,6 +137,9 @@ pub struct Process {
     pub frozen_until: f64,
     /// What a start that exited 0 said that the group is made of.
     pub counted: Vec<String>,
+    /// Machines of this start, while it was under way, were not there for a terminate
+    /// that said done.
+    pub passed_over: bool,
     /// For how long it was asleep.
     pub napped: f64,
 }
@@ -150,6 +155,7 @@ impl Process {
             is_dead: false,
             frozen_until: 0.0,
             counted: Vec::new(),
+            passed_over: false,
             napped: 0.0,
         }
     }
