@@ -246,6 +246,38 @@ fn a_second_interruption_stops_at_once_and_names_the_machines() {
 }
 
 #[test]
+#[cfg(unix)]
+fn machines_that_another_start_counts_are_not_undone() {
+    use crate::sandbox::{INTERRUPTED, signal, until_it_says};
+    let account = Account::new();
+    // Its second call is accepted, and its answer takes long.
+    account.fault(
+        json!({"service": "ec2", "operation": "RunInstances", "kind": "hold_answer", "after": 1}),
+    );
+    let mut slow = account.start("start --machine-group-name g --num-machines 150 --output json");
+    account.until_held();
+    let larger = account.json("start --machine-group-name g --num-machines 160");
+    assert_eq!(
+        (&larger["existing"], &larger["launched"]),
+        (&json!(150), &json!(10))
+    );
+    signal(&slow, "-INT");
+    until_it_says(&mut slow, INTERRUPTED);
+    account.post("release", json!({}));
+    let run = ended(slow);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains(
+            "nothing more is terminated: another start of the group may count these machines"
+        ),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(list(&run.error()["machines"]).len(), 150);
+    assert_eq!(account.live().len(), 160);
+}
+
+#[test]
 fn hundreds_of_machines_are_launched_as_fast_as_the_buckets_allow() {
     let account = Account::new();
     account.put("settings", json!({"strict_buckets": 1}));

@@ -283,6 +283,33 @@ fn two_starts_with_other_settings_launch_the_machines_of_one() {
 }
 
 #[test]
+fn where_nobody_can_know_what_another_start_has_launched_nothing_is() {
+    let account = Account::new();
+    // Its machine does not show in time.
+    account.put("settings", json!({"visible_after_seconds": 600}));
+    account.json("start --machine-group-name g --vm-type t3.micro");
+    let now = || account.get("clock")["now"].as_f64().expect("a time");
+    let since = now();
+    let run = account.run("start --machine-group-name g --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let message = text(&run.error()["message"]).to_owned();
+    assert!(
+        message.starts_with("another start of the group g was accepted a while ago"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        text(&run.error()["hint"]).starts_with("nothing was launched; try again after "),
+        "{}",
+        run.stderr
+    );
+    // For the group without machines on Inductiva's side, and for the token.
+    let waited = now() - since;
+    assert!((300.0..330.0).contains(&waited), "{waited} s");
+    assert_eq!(account.launched(), 1);
+}
+
+#[test]
 fn a_call_that_is_made_again_has_the_bytes_of_its_own_launch() {
     let account = Account::new();
     // The second call of 101 machines is lost before it takes effect.
