@@ -1,6 +1,9 @@
 //! The cases: what is done to a group, by name.
 
-use std::env;
+use std::{
+    env,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::{Value, json};
 
@@ -28,6 +31,8 @@ pub struct Case {
     pub waits: bool,
     number: usize,
     act: Act,
+    /// Where its group is from, if it leaves the group as it was.
+    unchanged: Option<Arc<Running>>,
 }
 
 impl Case {
@@ -41,6 +46,16 @@ impl Case {
             waits: false,
             number,
             act: Box::new(act),
+            unchanged: None,
+        }
+    }
+
+    /// The same, with a group that has its machines already, and which it leaves
+    /// as it was.
+    pub fn of(self, groups: &Arc<Running>) -> Self {
+        Self {
+            unchanged: Some(Arc::clone(groups)),
+            ..self
         }
     }
 
@@ -54,9 +69,41 @@ impl Case {
 
     /// Lets it happen, and looks whether the group comes to have its machines.
     pub fn run(&self) -> Verdict {
+        if let Some(groups) = &self.unchanged {
+            return groups.lend(self.number, &self.act);
+        }
         let group = Group::new(self.number);
         (self.act)(&group)?;
         group.settle()
+    }
+}
+
+/// Groups that have their machines, for cases that change nothing: making one takes
+/// longer than such a case.
+#[derive(Default)]
+pub struct Running(Mutex<Vec<Group>>);
+
+impl Running {
+    /// Makes one if all are in use. One with which a case did not hold is not used again.
+    fn lend(&self, number: usize, act: &Act) -> Verdict {
+        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lent = free().pop();
+        let group = match lent {
+            Some(group) => group,
+            None => {
+                let group = Group::new(number);
+                group.run()?;
+                group
+            }
+        };
+        let before = group.live();
+        act(&group)?;
+        if group.live() != before {
+            return Err(format!("it had {before:?}, and has {:?}", group.live()));
+        }
+        group.account.forget_faults();
+        free().push(group);
+        Ok(())
     }
 }
 

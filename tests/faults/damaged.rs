@@ -1,10 +1,12 @@
 //! Answers of AWS's that are cut, or lack what they must have: at every call of
 //! `start`, `list` and `terminate`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
-    cases::{Case, calls, launches, refused},
+    cases::{Case, Running, calls, launches, refused},
     group::{Call, Group, Verdict, told},
     sandbox::Run,
 };
@@ -65,8 +67,10 @@ pub fn at_every_call() -> Vec<Case> {
         }
     }
     cases.extend(undone());
+    let changes_nothing = true;
     cases.extend(of_another_command(
         "list --output json",
+        changes_nothing,
         |group, run, fault| {
             let is_empty = fault["damage"] == "empty_set";
             if run.code != 0 || (is_empty && fault["operation"] == "DescribeInstances") {
@@ -78,6 +82,7 @@ pub fn at_every_call() -> Vec<Case> {
     ));
     cases.extend(of_another_command(
         "terminate --machine-group-name g -y",
+        !changes_nothing,
         |group, run, fault| {
             let live = group.live();
             // Nobody can tell a group that does not show from one that is not there.
@@ -152,7 +157,7 @@ fn judge_undone(group: &Group, run: &Run) -> Verdict {
 type Judge = fn(&Group, &Run, &Value) -> Verdict;
 
 /// Damage at each call of a command that is run when the group is there.
-fn of_another_command(line: &'static str, judge: Judge) -> Vec<Case> {
+fn of_another_command(line: &'static str, changes_nothing: bool, judge: Judge) -> Vec<Case> {
     let mut cases = Vec::new();
     for (number, cuts) in [(2, 2), (120, 1)] {
         let group = Group::new(number);
@@ -166,17 +171,25 @@ fn of_another_command(line: &'static str, judge: Judge) -> Vec<Case> {
             number == 2 || names && call.nth == 0
         };
         let calls = group.calls();
+        let running = Arc::new(Running::default());
         for call in calls.iter().filter(|call| is_awss(call)).filter(names_them) {
             for (what, fault) in faults(call, cuts) {
                 let what = format!("{line}, {what}");
-                cases.push(Case::new(number, &what, move |group| {
-                    group.run()?;
+                let case = Case::new(number, &what, move |group| {
+                    if !changes_nothing {
+                        group.run()?;
+                    }
                     // The calls of `start` have been seen by then.
                     group.account.fault(fault.clone());
                     let run = group.account.run(line);
                     judge(group, &run, &fault)?;
                     group.all_struck()
-                }));
+                });
+                cases.push(if changes_nothing {
+                    case.of(&running)
+                } else {
+                    case
+                });
             }
         }
     }
