@@ -10,11 +10,9 @@ use std::{
 
 /// An answer of AWS's: a page of a thousand machines has some 8 MiB.
 pub const AWS_ANSWER: usize = 64 * MIB;
-/// An answer of Inductiva's.
 pub const INDUCTIVA_ANSWER: usize = 16 * MIB;
 /// A script, a configuration, a key, certificates, what is kept of a sign-in.
 pub const FILE: usize = MIB;
-/// What `credential_process` or `mfa_process` prints.
 pub const HELPER_OUTPUT: usize = 64 * 1024;
 /// How long one of these may take where nobody sees it.
 pub const HELPER_TIME: Duration = Duration::from_mins(1);

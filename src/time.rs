@@ -41,7 +41,6 @@ pub struct Time(Arc<OnceLock<Other>>);
 /// A clock other than the computer's.
 #[derive(Clone, Debug)]
 enum Other {
-    /// The sandbox's.
     Sandbox(Arc<SandboxClock>),
     /// That of a unit test's world.
     #[cfg(test)]

@@ -59,9 +59,7 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
-    /// What was asked for.
     pub request: &'a Request,
-    /// What was decided.
     pub plan: &'a LaunchPlan,
     /// Type, place and market.
     pub candidate: &'a Candidate,
@@ -253,7 +251,6 @@ impl Aws {
         })
     }
 
-    /// One try.
     async fn try_run_instances(
         &self,
         launch: Launch<'_>,

@@ -45,13 +45,10 @@ pub struct Refusal {
 /// What keeps a machine from being ended, as far as it decides about the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// Termination protection.
     Protected,
-    /// A policy.
     NotPermitted,
     /// EC2 does not know the id: not yet, perhaps.
     Unknown,
-    /// Anything else.
     Other,
 }
 
@@ -76,7 +73,6 @@ struct Batch {
     left_out: u32,
 }
 
-/// What a call came to.
 enum Answer {
     States(Vec<(String, State)>),
     /// EC2 has refused the call because of one or some of its ids.

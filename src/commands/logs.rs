@@ -34,7 +34,6 @@ const SIDE_BY_SIDE: usize = 10;
 const PHASE: Style = AnsiColor::Green.on_default().bold();
 const FAILED: Style = AnsiColor::Red.on_default().bold();
 
-/// The console of one machine.
 #[derive(Clone, Debug, Serialize)]
 struct Log {
     instance_id: String,
@@ -141,7 +140,6 @@ fn say_if_empty(log: &Log, out: Output) {
     }
 }
 
-/// The machines in question.
 async fn find(args: &LogsArgs, aws: &Aws) -> Result<Vec<Machine>> {
     let (machines, what) = match (
         &args.instance_id,

@@ -31,7 +31,6 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 /// A call that has taken longer has no second try.
 const SHORT: Duration = Duration::from_secs(10);
 
-/// Whose key it is.
 #[derive(serde::Deserialize)]
 struct User {
     username: String,

@@ -12,7 +12,6 @@ use crate::{
 pub struct Survey {
     /// The machines, terminated ones too.
     pub machines: Vec<Machine>,
-    /// The regions that answered.
     pub regions: Vec<String>,
     /// The regions where this identity may not ask, and why: many accounts deny all
     /// but a few, and not every session is good in each. A start needs the same

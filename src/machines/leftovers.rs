@@ -29,7 +29,6 @@ pub enum LeftOver {
     Maybe,
 }
 
-/// What is known of machines.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     /// The machines that EC2 shows, terminated ones too.

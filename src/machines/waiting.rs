@@ -33,12 +33,10 @@ const LAST_LINES: usize = 15;
 /// How long they are waited for: EC2 posts them some time after the machine's end.
 const REASONS_WITHIN: Duration = Duration::from_mins(1);
 
-/// What is waited for.
 pub struct Wait<'a> {
     pub aws: &'a Aws,
     pub api: &'a inductiva::Client,
     pub group: &'a GroupName,
-    /// The state to reach.
     pub until: WaitFor,
     pub timeout: Duration,
     pub out: Output,
@@ -196,7 +194,6 @@ impl Wait<'_> {
     }
 }
 
-/// How far machines are.
 struct Count {
     of: usize,
     running: usize,

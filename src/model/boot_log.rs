@@ -17,7 +17,6 @@ pub struct Console {
 /// How far a machine has come, by its own account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// It is in this phase.
     Phase(String),
     /// It gave up: `PHASE: reason`.
     Failed(String),

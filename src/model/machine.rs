@@ -28,9 +28,7 @@ pub const TAG_LAUNCH: &str = "inductiva:launch";
 pub enum State {
     /// Being started; billing has not begun.
     Pending,
-    /// Up.
     Running,
-    /// Being stopped.
     Stopping,
     /// Stopped: its disk still costs.
     Stopped,
@@ -117,7 +115,6 @@ impl Machine {
         reason.is_some_and(|reason| reason.starts_with("Client.InstanceInitiatedShutdown"))
     }
 
-    /// Whether this program launched it.
     pub fn is_ours(&self) -> bool {
         self.tag(TAG_LAUNCHER) == Some(LAUNCHER)
     }

@@ -33,7 +33,6 @@ pub struct SecurityGroup {
 pub enum Ingress {
     /// TCP port 22 from one block.
     Ssh(String),
-    /// Anything else.
     Other,
 }
 

@@ -18,7 +18,6 @@ impl fmt::Display for Candidate {
     }
 }
 
-/// Where machines are launched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// Where EC2 chooses.

@@ -10,7 +10,6 @@ use crate::values::{Cidr, GroupName, KeyPlace, Market, Proxy, Tag, VmType, Volum
 
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The group to fill.
     pub group: GroupName,
     /// How many machines it is to have.
     pub num_machines: u32,
@@ -215,7 +214,6 @@ impl Request {
         }
     }
 
-    /// Where machines are launched first.
     pub fn place(&self) -> Place {
         match (&self.subnet_id, &self.availability_zone) {
             (Some(id), _) => Place::Subnet(id.clone()),

@@ -22,7 +22,6 @@ pub const MAX_BYTES: usize = 16_384;
 /// One variable of the preamble.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// A shell variable's name.
     pub name: &'static str,
     /// Any text without NUL.
     pub value: String,

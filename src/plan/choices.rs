@@ -21,12 +21,7 @@ pub enum SecurityGroupChoice {
     /// There already.
     Existing(String),
     /// To be made, once for the VPC.
-    New {
-        /// Its name.
-        name: String,
-        /// Where.
-        vpc_id: String,
-    },
+    New { name: String, vpc_id: String },
 }
 
 /// Refuses types that the machines' software is not made for, and types that

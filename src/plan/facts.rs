@@ -14,7 +14,6 @@ use crate::model::{
 pub struct Facts {
     /// The AWS account, 12 digits.
     pub account: String,
-    /// The region.
     pub region: String,
     /// When it was looked up: the time by EC2's clock as the calls were sent.
     pub looked_at: SystemTime,
@@ -23,9 +22,7 @@ pub struct Facts {
     pub hours_offset: Duration,
     /// All the group's machines that EC2 shows, terminated ones too.
     pub machines: Vec<Machine>,
-    /// The images that may serve.
     pub images: Vec<Image>,
-    /// The type's properties.
     pub vm_type: VmTypeFacts,
     /// Those of the other types, in their order.
     pub other_types: Vec<VmTypeFacts>,

@@ -171,7 +171,6 @@ impl Settings {
     }
 }
 
-/// How a setting differs.
 fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String {
     let or_default =
         |value: Option<&String>| value.map_or("the default", String::as_str).to_owned();

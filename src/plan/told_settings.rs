@@ -13,7 +13,6 @@ pub const FORMAT: (&str, &str) = ("format", "2");
 /// The user's tags, all of them as one setting.
 pub const TAGS: &str = "tags";
 
-/// What a machine's tags tell.
 pub struct Told {
     pub words: BTreeMap<String, String>,
     /// Whether an earlier release told it.

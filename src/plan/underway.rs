@@ -46,7 +46,6 @@ pub enum Standing {
 pub struct Shown<'a> {
     /// What one of its machines says of it.
     pub tag: LaunchTag,
-    /// That machine.
     pub machine: &'a Machine,
     /// Since the last of its calls that shows was accepted.
     pub age: Duration,

@@ -60,7 +60,6 @@ impl Interrupt {
         (interrupt, sender)
     }
 
-    /// Whether there has been one.
     pub fn fired(&self) -> bool {
         *self.count.borrow() > 0
     }

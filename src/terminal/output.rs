@@ -17,10 +17,8 @@ use crate::error::{Failure, Result, Tried};
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
     #[default]
     Text,
-    /// One JSON document.
     Json,
 }
 
@@ -37,14 +35,12 @@ const DIM: Style = Style::new().dimmed();
 pub enum Reader {
     /// As far as can be told.
     IsThere,
-    /// The pipe is closed.
     IsGone,
 }
 
 /// What this run may write, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
-    /// The form of the results.
     pub format: Format,
     /// Ids alone on stdout, and no conversation.
     pub quiet: bool,
@@ -267,7 +263,6 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows how things stand now.
     pub fn update(&mut self, message: String) {
         match &self.bar {
             Some(bar) => bar.set_message(told(&message)),

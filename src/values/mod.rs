@@ -43,10 +43,8 @@ impl fmt::Display for Market {
 /// The form of a new private key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyFormat {
-    /// For OpenSSH.
     #[default]
     Pem,
-    /// For `PuTTY`.
     Ppk,
 }
 

@@ -8,15 +8,10 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumeType {
-    /// General purpose SSD.
     Gp3,
-    /// General purpose SSD, previous generation.
     Gp2,
-    /// Provisioned IOPS SSD.
     Io1,
-    /// Provisioned IOPS SSD.
     Io2,
-    /// Magnetic, previous generation.
     Standard,
 }
 

@@ -375,7 +375,6 @@ async fn quota(aws: &Aws, vm_type: &str, market: Market, more: u32) -> Check {
     )
 }
 
-/// Whether Inductiva takes the key.
 async fn api_key(settings: &ApiSettings, api: &inductiva::Client) -> Check {
     let name = "api_key";
     if let Err(failure) = settings.require_key() {

@@ -11,11 +11,9 @@ use crate::{
     terminal::printable::printable,
 };
 
-/// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Nothing in the way.
     Ok,
     /// `start` would go through all the same, or nobody can tell.
     Warning,
@@ -43,7 +41,6 @@ pub struct CheckReport {
 }
 
 impl Check {
-    /// Nothing in the way.
     pub fn ok(name: &'static str, detail: impl Into<String>) -> Self {
         Self {
             name,
@@ -64,7 +61,6 @@ impl Check {
         }
     }
 
-    /// Something that stops a start.
     pub fn failed(name: &'static str, failure: Failure) -> Self {
         Self {
             name,
@@ -99,7 +95,6 @@ impl Check {
         }
     }
 
-    /// Whether it stops a start.
     pub fn has_failed(&self) -> bool {
         self.status == Status::Failed
     }

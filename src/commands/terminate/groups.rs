@@ -41,7 +41,6 @@ pub enum Claim {
     LeftOver,
 }
 
-/// What came of it.
 #[derive(Default)]
 pub struct Deleted {
     pub names: Vec<String>,
@@ -120,7 +119,6 @@ impl Groups<'_> {
         deleted
     }
 
-    /// Says which groups stay.
     pub fn say_kept(&self, kept: &[(GroupName, String)]) {
         for (name, why) in kept {
             self.out.warn(&format!(
@@ -130,7 +128,6 @@ impl Groups<'_> {
     }
 }
 
-/// The deletion of one group.
 struct Deleting<'a> {
     api: &'a inductiva::Client,
     look: &'a Look<'a>,

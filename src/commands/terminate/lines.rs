@@ -17,7 +17,6 @@ impl Lines {
         }
     }
 
-    /// Ends machines of one region.
     pub fn ids(&self, ids: &[String], region: &str) -> String {
         format!(
             "inductiva-aws terminate --instance-id {} --region {region}{}",
@@ -35,7 +34,6 @@ impl Lines {
         )
     }
 
-    /// Ends everything.
     pub fn everything(&self) -> String {
         format!(
             "inductiva-aws terminate --all --all-regions{}",
@@ -43,7 +41,6 @@ impl Lines {
         )
     }
 
-    /// Shows everything.
     pub fn list(&self) -> String {
         format!("inductiva-aws list --all-regions{}", self.profile)
     }

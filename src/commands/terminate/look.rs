@@ -26,7 +26,6 @@ use crate::{
 /// Between two looks for machines that do not show yet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Which machines are to end.
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
     /// Those of a group, in the region.
@@ -85,14 +84,12 @@ impl Look<'_> {
     }
 }
 
-/// The looks of a run.
 pub struct Looking<'a> {
     pub aws: &'a Aws,
     pub scope: Scope<'a>,
     /// The active groups that the machines may be of; none where Inductiva cannot
     /// be asked.
     pub groups: Option<Vec<Group>>,
-    /// When the command began.
     pub began: Instant,
     pub out: Output,
     /// What has shown, with its latest state.

@@ -6,16 +6,13 @@ use serde::Serialize;
 
 use crate::commands::report::RegionsReport;
 
-/// What `terminate` ended.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TerminateReport {
     /// The ids of machines.
     pub terminated: Vec<String>,
     /// The names of the groups that were deleted on Inductiva's side.
     pub deleted_machine_groups: Vec<String>,
-    /// The ids of security groups.
     pub removed_security_groups: Vec<String>,
-    /// Where machines were looked for.
     #[serde(flatten)]
     pub regions: RegionsReport,
 }

@@ -52,7 +52,6 @@ impl SecurityGroups<'_> {
         Ok(ours)
     }
 
-    /// Names the groups that stay.
     pub async fn say_kept(&self) {
         // Nothing hangs on it: whoever may not look sees no line.
         let ours = self.ours().await.unwrap_or_default();

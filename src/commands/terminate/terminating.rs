@@ -86,7 +86,6 @@ impl Terminating<'_> {
         }
     }
 
-    /// Writes the result.
     pub fn report(
         &self,
         ending: &Ending<'_>,
