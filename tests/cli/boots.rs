@@ -384,7 +384,7 @@ fn more_machines_than_can_be_looked_at_one_by_one_are_counted() {
 machine group g
 cost: about 0.3813 USD an hour, 9.15 a day (machines 0.2478, disks 0.1335)
 launched [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID]
-the phases of more than 20 machines are not shown: inductiva-aws logs has a machine's
+boot phases are not shown for more than 20 machines: inductiva-aws logs shows those of one machine
 0 of 21 running, 0 registered
 21 of 21 running, 0 registered
 error: timed out after 1s: 0 of 21 machines registered
