@@ -22,6 +22,7 @@ pub use self::{
     machines::{ListArgs, LogsArgs, TerminateArgs},
     sign_in::{
         Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
+        SsoLoginArgs,
     },
     start::{CheckArgs, NetworkArgs, StartArgs},
 };
@@ -199,9 +200,9 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Show the AWS identity in use and where its credentials came from
     Whoami,
-    /// Sign in with IAM Identity Center (SSO)
+    /// Sign in with IAM Identity Center (SSO) or the AWS console
     Login(LoginArgs),
-    /// Sign out of IAM Identity Center (SSO)
+    /// Sign out of IAM Identity Center (SSO) or the AWS console
     Logout(LogoutArgs),
     /// Store access keys, the region and the Inductiva API key
     ///

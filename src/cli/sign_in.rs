@@ -7,6 +7,23 @@ use crate::identity::sso::{ACCOUNT_SCOPE, config_file};
 
 #[derive(Debug, Args)]
 pub struct LoginArgs {
+    /// Sign in with the AWS console's own sign-in, as `aws login` does
+    ///
+    /// Needs neither access keys nor IAM Identity Center; your user needs the AWS
+    /// managed policy SignInLocalDevelopmentAccess, which root and administrators need
+    /// not have. Writes the profile (--profile, else the default one), but never over
+    /// other credentials. On a terminal it is the default where there are no profiles.
+    #[arg(long, conflicts_with = "sso_session")]
+    pub console: bool,
+    /// Sign in with the console on another device, by pasting a code from its browser
+    #[arg(long, conflicts_with_all = ["sso_session", "use_device_code", "no_browser"])]
+    pub remote: bool,
+    #[command(flatten)]
+    pub sso: SsoLoginArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SsoLoginArgs {
     /// sso-session in ~/.aws/config to sign in to [default: the profile's]
     #[arg(long, value_name = "NAME")]
     pub sso_session: Option<String>,
@@ -56,7 +73,7 @@ pub struct ConfigureSsoArgs {
     #[arg(long = "sso-registration-scopes", value_name = "SCOPE", value_delimiter = ',', default_value = ACCOUNT_SCOPE, value_parser = scope)]
     pub sso_registration_scopes: Vec<String>,
     #[command(flatten)]
-    pub login: LoginArgs,
+    pub login: SsoLoginArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,19 +1,24 @@
-//! `login`: signs in with IAM Identity Center.
+//! `login`: signs in with IAM Identity Center, or with the AWS console.
 
 use std::fmt;
 
 use serde::Serialize;
 
+use super::console_login;
 use crate::{
-    cli::LoginArgs,
+    cli::{LoginArgs, SsoLoginArgs},
     error::Result,
     identity::{self, sso::How},
     settings::AwsSettings,
     terminal::output::Output,
 };
 
-/// Signs in to the session that is named, or that the profile belongs to.
+/// Signs in to the session that is named, or in the way that the profile has.
 pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    if console_login::is_meant(args, settings, out)? {
+        return console_login::run(args, settings, out).await;
+    }
+    let args = &args.sso;
     let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
     // Before anybody opens a browser for nothing.
     sso.check_cache()?;
@@ -29,7 +34,7 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
 }
 
 /// How to sign in, by what was asked for and by where this runs.
-pub fn how(args: &LoginArgs, settings: &AwsSettings) -> How {
+pub fn how(args: &SsoLoginArgs, settings: &AwsSettings) -> How {
     let usual = How::usual(settings.desktop);
     How {
         // Without a browser here, the code is the way that works everywhere.

@@ -1,15 +1,21 @@
-//! `logout`: ends an IAM Identity Center session.
+//! `logout`: ends an IAM Identity Center session, or forgets a console sign-in.
 
 use std::fmt;
 
 use serde::Serialize;
 
+use super::console_login;
 use crate::{
     cli::LogoutArgs, error::Result, identity, settings::AwsSettings, terminal::output::Output,
 };
 
 /// Ends the session that is named, or that the profile belongs to, and no other.
 pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+    if args.sso_session.is_none()
+        && let Some(report) = console_login::logout(settings)?
+    {
+        return out.result(&report, &[]);
+    }
     let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
     let profiles = identity::profiles::Profiles::load(&settings.files)?;
     let ended = sso.logout(&profiles).await?;

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod configure;
 pub mod configure_sso;
+mod console_login;
 pub mod credentials;
 pub mod list;
 pub mod login;

@@ -3,6 +3,7 @@
 pub mod addresses;
 mod children;
 mod config;
+pub mod console;
 mod credentials_check;
 pub mod files;
 mod inherited;

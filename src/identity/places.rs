@@ -20,6 +20,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 
 use super::{
     config::metadata_client,
+    console::{self, Console},
     credentials_check,
     mfa::Sessions,
     process::CredentialProcess,
@@ -440,6 +441,10 @@ impl SignIn {
         if let Some(keys) = self.profiles.keys_in_credentials_file(name)? {
             return Ok(credentials_check::checked(keys, &source)?);
         }
+        if let Some(session) = &profile.login_session {
+            let keys = self.console(name, session).await?;
+            return Ok(credentials_check::checked(keys, &source)?);
+        }
         let process = CredentialProcess::of(profile, &self.profiles, &self.settings, self.out)?;
         if let Some(process) = process {
             return Ok(credentials_check::checked(process.keys().await?, &source)?);
@@ -476,6 +481,20 @@ impl SignIn {
             .await
             .map_err(|error| refusals::by_portal(&source, &sso, &self.settings.files, &error))?;
         Ok(credentials_check::checked(keys, &source)?)
+    }
+
+    async fn console(&self, profile: &str, session: &str) -> Result<Credentials, Refusal> {
+        let region = self.config.region().map_or("", AsRef::as_ref);
+        let console = Console::new(
+            profile,
+            region,
+            &self.settings,
+            &self.profiles,
+            &self.config,
+            self.out,
+        )?;
+        let keys = console.credentials(session).await;
+        keys.map_err(|why| Refusal::of_console(why, &console, session))
     }
 
     fn web_identity(&self, profile: &Profile) -> Option<WebIdentity> {
@@ -533,8 +552,23 @@ impl SignIn {
         if !answer.is_ok_and(is_yes) {
             return Ok(false);
         }
-        let refusals::Way::Sso(sso) = way;
-        sso.login(How::usual(self.settings.desktop)).await?;
+        match way {
+            refusals::Way::Sso(sso) => {
+                sso.login(How::usual(self.settings.desktop)).await?;
+            }
+            refusals::Way::Console(console, session) => {
+                let way = console::Way::usual(self.settings.desktop);
+                let (identity, token) = console::sign_in(console, way).await?;
+                if identity != *session {
+                    return Err(Failure::new(
+                        Kind::NotSignedIn,
+                        format!("signed in as {identity}, and the profile is of {session}"),
+                    )
+                    .hint("sign out of the console in the browser first; `inductiva-aws login --console --profile NAME` makes another profile"));
+                }
+                console.folder().write(session, &token, self.out);
+            }
+        }
         Ok(true)
     }
 

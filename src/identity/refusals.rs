@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{
+    console::{self, Console},
     profiles::{AwsFiles, Profiles},
     sso::{Sso, Trouble},
 };
@@ -34,6 +35,8 @@ pub enum Refusal {
 pub enum Way {
     /// To IAM Identity Center.
     Sso(Box<Sso>),
+    /// With the AWS console, as this identity.
+    Console(Box<Console>, String),
 }
 
 impl Refusal {
@@ -44,6 +47,17 @@ impl Refusal {
                 Self::SignInNeeded(failure, Way::Sso(Box::new(sso.clone())))
             }
             Trouble::Other(failure) => Self::Other(failure),
+        }
+    }
+
+    /// Why a console sign-in has no keys.
+    pub fn of_console(trouble: console::Trouble, console: &Console, session: &str) -> Self {
+        match trouble {
+            console::Trouble::SignInNeeded(failure) => {
+                let way = Way::Console(Box::new(console.clone()), session.to_owned());
+                Self::SignInNeeded(failure, way)
+            }
+            console::Trouble::Other(failure) => Self::Other(failure),
         }
     }
 

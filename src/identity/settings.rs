@@ -30,6 +30,8 @@ pub struct AwsSettings {
     pub http: Http,
     /// The profiles, and the caches beside them.
     pub files: AwsFiles,
+    /// `AWS_LOGIN_CACHE_DIRECTORY`, else ~/.aws/login/cache.
+    pub login_cache: PathBuf,
     /// `AWS_CA_BUNDLE`: certificates to trust besides the system's.
     pub ca_bundle: Option<PathBuf>,
     /// Whether there is a browser to sign in with.

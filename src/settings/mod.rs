@@ -85,6 +85,7 @@ pub fn aws(global: &Global) -> AwsSettings {
             code_variable: variable("AWS_MFA_TOKEN_CODE"),
         },
         http: Http::default(),
+        login_cache: login_cache(),
         files: aws_files(),
         ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
         desktop: desktop(),
@@ -135,6 +136,18 @@ fn desktop() -> Desktop {
                 .any(|path| Path::new(path).exists()),
         has_display,
         names_browser: any(&["BROWSER"]),
+    }
+}
+
+/// Where console sign-ins are kept.
+fn login_cache() -> PathBuf {
+    let home = env::home_dir().unwrap_or_default();
+    match variable("AWS_LOGIN_CACHE_DIRECTORY") {
+        Some(path) => match path.strip_prefix("~/") {
+            Some(below) => home.join(below),
+            None => PathBuf::from(path),
+        },
+        None => home.join(".aws/login/cache"),
     }
 }
 

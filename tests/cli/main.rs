@@ -29,6 +29,8 @@ mod check;
 mod clocks;
 #[cfg(unix)]
 mod configure;
+#[cfg(unix)]
+mod console;
 mod cost;
 #[cfg(unix)]
 mod credentials;

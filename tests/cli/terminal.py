@@ -5,12 +5,14 @@ terminal.py STEP… -- COMMAND…
 A STEP is `see:TEXT`, which waits until the command has shown TEXT since the
 step before, `type:TEXT`, which types it, `put:PATH JSON`, which tells the
 sandbox's control endpoint (the variable SANDBOX), or `run:LINE`, which a shell runs
-to its end beside the command. What the terminal showed goes
+to its end beside the command, or `browse:`, which opens the last address shown and
+types what that page has between <code> and </code>. What the terminal showed goes
 to stdout, and the command's exit code is this program's.
 """
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -34,6 +36,13 @@ def main(arguments):
         kind, text = step.split(":", 1)
         if kind == "type":
             os.write(terminal, text.encode().decode("unicode_escape").encode())
+            continue
+        if kind == "browse":
+            address = re.findall(rb"https?://\S+", shown)[-1].decode()
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(address) as page:
+                code = re.search(rb"<code>(.*?)</code>", page.read())[1]
+            os.write(terminal, code + b"\n")
             continue
         if kind == "run":
             subprocess.run(text, shell=True, check=True, stdin=subprocess.DEVNULL)

@@ -36,13 +36,19 @@ const MAX_REQUEST: usize = 16 * 1024;
 
 /// 256 bits of randomness in 43 characters that need no quoting.
 pub fn random() -> Result<String> {
-    let mut bytes = [0; 32];
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<32>()?))
+}
+
+/// # Errors
+/// The system has no randomness.
+pub fn random_bytes<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).map_err(|error| {
         Failure::failed(format!(
             "the system has no randomness to sign in with: {error}"
         ))
     })?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 /// What the page is given of the verifier.
@@ -107,12 +113,13 @@ impl Listener {
         })
     }
 
-    /// The authorization code. An answer that does not carry `state` is not to
-    /// our question, and is not listened to.
+    /// The authorization code, and the page that waits to hear what comes of it. An
+    /// answer that does not carry `state` is not to our question, and is not listened
+    /// to.
     ///
     /// # Errors
     /// Not signed in: the page says why not, or nobody came back in time.
-    pub async fn code(self, state: &str) -> Result<String> {
+    pub async fn code(self, state: &str) -> Result<(String, Page)> {
         let (sender, mut answers) = mpsc::channel(8);
         let accept = async {
             loop {
@@ -151,39 +158,53 @@ fn too_late() -> Failure {
     .hint("run the command again; --use-device-code signs in with a browser on any device")
 }
 
-/// One request: the page's answer, if it is that.
-async fn hear(mut stream: TcpStream, state: &str) -> io::Result<Option<Result<String>>> {
-    let mut request = Vec::new();
-    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-        if request.len() > MAX_REQUEST || stream.read_buf(&mut request).await? == 0 {
-            return Ok(None);
-        }
+/// A browser's page, which is told what came of its answer.
+#[derive(Debug)]
+pub struct Page(TcpStream);
+
+impl Page {
+    /// Tells it. The answer counts whether or not the browser sees its page.
+    pub async fn tell(mut self, is_signed_in: bool) {
+        let text = if is_signed_in {
+            "Signed in: go back to the terminal. You can close this page."
+        } else {
+            "Not signed in: the terminal says why. You can close this page."
+        };
+        show(&mut self.0, "200 OK", text).await;
     }
-    let answer = answer(&request, state);
-    let (status, text) = match &answer {
-        Some(Ok(_)) => (
-            "200 OK",
-            "Signed in: go back to the terminal. You can close this page.",
-        ),
-        Some(Err(_)) => (
-            "200 OK",
-            "Not signed in: the terminal says why. You can close this page.",
-        ),
-        None => (
-            "404 Not Found",
-            "inductiva-aws waits for a sign-in here, and this is none.",
-        ),
-    };
+}
+
+async fn show(stream: &mut TcpStream, status: &str, text: &str) {
     let page =
         format!("<!doctype html><meta charset=utf-8><title>inductiva-aws</title><p>{text}</p>\n");
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nCache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nConnection: close\r\n\r\n",
         page.len()
     );
-    // The answer counts whether or not the browser sees its page.
     let _ = stream.write_all(format!("{head}{page}").as_bytes()).await;
     let _ = stream.shutdown().await;
-    Ok(answer)
+}
+
+/// One request: the page's answer, if it is that.
+async fn hear(mut stream: TcpStream, state: &str) -> io::Result<Option<Result<(String, Page)>>> {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        if request.len() > MAX_REQUEST || stream.read_buf(&mut request).await? == 0 {
+            return Ok(None);
+        }
+    }
+    match answer(&request, state) {
+        Some(Ok(code)) => Ok(Some(Ok((code, Page(stream))))),
+        Some(Err(why)) => {
+            Page(stream).tell(false).await;
+            Ok(Some(Err(why)))
+        }
+        None => {
+            let text = "inductiva-aws waits for a sign-in here, and this is none.";
+            show(&mut stream, "404 Not Found", text).await;
+            Ok(None)
+        }
+    }
 }
 
 /// What a request says, if it is the answer to the question with `state`.

@@ -98,7 +98,7 @@ impl<'a> Oidc<'a> {
         ));
         browser::open(&url);
         let redirect_uri = listener.redirect_uri.clone();
-        let code = listener.code(&state).await?;
+        let (code, page) = listener.code(&state).await?;
         mask::know(&code);
         mask::know(&verifier);
         let answer = self
@@ -112,8 +112,10 @@ impl<'a> Oidc<'a> {
             .code(code)
             .send()
             .await;
-        let answer = answer.map_err(|error| self.refused(&error))?;
-        self.token(answer, &registration)
+        let answer = answer.map_err(|error| self.refused(&error));
+        let token = answer.and_then(|answer| self.token(answer, &registration));
+        page.tell(token.is_ok()).await;
+        token
     }
 
     /// Signs in with a code that is typed, or followed as a link, on any device.

@@ -9,6 +9,7 @@ GET /secrets         [[name, value], …]: all that callers must not show, keys 
                      the Inductiva API and private keys too
 POST /expire         {"what": ["session_keys", "clients", "device_codes",
                      "access_tokens", "refresh_tokens"]}, any of them
+GET, PUT /signin     AWS Sign-In: Settings in console_sign_in.py
 GET, PUT /quotas     {"L-1216C47A": 5, …}
 PUT /kept_keys       {"names": […]}: what SSM and Secrets Manager keep
 GET /aws_models      files that lead an old AWS CLI here: aws_models.py
@@ -71,6 +72,15 @@ def _get_secrets(tenant, _given, _observer):
             lines = material.splitlines()
             secrets.append(("private key", lines[len(lines) // 2]))
         return Response.of_json(secrets)
+def _get_signin(tenant, _given, _observer):
+    with tenant.lock:
+        return Response.of_json(tenant.console_sign_in.as_json())
+
+
+def _put_signin(tenant, given, _observer):
+    with tenant.lock:
+        tenant.console_sign_in.change(given)
+        return Response.of_json(tenant.console_sign_in.as_json())
 
 
 def _expire(tenant, given, _observer):
@@ -121,6 +131,8 @@ ROUTES = {
     ("GET", "/sso"): _get_sso,
     ("PUT", "/sso"): _put_sso,
     ("GET", "/secrets"): _get_secrets,
+    ("GET", "/signin"): _get_signin,
+    ("PUT", "/signin"): _put_signin,
     ("POST", "/expire"): _expire,
     ("PUT", "/kept_keys"): _put_kept_keys,
     ("GET", "/quotas"): _get_quotas,

@@ -1,13 +1,14 @@
-"""The services whose operations are paths: SSO OIDC and the SSO portal.
+"""The services whose operations are paths: SSO OIDC, the SSO portal, AWS Sign-In.
 
 A token in a header is a parameter of the call, so it is in the record with them.
 """
 
 from urllib.parse import parse_qsl
 
-from . import sso_oidc, sso_portal
+from . import console_sign_in, sso_oidc, sso_portal
 
 _ROUTES = {
+    **{r: ("signin", *found) for r, found in console_sign_in.OPERATIONS.items()},
     **{route: ("sso-oidc", *found) for route, found in sso_oidc.OPERATIONS.items()},
     **{route: ("sso", *found) for route, found in sso_portal.OPERATIONS.items()},
 }
@@ -20,7 +21,7 @@ def asked_by_path(request):
         return None
     service, operation, handler = route
     params = dict(parse_qsl(request.query, keep_blank_values=True))
-    if service == "sso-oidc":
+    if service in ("sso-oidc", "signin"):
         try:
             body = request.json()
         except ValueError:

@@ -94,6 +94,12 @@ class Tenant:
         return Sso(self.account, self.tenants, self.now)
 
     @cached_property
+    def console_sign_in(self):
+        from .console_sign_in import ConsoleSignIn
+
+        return ConsoleSignIn(self.account, self.identity, self.now)
+
+    @cached_property
     def prices(self):
         from .prices import Prices
 

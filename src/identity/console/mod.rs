@@ -1,0 +1,14 @@
+//! The AWS console's own sign-in, as `aws login` uses it: keys for a quarter of an hour,
+//! which are refreshed for as long as the session lasts (12 hours at most). Its tokens
+//! are bound to a key of this machine (`DPoP`, RFC 9449).
+
+mod cache;
+mod dpop;
+mod service;
+mod sign_in;
+
+pub use self::{
+    cache::Folder,
+    service::{Console, Trouble},
+    sign_in::{Way, sign_in},
+};

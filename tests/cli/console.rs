@@ -1,0 +1,353 @@
+//! The AWS console's own sign-in: `login --console`, and profiles that `aws login` made.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::{
+    sandbox::{Account, Run, finish, text},
+    sso::{BROWSER, private_json},
+    terminal::on_a_terminal,
+};
+
+/// A terminal with a browser, and nothing else to sign in with.
+const DESKTOP: &[(&str, &str)] = &[
+    ("AWS_ACCESS_KEY_ID", ""),
+    ("AWS_SECRET_ACCESS_KEY", ""),
+    ("AWS_REGION", ""),
+    ("BROWSER", BROWSER),
+    ("NO_COLOR", "1"),
+];
+
+fn session(account: &Account) -> String {
+    format!("arn:aws:iam::{}:user/ana", account.number)
+}
+
+/// Where the session of the account's user `ana` is kept.
+fn file(account: &Account) -> String {
+    use sha2::Digest as _;
+    let name = hex::encode(sha2::Sha256::digest(session(account).as_bytes()));
+    format!(".aws/login/cache/{name}.json")
+}
+
+fn command(account: &Account, line: &str) -> Command {
+    let mut command = account.command(line.split(' '));
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .env("BROWSER", BROWSER);
+    command
+}
+
+fn run(account: &Account, line: &str) -> Run {
+    finish(&mut command(account, line))
+}
+
+#[track_caller]
+fn assert_is_ana(run: &Run) {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains(":user/ana"), "{}", run.stdout);
+}
+
+#[test]
+fn on_a_new_machine_login_and_start_are_all_it_takes() {
+    let account = Account::new();
+    let run = on_a_terminal(
+        &account,
+        "login",
+        &[
+            "see:region of the machines [us-east-1]: ",
+            "type:eu-west-2\\n",
+            "see:opening the AWS sign-in page",
+        ],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let last = format!("signed in as {}: profile default in ", session(&account));
+    assert!(run.stdout.contains(&last), "{}", run.stdout);
+    let config = std::fs::read_to_string(account.home.path().join(".aws/config"));
+    assert_eq!(
+        config.expect("a file"),
+        format!(
+            "[default]\nlogin_session = {}\nregion = eu-west-2\n",
+            session(&account)
+        )
+    );
+    let kept = private_json(&account, &file(&account));
+    assert_eq!(kept["tokenType"], "aws_sigv4");
+    assert_eq!(kept["clientId"], "arn:aws:signin:::devtools/same-device");
+    assert_eq!(kept["accessToken"]["accountId"], account.number);
+    let key = text(&kept["dpopKey"]);
+    assert!(key.starts_with("-----BEGIN EC PRIVATE KEY-----\n"), "{key}");
+    for secret in [
+        key,
+        text(&kept["refreshToken"]),
+        text(&kept["accessToken"]["sessionToken"]),
+    ] {
+        assert!(!run.stdout.contains(secret));
+    }
+    let start = on_a_terminal(&account, "start -q --machine-group-name g", &[], DESKTOP);
+    assert_eq!(start.code, 0, "{}", start.stdout);
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn keys_are_refreshed_by_one_run_for_all() {
+    let account = Account::new();
+    assert_eq!(run(&account, "login --console").code, 0);
+    let before = private_json(&account, &file(&account));
+    account.forget_requests();
+    assert_is_ana(&run(&account, "whoami"));
+    assert_eq!(account.calls("CreateOAuth2Token"), 0);
+    account.pass(700.0);
+    let both: Vec<_> = (0..2)
+        .map(|_| crate::sandbox::spawn(&mut command(&account, "whoami")))
+        .collect();
+    for child in both {
+        assert_is_ana(&crate::sandbox::ended(child));
+    }
+    assert_eq!(account.calls("CreateOAuth2Token"), 1);
+    let after = private_json(&account, &file(&account));
+    assert_ne!(after["refreshToken"], before["refreshToken"]);
+    for name in ["dpopKey", "clientId", "idToken", "tokenType"] {
+        assert_eq!(after[name], before[name]);
+    }
+}
+
+#[test]
+fn a_session_that_has_ended_says_how_to_sign_in_and_offers_to() {
+    let account = Account::new();
+    assert_eq!(run(&account, "login --console").code, 0);
+    account.pass(901.0);
+    for (error, code, words) in [
+        ("TOKEN_EXPIRED", 4, "sign in: inductiva-aws login --console"),
+        (
+            "USER_CREDENTIALS_CHANGED",
+            4,
+            "sign in: inductiva-aws login --console",
+        ),
+        (
+            "INSUFFICIENT_PERMISSIONS",
+            4,
+            "SignInLocalDevelopmentAccess",
+        ),
+    ] {
+        account.put("signin", json!({"refuse": error}));
+        let run = run(&account, "whoami --output json");
+        assert_eq!(run.code, code, "{}", run.stderr);
+        assert!(text(&run.error()["hint"]).contains(words), "{}", run.stderr);
+    }
+    account.put("signin", json!({"refuse": null}));
+    std::fs::remove_file(account.home.path().join(file(&account))).expect("removed");
+    let run = on_a_terminal(
+        &account,
+        "whoami",
+        &[
+            "see:there is no console sign-in of ",
+            "see:sign in now",
+            "type:\\n",
+        ],
+        DESKTOP,
+    );
+    assert_is_ana(&run);
+}
+
+#[test]
+fn a_code_of_another_device_is_pasted() {
+    let account = Account::new();
+    let line = "login --remote --profile w --region eu-west-2";
+    let run = on_a_terminal(
+        &account,
+        line,
+        &["see:authorization code that the page shows: ", "browse:"],
+        DESKTOP,
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let kept = private_json(&account, &file(&account));
+    assert_eq!(kept["clientId"], "arn:aws:signin:::devtools/cross-device");
+    assert_is_ana(&crate::console::run(&account, "whoami --profile w"));
+    // Without a browser here it is the usual way; what is no code is told.
+    let ssh = [DESKTOP, &[("SSH_TTY", "/dev/pts/1")]].concat();
+    let other = "c3RhdGU9eCZjb2RlPXk=";
+    for (pasted, why) in [("nonsense!", "cannot be read"), (other, "another sign-in")] {
+        let pasted = format!("type:{pasted}\\n");
+        let steps = [
+            "see:the page shows: ",
+            &pasted,
+            "see:not the code that the page shows",
+        ];
+        let run = on_a_terminal(&account, "login --console --region eu-west-2", &steps, &ssh);
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        assert!(run.stdout.contains(why), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn nothing_is_opened_without_a_terminal_unless_it_was_asked_for() {
+    let account = Account::new();
+    let config = format!("[profile w]\nlogin_session = {}\n", session(&account));
+    account.file(".aws/config", config);
+    run(&account, "login --profile w").fails(
+        2,
+        str![[r#"
+error: there is no terminal, and nobody may be there to sign in with a browser
+hint: add --console to open it all the same
+
+"#]],
+    );
+    assert_eq!(account.operations(), [] as [String; 0]);
+    assert_is_ana(&{
+        assert_eq!(run(&account, "login --profile w --console").code, 0);
+        run(&account, "whoami --profile w")
+    });
+    run(&account, "logout --profile w").assert(
+        0,
+        str![[r#"
+signed out of arn:aws:iam::[ACCOUNT]:user/ana
+
+"#]],
+        str![],
+    );
+    assert!(!account.home.path().join(file(&account)).exists());
+    assert_eq!(run(&account, "whoami --profile w").code, 4);
+}
+
+#[test]
+fn other_credentials_and_other_people_are_not_written_over() {
+    let account = Account::new();
+    for other in [
+        "aws_access_key_id = A\naws_secret_access_key = s\n",
+        "sso_session = s\nsso_account_id = 1\nsso_role_name = r\n",
+        "role_arn = arn:aws:iam::1:role/r\nsource_profile = x\n",
+        "credential_process = true\n",
+    ] {
+        let config = format!("[default]\n{other}");
+        account.file(".aws/config", &config);
+        let run = run(&account, "login --console");
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        let after = std::fs::read_to_string(account.home.path().join(".aws/config"));
+        assert_eq!(after.expect("a file"), config);
+    }
+    let config = "[default]\nlogin_session = arn:aws:iam::1:user/eve\n";
+    account.file(".aws/config", config);
+    let run = run(&account, "login --console");
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    let after = std::fs::read_to_string(account.home.path().join(".aws/config"));
+    assert_eq!(after.expect("a file"), config);
+    assert!(!account.home.path().join(file(&account)).exists());
+}
+
+#[test]
+fn the_page_says_signed_in_only_after_the_code_was_exchanged() {
+    let account = Account::new();
+    let said = account.home.path().join("page");
+    let browser = account.file(
+        "browser",
+        format!(
+            "#!/bin/sh\nexec python3 -c 'import sys, urllib.request as u; o = u.build_opener(u.ProxyHandler({{}})); open(\"{}\", \"wb\").write(o.open(sys.argv[1]).read())' \"$1\"\n",
+            said.display()
+        ),
+    );
+    make_executable(&browser);
+    for (refuse, code, told) in [
+        (json!("AUTHCODE_EXPIRED"), 4, "<p>Not signed in: "),
+        (Value::Null, 0, "<p>Signed in: "),
+    ] {
+        let _ = std::fs::remove_file(&said);
+        account.put("signin", json!({"refuse": refuse}));
+        let mut login = command(&account, "login --console");
+        let run = finish(login.env("BROWSER", &browser));
+        assert_eq!(run.code, code, "{}", run.stderr);
+        account.until("the page was read", |_| {
+            std::fs::read_to_string(&said).is_ok_and(|page| page.contains(told))
+        });
+    }
+}
+
+fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("set");
+}
+
+/// botocore's provider; of the AWS runtime, which the sandbox's Python lacks, it needs
+/// the key's signature alone.
+const BOTOCORE: &str = r#"
+import base64, sys
+import boto3, botocore.credentials, botocore.session
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+class Key:
+    def __init__(self, der):
+        pem = b"-----BEGIN EC PRIVATE KEY-----\n" + base64.encodebytes(der) + b"-----END EC PRIVATE KEY-----\n"
+        self.key = serialization.load_pem_private_key(pem, None)
+    def get_public_coords(self):
+        numbers = self.key.public_key().public_numbers()
+        return numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big")
+    def sign(self, digest):
+        return self.key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+
+class EC:
+    new_key_from_der_data = staticmethod(Key)
+    @staticmethod
+    def decode_der_signature_to_padded_pair(signature, pad_to):
+        return b"".join(n.to_bytes(pad_to, "big") for n in utils.decode_dss_signature(signature))
+
+botocore.credentials.EC = EC
+credentials = botocore.session.Session(profile="default").get_credentials()
+if sys.argv[1:]:
+    credentials._refresh_using and credentials._protected_refresh(is_mandatory=True)
+keys = credentials.get_frozen_credentials()
+print(keys.access_key)
+"#;
+
+fn botocore(account: &Account) -> Run {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sandbox/venv/bin/python");
+    let mut environment = account.environment();
+    environment.remove("AWS_ACCESS_KEY_ID");
+    environment.remove("AWS_SECRET_ACCESS_KEY");
+    let mut command = Command::new(python);
+    command
+        .args(["-c", BOTOCORE])
+        .env_clear()
+        .envs(environment)
+        .env("AWS_DEFAULT_REGION", "eu-west-2")
+        .current_dir(account.home.path())
+        .stdout(Stdio::piped());
+    finish(&mut command)
+}
+
+/// Lets a session's keys be over by its file.
+fn make_stale(account: &Account) {
+    let path = account.home.path().join(file(account));
+    let mut kept: Value =
+        serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
+    kept["accessToken"]["expiresAt"] = json!("2020-01-01T00:00:00Z");
+    std::fs::write(path, kept.to_string()).expect("written");
+}
+
+#[test]
+fn botocore_takes_our_session_and_refreshes_it_and_we_take_it_back() {
+    let account = Account::new();
+    assert_eq!(run(&account, "login --console --region eu-west-2").code, 0);
+    let id = |account: &Account| {
+        text(&private_json(account, &file(account))["accessToken"]["accessKeyId"]).to_owned()
+    };
+    let first = id(&account);
+    assert_eq!(botocore(&account).succeeds(str![]).trim(), first);
+    make_stale(&account);
+    let second = botocore(&account).succeeds(str![]).trim().to_owned();
+    assert_ne!(second, first);
+    assert_eq!(id(&account), second);
+    assert_eq!(account.calls("CreateOAuth2Token"), 2);
+    assert_is_ana(&run(&account, "whoami"));
+    make_stale(&account);
+    assert_is_ana(&run(&account, "whoami"));
+    assert_eq!(account.calls("CreateOAuth2Token"), 3);
+    let third = id(&account);
+    assert_eq!(botocore(&account).succeeds(str![]).trim(), third);
+}
