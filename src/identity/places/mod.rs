@@ -1,17 +1,15 @@
 //! The chain of places that may have credentials, in the order of the AWS CLI
 //! (botocore's `create_credential_resolver`), and each of them.
 
+mod own;
+mod roles;
+
 use std::{
-    future::Future,
-    pin::Pin,
     sync::{Arc, Mutex, OnceLock},
     time::SystemTime,
 };
 
-use aws_config::{
-    Region, SdkConfig, ecs::EcsCredentialsProvider, imds::credentials::ImdsCredentialsProvider,
-    provider_config::ProviderConfig,
-};
+use aws_config::SdkConfig;
 use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
@@ -19,16 +17,12 @@ use aws_credential_types::{
 use aws_smithy_types::date_time::{DateTime, Format};
 
 use super::{
-    config::metadata_client,
-    console::{self, Console},
-    credentials_check,
+    console, credentials_check,
     mfa::Sessions,
-    process::CredentialProcess,
     profiles::{Profile, Profiles},
     refusals::{self, Refusal},
     settings::{AwsSettings, Environment},
-    sso::{How, session::sso_of},
-    web_identity::WebIdentity,
+    sso::How,
 };
 use crate::{
     aws::Source,
@@ -68,8 +62,6 @@ enum Place {
     Container,
     Instance,
 }
-
-type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl SignIn {
     /// # Errors
@@ -293,254 +285,6 @@ impl SignIn {
         Ok(self.sessions.of_keys(keys, &device).await?)
     }
 
-    /// The device that goes with the role's own call.
-    fn serial_for_role(&self, profile: &Profile) -> Option<String> {
-        let mfa = &self.settings.mfa;
-        let variable = || {
-            let serial = mfa.serial_variable.clone()?;
-            // A session's keys have no device.
-            self.is_assumed_by_a_user(profile).then_some(serial)
-        };
-        let typed = mfa.serial.clone().or_else(variable);
-        typed.or_else(|| profile.mfa_serial.clone())
-    }
-
-    /// Whether the role is assumed with long-term keys, which are a user's.
-    fn is_assumed_by_a_user(&self, profile: &Profile) -> bool {
-        if let Some(name) = &profile.source_profile {
-            let of_file = |keys: Result<Option<Credentials>>| keys.ok().flatten();
-            let keys = of_file(self.profiles.keys_in_credentials_file(name))
-                .or_else(|| of_file(self.profiles.keys_in_config_file(name)));
-            return keys.is_some_and(|keys| keys.session_token().is_none());
-        }
-        profile.credential_source.as_deref() == Some("Environment")
-            && self.settings.environment.session_token.is_none()
-    }
-
-    /// `visited`: the profiles whose roles are assumed with this one.
-    fn role<'a>(
-        &'a self,
-        profile: &'a Profile,
-        serial: Option<String>,
-        mut visited: Vec<String>,
-    ) -> Boxed<'a, Result<Credentials, Refusal>> {
-        Box::pin(async move {
-            let Some(arn) = profile.role() else {
-                return Err(Failure::failed("there is no role").into());
-            };
-            let device = serial.as_deref();
-            let device = device.map(|serial| self.sessions.device(serial, profile));
-            let device = device.transpose()?;
-            if let Some(device) = &device
-                && let Some(kept) = self.sessions.kept_role(arn, profile, device).await
-            {
-                return Ok(kept);
-            }
-            visited.push(profile.name.clone());
-            let keys = self.source_keys(profile, device.is_some(), visited).await?;
-            let session = self.sessions.role(arn, profile, device.as_ref(), keys);
-            Ok(session.await?)
-        })
-    }
-
-    /// The credentials that assume a profile's role.
-    async fn source_keys(
-        &self,
-        profile: &Profile,
-        has_device: bool,
-        visited: Vec<String>,
-    ) -> Result<Credentials, Refusal> {
-        let name = &profile.name;
-        let source = match (&profile.source_profile, &profile.credential_source) {
-            (Some(_), Some(_)) => {
-                return Err(Failure::usage(format!(
-                    "profile {name} has both source_profile and credential_source"
-                ))
-                .hint("take one of them away")
-                .into());
-            }
-            (None, None) => {
-                return Err(Failure::usage(format!(
-                    "profile {name} has role_arn, and neither source_profile nor credential_source"
-                ))
-                .into());
-            }
-            (None, Some(place)) => {
-                return match credential_source(place, profile)? {
-                    Source::Environment if self.settings.environment.access_key_id.is_none() => {
-                        Err(no_source(
-                            profile,
-                            "credential_source Environment",
-                            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-                        ))
-                    }
-                    Source::Environment => Ok(self.environments_keys()?),
-                    source => self.nearby_keys(&source).await.map_err(Refusal::or_other),
-                };
-            }
-            (Some(source), None) => source,
-        };
-        let Some(source) = self.profiles.find(source) else {
-            return Err(Failure::usage(format!(
-                "source_profile of profile {name} names {source}, which is not in {}",
-                self.profiles.places()
-            ))
-            .hint(format!("there are: {}", self.profiles.names().join(", ")))
-            .into());
-        };
-        // It may be its own for its keys.
-        let is_own = source.name == *name && source.has_keys;
-        if visited.contains(&source.name) && !is_own {
-            let why = if source.name == *name {
-                format!("profile {name} is its own source_profile and has no keys")
-            } else {
-                format!(
-                    "profile {} is its own source_profile, by way of {}",
-                    source.name,
-                    visited.join(", ")
-                )
-            };
-            return Err(Failure::usage(why).into());
-        }
-        if source.role().is_some() && !source.has_keys {
-            let serial = source.mfa_serial.clone();
-            return self.role(&source, serial, visited).await;
-        }
-        let keys = match WebIdentity::new(&Environment::default(), &source) {
-            Some(identity) => {
-                let source = Source::Profile(source.name.clone());
-                identity.session(&source, &self.config, self.out).await?
-            }
-            None => match self.own(&source).await {
-                Err(Refusal::NotHere(_)) => {
-                    return Err(no_source(
-                        profile,
-                        &format!("source_profile {}", source.name),
-                        "give it keys, a sign-in or a role of its own",
-                    ));
-                }
-                other => other?,
-            },
-        };
-        match &source.mfa_serial {
-            // The role's own code is enough: as the AWS CLI does it.
-            Some(serial) if !has_device && keys.session_token().is_none() => {
-                self.session(keys, serial, &source).await
-            }
-            _ => Ok(keys),
-        }
-    }
-
-    /// What a profile has but for its role and its web identity.
-    async fn own(&self, profile: &Profile) -> Result<Credentials, Refusal> {
-        let name = &profile.name;
-        let source = Source::Profile(name.clone());
-        if profile.is_sso() {
-            return self.sso(profile).await;
-        }
-        if let Some(keys) = self.profiles.keys_in_credentials_file(name)? {
-            return Ok(credentials_check::checked(keys, &source)?);
-        }
-        if let Some(session) = &profile.login_session {
-            let keys = self.console(name, session).await?;
-            return Ok(credentials_check::checked(keys, &source)?);
-        }
-        let process = CredentialProcess::of(profile, &self.profiles, &self.settings, self.out)?;
-        if let Some(process) = process {
-            return Ok(credentials_check::checked(process.keys().await?, &source)?);
-        }
-        if let Some(keys) = self.profiles.keys_in_config_file(name)? {
-            return Ok(credentials_check::checked(keys, &source)?);
-        }
-        if profile.sso_session.is_some() || profile.sso_start_url.is_some() {
-            return Err(half_an_sso_profile(profile, &self.settings).into());
-        }
-        Err(Refusal::NotHere(refusals::nothing(&source, &self.profiles)))
-    }
-
-    async fn sso(&self, profile: &Profile) -> Result<Credentials, Refusal> {
-        let (Some(account_id), Some(role_name)) = (&profile.sso_account_id, &profile.sso_role_name)
-        else {
-            return Err(half_an_sso_profile(profile, &self.settings).into());
-        };
-        let sso = sso_of(
-            profile,
-            &self.settings,
-            &self.profiles,
-            &self.config,
-            self.out,
-        )?;
-        let token = sso
-            .token()
-            .await
-            .map_err(|why| Refusal::of_sso(why, &sso))?;
-        let source = Source::Profile(profile.name.clone());
-        let portal = sso.portal(&token);
-        let keys = portal
-            .role_credentials(account_id, role_name)
-            .await
-            .map_err(|error| refusals::by_portal(&source, &sso, &self.settings.files, &error))?;
-        Ok(credentials_check::checked(keys, &source)?)
-    }
-
-    async fn console(&self, profile: &str, session: &str) -> Result<Credentials, Refusal> {
-        let region = self.config.region().map_or("", AsRef::as_ref);
-        let console = Console::new(
-            profile,
-            region,
-            &self.settings,
-            &self.profiles,
-            &self.config,
-            self.out,
-        )?;
-        let keys = console.credentials(session).await;
-        keys.map_err(|why| Refusal::of_console(why, &console, session))
-    }
-
-    fn web_identity(&self, profile: &Profile) -> Option<WebIdentity> {
-        let none = Environment::default();
-        let environment = if self.settings.profile_is_typed {
-            &none
-        } else {
-            &self.settings.environment
-        };
-        WebIdentity::new(environment, profile)
-    }
-
-    fn environments_web_identity(&self) -> Option<&str> {
-        let file = self.settings.environment.web_identity_token_file.as_deref();
-        file.filter(|_| !self.settings.profile_is_typed)
-    }
-
-    /// The credentials of the container or the instance.
-    async fn nearby_keys(&self, source: &Source) -> Result<Credentials, Refusal> {
-        let provider = match source {
-            Source::Container => self.nearby.container.get_or_init(|| {
-                let provider = EcsCredentialsProvider::builder().configure(&self.places_config());
-                SharedCredentialsProvider::new(provider.build())
-            }),
-            _ => self.nearby.instance.get_or_init(|| {
-                let places = self.places_config();
-                SharedCredentialsProvider::new(
-                    ImdsCredentialsProvider::builder()
-                        .configure(&places)
-                        .imds_client(metadata_client(&places))
-                        .build(),
-                )
-            }),
-        };
-        let keys = provider.provide_credentials().await;
-        let keys = keys.map_err(|error| refusals::by_provider(source, &error))?;
-        Ok(credentials_check::checked(keys, source)?)
-    }
-
-    fn places_config(&self) -> ProviderConfig {
-        let region = self.config.region().map(ToString::to_string);
-        ProviderConfig::default()
-            .with_region(region.map(Region::new))
-            .with_http_client(self.settings.http.nearby_client())
-    }
-
     /// Offers to sign in where somebody is there to do it; whether they did.
     async fn signed_in(&self, failure: &Failure, way: &refusals::Way) -> Result<bool> {
         if !self.out.interactive {
@@ -588,41 +332,6 @@ impl SignIn {
             "not signed in to AWS: no credentials were found",
         )
         .hint(format!("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile{there}"))
-    }
-}
-
-fn half_an_sso_profile(profile: &Profile, settings: &AwsSettings) -> Failure {
-    Failure::usage(format!(
-        "profile {} signs in with IAM Identity Center, but has no sso_account_id or no sso_role_name",
-        profile.name
-    ))
-    .hint(format!(
-        "add them in {}, or make a profile with `inductiva-aws configure sso`",
-        settings.files.config.display()
-    ))
-}
-
-fn no_source(profile: &Profile, source: &str, hint: &str) -> Refusal {
-    let name = &profile.name;
-    Refusal::Other(
-        Failure::new(
-            Kind::NotSignedIn,
-            format!("not signed in to AWS: {source} of profile {name} has no credentials"),
-        )
-        .hint(hint),
-    )
-}
-
-fn credential_source(place: &str, profile: &Profile) -> Result<Source> {
-    match place {
-        "Environment" => Ok(Source::Environment),
-        "EcsContainer" => Ok(Source::Container),
-        "Ec2InstanceMetadata" => Ok(Source::InstanceMetadata),
-        _ => Err(Failure::usage(format!(
-            "profile {}: credential_source is {place:?}",
-            profile.name
-        ))
-        .hint("it can be Environment, EcsContainer or Ec2InstanceMetadata")),
     }
 }
 

@@ -1,0 +1,180 @@
+//! Roles, and the credentials that they are assumed with.
+
+use std::{future::Future, pin::Pin};
+
+use aws_credential_types::Credentials;
+
+use super::SignIn;
+use crate::{
+    aws::Source,
+    error::{Failure, Kind, Result},
+    identity::{
+        profiles::Profile, refusals::Refusal, settings::Environment, web_identity::WebIdentity,
+    },
+};
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl SignIn {
+    /// The device that goes with the role's own call.
+    pub(super) fn serial_for_role(&self, profile: &Profile) -> Option<String> {
+        let mfa = &self.settings.mfa;
+        let variable = || {
+            let serial = mfa.serial_variable.clone()?;
+            // A session's keys have no device.
+            self.is_assumed_by_a_user(profile).then_some(serial)
+        };
+        let typed = mfa.serial.clone().or_else(variable);
+        typed.or_else(|| profile.mfa_serial.clone())
+    }
+
+    /// Whether the role is assumed with long-term keys, which are a user's.
+    fn is_assumed_by_a_user(&self, profile: &Profile) -> bool {
+        if let Some(name) = &profile.source_profile {
+            let of_file = |keys: Result<Option<Credentials>>| keys.ok().flatten();
+            let keys = of_file(self.profiles.keys_in_credentials_file(name))
+                .or_else(|| of_file(self.profiles.keys_in_config_file(name)));
+            return keys.is_some_and(|keys| keys.session_token().is_none());
+        }
+        profile.credential_source.as_deref() == Some("Environment")
+            && self.settings.environment.session_token.is_none()
+    }
+
+    /// `visited`: the profiles whose roles are assumed with this one.
+    pub(super) fn role<'a>(
+        &'a self,
+        profile: &'a Profile,
+        serial: Option<String>,
+        mut visited: Vec<String>,
+    ) -> Boxed<'a, Result<Credentials, Refusal>> {
+        Box::pin(async move {
+            let Some(arn) = profile.role() else {
+                return Err(Failure::failed("there is no role").into());
+            };
+            let device = serial.as_deref();
+            let device = device.map(|serial| self.sessions.device(serial, profile));
+            let device = device.transpose()?;
+            if let Some(device) = &device
+                && let Some(kept) = self.sessions.kept_role(arn, profile, device).await
+            {
+                return Ok(kept);
+            }
+            visited.push(profile.name.clone());
+            let keys = self.source_keys(profile, device.is_some(), visited).await?;
+            let session = self.sessions.role(arn, profile, device.as_ref(), keys);
+            Ok(session.await?)
+        })
+    }
+
+    /// The credentials that assume a profile's role.
+    async fn source_keys(
+        &self,
+        profile: &Profile,
+        has_device: bool,
+        visited: Vec<String>,
+    ) -> Result<Credentials, Refusal> {
+        let name = &profile.name;
+        let source = match (&profile.source_profile, &profile.credential_source) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::usage(format!(
+                    "profile {name} has both source_profile and credential_source"
+                ))
+                .hint("take one of them away")
+                .into());
+            }
+            (None, None) => {
+                return Err(Failure::usage(format!(
+                    "profile {name} has role_arn, and neither source_profile nor credential_source"
+                ))
+                .into());
+            }
+            (None, Some(place)) => {
+                return match credential_source(place, profile)? {
+                    Source::Environment if self.settings.environment.access_key_id.is_none() => {
+                        Err(no_source(
+                            profile,
+                            "credential_source Environment",
+                            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                        ))
+                    }
+                    Source::Environment => Ok(self.environments_keys()?),
+                    source => self.nearby_keys(&source).await.map_err(Refusal::or_other),
+                };
+            }
+            (Some(source), None) => source,
+        };
+        let Some(source) = self.profiles.find(source) else {
+            return Err(Failure::usage(format!(
+                "source_profile of profile {name} names {source}, which is not in {}",
+                self.profiles.places()
+            ))
+            .hint(format!("there are: {}", self.profiles.names().join(", ")))
+            .into());
+        };
+        // It may be its own for its keys.
+        let is_own = source.name == *name && source.has_keys;
+        if visited.contains(&source.name) && !is_own {
+            let why = if source.name == *name {
+                format!("profile {name} is its own source_profile and has no keys")
+            } else {
+                format!(
+                    "profile {} is its own source_profile, by way of {}",
+                    source.name,
+                    visited.join(", ")
+                )
+            };
+            return Err(Failure::usage(why).into());
+        }
+        if source.role().is_some() && !source.has_keys {
+            let serial = source.mfa_serial.clone();
+            return self.role(&source, serial, visited).await;
+        }
+        let keys = match WebIdentity::new(&Environment::default(), &source) {
+            Some(identity) => {
+                let source = Source::Profile(source.name.clone());
+                identity.session(&source, &self.config, self.out).await?
+            }
+            None => match self.own(&source).await {
+                Err(Refusal::NotHere(_)) => {
+                    return Err(no_source(
+                        profile,
+                        &format!("source_profile {}", source.name),
+                        "give it keys, a sign-in or a role of its own",
+                    ));
+                }
+                other => other?,
+            },
+        };
+        match &source.mfa_serial {
+            // The role's own code is enough: as the AWS CLI does it.
+            Some(serial) if !has_device && keys.session_token().is_none() => {
+                self.session(keys, serial, &source).await
+            }
+            _ => Ok(keys),
+        }
+    }
+}
+
+fn no_source(profile: &Profile, source: &str, hint: &str) -> Refusal {
+    let name = &profile.name;
+    Refusal::Other(
+        Failure::new(
+            Kind::NotSignedIn,
+            format!("not signed in to AWS: {source} of profile {name} has no credentials"),
+        )
+        .hint(hint),
+    )
+}
+
+fn credential_source(place: &str, profile: &Profile) -> Result<Source> {
+    match place {
+        "Environment" => Ok(Source::Environment),
+        "EcsContainer" => Ok(Source::Container),
+        "Ec2InstanceMetadata" => Ok(Source::InstanceMetadata),
+        _ => Err(Failure::usage(format!(
+            "profile {}: credential_source is {place:?}",
+            profile.name
+        ))
+        .hint("it can be Environment, EcsContainer or Ec2InstanceMetadata")),
+    }
+}
