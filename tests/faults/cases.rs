@@ -88,13 +88,12 @@ impl Running {
     fn lend(&self, number: usize, act: &Act) -> Verdict {
         let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lent = free().pop();
-        let group = match lent {
-            Some(group) => group,
-            None => {
-                let group = Group::new(number);
-                group.run()?;
-                group
-            }
+        let group = if let Some(group) = lent {
+            group
+        } else {
+            let group = Group::new(number);
+            group.run()?;
+            group
         };
         let before = group.live();
         act(&group)?;

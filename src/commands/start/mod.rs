@@ -68,7 +68,7 @@ pub async fn run(
     };
     let launcher = Launcher::new(&world, &request, key_pair.as_ref(), options, interrupt, out);
     if args.dry_run {
-        let (found, plan) = launcher.decide().await?;
+        let (found, plan) = Box::pin(launcher.decide()).await?;
         return dry_run(args, &aws, &request, &found, &plan, out).await;
     }
     let start = Start {
