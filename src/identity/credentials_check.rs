@@ -144,13 +144,6 @@ mod tests {
                 "AWS_SECRET_ACCESS_KEY has a tab",
             ),
             (
-                "AKIA",
-                "se cret",
-                None,
-                &profile,
-                "the secret access key of profile w has a blank",
-            ),
-            (
                 "AKIA…",
                 "s",
                 None,

@@ -38,10 +38,11 @@ const KEPT_BY_CHILDREN: [&str; 3] = [TOKEN_OF_A_CONTAINER, "HTTPS_PROXY", "HTTP_
 const OPTIONS: [&str; 3] = ["--api-key", "--mfa-code", "--token-code"];
 /// What the program may keep secrets in, for their owner alone: files and folders
 /// below the home folder.
-const KEPT_IN: [&str; 5] = [
+const KEPT_IN: [&str; 6] = [
     ".aws/credentials",
     ".aws/sso/cache",
     ".aws/cli/cache",
+    ".aws/login/cache",
     ".aws/inductiva-aws",
     ".inductiva/api_key",
 ];
