@@ -4,6 +4,7 @@
 mod answers;
 mod clock;
 mod codes;
+mod deadline;
 mod denial;
 pub mod errors;
 pub mod instances;

@@ -2,10 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, SystemTime},
 };
 
@@ -22,21 +18,12 @@ use aws_sdk_ec2::{
         SpotInstanceType, SpotMarketOptions,
     },
 };
-use aws_smithy_runtime_api::{
-    box_error::BoxError,
-    client::{
-        interceptors::{
-            Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint,
-        },
-        orchestrator::HttpResponse,
-        runtime_components::RuntimeComponents,
-    },
-};
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::Engine as _;
 
 use super::{
     Aws, clock,
+    deadline::Deadline,
     errors::{self, Sort, code},
     tag_specification,
 };
@@ -49,7 +36,6 @@ use crate::{
     },
     plan::decision::LaunchPlan,
     terminal::panics,
-    time::Time,
     values::Market,
 };
 
@@ -93,34 +79,6 @@ pub enum LaunchError {
     NoCapacity(Box<NoCapacity>),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
-}
-
-/// Keeps a signed request from going out when it is too late.
-#[derive(Clone, Debug)]
-struct Deadline {
-    before: SystemTime,
-    time: Time,
-    is_over: Arc<AtomicBool>,
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for Deadline {
-    fn name(&self) -> &'static str {
-        "Deadline"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if self.time.now() < self.before {
-            return Ok(());
-        }
-        self.is_over.store(true, Ordering::Relaxed);
-        Err("too late".into())
-    }
 }
 
 /// What there is to know about missing capacity.
@@ -202,11 +160,7 @@ impl Aws {
         client_token: &str,
         before: SystemTime,
     ) -> Result<Vec<Machine>, LaunchError> {
-        let deadline = Deadline {
-            before,
-            time: self.time.clone(),
-            is_over: Arc::default(),
-        };
+        let deadline = Deadline::new(before, &self.time);
         panics::launching();
         let mut answer = self
             .try_run_instances(launch, client_token, &deadline)
@@ -226,7 +180,7 @@ impl Aws {
                     Some(why) => Err(LaunchError::Unknown(why.while_doing(&what))),
                 };
             }
-            Err(_) if deadline.is_over.load(Ordering::Relaxed) => return Err(LaunchError::TooLate),
+            Err(_) if deadline.is_over() => return Err(LaunchError::TooLate),
             Err(error) => error,
         };
         let failure = self.failure(&error, &what).await;

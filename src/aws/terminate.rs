@@ -1,13 +1,14 @@
 //! `TerminateInstances`: one machine that cannot be ended keeps none of the
 //! others.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::SystemTime};
 
 use aws_sdk_ec2::types;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{
     Aws,
+    deadline::Deadline,
     errors::{self, Sort, code},
     instances::state,
 };
@@ -91,6 +92,17 @@ impl Aws {
     /// the other zones go (EC2 API reference, `TerminateInstances`). To ask for
     /// them once more does no harm.
     pub async fn terminate(&self, ids: &[String]) -> Terminated {
+        self.terminate_unless(None, ids).await
+    }
+
+    /// The same, unless it is `before` or later by this computer's clock when a
+    /// request goes out.
+    pub async fn terminate_before(&self, before: SystemTime, ids: &[String]) -> Terminated {
+        let deadline = Deadline::new(before, &self.time);
+        self.terminate_unless(Some(&deadline), ids).await
+    }
+
+    async fn terminate_unless(&self, deadline: Option<&Deadline>, ids: &[String]) -> Terminated {
         let mut terminated = Terminated::default();
         let batch = |ids: &[String]| Batch {
             ids: ids.to_vec(),
@@ -103,7 +115,7 @@ impl Aws {
             while calls.len() < SIDE_BY_SIDE
                 && let Some(batch) = waiting.pop_front()
             {
-                calls.push(self.terminate_batch(batch));
+                calls.push(self.terminate_batch(batch, deadline));
             }
             let Some((batch, answer)) = calls.next().await else {
                 return terminated;
@@ -112,13 +124,16 @@ impl Aws {
         }
     }
 
-    async fn terminate_batch(&self, batch: Batch) -> (Batch, Answer) {
-        let answer = self
+    async fn terminate_batch(&self, batch: Batch, deadline: Option<&Deadline>) -> (Batch, Answer) {
+        let mut call = self
             .ec2
             .terminate_instances()
             .set_instance_ids(Some(batch.ids.clone()))
-            .send()
-            .await;
+            .customize();
+        if let Some(deadline) = deadline {
+            call = call.interceptor(deadline.clone());
+        }
+        let answer = call.send().await;
         let answer = match answer {
             Ok(answer) => {
                 let change = |change: types::InstanceStateChange| {

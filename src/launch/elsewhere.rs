@@ -116,7 +116,7 @@ impl<W: World> Run<'_, W> {
                 let why = "this start was asleep: another one may count them";
                 return Err(self.too_many(left, why));
             }
-            let ending = self.world.terminate(&left);
+            let ending = self.world.terminate(&left, self.while_awake());
             let terminated = self.awake(ANSWERED_WITHIN, ending).await;
             left = terminated.left(&left);
             if left.is_empty() {

@@ -220,6 +220,11 @@ impl<'a, W: World> Run<'a, W> {
         self.has_slept.get()
     }
 
+    /// What is decided now is to be sent before this: later the run has slept.
+    pub fn while_awake(&self) -> SystemTime {
+        self.world.time().now() + ASLEEP
+    }
+
     /// What comes of `work`, which takes `usually` at most. By the wall clock: the
     /// monotonic one stands still while a computer sleeps.
     pub async fn awake<T>(&self, usually: Duration, work: impl Future<Output = T>) -> T {

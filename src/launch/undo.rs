@@ -59,13 +59,15 @@ impl<W: World> Run<'_, W> {
         let mut patience = Patience::with_visibility(self.world.time());
         let mut said = String::new();
         while !left.is_empty() {
+            // The look counts from its beginning.
+            let before = self.while_awake();
             if self.another_start_may_count_them().await {
                 self.out.warn(
                     "nothing more is terminated: another start of the group may count these machines",
                 );
                 return;
             }
-            let ending = self.world.terminate(left);
+            let ending = self.world.terminate(left, before);
             let terminated = self.awake(ANSWERED_WITHIN, ending).await;
             let still = terminated.left(left);
             self.interrupt

@@ -51,8 +51,9 @@ pub trait World {
     /// This program's machines in all regions, as far as they can be asked.
     async fn everywhere(&self) -> Result<everywhere::Survey>;
 
-    /// `TerminateInstances`.
-    async fn terminate(&self, ids: &[String]) -> Terminated;
+    /// `TerminateInstances`, unless it is `before` or later by this computer's clock
+    /// when a request goes out.
+    async fn terminate(&self, ids: &[String], before: SystemTime) -> Terminated;
 
     /// Which zones offer the types; none where it cannot be told.
     async fn offerings(&self) -> Option<Vec<(String, String)>>;
@@ -134,8 +135,8 @@ impl World for RealWorld<'_> {
         self.aws.run_instances(launch, client_token, before).await
     }
 
-    async fn terminate(&self, ids: &[String]) -> Terminated {
-        self.aws.terminate(ids).await
+    async fn terminate(&self, ids: &[String], before: SystemTime) -> Terminated {
+        self.aws.terminate_before(before, ids).await
     }
 
     async fn offerings(&self) -> Option<Vec<(String, String)>> {

@@ -212,10 +212,32 @@ impl Sight {
         0
     }
 
+    /// `TerminateInstances`.
+    async fn end(&self, ids: &[String], before: Option<SystemTime>) -> Terminated {
+        let (ids, who) = (ids.to_vec(), self.who);
+        let end = move |state: &mut State| {
+            let mut ended = Vec::new();
+            for index in 0..state.machines.len() {
+                let machine = &state.machines[index];
+                let id = machine.machine.instance_id.clone();
+                if ids.contains(&id) && machine.shows <= state.now {
+                    state.end(index, Some(who));
+                    ended.push((id, MachineState::ShuttingDown));
+                }
+            }
+            ended
+        };
+        let states = self.call(before, end).await;
+        Terminated {
+            states: states.ok().flatten().unwrap_or_default(),
+            ..Terminated::default()
+        }
+    }
+
     async fn end_all(&self, ids: &[String]) -> bool {
         let mut left = ids.to_vec();
         for _ in 0..6 {
-            left = self.terminate(&left).await.left(&left);
+            left = self.end(&left, None).await.left(&left);
             if left.is_empty() {
                 return true;
             }
@@ -321,25 +343,8 @@ impl World for Sight {
         }
     }
 
-    async fn terminate(&self, ids: &[String]) -> Terminated {
-        let (ids, who) = (ids.to_vec(), self.who);
-        let end = move |state: &mut State| {
-            let mut ended = Vec::new();
-            for index in 0..state.machines.len() {
-                let machine = &state.machines[index];
-                let id = machine.machine.instance_id.clone();
-                if ids.contains(&id) && machine.shows <= state.now {
-                    state.end(index, Some(who));
-                    ended.push((id, MachineState::ShuttingDown));
-                }
-            }
-            ended
-        };
-        let states = self.call(None, end).await;
-        Terminated {
-            states: states.ok().flatten().unwrap_or_default(),
-            ..Terminated::default()
-        }
+    async fn terminate(&self, ids: &[String], before: SystemTime) -> Terminated {
+        self.end(ids, Some(before)).await
     }
 
     async fn offerings(&self) -> Option<Vec<(String, String)>> {

@@ -1,0 +1,67 @@
+//! A request that must not go out when it is too late: a computer may sleep between
+//! any two steps, also between the signature and the sending.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint,
+        },
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::ConfigBag;
+
+use crate::time::Time;
+
+/// Keeps a signed request from going out when it is too late.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    before: SystemTime,
+    time: Time,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Deadline {
+    /// `before` is by this computer's clock.
+    pub fn new(before: SystemTime, time: &Time) -> Self {
+        Self {
+            before,
+            time: time.clone(),
+            is_over: Arc::default(),
+        }
+    }
+
+    /// Whether a request was kept from going out.
+    pub fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Deadline {
+    fn name(&self) -> &'static str {
+        "Deadline"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.time.now() < self.before {
+            return Ok(());
+        }
+        self.is_over.store(true, Ordering::Relaxed);
+        Err("too late".into())
+    }
+}
