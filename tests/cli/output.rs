@@ -295,9 +295,9 @@ Commands:
   terminate    Terminate a group, single machines, or everything
   check        Check everything that start needs, without launching
   whoami       Show the AWS identity in use and where its credentials came from
-  login        Sign in with IAM Identity Center (SSO)
-  logout       Sign out of IAM Identity Center (SSO)
-  configure    Set up a profile in ~/.aws/config
+  login        Sign in with IAM Identity Center (SSO) or the AWS console
+  logout       Sign out of IAM Identity Center (SSO) or the AWS console
+  configure    Store access keys, the region and the Inductiva API key
   credentials  Print session credentials for other programs
   user-data    Print the user data that a machine would get, with secrets hidden
   completions  Print a completion script for your shell
