@@ -350,7 +350,19 @@ fn a_zone_with_too_few_free_addresses_is_not_tried() {
     // Where fewer are taken, one address is enough to try.
     account.forget_requests();
     account.put("free_addresses", json!({subnet: 1}));
-    account.run("start --machine-group-name i --num-machines 2 --min-machines 1");
+    account
+        .run("start --machine-group-name i --num-machines 2 --min-machines 1")
+        .succeeds(str![[r#"
+machine group i
+cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+no on-demand t2.micro in any zone: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
+launched elsewhere than as the first choice: waiting for the machines to show
+launched [ID]
+the group has 1 machine of the 2 asked for: there was no capacity for more (the same line later tries again)
+
+"#]]);
     assert_eq!(
         zones_asked(),
         ["any", "eu-west-2a", "eu-west-2b", "eu-west-2c"]

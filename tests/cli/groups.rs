@@ -210,11 +210,14 @@ fn equal_settings_in_other_words_are_no_others() {
     prices.dedup();
     assert_eq!(prices, ["0.5"]);
     let run = account.run("start --machine-group-name g -n 3 --spot --max-price 0.5 --tag a=1");
-    assert_eq!(run.code, 1);
-    assert!(
-        run.stderr.contains("other settings: tags is sha256:"),
-        "{}",
-        run.stderr
+    run.fails(
+        1,
+        str![[r#"
+machine group g
+error: the group g has machines with other settings: tags is sha256:[..] there and sha256:[..] here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
     );
 }
 

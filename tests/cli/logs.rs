@@ -235,7 +235,13 @@ fn follow_repeats_nothing_of_a_console_that_is_longer_than_what_ec2_keeps() {
     account.pass_pause();
     account.pass_pause();
     signal(&child, "-INT");
-    ended(child);
+    ended(child).fails(
+        130,
+        str![[r#"
+error: interrupted
+
+"#]],
+    );
     let shown = std::fs::read_to_string(path).expect("it is UTF-8");
     let (_, whole) = shown.split_once('\n').expect("lines");
     assert!(numbered_lines(8_010).ends_with(whole));

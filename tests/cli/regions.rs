@@ -108,7 +108,21 @@ fn machines_that_inductiva_sees_alive_in_a_region_that_may_not_be_asked_are_not_
 #[test]
 fn a_region_that_may_not_be_asked_stops_nothing_of_which_there_is_no_sign() {
     let account = with_a_group_there();
-    account.run(&format!("terminate g -y --region {THERE}"));
+    account
+        .run(&format!("terminate g -y --region {THERE}"))
+        .assert(
+            0,
+            str![[r#"
+[ID]
+[ID]
+
+"#]],
+            str![[r#"
+2 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+
+"#]],
+        );
     account.pass(700.0);
     nobody_may_look(&account, THERE);
     let document = account.json(LINE);

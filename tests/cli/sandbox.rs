@@ -99,7 +99,7 @@ impl Drop for Account {
     }
 }
 
-/// A command that has ended.
+/// A command that has ended: a test says how, with [`Run::assert`] and the like.
 pub struct Run {
     pub code: i32,
     pub stdout: String,
@@ -156,6 +156,7 @@ impl Account {
     }
 
     /// The end of a program whose pauses wait: they are over at once from now on.
+    #[must_use = "a command that fails, or says what nobody expected, fails its test"]
     pub fn ended(&self, child: Child) -> Run {
         self.put("clock", json!({"pauses_wait": false}));
         ended(child)
@@ -230,6 +231,7 @@ impl Account {
     }
 
     /// Runs the program with the words of `line` as its arguments.
+    #[must_use = "a command that fails, or says what nobody expected, fails its test"]
     pub fn run(&self, line: &str) -> Run {
         finish(&mut self.command(line.split_whitespace()))
     }
@@ -473,11 +475,13 @@ impl Run {
 }
 
 /// Runs a command to its end.
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
 pub fn finish(command: &mut Command) -> Run {
     ended(spawn(command))
 }
 
 /// Runs a command to its end with something on its stdin.
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
 pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
     let mut child = spawn(command.stdin(Stdio::piped()));
     let mut pipe = child.stdin.take().expect("stdin is a pipe");
@@ -523,6 +527,7 @@ pub fn read_up_to(stream: &mut impl Read, words: &str) -> String {
 pub const INTERRUPTED: &str = "interrupted: bringing what is under way to an end";
 
 /// Waits for the end of a command that `spawn` started.
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
 pub fn ended(child: Child) -> Run {
     let id = child.id();
     let output = child.wait_with_output().expect("the program ends");

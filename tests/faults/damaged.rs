@@ -163,7 +163,8 @@ fn of_another_command(line: &'static str, changes_nothing: bool, judge: Judge) -
         let group = Group::new(number);
         group.run().expect("a group");
         group.account.forget_requests();
-        group.account.run(line);
+        let run = group.account.run(line);
+        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
         // Of many machines, the first calls that name them.
         let names_them = |call: &&Call| {
             let operation = call.operation.as_str();
