@@ -209,7 +209,6 @@ pub enum Command {
     /// Asks for each; an empty answer keeps what is there. The files are those of
     /// `aws configure` (the profile is --profile, else the default one) and of
     /// `inductiva auth login`, and nothing else in them is changed.
-    #[command(args_conflicts_with_subcommands = true)]
     Configure {
         /// Another kind of profile
         #[command(subcommand)]

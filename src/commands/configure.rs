@@ -35,6 +35,7 @@ pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
         );
     }
     let name = settings.profile_name();
+    files::check_name(name)?;
     let profiles = Profiles::load(&settings.files)?;
     profiles.warn(out);
     let profile = profiles.find(name).unwrap_or_default();

@@ -48,6 +48,7 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
     let profiles = Profiles::load(&settings.files)?;
     profiles.warn(out);
     let name = settings.profile_name();
+    files::check_name(name)?;
     let profile = profiles.find(name).unwrap_or_default();
     refuse_other_sign_in(name, &profile, settings)?;
     let way = way(args, settings, out)?;

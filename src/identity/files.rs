@@ -69,6 +69,21 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
         .hint("nothing was changed in it")
 }
 
+/// Refuses a profile's name that no header can have, before anybody is asked anything.
+///
+/// # Errors
+/// Usage.
+pub fn check_name(profile: &str) -> Result<()> {
+    let wrong = |c: char| c.is_control() || "'\"\\[]".contains(c);
+    if profile.trim().is_empty() || profile != profile.trim() || profile.contains(wrong) {
+        return Err(Failure::usage(format!(
+            "{profile:?} cannot be written as the name of a profile"
+        ))
+        .hint("a name has no quotes, brackets or backslashes in it, and no blanks around it"));
+    }
+    Ok(())
+}
+
 /// The headers that a profile may have in the config file, the usual one first.
 pub fn headers(profile: &str) -> Vec<String> {
     if profile == "default" {

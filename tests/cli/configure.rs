@@ -24,6 +24,12 @@ fn configure(account: &Account, flags: &str, steps: &[&str]) -> Run {
     on_a_terminal(account, &format!("configure{flags}"), steps, BARE)
 }
 
+/// The same with a profile that is set, whatever its name.
+fn on_a_terminal_as(account: &Account, profile: &str, steps: &[&str]) -> Run {
+    let environment = [BARE, &[("AWS_PROFILE", profile)]].concat();
+    on_a_terminal(account, "configure", steps, &environment)
+}
+
 fn read(account: &Account, path: &str) -> String {
     fs::read_to_string(account.home.path().join(path)).unwrap_or_default()
 }
@@ -221,6 +227,17 @@ fn three_wrong_answers_end_with_what_is_wrong_with_them() {
 }
 
 #[test]
+fn options_may_stand_before_the_kind_of_profile() {
+    let account = Account::new();
+    for line in ["configure --profile w sso", "configure sso --profile w"] {
+        let run = account.run(line);
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        let told = "error: --sso-session is missing";
+        assert!(run.stderr.starts_with(told), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn configure_writes_over_no_other_sign_in_and_asks_nobody_without_a_terminal() {
     let account = Account::new();
     account.file(
@@ -234,6 +251,16 @@ fn configure_writes_over_no_other_sign_in_and_asks_nobody_without_a_terminal() {
         "{}",
         run.stdout
     );
+    // A name that no header could have would make a section of another profile.
+    for name in ["a]\n[default", "it's", "a\"b"] {
+        let run = on_a_terminal_as(&account, name, &[]);
+        assert_eq!(run.code, 2, "{}", run.stdout);
+        assert!(
+            run.stdout.contains("as the name of a profile"),
+            "{}",
+            run.stdout
+        );
+    }
     account.run("configure").fails(
         2,
         str![[r#"

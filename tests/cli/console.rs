@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use crate::{
+    mfa::waits_for_a_lock,
     sandbox::{Account, Run, finish, text},
     sso::{BROWSER, private_json},
     terminal::on_a_terminal,
@@ -95,6 +96,7 @@ fn on_a_new_machine_login_and_start_are_all_it_takes() {
     assert_eq!(account.live().len(), 1);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn keys_are_refreshed_by_one_run_for_all() {
     let account = Account::new();
@@ -104,10 +106,16 @@ fn keys_are_refreshed_by_one_run_for_all() {
     assert_is_ana(&run(&account, "whoami"));
     assert_eq!(account.calls("CreateOAuth2Token"), 0);
     account.pass(700.0);
-    let both: Vec<_> = (0..2)
-        .map(|_| crate::sandbox::spawn(&mut command(&account, "whoami")))
-        .collect();
-    for child in both {
+    account.fault(json!({"service": "signin", "operation": "CreateOAuth2Token", "kind": "hold"}));
+    let whoami = || crate::sandbox::spawn(&mut command(&account, "whoami"));
+    let first = whoami();
+    account.until_held();
+    let second = whoami();
+    account.until("the second waits for the first, or does not", |account| {
+        waits_for_a_lock(&second) || account.calls("CreateOAuth2Token") > 1
+    });
+    account.post("release", json!({}));
+    for child in [first, second] {
         assert_is_ana(&crate::sandbox::ended(child));
     }
     assert_eq!(account.calls("CreateOAuth2Token"), 1);

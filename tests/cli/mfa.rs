@@ -533,7 +533,7 @@ fn the_aws_cli_and_this_program_share_the_sessions_of_roles() {
 
 /// Whether the process waits for a lock on a file, by the kernel's list of them.
 #[cfg(target_os = "linux")]
-fn waits_for_a_lock(child: &std::process::Child) -> bool {
+pub fn waits_for_a_lock(child: &std::process::Child) -> bool {
     let locks = fs::read_to_string("/proc/locks").expect("the list can be read");
     let pid = child.id().to_string();
     let waits = |line: &str| line.contains("->") && line.split(' ').any(|word| word == pid);
@@ -723,6 +723,7 @@ fn the_mfa_document_works_line_by_line_in_one_shell() {
         .envs(account.environment())
         .env("PROGRAM", env!("CARGO_BIN_EXE_inductiva-aws"))
         .env("SERIAL", serial(&account))
+        .current_dir(account.home.path())
         .stdout(std::process::Stdio::piped());
     finish(&mut shell).assert(
         0,
