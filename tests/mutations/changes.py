@@ -450,6 +450,27 @@ CHANGES = [
         cli=("bounds::a_command_ends_with_the_program",),
     ),
     Change(
+        "what an mfa_process says is shown with its secrets",
+        file="src/identity/said.rs",
+        old="self.out.prompt(&mask::foreign(&line));",
+        new="eprintln!(\"{line}\");",
+        cli=("mfa::what_a_command_says_is_shown_without_secrets",),
+    ),
+    Change(
+        "the program that ends a command gets the secrets",
+        file="src/identity/process_tree.rs",
+        old="    without_secrets(&mut kill);\n",
+        new="",
+        cli=("bounds::a_command_ends_with_the_program",),
+    ),
+    Change(
+        "text from outside is a command of GitHub Actions",
+        file="src/terminal/output.rs",
+        old="to_stdout(&without_commands(&screened(text)))",
+        new="to_stdout(&screened(text))",
+        cli=("hostile::nothing_from_outside_is_a_command_of_github_actions",),
+    ),
+    Change(
         "EC2 is asked with the key whether it would permit a launch",
         file="src/commands/start/mod.rs",
         old="    request.runner = request.runner.without_secrets();\n",
