@@ -24,6 +24,9 @@ def visit(url):
 
 
 def write_down():
+    # Not by way of another program, such as the AWS CLI.
+    if "INDUCTIVA_AWS_OPEN_PAGE" not in os.environ:
+        return
     folders = [f for f in os.environ["PATH"].split(":") if "/children-" in f]
     for what, file in (("argv", "cmdline"), ("environ", "environ")):
         # Other systems have no /proc.

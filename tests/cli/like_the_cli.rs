@@ -193,7 +193,7 @@ const FORM: &[Case] = &[
         Keys("A1"),
     ),
     credentials(
-        "[w]\naws_access_key_id = A1\naws_secret_access_key = s # x\n",
+        "[w]\naws_access_key_id = A1\naws_secret_access_key = s#x\n",
         Keys("A1"),
     ),
     credentials(

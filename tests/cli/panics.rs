@@ -42,7 +42,7 @@ fn a_start_that_fails_itself_after_its_launch_says_what_may_be_running() {
     run.fails(3, str![[r#"
 machine group g
 cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
-{"error":{"hint":"end them: inductiva-aws terminate --machine-group-name g; report it, with that place and the version [..]","kind":"machines_may_be_running","machines":[],"message":"inductiva-aws itself has failed, at src/time/sandbox_clock.rs:[..]: this is a bug of it; machines of this run may be running"}}
+{"error":{"hint":"end them: inductiva-aws terminate --machine-group-name g; report it, with that place and the version [..]","kind":"machines_may_be_running","machines":[],"message":"inductiva-aws itself has failed, at src/time/sandbox_clock.rs:[..]: this is a bug in inductiva-aws; machines of this run may be running"}}
 
 "#]]);
     assert_eq!(account.live().len(), 1);
@@ -94,7 +94,7 @@ fn a_task_that_fails_is_a_failure_of_the_command() {
         1,
         str![[r#"
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
-error: inductiva-aws itself has failed, at src/time/sandbox_clock.rs:[..]: [..]
+error: inductiva-aws itself has failed, at src/time/sandbox_clock.rs:[..]: this is a bug in inductiva-aws
 hint: report it, with that place and the version [..]
 
 "#]],

@@ -538,11 +538,7 @@ hint: set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to thos
         let run = run("", line);
         assert_eq!(run.code, 4, "{}", run.stderr);
         let hint = run.error()["hint"].clone();
-        assert!(
-            text(&hint).contains("those of a new one"),
-            "{}",
-            run.stderr
-        );
+        assert!(text(&hint).contains("to those of a new"), "{}", run.stderr);
     }
 }
 
