@@ -40,6 +40,7 @@ fn the_sandbox_is_what_it_says() {
     passes(&python, "tests/sandbox/faults_selftest.py");
     passes(&python, "tests/sandbox/prices_selftest.py");
     passes(&python, "tests/sandbox/console_selftest.py");
+    passes(&python, "tests/sandbox/accounts_selftest.py");
     // Without an AWS CLI of version 2 its three checks with that say so; in CI that is a failure.
     passes(&python, "tests/sandbox/identity_selftest.py");
 }

@@ -18,6 +18,7 @@ from .damage import damaged
 from .ec2_api import Ec2Api
 from .exchange import after_effect, before_effect, recorded
 from .http import Response
+from .moto_library import KNOWN_REGIONS
 from .iam_api import IamApi
 from .observer import OBSERVER, OBSERVER_USER_AGENT
 from .signing import CREDENTIAL, authenticate
@@ -209,6 +210,12 @@ class _Call:
             from .pricing import answer
 
             return answer(owner, asked.operation, asked.region, asked.params)
+        if asked.service == "ec2" and asked.region not in KNOWN_REGIONS:
+            # "Enable or disable AWS Regions in your account", account management guide.
+            raise AwsError(
+                "AuthFailure",
+                "AWS was not able to validate the provided access credentials",
+            )
         api_class = API_CLASSES.get(asked.service)
         if api_class is None:
             raise AwsError(

@@ -253,6 +253,17 @@ def _power_off(tenant, given, _observer):
     return Response(204)
 
 
+def _get_traits(tenant, _given, _observer):
+    return Response.of_json(tenant.traits.as_json())
+
+
+def _put_traits(tenant, given, _observer):
+    """What the account is like: see traits.py."""
+    with tenant.lock:
+        tenant.traits.change(given)
+        return Response.of_json(tenant.traits.as_json())
+
+
 def _get_inductiva(tenant, _given, _observer):
     with tenant.lock:
         tenant.lifecycle.advance()
@@ -292,6 +303,8 @@ _ROUTES = {
     ("PUT", "/free_addresses"): _put_free_addresses,
     ("PUT", "/consoles"): _put_consoles,
     ("POST", "/power_off"): _power_off,
+    ("GET", "/traits"): _get_traits,
+    ("PUT", "/traits"): _put_traits,
     ("GET", "/inductiva"): _get_inductiva,
     ("PUT", "/inductiva"): _put_inductiva,
     **identity_control.ROUTES,

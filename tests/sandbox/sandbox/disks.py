@@ -73,6 +73,16 @@ def plan_disks(backend, image, mappings):
     """The disks that a launch of `image` with these BlockDeviceMappings gets."""
     asked = {m.get("DeviceName"): m for m in mappings}
     disks = [_disk(backend, image.root_device_name, _root(image, asked), boot=True)]
+    # The image's other disks come too, as it or the request says ("Block device
+    # mappings", EC2 user guide).
+    for mapping in image.block_device_mappings[1:]:
+        if "Ebs" not in mapping:
+            continue
+        device = mapping["DeviceName"]
+        request = asked.get(device, {})
+        if "NoDevice" not in request:
+            changed = {"Ebs": {**mapping["Ebs"], **(request.get("Ebs") or {})}}
+            asked[device] = {"DeviceName": device, **changed}
     for device, mapping in asked.items():
         if device == image.root_device_name or "NoDevice" in mapping:
             continue

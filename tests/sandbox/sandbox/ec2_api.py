@@ -19,8 +19,8 @@ from .ec2_launch import (
     run_instances,
 )
 from .moto_api import MotoApi
-from .moto_library import have_changed
-from .networks import no_default_vpc, offered_zones
+from .moto_library import GOVCLOUD_REGIONS, KNOWN_REGIONS, have_changed
+from .networks import group_not_found, no_default_vpc, offered_zones
 from .observer import OBSERVER
 from .spot_history import spot_price_history
 from .visibility import Untagged
@@ -156,7 +156,8 @@ class Ec2Api(MotoApi, EC2Response):
     def describe_images(self):
         for image_id in self._get_param("ImageIds", []):
             check_image_id(image_id)
-            if image_id not in self.ec2_backend.amis:
+            known = self.ec2_backend.amis.get(image_id)
+            if known is None or self.tenant.traits.hides(known):
                 raise AwsError(
                     "InvalidAMIID.NotFound",
                     f"The image id '[{image_id}]' does not exist",
@@ -169,10 +170,13 @@ class Ec2Api(MotoApi, EC2Response):
         images = [
             image
             for image in self.ec2_backend.amis.values()
-            if (not ids or image.id in ids)
+            if not self.tenant.traits.hides(image)
+            and (not ids or image.id in ids)
             and (not owners or {image.owner_id, image.owner_alias} & set(owners))
             and matches(filters, _image_attributes(image), _tags_of(image))
         ]
+        for image in images:
+            image.image_allowed = self.tenant.traits.allows(image)
         images, following = page(
             images,
             self._get_int_param("MaxResults"),
@@ -181,6 +185,23 @@ class Ec2Api(MotoApi, EC2Response):
             least=1,
         )
         return ActionResult({"Images": images, "NextToken": following})
+
+    def describe_regions(self):
+        self.error_on_dryrun()
+        result = super().describe_regions().result
+        is_gov = self.region in GOVCLOUD_REGIONS
+        result["Regions"] = [
+            region
+            for region in result["Regions"]
+            if region.name in KNOWN_REGIONS
+            and (region.name in GOVCLOUD_REGIONS) == is_gov
+        ]
+        return ActionResult(result)
+
+    def get_allowed_images_settings(self):
+        self.error_on_dryrun()
+        traits = self.tenant.traits
+        return ActionResult({"State": traits.allowed_images, "ManagedBy": "account"})
 
     def describe_subnets(self):
         self.error_on_dryrun()
@@ -191,7 +212,16 @@ class Ec2Api(MotoApi, EC2Response):
                     "InvalidSubnetID.NotFound",
                     f"The subnet ID '{subnet_id}' does not exist",
                 )
+        for subnet in by_id.values():
+            mode = self.tenant.traits.block_mode(subnet.id)
+            subnet.block_public_access_states = {"InternetGatewayBlockMode": mode}
         return self._answer_matching("Subnets", by_id, "SubnetIds", _subnet_attributes)
+
+    def describe_route_tables(self):
+        self.error_on_dryrun()
+        tables = super().describe_route_tables().result["RouteTables"]
+        tables, following = self._page(tables, most=100, default=100)
+        return ActionResult({"RouteTables": tables, "NextToken": following})
 
     def describe_spot_instance_requests(self):
         self.error_on_dryrun()
@@ -214,14 +244,14 @@ class Ec2Api(MotoApi, EC2Response):
 
     def describe_security_groups(self):
         self.error_on_dryrun()
-        by_id = {g.id: g for g in self.ec2_backend.describe_security_groups()}
+        knows = self.tenant.visibility.knows_group
+        by_id = {
+            g.id: g for g in self.ec2_backend.describe_security_groups() if knows(g.id)
+        }
         for group_id in self._get_param("GroupIds", []):
             check_security_group_id(group_id)
             if group_id not in by_id:
-                raise AwsError(
-                    "InvalidGroup.NotFound",
-                    f"The security group '{group_id}' does not exist",
-                )
+                raise group_not_found(group_id)
         names = self._get_param("GroupNames", [])
         if names:
             default_vpc = self.ec2_backend.get_default_vpc()
@@ -259,28 +289,36 @@ class Ec2Api(MotoApi, EC2Response):
 
     def describe_instance_types(self):
         names = self._get_param("InstanceTypes", [])
-        unknown = [n for n in names if not offered_zones(self.region, n)]
+        unknown = [n for n in names if not self._offered(n)]
         if unknown:
             raise AwsError(
                 "InvalidInstanceType",
                 "The following supplied instance types do not exist: "
                 f"[{', '.join(unknown)}]",
             )
-        types = [
-            t
-            for t in self.ec2_backend.describe_instance_types(
-                names, self._filters_from_querystring()
-            )
-            if offered_zones(self.region, t["InstanceType"])
-        ]
+        filters = self._filters_from_querystring()
+        eligible = filters.pop("free-tier-eligible", ["true", "false"])
+        types = []
+        for known in self.ec2_backend.describe_instance_types(names, filters):
+            name = known["InstanceType"]
+            is_eligible = self.tenant.traits.is_eligible(name)
+            if self._offered(name) and str(is_eligible).lower() in eligible:
+                types.append({**known, "FreeTierEligible": is_eligible})
         types, following = self._page(types, most=100, default=100)
         return ActionResult({"InstanceTypes": types, "NextToken": following})
 
+    def _offered(self, name):
+        lacks = self.tenant.traits.lacks
+        return name not in lacks and offered_zones(self.region, name)
+
     def describe_instance_type_offerings(self):
         result = super().describe_instance_type_offerings().result
-        offerings, following = self._page(
-            result["InstanceTypeOfferings"], most=1000, default=1000
-        )
+        offered = [
+            offering
+            for offering in result["InstanceTypeOfferings"]
+            if offering["InstanceType"] not in self.tenant.traits.lacks
+        ]
+        offerings, following = self._page(offered, most=1000, default=1000)
         return ActionResult(
             {"InstanceTypeOfferings": offerings, "NextToken": following}
         )
@@ -344,7 +382,19 @@ class Ec2Api(MotoApi, EC2Response):
     def create_security_group(self):
         if not self._get_param("VpcId") and self.ec2_backend.get_default_vpc() is None:
             raise no_default_vpc()
-        return super().create_security_group()
+        answer = super().create_security_group()
+        made = self.ec2_backend.get_security_group_from_name(
+            self._get_param("GroupName"), self._get_param("VpcId")
+        )
+        if made is not None:
+            self.tenant.visibility.group_made(made.id)
+        return answer
+
+    def authorize_security_group_ingress(self):
+        group_id = self._get_param("GroupId")
+        if not self.tenant.visibility.knows_group(group_id):
+            raise group_not_found(group_id)
+        return super().authorize_security_group_ingress()
 
     def _answer_matching(self, name, by_id, ids_parameter, attributes_of):
         found, following = self._matching(by_id, ids_parameter, attributes_of)

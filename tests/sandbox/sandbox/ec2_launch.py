@@ -15,7 +15,12 @@ from moto.ec2.utils import filter_iam_instance_profiles
 from .aws_errors import AwsError
 from .disks import plan_disks
 from .launches import fingerprint
-from .networks import choose_security_groups, choose_subnet, offered_zones
+from .networks import (
+    choose_security_groups,
+    choose_subnet,
+    group_not_found,
+    offered_zones,
+)
 from .spot import check_market, check_price
 
 MAX_USER_DATA_BYTES = 16384
@@ -79,7 +84,8 @@ def run_instances(backend, tenant, caller, parameters, form):
                 "arguments used in previous request(s).",
             )
         return earlier.reservation
-    launch = check(backend, parameters)
+    known = tenant.visibility.knows_group
+    launch = check(backend, parameters, known, tenant.traits.hides)
     if dry_run:
         raise AwsError(
             "DryRunOperation", "Request would have succeeded, but DryRun flag is set."
@@ -89,6 +95,7 @@ def run_instances(backend, tenant, caller, parameters, form):
             launch.instance_type, launch.subnet.availability_zone
         )
         check_price(launch.spot, zone_price)
+    tenant.traits.check_launch(launch)
     granted = tenant.capacity.grant(launch, zone)
     reservation = _launch(backend, tenant, replace(launch, count=granted), token)
     tenant.capacity.took(launch, reservation.instances)
@@ -123,7 +130,7 @@ def _primary_interface(parameters):
     return next((i for i in interfaces if i.get("DeviceIndex") in (0, "0")), {})
 
 
-def check(backend, parameters):
+def check(backend, parameters, knows_group, hides):
     """EC2's checks. Raises AwsError for the first that fails."""
     if parameters.get("LaunchTemplate"):
         raise AwsError(
@@ -131,6 +138,10 @@ def check(backend, parameters):
         )
     least, most = _counts(parameters)
     image = _image(backend, parameters)
+    if hides(image):
+        raise AwsError(
+            "InvalidAMIID.NotFound", f"The image id '[{image.id}]' does not exist"
+        )
     instance_type = _instance_type(backend, parameters, image)
     interface = _primary_interface(parameters)
     subnet = choose_subnet(
@@ -141,13 +152,16 @@ def check(backend, parameters):
     )
     spot = check_market(parameters)
     _cpu_options(parameters, instance_type)
+    _check_credits(parameters, instance_type)
     return Launch(
         least=least,
         count=most,
         image=image,
         instance_type=instance_type,
         subnet=subnet,
-        security_groups=_security_groups(backend, subnet, parameters, interface),
+        security_groups=_security_groups(
+            backend, subnet, parameters, interface, knows_group
+        ),
         disks=plan_disks(backend, image, parameters.get("BlockDeviceMappings") or []),
         user_data=_user_data(parameters),
         key_name=_key_name(backend, parameters),
@@ -160,6 +174,23 @@ def check(backend, parameters):
         monitoring=(parameters.get("Monitoring") or {}).get("Enabled") is True,
         associate_public_ip=interface.get("AssociatePublicIpAddress"),
     )
+
+
+def _check_credits(parameters, instance_type):
+    """"CreditSpecificationRequest", API reference: of burstable types alone."""
+    credits = (parameters.get("CreditSpecification") or {}).get("CpuCredits")
+    if credits is None:
+        return
+    if credits not in ("standard", "unlimited"):
+        raise AwsError(
+            "InvalidParameterValue", f"Invalid value '{credits}' for CpuCredits."
+        )
+    if not INSTANCE_TYPES[instance_type].get("BurstablePerformanceSupported"):
+        raise AwsError(
+            "InvalidParameterCombination",
+            "The CreditSpecification parameter is not supported for the instance type "
+            f"{instance_type}.",
+        )
 
 
 def _counts(parameters):
@@ -254,7 +285,7 @@ def _cpu_options(parameters, instance_type):
             )
 
 
-def _security_groups(backend, subnet, parameters, interface):
+def _security_groups(backend, subnet, parameters, interface, knows_group):
     names = parameters.get("SecurityGroups") or []
     if names and parameters.get("SubnetId"):
         raise AwsError(
@@ -264,6 +295,8 @@ def _security_groups(backend, subnet, parameters, interface):
     ids = (parameters.get("SecurityGroupIds") or []) + (interface.get("Groups") or [])
     for group_id in ids:
         check_security_group_id(group_id)
+        if not knows_group(group_id):
+            raise group_not_found(group_id)
     return choose_security_groups(backend, subnet, ids, names)
 
 
@@ -429,7 +462,10 @@ def _launch(backend, tenant, launch, token):
         ebs_optimized=launch.ebs_optimized,
         monitoring_state="enabled" if launch.monitoring else "disabled",
         instance_initiated_shutdown_behavior=launch.shutdown_behavior,
-        metadata_options=launch.metadata_options,
+        metadata_options={
+            "HttpEndpoint": tenant.traits.metadata_endpoint,
+            **launch.metadata_options,
+        },
         client_token=token or "",
         # Disks are made below: moto would drop iops and throughput.
         block_device_mappings=[],

@@ -8,7 +8,10 @@ name that matches and a date that is newer still.
 from dataclasses import dataclass
 from datetime import datetime
 
+GOVCLOUD_REGIONS = ("us-gov-west-1",)
+
 CANONICAL = "099720109477"
+CANONICAL_IN_GOVCLOUD = "513442679011"
 AMAZON = "898082745236"
 STRANGER = "123123123123"
 
@@ -25,6 +28,10 @@ class Image:
     architecture: str = "x86_64"
     root_device: str = "/dev/sda1"
     snapshot_gib: int = 8
+    product_code: str = ""  # of AWS Marketplace
+    platform: str = ""
+    platform_details: str = "Linux/UNIX"
+    more_disks: tuple = ()  # (device, GiB), which outlive their machines
 
     def register(self, backend):
         """This image as moto's, in the backend of one account and region."""
@@ -32,12 +39,15 @@ class Image:
 
         # Canonical's images carry Amazon's alias too, as verified ones do.
         alias = "amazon" if self.owner_id in (CANONICAL, AMAZON) else None
+        owner_id = self.owner_id
+        if owner_id == CANONICAL and backend.region_name in GOVCLOUD_REGIONS:
+            owner_id = CANONICAL_IN_GOVCLOUD
         image = Ami(
             backend,
             self.image_id,
             name=self.name,
             description=self.name,
-            owner_id=self.owner_id,
+            owner_id=owner_id,
             owner_alias=alias,
             public=True,
             virtualization_type="hvm",
@@ -45,10 +55,18 @@ class Image:
             creation_date=datetime.strptime(self.created, "%Y-%m-%d"),
             image_location=f"{alias or self.owner_id}/{self.name}",
             hypervisor="xen",
+            platform=self.platform or None,
             root_device_type="ebs",
             root_device_name=self.root_device,
             boot_mode="uefi-preferred",
         )
+        image.product_codes = [
+            {"ProductCodeId": code, "ProductCodeType": "marketplace"}
+            for code in [self.product_code]
+            if code
+        ]
+        image.platform_details = self.platform_details
+        image.more_disks = self.more_disks
         snapshot = image.ebs_snapshot
         del backend.snapshots[snapshot.id]
         # One image has one snapshot, whatever the account that looks at it.
@@ -102,17 +120,55 @@ CATALOGUE = (
         "2025-03-03",
         snapshot_gib=100,
     ),
+    Image(
+        "ami-0ef00000000000003",
+        "a simulator of AWS Marketplace",
+        STRANGER,
+        "2025-03-03",
+        product_code="aw0evgkw8e5c1q413zgy5pjce",
+    ),
+    Image(
+        "ami-0ef00000000000004",
+        "Windows_Server-2025-English-Full-Base-2025.10.15",
+        AMAZON,
+        "2025-10-15",
+        platform="windows",
+        platform_details="Windows",
+    ),
+    Image(
+        "ami-0ef00000000000005",
+        "bottlerocket-aws-k8s-1.33-x86_64-v1.49.0-713f44ce",
+        AMAZON,
+        "2025-10-15",
+        root_device="/dev/xvda",
+        snapshot_gib=2,
+        more_disks=(("/dev/xvdb", 20),),
+    ),
+    Image(
+        "ami-0ef00000000000006",
+        "RHEL-10.0.0_HVM-20250519-x86_64-0-Hourly2-GP3",
+        STRANGER,
+        "2025-05-19",
+        platform_details="Red Hat Enterprise Linux",
+    ),
+    Image(
+        "ami-0ef00000000000007",
+        "a laboratory's own, with its data",
+        STRANGER,
+        "2025-06-01",
+        more_disks=(("/dev/sdf", 30), ("/dev/sdg", 10)),
+    ),
 )
 
 
 def publish_newer(account):
     """Publishes, in every region, a newer image of each kind that the launcher
     takes; returns their ids."""
-    from .moto_library import ENABLED_REGIONS, backend
+    from .moto_library import KNOWN_REGIONS, backend
 
     published = []
     for make, known in ((_ubuntu, "ami-0ab"), (_gpu, "ami-0cd")):
-        for region in ENABLED_REGIONS:
+        for region in KNOWN_REGIONS:
             images = backend(account, region).amis
             number = 1 + sum(image_id.startswith(known) for image_id in images)
             image = make(number, f"2026-01-{number:02}")

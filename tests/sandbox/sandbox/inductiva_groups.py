@@ -3,7 +3,8 @@
 import uuid
 from datetime import datetime, timedelta, timezone
 
-from .moto_library import ENABLED_REGIONS, backend
+from .moto_library import KNOWN_REGIONS, backend
+from .networks import reaches_internet
 
 DEFAULT_API_KEY = "sandbox-key"
 ACTIVE = ("registered", "starting", "started", "shutting_down")
@@ -135,6 +136,8 @@ class Groups:
             seconds = tenant.lifecycle.running_for(instance)
             if seconds is None or seconds < self.auto_register_seconds:
                 continue
+            if not reaches_internet(instance, tenant.traits):
+                continue
             group = self.find(instance.ec2_backend.tags[instance.id].get(GROUP_TAG))
             if group is not None:
                 self.add_machine(group, instance.id)
@@ -172,6 +175,6 @@ class Groups:
 
 
 def _instances(tenant):
-    for region in ENABLED_REGIONS:
+    for region in KNOWN_REGIONS:
         for reservation in backend(tenant.account, region).reservations.values():
             yield from reservation.instances

@@ -29,8 +29,9 @@ class _Transition:
 
 
 class Lifecycle:
-    def __init__(self, settings, now):
+    def __init__(self, settings, traits, now):
         self._settings = settings
+        self._traits = traits
         self._now = now
         self._transitions = []
         self._running_since = {}
@@ -42,7 +43,10 @@ class Lifecycle:
         for interface in instance.nics.values():
             interface.stop()
         has_changed(instance)
-        apply = self._run if has_disks else self._fail
+        if self._traits.ends_at_once:
+            apply = self._end_at_once
+        else:
+            apply = self._run if has_disks else self._fail
         self._schedule(self._settings.pending_seconds, instance, apply)
 
     def terminate(self, instance, reason=ASKED_TO):
@@ -80,6 +84,11 @@ class Lifecycle:
     def _schedule(self, seconds, instance, apply):
         due = self._now() + seconds
         self._transitions.append(_Transition(due, instance, instance.state, apply))
+
+    def _end_at_once(self, instance):
+        """As EC2 does without a key for the disk, or without room for it
+        ("Instance terminates immediately", EC2 user guide)."""
+        self.terminate(instance, tuple(self._traits.ends_at_once))
 
     def _run(self, instance):
         set_state(instance, RUNNING)

@@ -10,6 +10,10 @@ import os
 
 ENABLED_REGIONS = ("eu-west-2", "eu-west-1", "eu-central-1", "us-east-1", "us-west-2")
 
+# Of a partition of its own, which no account of the other has.
+GOVCLOUD_REGIONS = ("us-gov-west-1",)
+KNOWN_REGIONS = ENABLED_REGIONS + GOVCLOUD_REGIONS
+
 # moto must not read the caller's AWS profile or region.
 for _name in [name for name in os.environ if name.startswith(("AWS_", "MOTO_"))]:
     del os.environ[_name]
@@ -24,10 +28,11 @@ class _EnabledRegions:
     """
 
     def get_available_partitions(self):
-        return ["aws"]
+        return ["aws", "aws-us-gov"]
 
     def get_available_regions(self, service_name, partition_name="aws"):
-        return list(ENABLED_REGIONS) if partition_name == "aws" else []
+        regions = {"aws": ENABLED_REGIONS, "aws-us-gov": GOVCLOUD_REGIONS}
+        return list(regions.get(partition_name, ()))
 
 
 @contextlib.contextmanager
@@ -65,6 +70,9 @@ from moto.core import common_models  # noqa: E402
 from moto.core.utils import get_service_model  # noqa: E402
 from moto.ec2.exceptions import InvalidInstanceIdError  # noqa: E402
 from moto.ec2.models import amis, core, elastic_network_interfaces  # noqa: E402
+from moto.ec2.models import availability_zones_and_regions as regions_and_zones  # noqa: E402
+from moto.ec2.models import route_tables, vpcs  # noqa: E402
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS  # noqa: E402
 from moto.ec2.models import instances as instance_models  # noqa: E402
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix  # noqa: E402
 
@@ -176,20 +184,88 @@ def _fix_image_disks():
     """moto gives every image a 15 GiB disk of type `standard` that outlives it."""
 
     def block_device_mappings(self):
-        return [
+        root = {
+            "DeviceName": self.root_device_name,
+            "Ebs": {
+                "DeleteOnTermination": True,
+                "Encrypted": False,
+                "SnapshotId": self.ebs_snapshot.id,
+                "VolumeSize": self.ebs_snapshot.volume.size,
+                "VolumeType": "gp3",
+            },
+        }
+        others = [
             {
-                "DeviceName": self.root_device_name,
+                "DeviceName": device,
                 "Ebs": {
-                    "DeleteOnTermination": True,
+                    "DeleteOnTermination": False,
                     "Encrypted": False,
-                    "SnapshotId": self.ebs_snapshot.id,
-                    "VolumeSize": self.ebs_snapshot.volume.size,
-                    "VolumeType": "gp3",
+                    "VolumeSize": gib,
+                    "VolumeType": "gp2",
                 },
             }
+            for device, gib in getattr(self, "more_disks", ())
         ]
+        # And a disk of the host, which is none of EBS.
+        virtual = {"DeviceName": "/dev/sdz", "VirtualName": "ephemeral0"}
+        return [root, *others, virtual] if others else [root]
 
     amis.Ami.block_device_mappings = property(block_device_mappings)
+
+
+def _fix_govcloud():
+    """moto knows neither zones nor types of GovCloud: those of us-west-2 stand in."""
+    for offerings in INSTANCE_TYPE_OFFERINGS.values():
+        if "us-west-2" in offerings:
+            offerings["us-gov-west-1"] = [
+                {**o, "Location": o["Location"].replace("us-west-2", "us-gov-west-1")}
+                for o in offerings["us-west-2"]
+            ]
+    known = regions_and_zones.RegionsAndZonesBackend.zones
+    known["us-gov-west-1"] = [
+        regions_and_zones.Zone(
+            zone.name.replace("us-west-2", "us-gov-west-1"),
+            "us-gov-west-1",
+            zone.zone_id.replace("usw2", "usgw1"),
+            zone.zone_type,
+        )
+        for zone in known["us-west-2"][:3]
+    ]
+
+
+def _fix_default_vpc():
+    """moto's default VPC has no way out: AWS's has an internet gateway, which its main
+    route table leads to ("Default VPC components", VPC user guide)."""
+    create = vpcs.VPCBackend.create_default_vpc
+
+    def create_default_vpc(self):
+        vpc = create(self)
+        gateway = self.create_internet_gateway()
+        self.attach_internet_gateway(gateway.id, vpc.id)
+        (table,) = self.describe_route_tables(filters={"vpc-id": [vpc.id]})
+        self.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
+        return vpc
+
+    vpcs.VPCBackend.create_default_vpc = create_default_vpc
+
+
+def _fix_routes():
+    """moto's routes stay active when their target is gone ("Route", API reference)."""
+
+    def state(self):
+        nat, gateway = self.nat_gateway, self.gateway
+        backend = self.route_table.ec2_backend
+        if nat is not None and (
+            nat.id not in backend.nat_gateways or nat.state in ("deleting", "deleted")
+        ):
+            return "blackhole"
+        if gateway is not None and gateway.id in backend.internet_gateways:
+            return "active" if gateway.vpc else "blackhole"
+        if gateway is not None and gateway.id.startswith("igw-"):
+            return "blackhole"
+        return "active"
+
+    route_tables.Route.state = property(state)
 
 
 def _fix_images():
@@ -208,6 +284,9 @@ _fix_instance_lookup()
 _fix_terminated_addresses()
 _fix_interface_groups()
 _fix_image_disks()
+_fix_govcloud()
+_fix_default_vpc()
+_fix_routes()
 _fix_images()
 _let_go()
 speed_up()

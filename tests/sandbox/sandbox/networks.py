@@ -5,7 +5,7 @@ import functools
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
 from .aws_errors import AwsError
-from .moto_library import ENABLED_REGIONS
+from .moto_library import KNOWN_REGIONS
 from .moto_library import backend as backend_of
 
 
@@ -90,16 +90,35 @@ def no_default_vpc():
     )
 
 
+def group_not_found(group_id):
+    return AwsError(
+        "InvalidGroup.NotFound", f"The security group '{group_id}' does not exist"
+    )
+
+
+def reaches_internet(instance, traits):
+    """Whether a machine gets anywhere, by the routes of its subnet."""
+    backend, subnet_id = instance.ec2_backend, instance.subnet_id
+    tables = backend.describe_route_tables(filters={"vpc-id": [instance.vpc_id]})
+    own = [t for t in tables if subnet_id in t._associations.values()]
+    table = (own or [t for t in tables if t.main_association_id is not None])[0]
+    for route in table.routes:
+        if route.destination_cidr_block != "0.0.0.0/0" or route.state != "active":
+            continue
+        if (route.gateway_id or "").startswith("igw-"):
+            blocked = traits.block_mode(subnet_id) != "off"
+            return bool(instance.public_ip) and not blocked
+        return True
+    return False
+
+
 def choose_security_groups(backend, subnet, ids, names):
     """The groups of a launch into `subnet`: those named, else the VPC's default."""
     groups = []
     for group_id in ids:
         group = backend.get_security_group_from_id(group_id)
         if group is None:
-            raise AwsError(
-                "InvalidGroup.NotFound",
-                f"The security group '{group_id}' does not exist",
-            )
+            raise group_not_found(group_id)
         if group.vpc_id != subnet.vpc_id:
             raise AwsError(
                 "InvalidParameter",
@@ -120,7 +139,7 @@ def choose_security_groups(backend, subnet, ids, names):
 
 
 def set_free_addresses(account, subnet_id, number):
-    for region in ENABLED_REGIONS:
+    for region in KNOWN_REGIONS:
         for subnets in backend_of(account, region).subnets.values():
             if subnet_id in subnets:
                 subnet = subnets[subnet_id]
@@ -137,4 +156,8 @@ def delete_default_vpc(backend):
         return
     for subnet in backend.describe_subnets(filters={"vpc-id": [vpc.id]}):
         backend.delete_subnet(subnet.id)
+    for gateway in list(backend.internet_gateways.values()):
+        if gateway.vpc is vpc:
+            backend.detach_internet_gateway(gateway.id, vpc.id)
+            backend.delete_internet_gateway(gateway.id)
     backend.delete_vpc(vpc.id)

@@ -16,6 +16,7 @@ from .launches import Launches
 from .lifecycle import Lifecycle
 from .recorder import Recorder
 from .spot import SpotRequests
+from .traits import Traits
 from .visibility import Visibility
 
 DEFAULT_ACCOUNT = "123456789012"
@@ -71,8 +72,9 @@ class Tenant:
         self.recorder = Recorder()
         self.faults = Faults(self.clock.now)
         self.launches = Launches(self.now)
-        self.lifecycle = Lifecycle(self.settings, self.clock.now)
-        self.visibility = Visibility(self.settings, self.clock.now)
+        self.traits = Traits()
+        self.lifecycle = Lifecycle(self.settings, self.traits, self.clock.now)
+        self.visibility = Visibility(self.settings, self.traits, self.clock.now)
         self.buckets = Buckets(self.launches, self.clock.now)
         self.capacity = Capacity()
         self.spot_requests = SpotRequests()

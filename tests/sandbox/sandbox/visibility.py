@@ -17,10 +17,21 @@ class _Launched:
 
 
 class Visibility:
-    def __init__(self, settings, now):
+    def __init__(self, settings, traits, now):
         self._settings = settings
+        self._traits = traits
         self._now = now
         self._launched = {}
+        self._groups_made = {}
+
+    def group_made(self, group_id):
+        self._groups_made[group_id] = self._now()
+
+    def knows_group(self, group_id):
+        """Whether a security group that is there is known in all of EC2 by now."""
+        made = self._groups_made.get(group_id)
+        after = self._traits.groups_known_after_seconds
+        return made is None or self._now() - made >= after
 
     def launched(self, instances):
         now = self._now()
