@@ -7,7 +7,7 @@ use aws_sdk_ec2::operation::{
     describe_instance_type_offerings::DescribeInstanceTypeOfferingsOutput,
     describe_instance_types::DescribeInstanceTypesOutput,
     describe_instances::DescribeInstancesOutput, describe_key_pairs::DescribeKeyPairsOutput,
-    describe_regions::DescribeRegionsOutput,
+    describe_regions::DescribeRegionsOutput, describe_route_tables::DescribeRouteTablesOutput,
     describe_security_groups::DescribeSecurityGroupsOutput,
     describe_subnets::DescribeSubnetsOutput, terminate_instances::TerminateInstancesOutput,
 };
@@ -26,6 +26,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
+use super::errors::told;
 use crate::error::Failure;
 
 /// Turns an answer without what it must have into none, which is asked for again.
@@ -48,17 +49,17 @@ impl Intercept for Answers {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let missing = match context.output_or_error() {
-            Ok(output) => missing(output),
+            Ok(output) => missing(output).map(|what| format!("AWS's answer does not have {what}")),
             // Its status says that all is well, and it is not EC2's or STS's own.
-            Err(_) if context.response().status().is_success() => Some("anything that is known"),
+            Err(_) if context.response().status().is_success() => Some(format!(
+                "the answer is not AWS's: {}",
+                told(context.response())
+            )),
             Err(_) => None,
         };
         match missing {
             None => Ok(()),
-            Some(what) => {
-                let message = format!("AWS's answer does not have {what}");
-                Err(Failure::failed(message).into())
-            }
+            Some(message) => Err(Failure::failed(message).into()),
         }
     }
 }
@@ -114,6 +115,8 @@ fn missing(output: &Output) -> Option<&'static str> {
         without(answer.images.is_none(), "the list of images")
     } else if let Some(answer) = output.downcast_ref::<DescribeSubnetsOutput>() {
         without(answer.subnets.is_none(), "the list of subnets")
+    } else if let Some(answer) = output.downcast_ref::<DescribeRouteTablesOutput>() {
+        without(answer.route_tables.is_none(), "the list of route tables")
     } else if let Some(answer) = output.downcast_ref::<DescribeSecurityGroupsOutput>() {
         without(
             answer.security_groups.is_none(),

@@ -5,6 +5,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use self::Cause::{MayBeTheClock, OtherReason};
 
+/// The status of HTTP for it (RFC 6585).
+pub const TOO_MANY_REQUESTS: u16 = 429;
+
 /// What a code means for what is to be done next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
@@ -29,6 +32,11 @@ pub enum Sort {
     Mismatch,
     /// The token was spent on machines that are terminated.
     Spent,
+    /// The account has no role for spot machines yet, and this identity may not make
+    /// it: on demand needs none.
+    SpotRole,
+    /// The account or its organisation does not allow it, whoever asks.
+    NotAllowed,
     /// A security group or key pair is not known: not yet, where it is new.
     NotFound,
     /// Anything else: trying again would not help.
@@ -62,6 +70,13 @@ const CODES: &[(&str, Sort, Cause)] = &[
         Sort::NotSignedIn,
         OtherReason,
     ),
+    (
+        "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+        Sort::SpotRole,
+        OtherReason,
+    ),
+    ("Blocked", Sort::NotAllowed, OtherReason),
+    ("TagPolicyViolation", Sort::NotAllowed, OtherReason),
     ("AccessDenied", Sort::NotPermitted, OtherReason),
     ("AccessDeniedException", Sort::NotPermitted, OtherReason),
     ("UnauthorizedOperation", Sort::NotPermitted, OtherReason),
@@ -88,6 +103,8 @@ const CODES: &[(&str, Sort, Cause)] = &[
     ("MaxSpotInstanceCountExceeded", Sort::SpotQuota, OtherReason),
     ("MaxIOPSLimitExceeded", Sort::Account, OtherReason),
     ("PendingVerification", Sort::Account, OtherReason),
+    // No quota: `start` counts a machine's tags itself.
+    ("TagLimitExceeded", Sort::Fatal, OtherReason),
     ("VolumeLimitExceeded", Sort::Account, OtherReason),
     ("InternalError", Sort::Unknown, OtherReason),
     ("InternalFailure", Sort::Unknown, OtherReason),
@@ -104,7 +121,12 @@ const CODES: &[(&str, Sort, Cause)] = &[
 /// gives that: only of capacity, quotas and throttling, which it may answer as its
 /// own errors, is it known that nothing was done.
 pub fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
-    let sort = code.map_or(Sort::Unknown, sort_of);
+    let sort = match code {
+        Some(code) => sort_of(code),
+        // Whoever counts the requests has not let it through.
+        None if status == TOO_MANY_REQUESTS => Sort::NotNow,
+        None => Sort::Unknown,
+    };
     match sort {
         Sort::Place | Sort::Quota | Sort::SpotQuota | Sort::Account | Sort::NotNow => sort,
         _ if status >= 500 => Sort::Unknown,
@@ -112,12 +134,28 @@ pub fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
     }
 }
 
+/// The sort of a code, or else of its family: the part before the point, or how EC2
+/// names what is short and what is used up.
 pub fn sort_of(code: &str) -> Sort {
+    let family = code.split('.').next().unwrap_or(code);
+    if let Some(sort) = listed(code).or_else(|| listed(family)) {
+        return sort;
+    }
+    if code.starts_with("Insufficient") && code.contains("Capacity") {
+        Sort::Place
+    } else if code.ends_with("LimitExceeded") {
+        Sort::Account
+    } else {
+        Sort::Fatal
+    }
+}
+
+fn listed(code: &str) -> Option<Sort> {
     match CODES.iter().find(|(name, ..)| *name == code) {
-        Some((_, sort, _)) => *sort,
-        None if THROTTLING_ERRORS.contains(&code) => Sort::NotNow,
-        None if TRANSIENT_ERRORS.contains(&code) => Sort::Unknown,
-        None => Sort::Fatal,
+        Some((_, sort, _)) => Some(*sort),
+        None if THROTTLING_ERRORS.contains(&code) => Some(Sort::NotNow),
+        None if TRANSIENT_ERRORS.contains(&code) => Some(Sort::Unknown),
+        None => None,
     }
 }
 
@@ -178,6 +216,32 @@ mod tests {
         ] {
             assert_eq!(sort_of(code), Sort::NotNow, "{code}");
         }
+    }
+
+    #[test]
+    fn a_code_that_is_not_listed_is_known_by_its_family() {
+        for (code, sort) in [
+            ("AuthFailure.SomethingNew", Sort::NotSignedIn),
+            (
+                "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+                Sort::SpotRole,
+            ),
+            ("InsufficientInstanceCapacity.Reserved", Sort::Place),
+            ("InsufficientCapacityOnHost", Sort::Place),
+            ("ResourceCountLimitExceeded", Sort::Account),
+            ("RequestLimitExceeded", Sort::NotNow),
+            ("TagLimitExceeded", Sort::Fatal),
+            ("InvalidAMIID.Unavailable", Sort::Fatal),
+        ] {
+            assert_eq!(sort_of(code), sort, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_known_by_its_status() {
+        assert_eq!(sort_of_answer(None, 429), Sort::NotNow);
+        assert_eq!(sort_of_answer(None, 503), Sort::Unknown);
+        assert_eq!(sort_of_answer(None, 403), Sort::Unknown);
     }
 
     #[test]

@@ -92,11 +92,10 @@ where
     let SdkError::ServiceError(answer) = error else {
         return unanswered(error, what, region);
     };
-    if answer.raw().status().is_success() {
-        return Failure::failed(format!("{what}: AWS's answer cannot be read"));
-    }
     let metadata = answer.err().meta();
-    let code = metadata.code().unwrap_or("no code");
+    let Some(code) = metadata.code() else {
+        return not_aws(answer.raw(), what);
+    };
     let said = &mask::foreign(metadata.message().unwrap_or("AWS gave no reason"));
     let decoded = decoded.map(mask::foreign);
     let request_id = metadata
@@ -104,7 +103,7 @@ where
         .map_or(String::new(), |id| format!(", request {id}"));
     let kind = kind(code);
     let reference = format!("{code}{request_id}");
-    if kind == Kind::NotPermitted {
+    if sort_of(code) == Sort::NotPermitted {
         return Denial::read(said, decoded.as_deref()).failure(what, said, &reference);
     }
     let said = said
@@ -130,6 +129,10 @@ where
             failure.hint(format!("the account is not set up for this yet, or {region} has to be enabled first"))
         }
         (Kind::NotSignedIn, _) => failure.hint("sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `inductiva-aws whoami` shows which are used"),
+        (_, "AuthFailure.ServiceLinkedRoleCreationNotPermitted") => failure.hint("an account's first spot machine makes a role: ask for the permission iam:CreateServiceLinkedRole, or have an administrator run it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; --spot-fallback launches on demand instead"),
+        (_, "Blocked") => failure.hint("AWS has blocked the account: ask AWS Support, https://console.aws.amazon.com/support"),
+        (_, "TagPolicyViolation") => failure.hint("give the tag a value that your organisation's tag policy takes: --tag KEY=VALUE"),
+        (_, "SpotMaxPriceTooLow") => failure.hint("raise --max-price, or leave it out: the limit is the on-demand price then"),
         (Kind::Capacity, "PendingVerification") => failure.hint("AWS is checking the new account for this region; that takes up to 4 hours"),
         (Kind::Capacity, _) if matches!(sort_of(code), Sort::Quota | Sort::SpotQuota | Sort::Account) => {
             failure.hint("ask for a higher EC2 quota in the Service Quotas console, choose a smaller --vm-type, or fewer --num-machines")
@@ -165,6 +168,11 @@ where
 /// What to do about a named thing that EC2 does not know.
 fn remedy(code: &str, said: &str, region: &str) -> Option<String> {
     let family = code.split('.').next().unwrap_or(code);
+    if code == "InvalidAMIID.Unavailable" {
+        return Some(format!(
+            "the image is no longer there, or not yet: name another of {region} with --image-id, or leave it out for the newest Ubuntu 24.04"
+        ));
+    }
     let flag = match family {
         "InvalidAMIID" => "--image-id: an image belongs to one region",
         "InvalidInstanceType" => "--vm-type: not every region has every type",
@@ -203,10 +211,35 @@ where
 fn kind(code: &str) -> Kind {
     match sort_of(code) {
         Sort::NotSignedIn => Kind::NotSignedIn,
-        Sort::NotPermitted => Kind::NotPermitted,
+        Sort::NotPermitted | Sort::SpotRole | Sort::NotAllowed => Kind::NotPermitted,
         Sort::Place | Sort::Quota | Sort::SpotQuota | Sort::Account => Kind::Capacity,
         _ => Kind::Failed,
     }
+}
+
+/// An answer that has no code of AWS's, or cannot be read.
+fn not_aws(answer: &HttpResponse, what: &str) -> Failure {
+    let told = told(answer);
+    let message = if answer.status().is_success() {
+        format!("{what}: AWS's answer cannot be read: {told}")
+    } else {
+        format!("{what}: the answer is not AWS's: {told}")
+    };
+    Failure::failed(message).hint(
+        "a proxy, a firewall or the sign-in page of a network may have answered instead: check HTTPS_PROXY, NO_PROXY, --endpoint-url and AWS_ENDPOINT_URL",
+    )
+}
+
+/// `HTTP 403, text/html`: the body is not AWS's, and nobody knows what it has.
+pub fn told(answer: &HttpResponse) -> String {
+    let status = answer.status().as_u16();
+    let kind = answer.headers().get("content-type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/.+-".contains(c);
+    if kind.is_empty() || kind.len() > 40 || !kind.chars().all(is_plain) {
+        return format!("HTTP {status}");
+    }
+    format!("HTTP {status}, {kind}")
 }
 
 /// AWS takes no calls from a clock that is so far off.
@@ -237,6 +270,7 @@ where
             .hint(format!(
                 "check the network, and that {region} is the region you mean"
             )),
+        SdkError::ResponseError(answer) => not_aws(answer.raw(), what),
         SdkError::DispatchFailure(_) => reach::out_of_reach(error, &why, what, region),
         _ => Failure::failed(format!("{what}: {why}")),
     }

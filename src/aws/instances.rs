@@ -157,9 +157,7 @@ impl Aws {
         };
         Machine {
             state: state(instance.state.as_ref()),
-            state_reason: instance
-                .state_reason
-                .and_then(|reason| reason.message.or(reason.code)),
+            state_reason: instance.state_reason.and_then(reason),
             vm_type: instance
                 .instance_type
                 .map_or(String::new(), |t| t.as_str().to_owned()),
@@ -183,6 +181,16 @@ impl Aws {
                 .collect(),
             instance_id: instance.instance_id.unwrap_or_default(),
         }
+    }
+}
+
+/// The code, and the message, which mostly begins with it.
+fn reason(reason: types::StateReason) -> Option<String> {
+    match (reason.code, reason.message) {
+        (Some(code), Some(message)) if !message.starts_with(&code) => {
+            Some(format!("{code}: {message}"))
+        }
+        (code, message) => message.or(code),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a plan has to know: images, types, subnets, regions.
+//! What a plan has to know: types, subnets, routes, regions.
 
 use aws_sdk_ec2::types;
 
@@ -6,8 +6,7 @@ use super::{Aws, errors::failure, filter};
 use crate::{
     error::{Failure, Result},
     model::{
-        image::{self, CANONICAL, Image},
-        network::Subnet,
+        network::{Route, RouteTable, Subnet, Target},
         request::Request,
         vm_type::{Gpu, VmTypeFacts},
     },
@@ -15,34 +14,6 @@ use crate::{
 };
 
 impl Aws {
-    /// The image that was named, or those that the standard one is chosen from.
-    pub async fn images(&self, request: &Request) -> Result<Vec<Image>> {
-        let call = self.ec2.describe_images();
-        let call = if let Some(id) = &request.image_id {
-            call.image_ids(id)
-        } else {
-            let mut names = vec![format!("{}*", image::UBUNTU_IMAGE)];
-            let mut call = call.owners(CANONICAL);
-            if request.vm_types().any(VmType::may_have_gpu) {
-                names.push(format!("{}*", image::GPU_IMAGE));
-                call = call.owners("amazon");
-            }
-            call.filters(filter("name", names.iter().map(String::as_str)))
-                .filters(filter("architecture", ["x86_64"]))
-                .filters(filter("state", ["available"]))
-        };
-        let answer = call
-            .send()
-            .await
-            .map_err(|error| failure(&error, "cannot look up the image", &self.region))?;
-        Ok(answer
-            .images
-            .unwrap_or_default()
-            .into_iter()
-            .map(image)
-            .collect())
-    }
-
     /// The type's processors and GPUs.
     pub async fn vm_type(&self, vm_type: &VmType) -> Result<VmTypeFacts> {
         let answer = self
@@ -62,8 +33,7 @@ impl Aws {
             .instance_types
             .unwrap_or_default()
             .into_iter()
-            .next()
-            .map(vm_type_facts)
+            .find_map(vm_type_facts)
             .ok_or_else(|| {
                 Failure::failed(format!("{} does not have the type {vm_type}", self.region))
             })
@@ -85,23 +55,66 @@ impl Aws {
             .send()
             .await
             .map_err(|error| failure(&error, &what, &self.region))?;
-        let found = answer.instance_types.unwrap_or_default();
+        let found = answer.instance_types.unwrap_or_default().into_iter();
+        let found: Vec<VmTypeFacts> = found.filter_map(vm_type_facts).collect();
         let facts = |vm_type: &VmType| {
-            let is_it = |info: &&types::InstanceTypeInfo| {
-                info.instance_type
-                    .as_ref()
-                    .is_some_and(|name| name.as_str() == vm_type.as_str())
-            };
-            found
-                .iter()
-                .find(is_it)
-                .cloned()
-                .map(vm_type_facts)
-                .ok_or_else(|| {
-                    Failure::failed(format!("{} does not have the type {vm_type}", self.region))
-                })
+            let it = found.iter().find(|facts| facts.name == *vm_type);
+            it.cloned().ok_or_else(|| {
+                Failure::failed(format!("{} does not have the type {vm_type}", self.region))
+            })
         };
         vm_types.iter().map(facts).collect()
+    }
+
+    /// Those of `vm_types` that the region has, in their order.
+    pub async fn vm_types_there(&self, vm_types: &[VmType]) -> Result<Vec<VmTypeFacts>> {
+        let names: Vec<&str> = vm_types.iter().map(VmType::as_str).collect();
+        let found = self
+            .types_with([filter("instance-type", names.iter().copied())])
+            .await?;
+        let facts = |vm_type: &VmType| found.iter().find(|facts| facts.name == *vm_type).cloned();
+        let there: Vec<VmTypeFacts> = vm_types.iter().filter_map(facts).collect();
+        if there.is_empty() {
+            return Err(Failure::failed(format!(
+                "{} has none of {}",
+                self.region,
+                names.join(", ")
+            ))
+            .hint("name a type of that region with --vm-type"));
+        }
+        Ok(there)
+    }
+
+    /// The amd64 types that an account on the free plan may launch, the smallest
+    /// first.
+    pub async fn free_tier_types(&self) -> Result<Vec<VmType>> {
+        let filters = [
+            filter("free-tier-eligible", ["true"]),
+            filter("processor-info.supported-architecture", ["x86_64"]),
+        ];
+        let mut found = self.types_with(filters).await?;
+        found.sort_by_key(|facts| (facts.vcpus, facts.memory_mib, facts.name.to_string()));
+        Ok(found.into_iter().map(|facts| facts.name).collect())
+    }
+
+    async fn types_with(
+        &self,
+        filters: impl IntoIterator<Item = types::Filter>,
+    ) -> Result<Vec<VmTypeFacts>> {
+        let mut found = Vec::new();
+        let mut pages = self
+            .ec2
+            .describe_instance_types()
+            .set_filters(Some(filters.into_iter().collect()))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| failure(&error, "cannot look up types", &self.region))?;
+            let infos = page.instance_types.unwrap_or_default();
+            found.extend(infos.into_iter().filter_map(vm_type_facts));
+        }
+        Ok(found)
     }
 
     /// The zones that offer each of the types: pairs of type and zone.
@@ -155,6 +168,11 @@ impl Aws {
                     .available_ip_address_count
                     .and_then(|n| u32::try_from(n).ok())
                     .unwrap_or(0),
+                gives_public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
+                is_blocked: subnet
+                    .block_public_access_states
+                    .and_then(|states| states.internet_gateway_block_mode)
+                    .is_some_and(|mode| mode != types::BlockPublicAccessMode::Off),
             })
         };
         Ok(answer
@@ -163,6 +181,22 @@ impl Aws {
             .into_iter()
             .filter_map(subnet)
             .collect())
+    }
+
+    /// The route tables of all VPCs: which one is that of the launch is asked for at
+    /// the same time.
+    pub async fn route_tables(&self) -> Result<Vec<RouteTable>> {
+        let mut tables = Vec::new();
+        let mut pages = self.ec2.describe_route_tables().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => return Err(self.failure(&error, "cannot look up the routes").await),
+            };
+            let found = page.route_tables.unwrap_or_default();
+            tables.extend(found.into_iter().filter_map(route_table));
+        }
+        Ok(tables)
     }
 
     /// The regions that the account has enabled.
@@ -184,32 +218,45 @@ impl Aws {
     }
 }
 
-fn image(image: types::Image) -> Image {
-    let root_device = image.root_device_name.unwrap_or_else(|| "/dev/sda1".into());
-    let snapshot_gib = image
-        .block_device_mappings
-        .unwrap_or_default()
-        .into_iter()
-        .find(|mapping| mapping.device_name.as_deref() == Some(&root_device))
-        .and_then(|mapping| mapping.ebs)
-        .and_then(|ebs| ebs.volume_size)
-        .and_then(|gib| u32::try_from(gib).ok())
-        .unwrap_or(1);
-    Image {
-        id: image.image_id.unwrap_or_default(),
-        name: image.name.unwrap_or_default(),
-        owner: image.owner_id.unwrap_or_default(),
-        owner_alias: image.image_owner_alias,
-        creation_date: image.creation_date.unwrap_or_default(),
-        architecture: image
-            .architecture
-            .map_or(String::new(), |a| a.as_str().to_owned()),
-        root_device,
-        snapshot_gib,
+fn route_table(table: types::RouteTable) -> Option<RouteTable> {
+    let associations = table.associations.unwrap_or_default();
+    Some(RouteTable {
+        id: table.route_table_id?,
+        vpc_id: table.vpc_id?,
+        is_main: associations.iter().any(|a| a.main == Some(true)),
+        subnet_ids: associations
+            .into_iter()
+            .filter_map(|a| a.subnet_id)
+            .collect(),
+        routes: table.routes.unwrap_or_default().iter().map(route).collect(),
+    })
+}
+
+/// "Routes", EC2 API reference: an internet gateway, a virtual private gateway and a
+/// gateway endpoint all stand in `GatewayId`. A gateway endpoint's destination is a
+/// prefix list, which a load balancer's endpoint may have too: then it is not certain.
+fn route(route: &types::Route) -> Route {
+    let gateway = route.gateway_id.as_deref().unwrap_or_default();
+    let target = if route.state == Some(types::RouteState::Blackhole) {
+        Target::Blackhole
+    } else if gateway == "local"
+        || gateway.starts_with("vpce-") && route.destination_prefix_list_id.is_some()
+    {
+        Target::Nowhere
+    } else if gateway.starts_with("igw-") {
+        Target::InternetGateway
+    } else {
+        Target::Other
+    };
+    Route {
+        is_default: route.destination_cidr_block.as_deref() == Some("0.0.0.0/0"),
+        target,
     }
 }
 
-fn vm_type_facts(info: types::InstanceTypeInfo) -> VmTypeFacts {
+/// None for a name that is none of a type's.
+fn vm_type_facts(info: types::InstanceTypeInfo) -> Option<VmTypeFacts> {
+    let name = info.instance_type.as_ref()?.as_str().parse().ok()?;
     let number = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok());
     let vcpus = info
         .v_cpu_info
@@ -235,7 +282,12 @@ fn vm_type_facts(info: types::InstanceTypeInfo) -> VmTypeFacts {
                 .as_deref()
                 .is_some_and(|m| m.eq_ignore_ascii_case("nvidia"))
         });
-    VmTypeFacts {
+    let memory_mib = info.memory_info.and_then(|memory| memory.size_in_mib);
+    Some(VmTypeFacts {
+        name,
+        is_burstable: info.burstable_performance_supported == Some(true),
+        is_free_tier_eligible: info.free_tier_eligible,
+        memory_mib: memory_mib.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
         architectures: info
             .processor_info
             .and_then(|info| info.supported_architectures)
@@ -255,7 +307,7 @@ fn vm_type_facts(info: types::InstanceTypeInfo) -> VmTypeFacts {
                 .trim_end()
                 .to_owned(),
         }),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -269,6 +321,7 @@ mod tests {
             .count(2)
             .build();
         types::InstanceTypeInfo::builder()
+            .instance_type(types::InstanceType::G5Xlarge)
             .v_cpu_info(
                 types::VCpuInfo::builder()
                     .default_v_cpus(8)
@@ -285,7 +338,8 @@ mod tests {
             count: 2,
             name: "NVIDIA X1".into(),
         };
-        assert_eq!(vm_type_facts(info_with_gpu("NVIDIA")).gpu, Some(gpu));
-        assert_eq!(vm_type_facts(info_with_gpu("AMD")).gpu, None);
+        let gpu_of = |manufacturer| vm_type_facts(info_with_gpu(manufacturer)).map(|f| f.gpu);
+        assert_eq!(gpu_of("NVIDIA"), Some(Some(gpu)));
+        assert_eq!(gpu_of("AMD"), Some(None));
     }
 }

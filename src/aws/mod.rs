@@ -7,6 +7,7 @@ mod codes;
 mod deadline;
 mod denial;
 pub mod errors;
+mod images;
 pub mod instances;
 mod kept_key;
 pub mod key_pairs;

@@ -10,7 +10,7 @@ use aws_sdk_ec2::config::{
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 
 use super::{
-    codes::{Sort, code_in, sort_of},
+    codes::{Sort, code_in, sort_of_answer},
     errors::never_connected,
 };
 
@@ -79,8 +79,12 @@ pub struct LaterIfNotNow;
 
 impl ClassifyRetry for LaterIfNotNow {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        match context.response().and_then(code_in).map(sort_of) {
-            Some(Sort::NotNow) => RetryAction::throttling_error(),
+        let Some(response) = context.response() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let sort = sort_of_answer(code_in(response), response.status().as_u16());
+        match sort {
+            Sort::NotNow => RetryAction::throttling_error(),
             _ => RetryAction::NoActionIndicated,
         }
     }

@@ -12,10 +12,10 @@ use aws_sdk_ec2::{
         RunInstancesError, RunInstancesOutput, builders::RunInstancesFluentBuilder,
     },
     types::{
-        self, BlockDeviceMapping, CpuOptionsRequest, EbsBlockDevice, HttpTokensState,
-        IamInstanceProfileSpecification, InstanceMarketOptionsRequest,
-        InstanceMetadataOptionsRequest, MarketType, Placement, ResourceType, ShutdownBehavior,
-        SpotInstanceType, SpotMarketOptions,
+        self, BlockDeviceMapping, CpuOptionsRequest, CreditSpecificationRequest, EbsBlockDevice,
+        HttpTokensState, IamInstanceProfileSpecification, InstanceMarketOptionsRequest,
+        InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, MarketType, Placement,
+        ResourceType, ShutdownBehavior, SpotInstanceType, SpotMarketOptions,
     },
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -28,7 +28,7 @@ use super::{
     tag_specification,
 };
 use crate::{
-    error::{Failure, Result, Tried},
+    error::{Failure, Kind, Result, Tried},
     model::{
         machine::{self, Machine},
         place::{Candidate, Place},
@@ -42,6 +42,10 @@ use crate::{
 /// A launch that is not answered by then is asked for again with its token:
 /// EC2 takes seconds for a hundred machines.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
+
+/// What a type is refused with that is not in the account's free plan, among other
+/// combinations (seen in RhinoSecurityLabs/cloudgoat issue 375; not documented).
+pub const NOT_IN_FREE_PLAN: &str = "InvalidParameterCombination";
 
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
@@ -73,12 +77,19 @@ pub enum LaunchError {
     Unknown(Failure),
     /// EC2 asks for patience, or was not reached: nothing was launched.
     NotNow(Failure),
-    /// A security group or key pair is not known, or not yet: nothing was launched.
-    NotFound(Failure),
+    /// It is not known, or not yet: nothing was launched.
+    NotFound(Missing, Failure),
     /// Nothing was launched for want of capacity or quota.
     NoCapacity(Box<NoCapacity>),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
+}
+
+/// What a launch names that may be new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    SecurityGroup,
+    KeyPair,
 }
 
 /// What there is to know about missing capacity.
@@ -129,6 +140,14 @@ impl Launch<'_> {
                 machine::count(self.number as usize)
             ))
         })
+    }
+
+    /// Whether a refusal with this code may come of a type that accounts on the free
+    /// plan do not launch.
+    fn may_not_be_in_free_plan(&self, code: Option<&str>) -> bool {
+        let facts = self.plan.facts_of(&self.candidate.vm_type);
+        code == Some(NOT_IN_FREE_PLAN)
+            && facts.is_some_and(|facts| facts.is_free_tier_eligible == Some(false))
     }
 
     /// The call and EC2's answer to it.
@@ -183,7 +202,17 @@ impl Aws {
             Err(_) if deadline.is_over() => return Err(LaunchError::TooLate),
             Err(error) => error,
         };
-        let failure = self.failure(&error, &what).await;
+        let mut failure = self.failure(&error, &what).await;
+        // The same account has been answered by EC2 in the same region.
+        if code(&error) == Some("OptInRequired") && launch.plan.image.is_of_marketplace {
+            failure.kind = Kind::NotPermitted;
+            failure = failure.hint("subscribe to the image's product in AWS Marketplace and accept its terms, once for the account, or name another image with --image-id");
+        }
+        let is_short =
+            errors::sort(&error) == Sort::Place && code(&error) != Some("SpotMaxPriceTooLow");
+        if let (Place::Subnet(_), true) = (&launch.candidate.place, is_short) {
+            failure = failure.hint("name another subnet with --subnet-id (one with more free addresses, or in another zone), fewer --num-machines, another --vm-type, or try again later");
+        }
         let no_capacity = |remedy, failure| {
             let code = code(&error).unwrap_or_default().to_owned();
             LaunchError::NoCapacity(Box::new(NoCapacity {
@@ -196,12 +225,26 @@ impl Aws {
             Sort::Mismatch => LaunchError::TokenMismatch,
             Sort::Spent => LaunchError::TokenSpent,
             Sort::NotNow => LaunchError::NotNow(failure),
-            Sort::NotFound => LaunchError::NotFound(failure),
+            Sort::NotFound => {
+                let is_key_pair = code(&error).is_some_and(|c| c.starts_with("InvalidKeyPair"));
+                let missing = if is_key_pair {
+                    Missing::KeyPair
+                } else {
+                    Missing::SecurityGroup
+                };
+                LaunchError::NotFound(missing, failure)
+            }
             Sort::Unknown => LaunchError::Unknown(failure),
             Sort::Place => no_capacity(Remedy::Place, failure),
-            Sort::Quota | Sort::SpotQuota => no_capacity(Remedy::Type, failure),
+            Sort::Quota | Sort::SpotQuota | Sort::SpotRole => no_capacity(Remedy::Type, failure),
             Sort::Account => no_capacity(Remedy::None, failure),
-            Sort::NotSignedIn | Sort::NotPermitted | Sort::Fatal => LaunchError::Refused(failure),
+            // The code is that of many refusals, and other words may come one day.
+            Sort::Fatal if launch.may_not_be_in_free_plan(code(&error)) => {
+                no_capacity(Remedy::Type, failure)
+            }
+            Sort::NotSignedIn | Sort::NotPermitted | Sort::NotAllowed | Sort::Fatal => {
+                LaunchError::Refused(failure)
+            }
         })
     }
 
@@ -252,14 +295,32 @@ impl Aws {
             Place::Zone(zone) => (Some(zone), None),
             Place::Subnet(id) => (None, Some(id.clone())),
         };
-        let disk = EbsBlockDevice::builder()
-            .volume_size(number(plan.volume_gib))
-            .volume_type(types::VolumeType::from(request.volume.kind.as_str()))
-            .set_iops(request.volume.iops.map(number))
-            .set_throughput(request.volume.throughput_mibps.map(number))
-            .encrypted(true)
-            .delete_on_termination(true)
-            .build();
+        let disk = |device: &str, size_gib: u32| {
+            let ebs = EbsBlockDevice::builder()
+                .volume_size(number(size_gib))
+                .volume_type(types::VolumeType::from(request.volume.kind.as_str()))
+                .set_iops(request.volume.iops.map(number))
+                .set_throughput(request.volume.throughput_mibps.map(number))
+                .encrypted(true)
+                .delete_on_termination(true)
+                .build();
+            BlockDeviceMapping::builder()
+                .device_name(device)
+                .ebs(ebs)
+                .build()
+        };
+        // The image's own may outlive the machine, and go on costing.
+        let others = plan.image.other_disks.iter();
+        let disks = std::iter::once(disk(&plan.image.root_device, plan.volume_gib))
+            .chain(others.map(|other| disk(&other.device, other.size_gib)));
+        let is_burstable = plan
+            .facts_of(&candidate.vm_type)
+            .is_some_and(|facts| facts.is_burstable);
+        let credits = (request.standard_credits && is_burstable).then(|| {
+            CreditSpecificationRequest::builder()
+                .cpu_credits("standard")
+                .build()
+        });
         let mut call = self
             .ec2
             .run_instances()
@@ -269,17 +330,15 @@ impl Aws {
             .max_count(number(launch.number))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .metadata_options(
+                // An account's own default may be off.
                 InstanceMetadataOptionsRequest::builder()
+                    .http_endpoint(InstanceMetadataEndpointState::Enabled)
                     .http_tokens(HttpTokensState::Required)
                     .http_put_response_hop_limit(1)
                     .build(),
             )
-            .block_device_mappings(
-                BlockDeviceMapping::builder()
-                    .device_name(&plan.image.root_device)
-                    .ebs(disk)
-                    .build(),
-            )
+            .set_block_device_mappings(Some(disks.collect()))
+            .set_credit_specification(credits)
             .user_data(base64::engine::general_purpose::STANDARD.encode(launch.user_data))
             .set_security_group_ids(launch.security_group_id.map(|id| vec![id.to_owned()]))
             .set_subnet_id(subnet_id)

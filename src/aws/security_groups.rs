@@ -1,5 +1,7 @@
 //! Security groups: ours has no inbound rule but the SSH that was asked for.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::{
     operation::create_security_group::builders::CreateSecurityGroupFluentBuilder,
     types::{self, IpPermission, ResourceType},
@@ -7,7 +9,7 @@ use aws_sdk_ec2::{
 
 use super::{
     Aws,
-    errors::{code, failure},
+    errors::{self, Sort, code, failure},
     filter, tag_specification,
 };
 use crate::{
@@ -18,6 +20,11 @@ use crate::{
     },
     values::Cidr,
 };
+
+/// The pauses before a security group is looked for once more that is there and not
+/// known in all of EC2 yet ("Eventual consistency in the Amazon EC2 API", EC2 developer
+/// guide: mostly seconds).
+const SHOWN_AFTER_SECONDS: [u64; 7] = [1, 1, 2, 4, 5, 8, 8];
 
 impl Aws {
     /// The security groups called `name`, in any VPC.
@@ -76,31 +83,53 @@ impl Aws {
         let id = match answer {
             Ok(answer) => answer.group_id.unwrap_or_default(),
             Err(error) if code(&error) == Some("InvalidGroup.Duplicate") => self
-                .security_groups(name)
+                .shown_security_group(name, vpc_id)
                 .await?
-                .into_iter()
-                .find(|group| group.vpc_id == vpc_id)
-                .map(|group| group.id)
                 .ok_or_else(|| failure(&error, &what, &self.region))?,
             Err(error) => return Err(self.failure(&error, &what).await),
         };
         if let Some(cidr) = ssh_from {
-            let answer = self
-                .ec2
-                .authorize_security_group_ingress()
-                .group_id(&id)
-                .ip_permissions(ssh_permission(*cidr))
-                .send()
-                .await;
-            match answer {
-                Err(error) if code(&error) != Some("InvalidPermission.Duplicate") => {
+            self.open_ssh(&id, name, *cidr).await?;
+        }
+        Ok(id)
+    }
+
+    /// The security group that another run has made: it may not show yet.
+    async fn shown_security_group(&self, name: &str, vpc_id: &str) -> Result<Option<String>> {
+        let mut pauses = SHOWN_AFTER_SECONDS.into_iter();
+        loop {
+            let mut groups = self.security_groups(name).await?.into_iter();
+            let group = groups.find(|group| group.vpc_id == vpc_id);
+            match (group, pauses.next()) {
+                (Some(group), _) => return Ok(Some(group.id)),
+                (None, None) => return Ok(None),
+                (None, Some(pause)) => self.time.pause(Duration::from_secs(pause)).await,
+            }
+        }
+    }
+
+    /// Opens SSH in a security group, which EC2 may not know everywhere yet.
+    async fn open_ssh(&self, id: &str, name: &str, from: Cidr) -> Result<()> {
+        let mut pauses = SHOWN_AFTER_SECONDS.into_iter();
+        loop {
+            let opening = self.ec2.authorize_security_group_ingress().group_id(id);
+            let answer = opening.ip_permissions(ssh_permission(from)).send().await;
+            let Err(error) = answer else {
+                return Ok(());
+            };
+            if code(&error) == Some("InvalidPermission.Duplicate") {
+                return Ok(());
+            }
+            match pauses.next() {
+                Some(pause) if errors::sort(&error) == Sort::NotFound => {
+                    self.time.pause(Duration::from_secs(pause)).await;
+                }
+                _ => {
                     let what = format!("cannot open SSH in the security group {name}");
                     return Err(self.failure(&error, &what).await);
                 }
-                _ => {}
             }
         }
-        Ok(id)
     }
 
     /// Deletes a security group; no where something still has it. One that is

@@ -15,10 +15,11 @@ use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
 #[expect(clippy::struct_excessive_bools, reason = "a flag is a bool")]
 pub struct StartArgs {
     /// EC2 instance type; several are tried in order when there is no capacity
+    /// [default: that of the group's machines, or t3.micro,t2.micro]
     ///
     /// Repeat the option, or separate types with commas. Either all of them have an
     /// NVIDIA GPU or none does.
-    #[arg(long = "vm-type", value_name = "TYPE", default_value = "t2.micro", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"])]
+    #[arg(long = "vm-type", value_name = "TYPE", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"])]
     pub vm_types: Vec<VmType>,
     /// Threads on each core: 1 turns off hyper-threading [default: the type's own]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2))]
@@ -42,6 +43,13 @@ pub struct StartArgs {
     /// Highest spot price to pay, in USD an hour [default: the on-demand price]
     #[arg(long, value_name = "USD", requires = "spot", value_parser = price)]
     pub max_price: Option<String>,
+    /// Let T2, T3 and T3a machines run at their baseline once their CPU credits are used up
+    ///
+    /// AWS's default for T3 and T3a is `unlimited`: what they use above their baseline
+    /// costs some cents an hour. Without it they begin with no credits, and a boot takes
+    /// ten minutes or more.
+    #[arg(long)]
+    pub standard_credits: bool,
     /// Launch nothing if the group and its disks would cost more than this, in USD an hour
     ///
     /// Uses AWS's list price, or today's highest spot price. If a price is not known,
@@ -121,6 +129,12 @@ pub struct NetworkArgs {
     /// Availability Zone in the default VPC [default: any]
     #[arg(long, value_name = "ZONE", conflicts_with = "subnet_id")]
     pub availability_zone: Option<String>,
+    /// Launch although machines cannot reach the internet from there
+    ///
+    /// Without it, subnets that certainly have no way out are refused: the task runner
+    /// could not be installed.
+    #[arg(long)]
+    pub allow_no_internet: bool,
     /// EC2 key pair for SSH [default: none]
     #[arg(long, value_name = "NAME")]
     pub key_name: Option<String>,

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     aws::Aws,
     cli::LogsArgs,
+    commands::report::EndedMachine,
     error::{Failure, Result},
     identity,
     model::{
@@ -20,6 +21,7 @@ use crate::{
     },
     settings::AwsSettings,
     terminal::{
+        command_line::command,
         output::{Format, Output, Reader},
         panics, printable,
     },
@@ -45,6 +47,8 @@ struct Log {
 #[derive(Clone, Debug, Serialize)]
 struct LogsReport {
     logs: Vec<Log>,
+    /// Machines that EC2 ended, and why.
+    ended: Vec<EndedMachine>,
 }
 
 /// Prints the consoles, and goes on with what is new if asked to.
@@ -68,7 +72,11 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
         })
         .collect();
     let many = asked.len() > 1;
+    let ended = EndedMachine::of(&machines);
     if args.follow {
+        for ended in &ended {
+            out.stream(&format!("{ended}\n"))?;
+        }
         return follow(&aws, &asked, many, out).await;
     }
     let mut logs = Vec::new();
@@ -81,12 +89,15 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
     }
     if out.format == Format::Json {
         if failures.is_empty() || !logs.is_empty() {
-            out.json(&LogsReport { logs })?;
+            out.json(&LogsReport { logs, ended })?;
         }
     } else {
         for log in &logs {
             say_if_empty(log, out);
             show(log, &log.console, many, out)?;
+        }
+        for ended in &ended {
+            out.stream(&format!("{ended}\n"))?;
         }
     }
     let last = failures.pop();
@@ -160,8 +171,12 @@ async fn find(args: &LogsArgs, aws: &Aws) -> Result<Vec<Machine>> {
         }
     };
     if machines.is_empty() {
-        return Err(Failure::failed(format!("{} has no {what}", aws.region))
-            .hint("inductiva-aws list --all-regions shows what there is"));
+        return Err(
+            Failure::failed(format!("{} has no {what}", aws.region)).hint(format!(
+                "{} shows what there is",
+                command("list --all-regions")
+            )),
+        );
     }
     if let Some(other) = machines.iter().find(|m| !m.is_ours()) {
         return Err(Failure::failed(format!(

@@ -4,11 +4,12 @@
 
 use std::fmt;
 
+use anstyle::Style;
 use serde::Serialize;
 
 use crate::{
     machines::everywhere::Survey,
-    model::machine::{Machine, State},
+    model::machine::{Machine, State, remedy},
     terminal::printable::printable,
     values::{GroupName, Market},
 };
@@ -33,6 +34,70 @@ impl From<&Machine> for MachineReport {
             public_ip: machine.public_ip.clone(),
             market: machine.market,
         }
+    }
+}
+
+/// A machine that EC2 ended, of itself, and still shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct EndedMachine {
+    pub instance_id: String,
+    pub machine_group: Option<String>,
+    pub vm_type: String,
+    pub region: String,
+    pub availability_zone: Option<String>,
+    pub launch_time: Option<String>,
+    /// EC2's.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+impl EndedMachine {
+    /// Those of `machines` that are.
+    pub fn of<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> Vec<Self> {
+        let mut ended: Vec<Self> = machines
+            .into_iter()
+            .filter_map(|m| {
+                let reason = m.ended_by_ec2()?;
+                Some(Self {
+                    instance_id: m.instance_id.clone(),
+                    machine_group: m.group().map(str::to_owned),
+                    vm_type: m.vm_type.clone(),
+                    region: m.region.clone(),
+                    availability_zone: m.availability_zone.clone(),
+                    launch_time: m.launch_time.clone(),
+                    reason: reason.to_owned(),
+                    hint: remedy(reason),
+                })
+            })
+            .collect();
+        ended.sort_by(|a, b| {
+            let key = |e: &Self| {
+                (
+                    e.region.clone(),
+                    e.machine_group.clone(),
+                    e.launch_time.clone(),
+                    e.instance_id.clone(),
+                )
+            };
+            key(a).cmp(&key(b))
+        });
+        ended
+    }
+}
+
+/// A line below the machines that run.
+impl fmt::Display for EndedMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dimmed = Style::new().dimmed();
+        let line = format!(
+            "{} of {} was ended by EC2: {} ({})",
+            self.instance_id,
+            or_na(self.machine_group.as_deref()),
+            self.reason,
+            self.hint
+        );
+        write!(f, "{dimmed}{}{dimmed:#}", printable(&line))
     }
 }
 

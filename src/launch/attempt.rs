@@ -12,7 +12,7 @@ use super::{
     world::World,
 };
 use crate::{
-    aws::run_instances::{ANSWERED_WITHIN, Launch, LaunchError},
+    aws::run_instances::{ANSWERED_WITHIN, Launch, LaunchError, Missing},
     error::{Failure, Kind, Result},
     model::machine::Machine,
     plan::{
@@ -104,9 +104,13 @@ impl<W: World> Calls<'_, W> {
                     }
                 }
                 LaunchError::Refused(failure) => return Err(told(failure)),
-                LaunchError::NotFound(failure) => {
-                    let made_it = run.made_security_group.get() || run.made_key_pair.get();
-                    if !made_it || !self.try_again(&mut failures, &failure, !is_open).await {
+                LaunchError::NotFound(missing, failure) => {
+                    let may_be_new = match missing {
+                        Missing::KeyPair => run.made_key_pair.get(),
+                        // Ours: this run has made it, or another a second ago.
+                        Missing::SecurityGroup => run.request.security_group_id.is_none(),
+                    };
+                    if !may_be_new || !self.try_again(&mut failures, &failure, !is_open).await {
                         return Err(told(failure));
                     }
                 }

@@ -222,6 +222,11 @@ impl<'a, W: World> Calls<'a, W> {
         let mut missing = call.number;
         let mut last = None;
         while let Some(choice) = walk.next() {
+            // It keeps its place in the order, and so the others keep their tokens.
+            if self.plan.leaves_out && choice.candidate.place == Place::Any {
+                walk.add(self.zones(&choice.candidate.vm_type, missing).await);
+                continue;
+            }
             let remedy = match self.attempt(call, &choice, missing).await? {
                 Attempt::Ended(End::Launched(machines)) => {
                     if choice.index > 0 {
@@ -235,7 +240,10 @@ impl<'a, W: World> Calls<'a, W> {
                 Attempt::Ended(end) if launched.is_empty() => return Ok(end),
                 Attempt::Ended(_) => return Ok(End::LookAgain),
                 Attempt::NoCapacity(none) => {
-                    last = Some(none.failure);
+                    // What may be there later says more than what is refused for good.
+                    if last.is_none() || none.failure.kind == Kind::Capacity {
+                        last = Some(none.failure);
+                    }
                     self.tried(none.tried);
                     none.remedy
                 }

@@ -12,7 +12,7 @@ impl<W: World> Calls<'_, W> {
     /// it, EC2 will.
     pub(super) async fn zones(&self, vm_type: &VmType, machines: u32) -> Vec<String> {
         let subnets = &self.plan.subnets;
-        if subnets.len() < 2 {
+        if subnets.len() < 2 && !self.plan.leaves_out {
             return Vec::new();
         }
         let world = self.run.world;
@@ -57,7 +57,9 @@ impl<W: World> Calls<'_, W> {
         let last = self.last_refusal.borrow().clone();
         let last = last.unwrap_or_else(|| Failure::new(Kind::Capacity, "no capacity"));
         let request = self.run.request;
-        let message = if tried.len() > 1 {
+        let message = if last.kind == Kind::Failed {
+            last.message
+        } else if tried.len() > 1 {
             format!(
                 "cannot launch {}: there was no capacity in any place that was tried",
                 request.vm_types_text()

@@ -9,11 +9,12 @@ use crate::{
     model::{
         image::Image,
         machine::Machine,
-        network::{SecurityGroup, Subnet, security_group_name},
+        network::{RouteTable, SecurityGroup, Subnet, security_group_name},
         request::Request,
         vm_type::VmTypeFacts,
     },
     plan::{cost::Prices, facts::Facts},
+    values::VmType,
 };
 
 /// The group on Inductiva's side, as far as it can be known.
@@ -59,6 +60,8 @@ pub struct Lookups {
     pub images: Result<Vec<Image>>,
     /// The subnets to launch in.
     pub subnets: Result<Vec<Subnet>>,
+    /// The route tables of the region.
+    pub route_tables: Result<Vec<RouteTable>>,
     /// The security groups of our name.
     pub security_groups: Result<Vec<SecurityGroup>>,
 }
@@ -103,14 +106,42 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
             None => aws.security_groups(&security_group_name).await,
         }
     };
-    let (identity, group, machines, vm_type, other_types, images, subnets, security_groups) = tokio::join!(
+    let vm_types = async {
+        if !request.types_are_default {
+            return tokio::join!(
+                aws.vm_type(&request.vm_type),
+                aws.vm_types(&request.other_types)
+            );
+        }
+        // Where the region lacks one of them, the others do.
+        let wanted: Vec<VmType> = request.vm_types().cloned().collect();
+        match aws.vm_types_there(&wanted).await {
+            Ok(mut there) => {
+                let others = there.split_off(1);
+                let first = there.pop();
+                let first = first.ok_or_else(|| Failure::failed("no type was found"));
+                (first, Ok(others))
+            }
+            Err(failure) => (Err(failure.clone()), Err(failure)),
+        }
+    };
+    let (
+        identity,
+        group,
+        machines,
+        (vm_type, other_types),
+        images,
+        subnets,
+        route_tables,
+        security_groups,
+    ) = tokio::join!(
         aws.identity(),
         api.group_to_join(&request.group),
         aws.group_machines(&request.group),
-        aws.vm_type(&request.vm_type),
-        aws.vm_types(&request.other_types),
+        vm_types,
         aws.images(request),
         aws.subnets(request),
+        aws.route_tables(),
         security_groups,
     );
     Lookups {
@@ -121,11 +152,18 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
         other_types,
         images,
         subnets,
+        route_tables,
         security_groups,
     }
 }
 
 impl Lookups {
+    /// The types' properties, of those that EC2 has told.
+    pub fn vm_types(&self) -> impl Iterator<Item = &VmTypeFacts> {
+        let others = self.other_types.iter().flatten();
+        self.vm_type.iter().chain(others)
+    }
+
     /// What a plan is made of: what was asked for at `asked_at`, by this computer's
     /// clock.
     ///
@@ -142,6 +180,8 @@ impl Lookups {
             other_types: self.other_types?,
             images: self.images?,
             subnets: self.subnets?,
+            // Whoever may not see them launches all the same.
+            route_tables: self.route_tables.map_err(|failure| failure.message),
             security_groups: self.security_groups?,
         })
     }

@@ -22,7 +22,7 @@ mod walk;
 pub mod world;
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     time::{Duration, SystemTime},
 };
 
@@ -48,6 +48,7 @@ use crate::{
         decision::{self, LaunchPlan, Plan},
     },
     terminal::{interrupt::Interrupt, output::Output},
+    values::VmType,
 };
 
 /// How often a plan is made anew when the facts change under it.
@@ -63,6 +64,8 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(ARRIVES_WITHIN.as_secs() + 
 /// Everything that the launches of a run work with.
 pub struct Launcher<'a, W> {
     run: Run<'a, W>,
+    /// The types that it turned out to be about, where nobody named one.
+    other_types: RefCell<Option<Vec<VmType>>>,
 }
 
 /// What the group is made of now.
@@ -95,7 +98,10 @@ impl<'a, W: World> Launcher<'a, W> {
         out: Output,
     ) -> Self {
         let run = Run::new(world, request, key_pair, options, interrupt, out);
-        Self { run }
+        Self {
+            run,
+            other_types: RefCell::default(),
+        }
     }
 
     /// Looks and plans, as soon as no earlier launch of the group is to show more of
@@ -110,6 +116,9 @@ impl<'a, W: World> Launcher<'a, W> {
         loop {
             let found = run.look().await?;
             let plan = decision::plan(run.request, &found.facts, run.used_number())?;
+            if let Plan::OtherTypes(types) = plan {
+                return Err(self.is_of(types));
+            }
             if let Plan::Launch(_) = plan {
                 run.refuse_other_regions(&found).await?;
             }
@@ -144,7 +153,7 @@ impl<'a, W: World> Launcher<'a, W> {
         while plans < MOST_PLANS && used_numbers < MOST_USED_NUMBERS {
             let (found, plan) = self.decide().await?;
             let plan = match plan {
-                Plan::Settling => continue,
+                Plan::Settling | Plan::OtherTypes(_) => continue,
                 Plan::Complete(machines) => return Ok(self.complete(found, machines)),
                 Plan::Launch(plan) => plan,
             };
@@ -168,6 +177,28 @@ impl<'a, W: World> Launcher<'a, W> {
             }
         }
         Err(self.keeps_changing())
+    }
+
+    /// It has to begin anew with a request for these types.
+    fn is_of(&self, types: Vec<VmType>) -> Failure {
+        let names: Vec<&str> = types.iter().map(VmType::as_str).collect();
+        let failure = Failure::failed(format!(
+            "the group {} is of {}",
+            self.run.request.group,
+            names.join(",")
+        ))
+        .hint(format!("the same line with --vm-type {}", names.join(",")));
+        // What this run has made is of the types of its request.
+        if self.run.known().is_empty() {
+            self.other_types.replace(Some(types));
+        }
+        failure
+    }
+
+    /// The types to begin anew with after [`Self::decide`] or [`Self::fill`] has
+    /// failed, where nobody named one.
+    pub fn other_types(&self) -> Option<Vec<VmType>> {
+        self.other_types.take()
     }
 
     fn keeps_changing(&self) -> Failure {
@@ -288,7 +319,6 @@ impl<'a, W: World> Launcher<'a, W> {
         match &plan.security_group {
             SecurityGroupChoice::Existing(id) => Ok(id.clone()),
             SecurityGroupChoice::New { name, vpc_id } => {
-                self.run.made_security_group.set(true);
                 self.run.world.make_security_group(name, vpc_id).await
             }
         }

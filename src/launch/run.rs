@@ -57,8 +57,6 @@ pub struct Run<'a, W> {
     pub own_group: RefCell<Option<Rc<OwnGroup>>>,
     /// Whether it made the key pair.
     pub made_key_pair: Cell<bool>,
-    /// Whether it made a security group, which stays.
-    pub made_security_group: Cell<bool>,
     /// The highest number in its hour that a launch is known to have had although
     /// no machine says so.
     used_number: Cell<Option<(Hour, u32)>>,
@@ -113,7 +111,6 @@ impl<'a, W: World> Run<'a, W> {
             seen_first: RefCell::default(),
             own_group: RefCell::default(),
             made_key_pair: Cell::default(),
-            made_security_group: Cell::default(),
             used_number: Cell::default(),
             first_sent: Cell::default(),
             has_slept: Cell::default(),

@@ -36,15 +36,24 @@ impl Survey {
         })
     }
 
-    /// The machines of all regions, asked side by side. A region that is not
-    /// permitted is left out with a warning.
+    /// The machines of all regions, asked side by side. Those that are not permitted
+    /// are left out, with one line for all of them.
     ///
     /// # Errors
     /// The regions cannot be listed, or not one of them is permitted.
     pub async fn everywhere(aws: &Aws, out: Output) -> Result<Self> {
-        let found = Self::of(aws, aws.regions().await?).await;
-        for (region, failure) in &found.denied {
-            out.warn(&format!("{region} was left out: {}", failure.message));
+        let (regions, not_listed) = regions(aws).await?;
+        let mut found = Self::of(aws, regions).await;
+        found.everywhere &= not_listed.is_none();
+        if let Some(failure) = not_listed {
+            out.warn(&format!(
+                "{}; asked the regions that this program knows",
+                failure.message
+            ));
+        }
+        if let (Some((_, failure)), Some(regions)) = (found.denied.first(), found.denied_regions())
+        {
+            out.warn(&format!("left out: {regions} ({})", failure.message));
         }
         match found.denied.first() {
             Some((_, failure)) if found.regions.is_empty() && found.missing.is_empty() => {
@@ -57,12 +66,14 @@ impl Survey {
     /// The machines of all regions as far as they can be asked: at least of the
     /// one of `aws`, where the others cannot be listed.
     pub async fn as_far_as_possible(aws: &Aws) -> Self {
-        match aws.regions().await {
-            Ok(mut regions) => {
+        match regions(aws).await {
+            Ok((mut regions, not_listed)) => {
                 if !regions.contains(&aws.region) {
                     regions.push(aws.region.clone());
                 }
-                Self::of(aws, regions).await
+                let mut found = Self::of(aws, regions).await;
+                found.everywhere &= not_listed.is_none();
+                found
             }
             Err(failure) => {
                 let mut found = Self::of(aws, vec![aws.region.clone()]).await;
@@ -136,6 +147,74 @@ impl Survey {
     pub fn denied_regions(&self) -> Option<String> {
         (!self.denied.is_empty()).then(|| names(&self.denied))
     }
+}
+
+/// The regions to ask: those that the account has enabled; where it may not list
+/// them, those that this program knows of the partition, and why.
+async fn regions(aws: &Aws) -> Result<(Vec<String>, Option<Failure>)> {
+    match aws.regions().await {
+        Ok(regions) => Ok((regions, None)),
+        Err(failure) if failure.kind == Kind::NotPermitted => {
+            let mut known = known_regions(&aws.region);
+            if !known.contains(&aws.region) {
+                known.push(aws.region.clone());
+            }
+            Ok((known, Some(failure)))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The regions of AWS's partitions, as of November 2026 ("AWS Regions", AWS global
+/// infrastructure guide).
+const PARTITIONS: &[&[&str]] = &[
+    &["us-gov-east-1", "us-gov-west-1"],
+    &["cn-north-1", "cn-northwest-1"],
+    &["eusc-de-east-1"],
+    &[
+        "af-south-1",
+        "ap-east-1",
+        "ap-east-2",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-south-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-6",
+        "ap-southeast-7",
+        "ca-central-1",
+        "ca-west-1",
+        "eu-central-1",
+        "eu-central-2",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "il-central-1",
+        "me-central-1",
+        "me-south-1",
+        "mx-central-1",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    ],
+];
+
+/// Those of the partition that `region` is in: none where that is not known.
+fn known_regions(region: &str) -> Vec<String> {
+    let partition = PARTITIONS.iter().find(|regions| regions.contains(&region));
+    partition.map_or_else(Vec::new, |regions| {
+        regions.iter().map(|&name| name.to_owned()).collect()
+    })
 }
 
 fn names(regions: &[(String, Failure)]) -> String {

@@ -14,7 +14,7 @@ use crate::{
         machine::{self, Machine, State},
     },
     terminal::{
-        command_line::terminate_command,
+        command_line::{command, terminate_command},
         output::{Output, Progress},
         printable,
     },
@@ -120,7 +120,8 @@ impl Wait<'_> {
         }
         if machines.len() > MOST_CONSOLES {
             self.out.say(&format!(
-                "boot phases are not shown for more than {MOST_CONSOLES} machines: inductiva-aws logs shows those of one machine"
+                "boot phases are not shown for more than {MOST_CONSOLES} machines: {} shows those of one machine",
+                command("logs")
             ));
             return none;
         }
@@ -183,7 +184,8 @@ impl Wait<'_> {
             _ => Kind::MachinesMayBeRunning,
         };
         let look = format!(
-            "look at them with inductiva-aws list, end them with {}",
+            "look at them with {}, end them with {}",
+            command("list"),
             terminate_command(self.group)
         );
         let hint = match &failure.hint {
@@ -254,11 +256,15 @@ fn show_reasons(machines: &[Machine], consoles: &Consoles<'_>, progress: &Progre
         }
         if machine.has_ended_itself() && !consoles.has_said_why(machine) {
             progress.note(&format!(
-                "{id}  the reason may be on its console in some minutes: inductiva-aws logs --instance-id {id}"
+                "{id}  the reason may be on its console in some minutes: {}",
+                command(&format!("logs --instance-id {id}"))
             ));
         }
         if let Some(reason) = &machine.state_reason {
             progress.note(&format!("{id}  {reason}"));
+        }
+        if let Some(reason) = machine.ended_by_ec2() {
+            progress.note(&format!("{id}  {}", machine::remedy(reason)));
         }
     }
 }

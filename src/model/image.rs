@@ -1,14 +1,57 @@
 //! Amazon Machine Images, and which of them are taken.
 
+use crate::values::VmType;
+
 /// The owner of Ubuntu's images (Canonical's AWS account).
 pub const CANONICAL: &str = "099720109477";
+
+/// Its owner in partitions of AWS that have one of their own, by how their regions
+/// begin (canonical/ubuntu-cloud-docs issue 40, rancher/quickstart issue 172); none
+/// where it is not known.
+const CANONICAL_ELSEWHERE: &[(&str, Option<&str>)] = &[
+    ("us-gov-", Some("513442679011")),
+    ("cn-", Some("837727238323")),
+    ("eusc-", None),
+    ("us-iso", None),
+    ("eu-iso", None),
+];
+
+/// The owner of Ubuntu's images in a region; none where it is not known.
+pub fn canonical(region: &str) -> Option<&'static str> {
+    let elsewhere = CANONICAL_ELSEWHERE.iter();
+    let partition = elsewhere
+        .clone()
+        .find(|(prefix, _)| region.starts_with(prefix));
+    partition.map_or(Some(CANONICAL), |(_, owner)| *owner)
+}
 
 /// The name of Ubuntu 24.04 images for amd64, up to their date.
 pub const UBUNTU_IMAGE: &str = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-";
 
 /// The name of AWS's images with NVIDIA driver, Docker and container toolkit,
 /// up to their date.
+///
+/// It has NVIDIA's open driver, for G4dn, G5, G6, Gr6, G6e, G7, P4d, P4de, P5, P5e, P5en
+/// and P6 (`supported_ec2_instances` in its release notes, AWS Deep Learning AMIs
+/// developer guide, 2026).
 pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) ";
+
+/// The families with NVIDIA GPUs of before Turing, which the open driver does not know.
+const OLD_GPU_FAMILIES: &[&str] = &["g2", "g3", "g3s", "p2", "p3", "p3dn"];
+
+/// Whether the driver of [`GPU_IMAGE`] is not made for the type.
+pub fn has_old_gpu(vm_type: &VmType) -> bool {
+    let family = vm_type.as_str().split('.').next().unwrap_or_default();
+    OLD_GPU_FAMILIES.contains(&family)
+}
+
+/// A disk of an image beside the root disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageDisk {
+    /// `/dev/sdb`
+    pub device: String,
+    pub size_gib: u32,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -21,10 +64,75 @@ pub struct Image {
     pub owner_alias: Option<String>,
     /// RFC 3339, so that text order is time order.
     pub creation_date: String,
+    /// Whether the account has to subscribe to a product first.
+    pub is_of_marketplace: bool,
     /// `x86_64`, `arm64`.
     pub architecture: String,
     /// `/dev/sda1`.
     pub root_device: String,
     /// The root device's snapshot, GiB; the least size of the root disk.
     pub snapshot_gib: u32,
+    /// The other disks that each of its machines has.
+    pub other_disks: Vec<ImageDisk>,
+    /// Whether it is Windows.
+    pub is_windows: bool,
+    /// The system by which EC2 bills it: `Linux/UNIX`, `Red Hat Enterprise Linux`.
+    pub platform_details: String,
+}
+
+impl Image {
+    /// Whether it is AWS's Bottlerocket, which runs no script of cloud-init's.
+    pub fn is_bottlerocket(&self) -> bool {
+        self.owner_alias.as_deref() == Some("amazon") && self.name.starts_with("bottlerocket-")
+    }
+
+    /// The system, where packages are installed otherwise than the script knows
+    /// ("AMI billing information fields", EC2 user guide).
+    pub fn other_linux(&self) -> Option<&str> {
+        let others = ["Red Hat", "SUSE"];
+        let details = self.platform_details.as_str();
+        others
+            .iter()
+            .any(|other| details.starts_with(other))
+            .then_some(details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_has_an_account_in_each_partition_that_is_known() {
+        for (region, owner) in [
+            ("eu-west-2", Some(CANONICAL)),
+            ("mx-central-1", Some(CANONICAL)),
+            ("us-gov-west-1", Some("513442679011")),
+            ("cn-north-1", Some("837727238323")),
+            ("eusc-de-east-1", None),
+            ("us-isob-east-1", None),
+        ] {
+            assert_eq!(canonical(region), owner, "{region}");
+        }
+    }
+
+    #[test]
+    fn the_open_driver_is_for_turing_and_later() {
+        for (name, is_old) in [
+            ("p3.2xlarge", true),
+            ("p3dn.24xlarge", true),
+            ("g3s.xlarge", true),
+            ("p2.xlarge", true),
+            ("g4dn.xlarge", false),
+            ("g5.xlarge", false),
+            ("p4d.24xlarge", false),
+            ("p6-b300.48xlarge", false),
+        ] {
+            assert_eq!(
+                has_old_gpu(&name.parse().expect("a type")),
+                is_old,
+                "{name}"
+            );
+        }
+    }
 }

@@ -115,6 +115,20 @@ impl Machine {
         reason.is_some_and(|reason| reason.starts_with("Client.InstanceInitiatedShutdown"))
     }
 
+    /// Why EC2 ended it, where neither anybody asked for that nor the machine itself
+    /// did (EC2 API reference, `StateReason`): the code, and a message.
+    pub fn ended_by_ec2(&self) -> Option<&str> {
+        let reason = self
+            .state_reason
+            .as_deref()
+            .filter(|_| self.state.is_gone())?;
+        let asked_for = [
+            "Client.UserInitiatedShutdown",
+            "Client.InstanceInitiatedShutdown",
+        ];
+        (!asked_for.contains(&reason_code(reason))).then_some(reason)
+    }
+
     pub fn is_ours(&self) -> bool {
         self.tag(TAG_LAUNCHER) == Some(LAUNCHER)
     }
@@ -137,6 +151,33 @@ impl Machine {
             launched_at: None,
             tags: Vec::new(),
         }
+    }
+}
+
+/// `Server.InternalError` of `Server.InternalError: Internal error on launch`.
+fn reason_code(reason: &str) -> &str {
+    reason.split(':').next().unwrap_or(reason).trim()
+}
+
+/// What to do about machines that EC2 has ended for this reason.
+pub fn remedy(reason: &str) -> &'static str {
+    match reason_code(reason) {
+        "Client.InternalError" => {
+            "mostly the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key"
+        }
+        "Client.VolumeLimitExceeded" => {
+            "the quota of EBS storage is used up: delete volumes, choose a smaller --volume-size, or ask for more in the Service Quotas console"
+        }
+        "Client.InvalidSnapshot.NotFound" => {
+            "a snapshot of the image is gone: name another image with --image-id"
+        }
+        "Server.InsufficientInstanceCapacity" => {
+            "there was no capacity: try another --availability-zone or --vm-type, or later"
+        }
+        "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown" => {
+            "AWS took the spot machine back: try another --vm-type, or on demand"
+        }
+        _ => "try again; if that goes on, another --vm-type or --availability-zone",
     }
 }
 

@@ -15,6 +15,43 @@ pub struct Subnet {
     pub zone: String,
     /// Addresses that no machine has yet.
     pub free_addresses: u32,
+    /// Whether machines get a public IPv4 address unless told otherwise.
+    pub gives_public_addresses: bool,
+    /// Whether VPC Block Public Access keeps its internet gateway shut.
+    pub is_blocked: bool,
+}
+
+/// Where the traffic of subnets goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTable {
+    /// `rtb-…`
+    pub id: String,
+    pub vpc_id: String,
+    /// The subnets that it is in force in; the main one also where there is no other.
+    pub subnet_ids: Vec<String>,
+    pub is_main: bool,
+    pub routes: Vec<Route>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Whether it is for all IPv4 addresses that no other route is for.
+    pub is_default: bool,
+    pub target: Target,
+}
+
+/// What a route leads to, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The VPC itself, or a gateway endpoint of S3 or `DynamoDB`.
+    Nowhere,
+    /// Something that is gone.
+    Blackhole,
+    /// An internet gateway: for machines with a public address.
+    InternetGateway,
+    /// Whatever else there may be a way out behind: a NAT, transit or virtual gateway,
+    /// an interface, an instance, a peering, a load balancer's endpoint.
+    Other,
 }
 
 /// A security group and what it lets in.

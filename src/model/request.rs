@@ -9,6 +9,7 @@ use super::{
 use crate::values::{Cidr, GroupName, KeyPlace, Market, Proxy, Tag, VmType, Volume, VolumeType};
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "options are independent")]
 pub struct Request {
     pub group: GroupName,
     /// How many machines it is to have.
@@ -20,11 +21,15 @@ pub struct Request {
     pub threads_per_core: Option<u32>,
     /// Types to launch what there is no capacity for, in this order.
     pub other_types: Vec<VmType>,
+    /// Nobody named a type: those are the default ones.
+    pub types_are_default: bool,
     /// An image other than the newest standard one.
     pub image_id: Option<String>,
     pub volume: Volume,
     /// A subnet; else the default VPC.
     pub subnet_id: Option<String>,
+    /// Launch although machines reach no internet there.
+    pub allow_no_internet: bool,
     /// A security group; else our own.
     pub security_group_id: Option<String>,
     /// A zone of the default VPC.
@@ -34,6 +39,8 @@ pub struct Request {
     /// The EC2 key pair for SSH.
     pub key_name: Option<String>,
     pub instance_profile: Option<String>,
+    /// Burstable machines do not use more than their CPU credits.
+    pub standard_credits: bool,
     pub market: Market,
     /// Spot machines that there is no capacity for are launched on demand.
     pub spot_fallback: bool,
@@ -180,6 +187,17 @@ impl Request {
                 .filter(|n| *n != GP3_THROUGHPUT_MIBPS);
         }
         self
+    }
+
+    /// The same for types that were found to be the group's, or the region's.
+    pub fn of_types(&self, types: Vec<VmType>) -> Self {
+        let mut types = types.into_iter();
+        Self {
+            vm_type: types.next().unwrap_or_else(|| self.vm_type.clone()),
+            other_types: types.collect(),
+            types_are_default: false,
+            ..self.clone()
+        }
     }
 
     /// The types in order of preference.

@@ -1,10 +1,14 @@
 //! What EC2 says of an instance type.
 
+use crate::values::VmType;
+
 /// What `DescribeInstanceTypes` says of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VmTypeFacts {
+    pub name: VmType,
     /// `x86_64`, `arm64`.
     pub architectures: Vec<String>,
+    pub memory_mib: u64,
     /// Logical CPUs.
     pub vcpus: u32,
     pub cores: u32,
@@ -12,6 +16,11 @@ pub struct VmTypeFacts {
     pub threads_per_core: Vec<u32>,
     /// GPUs of NVIDIA's.
     pub gpu: Option<Gpu>,
+    /// Whether it earns and spends CPU credits.
+    pub is_burstable: bool,
+    /// Whether an account on the free plan may launch it; none where EC2 does not
+    /// tell.
+    pub is_free_tier_eligible: Option<bool>,
 }
 
 impl VmTypeFacts {

@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::Facts;
+use super::{
+    facts::Facts,
+    told_settings,
+    way_out::{WayOut, way_out},
+};
 use crate::{
     error::{Failure, Result},
     model::{
-        image::{CANONICAL, GPU_IMAGE, Image, UBUNTU_IMAGE},
-        network::{Ingress, security_group_name},
+        image::{self, GPU_IMAGE, Image, UBUNTU_IMAGE},
+        machine::Machine,
+        network::{Ingress, Subnet, security_group_name},
         request::Request,
         vm_type::VmTypeFacts,
     },
@@ -22,6 +27,80 @@ pub enum SecurityGroupChoice {
     Existing(String),
     /// To be made, once for the VPC.
     New { name: String, vpc_id: String },
+}
+
+/// The types that a start is about to which nobody named one, unless they are those
+/// of its request: the group's own, or those of the default ones that the region has.
+pub fn types_instead<'a>(
+    request: &Request,
+    machines: &[Machine],
+    there: impl Iterator<Item = &'a VmTypeFacts>,
+) -> Option<Vec<VmType>> {
+    if !request.types_are_default {
+        return None;
+    }
+    let mut live = machines.iter().filter(|m| m.state.is_live());
+    let groups = live.find_map(told_settings::vm_types);
+    let types = groups.unwrap_or_else(|| there.map(|facts| facts.name.clone()).collect());
+    let asked: Vec<VmType> = request.vm_types().cloned().collect();
+    (types != asked).then_some(types)
+}
+
+/// Where machines are launched, and what is to be said of it.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// The named subnet, or the default ones that machines reach the internet from.
+    pub subnets: Vec<Subnet>,
+    /// Whether default subnets were left out, so that EC2 must not choose.
+    pub leaves_out: bool,
+    /// What may be wrong with them, and nobody can tell.
+    pub warnings: Vec<String>,
+}
+
+/// The subnets to launch in.
+///
+/// # Errors
+/// None is there, or machines would certainly reach nothing from any.
+pub fn network(request: &Request, facts: &Facts) -> Result<Network> {
+    if facts.subnets.is_empty() {
+        return Err(no_subnet(request, &facts.region));
+    }
+    let mut network = Network::default();
+    let mut closed = Vec::new();
+    // Several subnets may have one reason.
+    let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for subnet in &facts.subnets {
+        // The way out is the proxy's then.
+        if request.runner.proxy.is_some() {
+            network.subnets.push(subnet.clone());
+            continue;
+        }
+        match way_out(subnet, facts.route_tables.as_deref()) {
+            WayOut::Closed(why) if !request.allow_no_internet => {
+                closed.push(format!("{} in {}: {why}", subnet.id, subnet.zone));
+                continue;
+            }
+            WayOut::Untold(why) | WayOut::Closed(why) => {
+                doubts.entry(why).or_default().push(&subnet.id);
+            }
+            WayOut::Open => {}
+        }
+        network.subnets.push(subnet.clone());
+    }
+    if network.subnets.is_empty() {
+        return Err(Failure::failed(format!(
+            "machines cannot reach the internet: {}",
+            closed.join("; ")
+        ))
+        .hint("name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch all the same with --allow-no-internet"));
+    }
+    let warnings = doubts.into_iter().map(|(why, subnets)| {
+        let subnets = subnets.join(", ");
+        format!("machines may not reach the internet from {subnets}: {why}")
+    });
+    network.warnings = warnings.collect();
+    network.leaves_out = !closed.is_empty();
+    Ok(network)
 }
 
 /// Refuses types that the machines' software is not made for, and types that
@@ -95,6 +174,16 @@ fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<
 
 /// The named image, or the newest of the standard ones.
 pub fn image(request: &Request, facts: &Facts) -> Result<Image> {
+    let canonical = image::canonical(&facts.region);
+    if request.image_id.is_none() && facts.vm_type.gpu.is_some() {
+        refuse_old_gpus(facts)?;
+    } else if request.image_id.is_none() && canonical.is_none() {
+        return Err(Failure::failed(format!(
+            "Canonical's account for Ubuntu images in {} is not known to this program",
+            facts.region
+        ))
+        .hint("name an Ubuntu 24.04 image of that region with --image-id"));
+    }
     let (what, found) = match (&request.image_id, &facts.vm_type.gpu) {
         (Some(id), _) => (
             format!("the image {id}"),
@@ -106,14 +195,12 @@ pub fn image(request: &Request, facts: &Facts) -> Result<Image> {
                 image.owner_alias.as_deref() == Some("amazon") && image.name.starts_with(GPU_IMAGE)
             })),
         ),
-        (None, None) => {
-            (
-                "Canonical's Ubuntu 24.04 image for amd64".into(),
-                newest(facts.images.iter().filter(|image| {
-                    image.owner == CANONICAL && image.name.starts_with(UBUNTU_IMAGE)
-                })),
-            )
-        }
+        (None, None) => (
+            "Canonical's Ubuntu 24.04 image for amd64".into(),
+            newest(facts.images.iter().filter(|image| {
+                Some(image.owner.as_str()) == canonical && image.name.starts_with(UBUNTU_IMAGE)
+            })),
+        ),
     };
     let image = found.ok_or_else(|| {
         Failure::failed(format!("{} does not have {what}", facts.region))
@@ -128,19 +215,50 @@ pub fn image(request: &Request, facts: &Facts) -> Result<Image> {
             "name an x86_64 image with --image-id, or leave it out for the newest Ubuntu 24.04",
         ));
     }
+    let without_script = match image {
+        image if image.is_windows => Some("is Windows"),
+        image if image.is_bottlerocket() => Some("is Bottlerocket"),
+        _ => None,
+    };
+    if let Some(system) = without_script {
+        return Err(Failure::failed(format!(
+            "the image {} {system}: it would not run the script that installs the task runner, and nothing would end the machine",
+            image.id
+        ))
+        .hint("name an image of Ubuntu or Debian with --image-id, or leave it out for the newest Ubuntu 24.04"));
+    }
     Ok(image.clone())
+}
+
+/// GPUs that the driver of the standard image does not know.
+fn refuse_old_gpus(facts: &Facts) -> Result<()> {
+    let Some(old) = facts
+        .vm_types()
+        .find(|facts| image::has_old_gpu(&facts.name))
+    else {
+        return Ok(());
+    };
+    Err(Failure::failed(format!(
+        "the NVIDIA driver of AWS's Deep Learning Base image does not support {}",
+        old.name
+    ))
+    .hint("choose a later GPU type, such as g4dn.xlarge, or name an image with NVIDIA's proprietary driver for it with --image-id"))
 }
 
 fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
     images.max_by(|a, b| (&a.creation_date, &a.id).cmp(&(&b.creation_date, &b.id)))
 }
 
-/// GiB of the root disk of the group's machines.
+/// GiB of each disk of the group's machines, the root disk first.
 ///
 /// # Errors
 /// No image, or one that is larger than the disk asked for.
-pub fn root_disk_gib(request: &Request, facts: &Facts) -> Result<u32> {
-    volume_gib(request, &image(request, facts)?)
+pub fn disks_gib(request: &Request, facts: &Facts) -> Result<Vec<u32>> {
+    let image = image(request, facts)?;
+    let others = image.other_disks.iter().map(|disk| disk.size_gib);
+    Ok(std::iter::once(volume_gib(request, &image)?)
+        .chain(others)
+        .collect())
 }
 
 /// The size of the root disk: what was asked for, never below the image's own.
@@ -161,8 +279,12 @@ pub fn volume_gib(request: &Request, image: &Image) -> Result<u32> {
 }
 
 /// The named security group, or ours in the VPC of the launch.
-pub fn security_group(request: &Request, facts: &Facts) -> Result<SecurityGroupChoice> {
-    let subnet = facts
+pub fn security_group(
+    request: &Request,
+    facts: &Facts,
+    network: &Network,
+) -> Result<SecurityGroupChoice> {
+    let subnet = network
         .subnets
         .first()
         .ok_or_else(|| no_subnet(request, &facts.region))?;

@@ -88,10 +88,14 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Of `number` machines, each with a root disk of `size_gib`.
-    pub fn of(prices: &Prices, number: u32, volume: &Volume, size_gib: u32) -> Self {
+    /// Of `number` machines, each with disks of these sizes, in GiB: all are as
+    /// `volume` says.
+    pub fn of(prices: &Prices, number: u32, volume: &Volume, sizes_gib: &[u32]) -> Self {
         let all = |one: f64| one * f64::from(number);
-        let disk = |prices: &DiskPrices| all(prices.per_hour(volume, size_gib));
+        let disk = |prices: &DiskPrices| {
+            let sizes = sizes_gib.iter();
+            all(sizes.map(|gib| prices.per_hour(volume, *gib)).sum())
+        };
         let machines = prices.machine.as_ref().map(|usd| all(*usd));
         let disks = prices.disk.as_ref().map(disk);
         let (whole, why_unknown) = match (&machines, &disks) {
@@ -221,7 +225,7 @@ mod tests {
             machine: Ok(0.5),
             disk: Err("no price list".into()),
         };
-        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), 50);
+        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), &[50]);
         assert_eq!(
             cost.to_string(),
             "n/a (no price list; machines 1.0000, disks n/a)"
@@ -241,7 +245,7 @@ mod tests {
                 ..DiskPrices::default()
             }),
         };
-        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), 10);
+        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), &[10]);
         assert_eq!(
             cost.to_string(),
             "about 1.2000 USD an hour, 28.80 a day (machines 1.0000, disks 0.2000)"
@@ -251,13 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn every_disk_of_a_machine_is_paid_for() {
+        let prices = Prices {
+            machine: Ok(0.0),
+            disk: Ok(DiskPrices {
+                gib: 7.3,
+                ..DiskPrices::default()
+            }),
+        };
+        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), &[10, 20]);
+        assert_eq!(
+            cost.to_string(),
+            "about 0.6000 USD an hour, 14.40 a day (machines 0.0000, disks 0.6000)"
+        );
+    }
+
+    #[test]
     fn what_costs_as_much_as_the_limit_is_within_it() {
         let prices = Prices {
             machine: Ok(0.1),
             disk: Ok(DiskPrices::default()),
         };
         // In floating point three times 0.1 is a little more than 0.3.
-        let cost = Cost::of(&prices, 3, &volume(VolumeType::Gp3, None, None), 10);
+        let cost = Cost::of(&prices, 3, &volume(VolumeType::Gp3, None, None), &[10]);
         assert!(cost.refuse_above(0.3).is_ok());
         assert!(cost.refuse_above(0.299_999).is_err());
     }

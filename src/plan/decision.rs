@@ -7,8 +7,10 @@ use std::{collections::BTreeMap, time::SystemTime};
 use super::{
     choices::{self, SecurityGroupChoice},
     group_settings::Settings,
+    tag_limit::OWN_TAGS,
     tokens::{Base, Call, Hour, Intent, LaunchTag, calls},
     underway::{Standing, Underway, underway},
+    warnings::warnings,
 };
 use crate::{
     error::{Failure, Kind, Result},
@@ -34,6 +36,9 @@ use crate::{
 pub enum Plan {
     /// The group has its machines.
     Complete(Vec<Machine>),
+    /// Nobody named a type, and these are the ones that it is about: look again,
+    /// with a request for them.
+    OtherTypes(Vec<VmType>),
     /// Machines that were launched do not show yet: look again.
     Settling,
     /// Machines are missing.
@@ -68,12 +73,20 @@ pub struct LaunchPlan {
     pub vm_type: VmTypeFacts,
     /// The cores of each type of which the threads can be chosen: EC2 wants both.
     pub cores: BTreeMap<VmType, u32>,
+    /// Those of the other types.
+    pub other_types: Vec<VmTypeFacts>,
     /// The security group.
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
     pub settings: Settings,
-    /// The default subnets, where no place was named.
+    /// The default subnets to launch in, where no place was named.
     pub subnets: Vec<Subnet>,
+    /// Whether there are others, so that EC2 must not choose.
+    pub leaves_out: bool,
+    /// A place that the launch can be tried in.
+    pub first_place: Place,
+    /// What to say before it.
+    pub warnings: Vec<String>,
 }
 
 /// Which launch a plan is about.
@@ -93,6 +106,9 @@ pub enum LaunchId {
 /// # Errors
 /// Whatever makes the request impossible, before anything is made or launched.
 pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Result<Plan> {
+    if let Some(types) = choices::types_instead(request, &facts.machines, facts.vm_types()) {
+        return Ok(Plan::OtherTypes(types));
+    }
     let settings = Settings::of(request);
     let live: Vec<Machine> = facts
         .machines
@@ -119,7 +135,8 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     };
     let image = image.map_or_else(|| choices::image(request, facts), Ok)?;
     let volume_gib = choices::volume_gib(request, &image)?;
-    let security_group = choices::security_group(request, facts)?;
+    let network = choices::network(request, facts)?;
+    let security_group = choices::security_group(request, facts, &network)?;
     Ok(Plan::Launch(Box::new(LaunchPlan {
         number: next.calls.iter().map(|call| call.number).sum(),
         calls: next.calls,
@@ -129,6 +146,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         looked_at: facts.looked_at,
         existing: live,
         seen: machine::ids(&facts.machines),
+        warnings: warnings(request, facts, &image, network.warnings),
         image,
         volume_gib,
         vm_type: facts
@@ -136,10 +154,16 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
             .clone()
             .with_threads_per_core(request.threads_per_core),
         cores: choices::cores(request, facts),
+        other_types: facts.other_types.clone(),
         security_group,
         settings,
+        first_place: match (request.place(), network.subnets.first()) {
+            (Place::Any, Some(subnet)) if network.leaves_out => Place::Zone(subnet.zone.clone()),
+            (place, _) => place,
+        },
+        leaves_out: network.leaves_out,
         subnets: match request.place() {
-            Place::Any => facts.subnets.clone(),
+            Place::Any => network.subnets,
             Place::Zone(_) | Place::Subnet(_) => Vec::new(),
         },
     })))
@@ -295,6 +319,12 @@ impl LaunchPlan {
         self.intent().is_some()
     }
 
+    /// What EC2 says of one of the types.
+    pub fn facts_of(&self, vm_type: &VmType) -> Option<&VmTypeFacts> {
+        let mut all = std::iter::once(&self.vm_type).chain(&self.other_types);
+        all.find(|facts| facts.name == *vm_type)
+    }
+
     /// The launch's name.
     pub fn base(&self) -> &Base {
         &self.tag.base
@@ -316,7 +346,7 @@ impl LaunchPlan {
         group_id: Option<&str>,
         launch: &LaunchTag,
     ) -> Vec<(String, String)> {
-        let ours = [
+        let ours: [(String, String); OWN_TAGS] = [
             ("Name", request.group.as_str()),
             (TAG_GROUP, request.group.as_str()),
             (TAG_GROUP_ID, group_id.unwrap_or_default()),

@@ -7,7 +7,7 @@ use crate::{
     model::{
         image::{CANONICAL, Image, UBUNTU_IMAGE},
         machine::Machine,
-        network::Subnet,
+        network::{Route, RouteTable, Subnet, Target},
         request::{Request, Runner},
         user_data::Script,
         vm_type::VmTypeFacts,
@@ -24,6 +24,7 @@ pub fn request(num_machines: u32) -> Request {
         vm_type: "t2.micro".parse().expect("a type"),
         threads_per_core: None,
         other_types: Vec::new(),
+        types_are_default: false,
         image_id: None,
         volume: Volume {
             size_gib: None,
@@ -32,6 +33,8 @@ pub fn request(num_machines: u32) -> Request {
             throughput_mibps: None,
         },
         subnet_id: None,
+        allow_no_internet: false,
+        standard_credits: false,
         security_group_id: None,
         availability_zone: None,
         ssh_from: None,
@@ -72,24 +75,49 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             owner: CANONICAL.into(),
             owner_alias: None,
             creation_date: "2026".into(),
+            is_of_marketplace: false,
             architecture: "x86_64".into(),
             root_device: "/dev/sda1".into(),
             snapshot_gib: 8,
+            other_disks: Vec::new(),
+            is_windows: false,
+            platform_details: "Linux/UNIX".into(),
         }],
         vm_type: VmTypeFacts {
+            name: "t2.micro".parse().expect("a type"),
             architectures: vec!["x86_64".into()],
+            memory_mib: 1_024,
             vcpus: 1,
             cores: 1,
             threads_per_core: vec![1],
             gpu: None,
+            is_burstable: true,
+            is_free_tier_eligible: None,
         },
         other_types: Vec::new(),
-        subnets: vec![Subnet {
-            id: "subnet-1".into(),
+        subnets: vec![subnet("subnet-1")],
+        route_tables: Ok(vec![RouteTable {
+            id: "rtb-1".into(),
             vpc_id: "vpc-1".into(),
-            zone: "eu-west-2a".into(),
-            free_addresses: 4_000,
-        }],
+            subnet_ids: Vec::new(),
+            is_main: true,
+            routes: vec![Route {
+                is_default: true,
+                target: Target::InternetGateway,
+            }],
+        }]),
         security_groups: Vec::new(),
+    }
+}
+
+/// A default subnet.
+pub fn subnet(id: &str) -> Subnet {
+    Subnet {
+        id: id.into(),
+        vpc_id: "vpc-1".into(),
+        zone: "eu-west-2a".into(),
+        free_addresses: 4_000,
+        gives_public_addresses: true,
+        is_blocked: false,
     }
 }

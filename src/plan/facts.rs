@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::model::{
     image::Image,
     machine::Machine,
-    network::{SecurityGroup, Subnet},
+    network::{RouteTable, SecurityGroup, Subnet},
     vm_type::VmTypeFacts,
 };
 
@@ -28,11 +28,18 @@ pub struct Facts {
     pub other_types: Vec<VmTypeFacts>,
     /// The named subnet, or the default ones of the zone or region.
     pub subnets: Vec<Subnet>,
+    /// The route tables of the region, or why they are not known.
+    pub route_tables: Result<Vec<RouteTable>, String>,
     /// The security groups of our name, in any VPC.
     pub security_groups: Vec<SecurityGroup>,
 }
 
 impl Facts {
+    /// The types' properties, in the order of the request.
+    pub fn vm_types(&self) -> impl Iterator<Item = &VmTypeFacts> {
+        std::iter::once(&self.vm_type).chain(&self.other_types)
+    }
+
     /// Adds machines that EC2 has told of otherwise and does not show yet.
     pub fn know(&mut self, machines: &[Machine]) {
         for machine in machines {

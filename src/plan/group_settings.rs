@@ -71,6 +71,10 @@ impl Settings {
                 (request.market == Market::Spot).then(|| "yes".to_owned()),
             ),
             ("max-price", request.max_price.clone()),
+            (
+                "standard-credits",
+                request.standard_credits.then(|| "yes".to_owned()),
+            ),
             ("script", script),
             (
                 "task-runner-image",
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn every_option_that_makes_other_machines_is_a_setting() {
-        let changes: [(&str, Change); 22] = [
+        let changes: [(&str, Change); 23] = [
             ("vm-type", |r| {
                 r.vm_type = "t3.micro".parse().expect("a type");
             }),
@@ -244,6 +248,7 @@ mod tests {
             }),
             ("spot", |r| r.market = Market::Spot),
             ("max-price", |r| r.max_price = Some("0.01".into())),
+            ("standard-credits", |r| r.standard_credits = true),
             ("script", |r| r.script = Script::custom(b"#!/bin/sh".into())),
             ("task-runner-image", |r| {
                 r.runner.task_runner_image = "my/runner".into();

@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{
-    machine::{Machine, TAG_SETTINGS},
-    request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS, plain_price},
+use crate::{
+    model::{
+        machine::{Machine, TAG_SETTINGS},
+        request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS, plain_price},
+    },
+    values::VmType,
 };
 
 /// The word that tells how the others are to be read.
@@ -34,6 +37,14 @@ impl Told {
         }
         Self { words, former }
     }
+}
+
+/// The types that the group of a machine is of, as its tags tell; none where they
+/// tell no more than a hash.
+pub fn vm_types(machine: &Machine) -> Option<Vec<VmType>> {
+    let told = Told::by(machine);
+    let types = told.words.get("vm-type")?.split('/');
+    types.map(|name| name.parse().ok()).collect()
 }
 
 /// The former release told these values as they were typed; now they are in one

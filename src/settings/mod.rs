@@ -25,8 +25,8 @@ use crate::{
         request::{Request, Runner},
         user_data::Script,
     },
-    plan::decision::packed_user_data,
-    terminal::{mask, output::Output},
+    plan::{decision::packed_user_data, tag_limit::refuse_tags},
+    terminal::{command_line, mask, output::Output},
     values::{GroupName, Market, Proxy, VmType},
 };
 pub use crate::{identity::settings::AwsSettings, inductiva::ApiSettings};
@@ -59,6 +59,11 @@ pub fn output(global: &Global) -> Output {
 /// Which AWS to talk to, by the command line and the environment.
 pub fn aws(global: &Global) -> AwsSettings {
     know_secrets(global);
+    command_line::remember(&[
+        ("--region", global.region.as_deref()),
+        ("--profile", global.profile.as_deref()),
+        ("--endpoint-url", global.endpoint_url.as_deref()),
+    ]);
     // The order of botocore.
     let profile_in_environment =
         variable("AWS_DEFAULT_PROFILE").or_else(|| variable("AWS_PROFILE"));
@@ -297,7 +302,14 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
     let boot = &args.boot;
     let network = &args.network;
     let mut types: Vec<VmType> = Vec::new();
-    for vm_type in &args.vm_types {
+    let types_are_default = args.vm_types.is_empty();
+    let default_types = VmType::defaults();
+    let named = if types_are_default {
+        &default_types[..]
+    } else {
+        &args.vm_types
+    };
+    for vm_type in named {
         if !types.contains(vm_type) {
             types.push(vm_type.clone());
         }
@@ -312,16 +324,18 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
             args.num_machines
         )));
     }
-    Ok(Request {
+    let request = Request {
         group: group_name(boot)?,
         num_machines: args.num_machines,
         min_machines: args.min_machines,
         vm_type,
         threads_per_core: args.threads_per_core,
         other_types,
+        types_are_default,
         image_id: args.image_id.clone(),
         volume: args.disk.volume(),
         subnet_id: network.subnet_id.clone(),
+        allow_no_internet: network.allow_no_internet,
         security_group_id: network.security_group_id.clone(),
         availability_zone: network.availability_zone.clone(),
         ssh_from: network.ssh_from,
@@ -330,6 +344,7 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
             .clone()
             .or_else(|| network.create_key_pair.clone()),
         instance_profile: network.instance_profile.clone(),
+        standard_credits: args.standard_credits,
         market: if args.spot {
             Market::Spot
         } else {
@@ -341,7 +356,9 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
         script: script(boot, out)?,
         runner: runner(boot, args.num_machines, api_key)?,
     }
-    .in_plain_words())
+    .in_plain_words();
+    refuse_tags(&request)?;
+    Ok(request)
 }
 
 /// How many bytes the user data has at most.

@@ -11,6 +11,12 @@ use serde::Serialize;
 pub struct VmType(String);
 
 impl VmType {
+    /// What is tried where nobody names a type, in this order. New accounts on the
+    /// free plan do not launch t2.micro, and some regions have only one of them.
+    pub fn defaults() -> [Self; 2] {
+        ["t3.micro", "t2.micro"].map(|name| Self(name.to_owned()))
+    }
+
     /// The type as EC2 spells it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -14,7 +14,14 @@ use crate::{
 fn waited_for(account: &Account, number: usize, flags: &str) -> (Child, Vec<String>) {
     account.put("settings", json!({"pending_seconds": 30}));
     account.hold_pauses();
-    let line = format!("start --machine-group-name g --num-machines {number} --wait {flags}");
+    // Without a live console, unless another type is asked for.
+    let vm_type = if flags.contains("--vm-type") {
+        ""
+    } else {
+        "--vm-type t2.micro"
+    };
+    let line =
+        format!("start --machine-group-name g --num-machines {number} --wait {vm_type} {flags}");
     let child = account.start(line.trim_end());
     account.until_pausing();
     (child, account.live())
@@ -167,10 +174,10 @@ machines that may be running: [ID]
 fn list_shows_what_the_runners_do() {
     let account = Account::new();
     account.put("inductiva", json!({"auto_register_seconds": 0}));
-    account.json("start --machine-group-name g --num-machines 2 --wait");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2 --wait");
     let ids = account.live();
     account.put("inductiva", json!({"auto_register_seconds": null, "machines": [{"host_name": ids[0], "current_task_id": "task-7"}]}));
-    account.json("start --machine-group-name g --num-machines 3");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 3");
     let seen = |line: &str| {
         let mut seen: Vec<(String, Value, Value)> = list(&account.json(line)["machines"])
             .iter()
@@ -399,9 +406,9 @@ machines that may be running: [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] 
 fn a_timeout_says_that_inductiva_could_not_be_asked() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 0.1}));
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.put("inductiva", json!({"status": 503}));
-    let run = account.run("start --machine-group-name g --wait --timeout 1s");
+    let run = account.run("start --vm-type t2.micro --machine-group-name g --wait --timeout 1s");
     run.ends(6, str![[r#"
 machine group g
 the group has 1 machine already, nothing to launch
@@ -418,7 +425,7 @@ machines that may be running: [ID]
 fn a_machine_whose_group_inductiva_does_not_have_is_not_registered() {
     let account = Account::new();
     account.put("inductiva", json!({"status": 503}));
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.put("inductiva", json!({"status": null}));
     let listed = account.json("list");
     assert_eq!(listed["machines"][0]["runner"], "not-registered");
@@ -427,7 +434,7 @@ fn a_machine_whose_group_inductiva_does_not_have_is_not_registered() {
 #[test]
 fn without_a_key_or_with_one_that_is_refused_runners_are_not_known() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     let listed = |key: &str| {
         let mut command = account.command(["list", "--output", "json"]);
         let run = crate::sandbox::finish(command.env("INDUCTIVA_API_KEY", key));

@@ -41,7 +41,7 @@ fn the_next_zone_is_tried_each_once_with_a_token_of_its_own() {
         &account,
         json!([{"zone": "eu-west-2c", "available": 5}, {"available": 0}]),
     );
-    let document = account.json("start --machine-group-name g --num-machines 2");
+    let document = account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2");
     assert_eq!(zones(&document), ["eu-west-2c", "eu-west-2c"]);
     let asked: Vec<String> = launches(&account).into_iter().map(|l| l.1).collect();
     assert_eq!(asked, ["any", "eu-west-2a", "eu-west-2b", "eu-west-2c"]);
@@ -56,14 +56,14 @@ fn the_next_zone_is_tried_each_once_with_a_token_of_its_own() {
     assert_eq!(tokens.len(), 4);
     assert_eq!(account.launched(), 2);
     // Again: the machines are there.
-    account.json("start --machine-group-name g --num-machines 2");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2");
     assert_eq!(account.launched(), 2);
 }
 
 #[test]
 fn which_zones_offer_a_type_is_asked_only_then_and_need_not_be_answered() {
     let account = Account::new();
-    account.json("start --machine-group-name other");
+    account.json("start --vm-type t2.micro --machine-group-name other");
     let asks = "DescribeInstanceTypeOfferings".to_owned();
     assert!(!account.operations().contains(&asks));
     account.fault(json!({"service": "ec2", "operation": asks, "code": "UnauthorizedOperation", "message": "no", "status": 403, "count": null}));
@@ -71,7 +71,7 @@ fn which_zones_offer_a_type_is_asked_only_then_and_need_not_be_answered() {
         &account,
         json!([{"zone": "eu-west-2b", "available": 5}, {"available": 0}]),
     );
-    let document = account.json("start --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --machine-group-name g");
     assert_eq!(zones(&document), ["eu-west-2b"]);
     assert!(account.operations().contains(&asks));
 }
@@ -83,7 +83,8 @@ fn a_named_zone_and_a_named_subnet_are_kept_to() {
         &account,
         json!([{"zone": "eu-west-2a", "available": 0}, {"available": 9}]),
     );
-    let run = account.run("start --machine-group-name g --availability-zone eu-west-2a");
+    let run = account
+        .run("start --vm-type t2.micro --machine-group-name g --availability-zone eu-west-2a");
     assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{}", run.stderr);
     let subnets = account.ec2(
         "describe_subnets",
@@ -91,7 +92,7 @@ fn a_named_zone_and_a_named_subnet_are_kept_to() {
     );
     let subnet = text(&subnets["Subnets"][0]["SubnetId"]);
     let run = account.run(&format!(
-        "start --machine-group-name g --subnet-id {subnet} --output json"
+        "start --vm-type t2.micro --machine-group-name g --subnet-id {subnet} --output json"
     ));
     assert_eq!(run.code, 5, "{}", run.stderr);
     let tried = list(&run.error()["tried"]);
@@ -182,10 +183,12 @@ fn spot_machines_that_there_are_not_are_launched_on_demand_when_asked_for() {
         &account,
         json!([{"market": "spot", "available": 0}, {"available": 9}]),
     );
-    let run = account.run("start --machine-group-name g --spot --num-machines 2 -q");
+    let run =
+        account.run("start --vm-type t2.micro --machine-group-name g --spot --num-machines 2 -q");
     assert_eq!(run.code, 5, "{}", run.stderr);
-    let document =
-        account.json("start --machine-group-name g --spot --spot-fallback --num-machines 2");
+    let document = account.json(
+        "start --vm-type t2.micro --machine-group-name g --spot --spot-fallback --num-machines 2",
+    );
     let machines = list(&document["machines"]);
     assert!(machines.iter().all(|m| m["market"] == "on-demand"));
     assert_eq!(account.launched(), 2);
@@ -199,11 +202,11 @@ fn on_demand_fills_up_what_spot_has_not_when_fewer_are_taken() {
         json!([{"market": "spot", "zone": "eu-west-2b", "available": 2}, {"market": "spot", "available": 0}, {"available": 9}]),
     );
     let document = account.json(
-        "start --machine-group-name g --spot --spot-fallback --num-machines 5 --min-machines 5",
+        "start --vm-type t2.micro --machine-group-name g --spot --spot-fallback --num-machines 5 --min-machines 5",
     );
     assert_eq!(document["launched"], 5);
     let document = account.json(
-        "start --machine-group-name h --spot --spot-fallback --num-machines 5 --min-machines 1",
+        "start --vm-type t2.micro --machine-group-name h --spot --spot-fallback --num-machines 5 --min-machines 1",
     );
     let machines = list(&document["machines"]);
     let on_demand = machines.iter().filter(|m| m["market"] == "on-demand");
@@ -218,7 +221,7 @@ fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
         json!([{"zone": "eu-west-2a", "available": 1}, {"zone": "eu-west-2c", "available": 2}, {"available": 0}]),
     );
     let too_few =
-        account.run("start --machine-group-name g --num-machines 5 --min-machines 4 --output json");
+        account.run("start --vm-type t2.micro --machine-group-name g --num-machines 5 --min-machines 4 --output json");
     assert_eq!(
         (too_few.code, too_few.stdout.as_str()),
         (5, ""),
@@ -228,7 +231,7 @@ fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
     assert_eq!(account.live(), [] as [String; 0]);
     account.settle();
 
-    let line = "start --machine-group-name h --num-machines 5 --min-machines 2";
+    let line = "start --vm-type t2.micro --machine-group-name h --num-machines 5 --min-machines 2";
     let run = account.run(&format!("{line} --output json"));
     run.succeeds(str![[r#"
 machine group h
@@ -267,7 +270,7 @@ fn a_launch_that_died_in_another_zone_is_found_there() {
         &account,
         json!([{"zone": "eu-west-2c", "available": 5}, {"available": 0}]),
     );
-    let line = "start --machine-group-name g --num-machines 2 -q";
+    let line = "start --vm-type t2.micro --machine-group-name g --num-machines 2 -q";
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold_answer", "match": {"Placement.AvailabilityZone": "eu-west-2c"}}));
     let mut child = account.start(line);
     account.until("two machines are launched", |a| a.launched() == 2);
@@ -316,7 +319,7 @@ hint: name types that all have an NVIDIA GPU, or types that have none
 
 "#]],
     );
-    let run = account.run("start --num-machines 2 --min-machines 3");
+    let run = account.run("start --vm-type t2.micro --num-machines 2 --min-machines 3");
     run.assert(
         2,
         str![],
@@ -341,24 +344,24 @@ fn a_zone_with_too_few_free_addresses_is_not_tried() {
     let subnet = text(&subnets["Subnets"][0]["SubnetId"]);
     account.put("free_addresses", json!({subnet: 1}));
     let zones_asked = || -> Vec<String> { launches(&account).into_iter().map(|l| l.1).collect() };
-    account.json("start --machine-group-name g --num-machines 2");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2");
     assert_eq!(zones_asked(), ["any", "eu-west-2b", "eu-west-2c"]);
     account.forget_requests();
     account.put("free_addresses", json!({subnet: 0}));
-    account.json("start --machine-group-name h --num-machines 2 --min-machines 1");
+    account
+        .json("start --vm-type t2.micro --machine-group-name h --num-machines 2 --min-machines 1");
     assert_eq!(zones_asked(), ["any", "eu-west-2b", "eu-west-2c"]);
     // Where fewer are taken, one address is enough to try.
     account.forget_requests();
     account.put("free_addresses", json!({subnet: 1}));
     account
-        .run("start --machine-group-name i --num-machines 2 --min-machines 1")
+        .run("start --vm-type t2.micro --machine-group-name i --num-machines 2 --min-machines 1")
         .succeeds(str![[r#"
 machine group i
 cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
 no on-demand t2.micro in any zone: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
-launched elsewhere than as the first choice: waiting for the machines to show
 launched [ID]
 the group has 1 machine of the 2 asked for: there was no capacity for more (the same line later tries again)
 
@@ -373,8 +376,9 @@ the group has 1 machine of the 2 asked for: there was no capacity for more (the 
 fn where_the_first_call_gets_fewer_the_other_calls_are_not_made() {
     let account = Account::new();
     capacity(&account, json!([{"available": 70}]));
-    let document =
-        account.json("start --machine-group-name g --num-machines 150 --min-machines 60");
+    let document = account.json(
+        "start --vm-type t2.micro --machine-group-name g --num-machines 150 --min-machines 60",
+    );
     assert_eq!(document["launched"], 70);
     let requests = account.requests();
     let numbers: Vec<&str> = requests
@@ -391,7 +395,7 @@ fn machines_launched_elsewhere_stay_when_ec2_cannot_be_asked_for_them() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": 1}));
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400, "count": null}));
-    let document = account.json("start --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --machine-group-name g");
     assert_eq!(document["launched"], 1);
     assert_eq!(account.live().len(), 1);
 }

@@ -41,7 +41,7 @@ fn troubles(report: &Value) -> Vec<String> {
 fn everything_in_order() {
     let account = Account::new();
     account
-        .run("check --machine-group-name g --num-machines 3")
+        .run("check --vm-type t2.micro --machine-group-name g --num-machines 3")
         .assert(
             0,
             str![[r#"
@@ -248,7 +248,7 @@ fn no_default_vpc() {
     let account = Account::new();
     account.post("delete_default_vpc", json!({"region": "eu-west-2"}));
     let report = agrees(&account, "").document();
-    assert_eq!(troubles(&report), ["failed launch"]);
+    assert_eq!(troubles(&report), ["failed network"]);
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn a_start_says_what_it_costs_before_it_launches() {
 INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
 [ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
 [ID]  pending  eu-west-2a  172.31.0.5  n/a        on-demand
+in account [ACCOUNT], eu-west-2
 
 "#]],
             str![[r#"
@@ -73,15 +74,21 @@ fn iops_and_throughput_of_a_disk_cost_what_is_above_the_free_ones() {
 fn a_spot_machine_costs_what_the_dearest_zone_takes_now() {
     let account = Account::new();
     let machine = |line: &str| usd(&account.json(line), "machines_usd_per_hour");
-    assert_close(machine("start --dry-run --spot"), 0.00528);
     assert_close(
-        machine("start --dry-run --spot --availability-zone eu-west-2b"),
+        machine("start --vm-type t2.micro --dry-run --spot"),
+        0.00528,
+    );
+    assert_close(
+        machine("start --vm-type t2.micro --dry-run --spot --availability-zone eu-west-2b"),
         0.00462,
     );
-    assert_close(machine("start --dry-run --spot --max-price 0.005"), 0.005);
+    assert_close(
+        machine("start --vm-type t2.micro --dry-run --spot --max-price 0.005"),
+        0.005,
+    );
     account.put("prices", json!({"spot": [{"usd": null}]}));
     account
-        .run("start --machine-group-name s --spot -q")
+        .run("start --vm-type t2.micro --machine-group-name s --spot -q")
         .assert(
             0,
             str![[r#"
@@ -90,7 +97,7 @@ fn a_spot_machine_costs_what_the_dearest_zone_takes_now() {
 "#]],
             str![],
         );
-    let document = account.json("start --machine-group-name t --spot");
+    let document = account.json("start --vm-type t2.micro --machine-group-name t --spot");
     assert_eq!(
         document["cost"]["unknown_because"],
         "EC2 has no spot price of t2.micro"
@@ -109,7 +116,10 @@ fn of_several_types_and_markets_the_dearest_counts() {
         machine("start --dry-run --vm-type t3.small,t2.micro"),
         0.0236,
     );
-    assert_close(machine("start --dry-run --spot --spot-fallback"), 0.0132);
+    assert_close(
+        machine("start --vm-type t2.micro --dry-run --spot --spot-fallback"),
+        0.0132,
+    );
     let spot = json!([{"vm_type": "t3.small", "zone": "*b", "usd": 0.02}, {"usd": 0.01}]);
     account.put("prices", json!({"spot": spot}));
     assert_close(
@@ -117,7 +127,10 @@ fn of_several_types_and_markets_the_dearest_counts() {
         0.02,
     );
     account.put("prices", json!({"spot": [{"usd": 0.9}]}));
-    assert_close(machine("start --dry-run --spot --spot-fallback"), 0.9);
+    assert_close(
+        machine("start --vm-type t2.micro --dry-run --spot --spot-fallback"),
+        0.9,
+    );
     account.put("prices", json!({"on_demand": {"t3.small": null}}));
     let document = account.json("start --dry-run --vm-type t2.micro,t3.small");
     assert_eq!(
@@ -155,6 +168,7 @@ fn a_price_that_is_not_permitted_is_no_reason_not_to_launch() {
         str![[r#"
 INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
 [ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+in account [ACCOUNT], eu-west-2
 
 "#]],
         str![[r#"
@@ -164,7 +178,7 @@ launched [ID]
 
 "#]],
     );
-    let document = account.json("start --machine-group-name s --spot");
+    let document = account.json("start --vm-type t2.micro --machine-group-name s --spot");
     let cost = &document["cost"];
     assert_eq!(cost["usd_per_hour"], Value::Null);
     assert_eq!(cost["usd_per_day"], Value::Null);

@@ -17,7 +17,7 @@ fn start_under(account: &Account, policy: Value, flags: &str) -> Run {
 fn the_missing_statement_is_shown() {
     let allow = ["ec2:Describe*", "ec2:CreateSecurityGroup", "ec2:CreateTags"];
     start_under(&Account::new(), json!({"allow": allow}), "").assert(4, str![], str![[r#"
-error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
 hint: hand the policy below to the account's administrator (the README lists all that is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
@@ -73,7 +73,7 @@ fn an_older_message_that_may_not_be_decoded_is_told_as_it_is() {
     let allow = ["ec2:Describe*", "ec2:CreateSecurityGroup", "ec2:CreateTags"];
     let policy = json!({"allow": allow, "older_messages": true});
     start_under(&Account::new(), policy, "").assert(4, str![], str![[r#"
-error: cannot launch t2.micro: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])
 hint: ask the account's administrator for the permission; the README lists the least policy; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 
 "#]]);
@@ -83,7 +83,7 @@ hint: ask the account's administrator for the permission; the README lists the l
 fn a_service_control_policy_is_named() {
     let policy = json!({"deny": ["ec2:RunInstances"], "reason": "scp"});
     start_under(&Account::new(), policy, "").assert(4, str![], str![[r#"
-error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: a service control policy (of the AWS organization) denies it (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: a service control policy (of the AWS organization) denies it (UnauthorizedOperation, request [UUID])
 hint: the AWS organization forbids it for the whole account: only an administrator of the organization can change that
 
 "#]]);
@@ -130,7 +130,7 @@ fn a_role_for_the_machines_has_to_be_passed() {
     }
     let policy = json!({"allow": ["ec2:*"]});
     start_under(&account, policy, "--instance-profile storage").assert(4, str![], str![[r#"
-error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not iam:PassRole on arn:aws:iam::[ACCOUNT]:role/storage: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not iam:PassRole on arn:aws:iam::[ACCOUNT]:role/storage: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
 hint: --instance-profile needs iam:PassRole for the profile's role: hand the policy below to the account's administrator, or leave out --instance-profile
 {
   "Statement": [
@@ -171,7 +171,7 @@ hint: an administrator has to change the policy that denies it; if it is allowed
          "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}},
     ]}]});
     start_under(&account, policy, "").assert(4, str![], str![[r#"
-error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it without MFA (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it without MFA (UnauthorizedOperation, request [UUID])
 hint: sign in with MFA: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 
 "#]]);

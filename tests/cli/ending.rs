@@ -453,7 +453,7 @@ not looked at, because that is not permitted: us-east-1
         str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
-not looked at, because that is not permitted: the other regions
+not looked at, because that is not permitted: af-south-1, [..], us-west-1
 
 "#]],
     );

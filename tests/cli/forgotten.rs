@@ -70,9 +70,9 @@ fn group_names(account: &Account) -> Vec<String> {
 #[test]
 fn everything_in_all_regions_is_found_and_ended() {
     let account = Account::new();
-    account.json("start --machine-group-name here --num-machines 2");
+    account.json("start --vm-type t2.micro --machine-group-name here --num-machines 2");
     account.json(&format!(
-        "start --machine-group-name there --region {OTHER}"
+        "start --vm-type t2.micro --machine-group-name there --region {OTHER}"
     ));
     let other = account.ec2(
         "run_instances",
@@ -129,9 +129,9 @@ stopped machines run nothing, but their disks still cost money: inductiva-aws te
 #[test]
 fn in_one_region_other_regions_are_left_alone() {
     let account = Account::new();
-    account.json("start --machine-group-name here");
+    account.json("start --vm-type t2.micro --machine-group-name here");
     account.json(&format!(
-        "start --machine-group-name there --region {OTHER}"
+        "start --vm-type t2.micro --machine-group-name there --region {OTHER}"
     ));
     assert_eq!(account.run("terminate --all -y").code, 0);
     assert_eq!(alive(&account).len(), 1);
@@ -142,9 +142,9 @@ fn in_one_region_other_regions_are_left_alone() {
 #[test]
 fn a_region_that_cannot_be_asked_is_no_success() {
     let account = Account::new();
-    account.json("start --machine-group-name here");
+    account.json("start --vm-type t2.micro --machine-group-name here");
     account.json(&format!(
-        "start --machine-group-name there --region {OTHER}"
+        "start --vm-type t2.micro --machine-group-name there --region {OTHER}"
     ));
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": OTHER, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
     let run = account.run("terminate --all --all-regions -y --output json");
@@ -171,7 +171,7 @@ fn a_region_that_cannot_be_asked_is_no_success() {
 #[test]
 fn a_group_without_machines_is_shown_and_cleaned() {
     let account = Account::new();
-    account.json("start --machine-group-name lost");
+    account.json("start --vm-type t2.micro --machine-group-name lost");
     account.ec2(
         "terminate_instances",
         json!({"InstanceIds": account.live()}),
@@ -285,7 +285,7 @@ hint: inductiva-aws list --all-regions shows its machines on AWS
 #[test]
 fn a_group_whose_other_machines_are_elsewhere_stays_when_its_last_one_here_ends() {
     let account = Account::new();
-    account.json("start --machine-group-name both");
+    account.json("start --vm-type t2.micro --machine-group-name both");
     account.put(
         "inductiva",
         json!({"register": {"group": "both", "host_name": "i-0123456789abcdef0"}}),
@@ -305,7 +305,7 @@ warning: the machine group both stays on Inductiva's side: according to Inductiv
 #[test]
 fn the_security_group_stays_unless_it_is_to_go() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     let ours = || {
         let answer = account.ec2(
             "describe_security_groups",
@@ -328,7 +328,7 @@ kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west
     );
     assert_eq!(ours(), 1);
     account.put("settings", json!({"shutting_down_seconds": 1}));
-    account.json("start --machine-group-name h");
+    account.json("start --vm-type t2.micro --machine-group-name h");
     let document = account.json("terminate --all --remove_security_group -y");
     assert_eq!(list(&document["removed_security_groups"]).len(), 1);
     assert_eq!(ours(), 0);
@@ -360,7 +360,7 @@ fn a_security_group_of_ours_by_name_alone_is_not_removed() {
 #[test]
 fn a_thousand_machines_are_ended_with_progress() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 1000");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 1000");
     account.put("settings", json!({"strict_buckets": 1}));
     let run = account.run("terminate --all -y --output json");
     run.succeeds(str![[r#"
@@ -386,7 +386,7 @@ kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west
 #[test]
 fn no_spot_request_outlives_its_machine() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 2 --spot");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2 --spot");
     let states = || -> Vec<String> {
         list(&account.ec2("describe_spot_instance_requests", json!({}))["SpotInstanceRequests"])
             .iter()
@@ -414,8 +414,10 @@ looking for machines that EC2 does not show yet, for up to 10 s
 #[test]
 fn a_list_says_what_runs_and_what_it_costs() {
     let account = Account::new();
-    account.json("start --machine-group-name a --num-machines 2");
-    account.json("start --machine-group-name b --spot --availability-zone eu-west-2b");
+    account.json("start --vm-type t2.micro --machine-group-name a --num-machines 2");
+    account.json(
+        "start --vm-type t2.micro --machine-group-name b --spot --availability-zone eu-west-2b",
+    );
     account.json("start --machine-group-name c --vm-type t3.small");
     account.forget_requests();
     let run = account.run("list");
@@ -451,7 +453,7 @@ fn a_list_says_what_runs_and_what_it_costs() {
 #[test]
 fn a_list_without_prices_is_a_list() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.put("policy", json!({"deny": ["pricing:*"]}));
     let run = account.run("list --output json");
     assert_eq!(run.code, 0);
@@ -474,7 +476,7 @@ fn a_list_without_prices_is_a_list() {
 #[test]
 fn an_interrupted_terminate_says_that_machines_may_go_on() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "kind": "hold"}));
     let child = account.start("terminate g -y");
     account.until_held();

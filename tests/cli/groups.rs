@@ -8,8 +8,8 @@ use crate::sandbox::{Account, list, text};
 #[test]
 fn the_same_line_again_launches_nothing_and_says_the_same_ids() {
     let account = Account::new();
-    let first = account.run("start --num-machines 2 --machine-group-name g -q");
-    let again = account.run("start --num-machines 2 --machine-group-name g -q");
+    let first = account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g -q");
+    let again = account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g -q");
     assert_eq!((first.code, again.code), (0, 0));
     let sorted = |text: &str| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -19,13 +19,14 @@ fn the_same_line_again_launches_nothing_and_says_the_same_ids() {
     assert_eq!(sorted(&first.stdout), sorted(&again.stdout));
     assert_eq!(account.launched(), 2);
     account.settle();
-    let run = account.run("start --num-machines 2 --machine-group-name g");
+    let run = account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
     run.assert(
         0,
         str![[r#"
 INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP[..]MARKET
 [ID]  running  eu-west-2a  172.31.0.4  [..]  on-demand
 [ID]  running  eu-west-2a  172.31.0.5  [..]  on-demand
+in account [ACCOUNT], eu-west-2
 
 "#]],
         str![[r#"
@@ -34,7 +35,7 @@ the group has 2 machines already, nothing to launch
 
 "#]],
     );
-    let document = account.json("start --num-machines 2 --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
     assert_eq!(
         (&document["launched"], &document["existing"]),
         (&json!(0), &json!(2))
@@ -44,8 +45,8 @@ the group has 2 machines already, nothing to launch
 #[test]
 fn a_larger_number_launches_the_difference() {
     let account = Account::new();
-    account.json("start --num-machines 2 --machine-group-name g");
-    let document = account.json("start --num-machines 5 --machine-group-name g");
+    account.json("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --num-machines 5 --machine-group-name g");
     assert_eq!(
         (&document["launched"], &document["existing"]),
         (&json!(3), &json!(2))
@@ -62,8 +63,8 @@ fn a_larger_number_launches_the_difference() {
 #[test]
 fn a_smaller_number_is_refused() {
     let account = Account::new();
-    account.json("start --num-machines 3 --machine-group-name g");
-    let run = account.run("start --num-machines 2 --machine-group-name g");
+    account.json("start --vm-type t2.micro --num-machines 3 --machine-group-name g");
+    let run = account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
     run.assert(1, str![], str![[r#"
 machine group g
 error: the group g has 3 machines already, more than the 2 asked for
@@ -76,7 +77,7 @@ hint: end the ones you do not need: inductiva-aws terminate --instance-id ID, or
 #[test]
 fn other_settings_are_refused_and_the_difference_is_named() {
     let account = Account::new();
-    account.json("start --machine-group-name g --volume-size 60");
+    account.json("start --vm-type t2.micro --machine-group-name g --volume-size 60");
     account.file("boot.sh", "#!/bin/sh\ntrue\n");
     for (flags, expected) in [
         (
@@ -146,17 +147,17 @@ hint: use the group's settings, or another --machine-group-name
 fn machines_that_are_ending_do_not_count() {
     let account = Account::new();
     account.put("settings", json!({"shutting_down_seconds": 60}));
-    let first = account.json("start --num-machines 2 --machine-group-name g");
+    let first = account.json("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
     let ending = text(&first["machines"][0]["instance_id"]).to_owned();
     account.ec2("terminate_instances", json!({"InstanceIds": [ending]}));
-    let document = account.json("start --num-machines 2 --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
     assert_eq!(
         (&document["launched"], &document["existing"]),
         (&json!(1), &json!(1))
     );
     account.put("settings", json!({"shutting_down_seconds": 0}));
     assert_eq!(account.live().len(), 2);
-    let document = account.json("start --num-machines 2 --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --num-machines 2 --machine-group-name g");
     assert_eq!(document["launched"], 0);
 }
 
@@ -181,7 +182,7 @@ fn another_programs_machines_do_not_count() {
         json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1,
                "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "inductiva:machine-group", "Value": "g"}]}]}),
     );
-    let document = account.json("start --machine-group-name g");
+    let document = account.json("start --vm-type t2.micro --machine-group-name g");
     assert_eq!(document["launched"], 1);
 }
 
@@ -209,7 +210,9 @@ fn equal_settings_in_other_words_are_no_others() {
         .collect();
     prices.dedup();
     assert_eq!(prices, ["0.5"]);
-    let run = account.run("start --machine-group-name g -n 3 --spot --max-price 0.5 --tag a=1");
+    let run = account.run(
+        "start --vm-type t2.micro --machine-group-name g -n 3 --spot --max-price 0.5 --tag a=1",
+    );
     run.fails(
         1,
         str![[r#"
@@ -266,9 +269,15 @@ fn a_damaged_launch_tag_costs_nothing_and_hides_no_machine() {
         "",
     ] {
         let account = Account::new();
-        assert_eq!(account.run("start --machine-group-name g -q").code, 0);
+        assert_eq!(
+            account
+                .run("start --vm-type t2.micro --machine-group-name g -q")
+                .code,
+            0
+        );
         retag(&account, "inductiva:launch", tag);
-        let run = account.run("start --machine-group-name g --num-machines 2 -q");
+        let run =
+            account.run("start --vm-type t2.micro --machine-group-name g --num-machines 2 -q");
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{tag}");
         assert_eq!(account.live().len(), 2, "{tag}");
     }

@@ -54,7 +54,7 @@ fn the_group_is_made_before_the_launch_and_taken_back_when_it_fails() {
         str![[r#"
 machine group g
 cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
-error: cannot launch t2.micro: no (InvalidParameterValue, request [UUID])
+error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 "#]],
     );

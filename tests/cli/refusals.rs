@@ -120,7 +120,7 @@ fn an_unknown_subnet() {
         1,
         str![],
         str![[r#"
-error: cannot look up the subnet: The subnet ID 'subnet-00000000000000000' does not exist (InvalidSubnetID.NotFound, request [UUID])
+error: cannot look up the subnet: The subnet ID '[SUBNET]' does not exist (InvalidSubnetID.NotFound, request [UUID])
 hint: check --subnet-id: a subnet belongs to one region (this is eu-west-2)
 
 "#]],
@@ -146,7 +146,7 @@ fn an_unknown_security_group() {
         1,
         str![],
         str![[r#"
-error: cannot launch t2.micro: The security group '[SG]' does not exist (InvalidGroup.NotFound, request [UUID])
+error: cannot launch t3.micro: The security group '[SG]' does not exist (InvalidGroup.NotFound, request [UUID])
 hint: check --security-group-id: a security group belongs to one VPC (this is eu-west-2)
 
 "#]],
@@ -156,7 +156,7 @@ hint: check --security-group-id: a security group belongs to one VPC (this is eu
 #[test]
 fn an_unknown_key_pair() {
     refused(&Account::new(), "--key-name nobodys").assert(1, str![], str![[r#"
-error: cannot launch t2.micro: The key pair 'nobodys' does not exist (InvalidKeyPair.NotFound, request [UUID])
+error: cannot launch t3.micro: The key pair 'nobodys' does not exist (InvalidKeyPair.NotFound, request [UUID])
 hint: check --key-name: a key pair belongs to one region; --create-key-pair makes one (this is eu-west-2)
 
 "#]]);
@@ -165,7 +165,7 @@ hint: check --key-name: a key pair belongs to one region; --create-key-pair make
 #[test]
 fn an_unknown_instance_profile() {
     refused(&Account::new(), "--instance-profile nobodys").assert(1, str![], str![[r#"
-error: cannot launch t2.micro: Value (nobodys) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name (InvalidParameterValue, request [UUID])
+error: cannot launch t3.micro: Value (nobodys) for parameter iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name (InvalidParameterValue, request [UUID])
 hint: check --instance-profile: it is the profile's name, not the role's (this is eu-west-2)
 
 "#]]);
@@ -349,7 +349,7 @@ fn a_launch_that_is_not_permitted() {
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "UnauthorizedOperation", "status": 403,
         "message": format!("You are not authorized to perform this operation. User: arn:aws:iam::{}:user/sandbox is not authorized to perform: ec2:RunInstances on resource: arn:aws:ec2:eu-west-2:{}:instance/* because no identity-based policy allows the ec2:RunInstances action. Encoded authorization failure message: 4GIOHlTkIaWHQD0Q0m6XSnuUMCm", account.number, account.number)}));
     refused(&account, "").assert(4, str![], str![[r#"
-error: cannot launch t2.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
 hint: hand the policy below to the account's administrator (the README lists all that is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
@@ -370,7 +370,7 @@ fn no_capacity() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "status": 500, "count": null,
         "message": "We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a)."}));
-    refused(&account, "--availability-zone eu-west-2a").assert(5, str![], str![[r#"
+    refused(&account, "--availability-zone eu-west-2a --vm-type t2.micro").assert(5, str![], str![[r#"
 error: cannot launch t2.micro: We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a) (InsufficientInstanceCapacity, request [UUID])
 hint: try another --availability-zone, --vm-type or --region, or try again later
 
@@ -382,7 +382,7 @@ fn no_quota() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "VcpuLimitExceeded", "status": 400,
         "message": "You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to."}));
-    refused(&account, "--num-machines 40").assert(5, str![], str![[r#"
+    refused(&account, "--vm-type t2.micro --num-machines 40").assert(5, str![], str![[r#"
 error: cannot launch t2.micro: You have requested more vCPU capacity than your current vCPU limit of 32 allows for the instance bucket that the specified instance type belongs to (VcpuLimitExceeded, request [UUID])
 hint: ask for a higher EC2 quota in the Service Quotas console, choose a smaller --vm-type, or fewer --num-machines
 

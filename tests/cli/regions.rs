@@ -128,3 +128,73 @@ looking for machines that EC2 does not show yet, for up to 10 s
     let document = account.json(LINE);
     assert_eq!(document["launched"], 2);
 }
+
+/// The exit code of the list of all regions, its document, and what it says.
+fn everywhere(account: &Account) -> (i32, serde_json::Value, String) {
+    let run = account.run("list --all-regions --output json");
+    (run.code, run.document(), run.stderr)
+}
+
+#[test]
+fn a_list_that_leaves_out_regions_fails_only_if_machines_may_be_there() {
+    let account = with_a_group_there();
+    nobody_may_look(&account, THERE);
+    let (code, document, said) = everywhere(&account);
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("machines may be running in us-east-1"),
+        "{said}"
+    );
+    assert_eq!(document["left_out"][0]["region"], THERE);
+    let ids = account.run("list --all-regions -q");
+    assert_eq!((ids.code, ids.stdout.as_str()), (3, ""));
+    // When they are gone nothing speaks for them.
+    account.forget_faults();
+    let ended = account.run(&format!("terminate g -y --region {THERE}"));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    account.pass(700.0);
+    nobody_may_look(&account, THERE);
+    let (code, document, said) = everywhere(&account);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(said.matches("left out: us-east-1").count(), 1, "{said}");
+    assert_eq!(document["left_out"][0]["region"], THERE);
+    assert_eq!(account.run("list --all-regions -q").code, 0);
+    // Nobody knows, where Inductiva does not answer.
+    account.put("inductiva", json!({"status": 503}));
+    assert_eq!(everywhere(&account).0, 3);
+}
+
+#[test]
+fn a_region_that_does_not_answer_makes_the_list_incomplete() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": THERE, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let (code, document, said) = everywhere(&account);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("us-east-1 did not answer"), "{said}");
+    assert_eq!(document["left_out"][0]["region"], THERE);
+}
+
+#[test]
+fn where_regions_may_not_be_listed_those_that_are_known_are_asked() {
+    let account = with_a_group_there();
+    account.put("policy", json!({"deny": ["ec2:DescribeRegions"]}));
+    let (code, document, said) = everywhere(&account);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(document["machines"].as_array().map_or(0, Vec::len), 2);
+    // Those that the account has not enabled are among them.
+    let left_out = document["left_out"].as_array().expect("regions");
+    assert!(
+        left_out.iter().any(|r| r["region"] == "ap-east-1"),
+        "{document}"
+    );
+    assert_eq!(said.matches("warning: ").count(), 2, "{said}");
+    account.run(LINE).fails(1, str![[r#"
+machine group g
+error: the group g is in another region: it has 2 machines in us-east-1
+hint: go there: the same line with --region us-east-1; or launch here, too, with --allow-other-regions
+
+"#]]);
+    let ended = account.run("terminate --all --all-regions -y");
+    assert_eq!(account.live(), [] as [String; 0]);
+    assert_ne!(ended.code, 2, "{}", ended.stderr);
+}

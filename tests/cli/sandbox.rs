@@ -564,6 +564,8 @@ fn placeholders() -> Redactions {
         ("[ID]", r"\bi-[0-9a-f]{17}\b"),
         ("[VPC]", r"\bvpc-[0-9a-f]{17}\b"),
         ("[SG]", r"\bsg-[0-9a-f]{17}\b"),
+        ("[SUBNET]", r"\bsubnet-[0-9a-f]{17}\b"),
+        ("[ROUTES]", r"\brtb-[0-9a-f]{17}\b"),
         ("[UUID]", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
         ("[GROUP]", r"\baws-[a-z0-9]{8}\b"),
         ("[ACCOUNT]", r"\b20000000[0-9]{4}\b"),

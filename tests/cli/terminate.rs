@@ -8,8 +8,8 @@ use crate::sandbox::{Account, finish, list, text};
 #[test]
 fn a_group_is_ended_by_name_with_its_group_on_inductivas_side() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 2");
-    account.json("start --machine-group-name other");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2");
+    account.json("start --vm-type t2.micro --machine-group-name other");
     account
         .run("terminate --machine-group-name g --yes")
         .assert(
@@ -37,7 +37,7 @@ looking for machines that EC2 does not show yet, for up to 10 s
 #[test]
 fn single_machines_are_ended_by_id_and_the_group_with_the_last_one() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 2");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 2");
     let ids = account.live();
     let document = account.json(&format!("terminate --instance-id {} -y", ids[0]));
     assert_eq!(document["terminated"], json!([ids[0]]));
@@ -53,8 +53,8 @@ fn single_machines_are_ended_by_id_and_the_group_with_the_last_one() {
 fn all_ends_everything_of_ours_in_the_region_and_nothing_else() {
     let account = Account::new();
     let other = account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
-    account.json("start --machine-group-name a --num-machines 2");
-    account.json("start --machine-group-name b");
+    account.json("start --vm-type t2.micro --machine-group-name a --num-machines 2");
+    account.json("start --vm-type t2.micro --machine-group-name b");
     let document = account.json("terminate --all -y");
     assert_eq!(list(&document["terminated"]).len(), 3);
     assert_eq!(account.live(), [text(&other["Instances"][0]["InstanceId"])]);
@@ -65,7 +65,7 @@ fn all_ends_everything_of_ours_in_the_region_and_nothing_else() {
 fn a_machine_without_our_tag_is_never_touched() {
     let account = Account::new();
     let other = account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     let ours = account.live();
     let other = text(&other["Instances"][0]["InstanceId"]);
     let ours = ours.iter().find(|id| *id != other).expect("our machine");
@@ -91,7 +91,7 @@ hint: end other machines in the EC2 console or with the AWS CLI
 #[test]
 fn an_unknown_id_ends_nothing() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     let run = account.run(&format!(
         "terminate --instance-id {},i-00000000000000000 -y",
         account.live()[0]
@@ -117,7 +117,7 @@ hint: inductiva-aws list --all-regions shows what there is
 #[test]
 fn without_a_terminal_it_does_not_go_ahead_unasked() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     let mut command = account.command(["terminate", "g"]);
     let run = crate::sandbox::finish_with_stdin(&mut command, "y\n");
     run.fails(
@@ -150,7 +150,7 @@ hint: inductiva-aws list --all-regions shows the groups there are
 #[test]
 fn a_group_that_is_gone_already_is_not() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.run("terminate g -y").assert(
         0,
         str![[r#"
@@ -189,7 +189,7 @@ the machine group g is gone already
 #[test]
 fn a_group_that_is_left_on_inductivas_side_alone_is_deleted() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.ec2(
         "terminate_instances",
         json!({"InstanceIds": account.live()}),
@@ -210,7 +210,7 @@ deleted the machine group g, which had no machine in eu-west-2
 #[test]
 fn machines_are_ended_without_a_key_and_without_the_api() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.put("inductiva", json!({"status": 503}));
     account.run("terminate g -y").assert(
         0,
@@ -228,7 +228,7 @@ warning: the machine group g stays on Inductiva's side: HTTP 503, set by the tes
     assert_eq!(account.live(), [] as [String; 0]);
 
     account.put("inductiva", json!({"status": null}));
-    account.json("start --machine-group-name h");
+    account.json("start --vm-type t2.micro --machine-group-name h");
     let mut command = account.command(["terminate", "h", "-y"]);
     command.env_remove("INDUCTIVA_API_KEY");
     finish(&mut command).assert(0, str![[r#"
@@ -246,7 +246,7 @@ looking for machines that EC2 does not show yet, for up to 10 s
 #[test]
 fn a_thousand_machines_go_in_batches() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 1000");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 1000");
     account.forget_requests();
     let document = account.json("terminate g -y");
     assert_eq!(list(&document["terminated"]).len(), 1_000);
@@ -260,7 +260,7 @@ fn a_thousand_machines_go_in_batches() {
 #[test]
 fn what_could_not_be_ended_is_named() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 101");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 101");
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "after": 1, "count": null, "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
     let run = account.run("terminate g -y --output json");
     assert_eq!(run.code, 3, "{}", run.stderr);
@@ -285,7 +285,7 @@ fn one_has_to_say_what() {
 #[test]
 fn a_batch_that_fails_does_not_keep_the_others_from_ending() {
     let account = Account::new();
-    account.json("start --machine-group-name g --num-machines 201");
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 201");
     // Not because of an id: no part of it would fare better.
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "AuthFailure", "message": "AWS was not able to validate the provided access credentials", "status": 401}));
     let run = account.run("terminate g -y --output json");
@@ -307,7 +307,7 @@ looking for machines that EC2 does not show yet, for up to 10 s
 #[test]
 fn security_groups_stay_while_there_are_machines_left() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
     let run = account.run("terminate --all --remove-security-group -y --output json");
     assert_eq!(run.code, 3, "{}", run.stderr);

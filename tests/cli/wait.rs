@@ -10,7 +10,7 @@ fn wait_running_ends_when_ec2_says_so() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 0.7}));
     let run =
-        account.run("start --num-machines 2 --machine-group-name g --wait=running --output json");
+        account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g --wait=running --output json");
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
@@ -30,7 +30,8 @@ fn wait_ends_when_inductiva_knows_all_machines() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 0.7}));
     account.put("inductiva", json!({"auto_register_seconds": 0.3}));
-    let run = account.run("start --num-machines 2 --machine-group-name g --wait");
+    let run =
+        account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g --wait");
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
@@ -47,7 +48,9 @@ launched [ID] [ID]
 #[test]
 fn start_prints_the_ids_even_when_waiting_fails() {
     let account = Account::new();
-    let run = account.run("start --num-machines 2 --machine-group-name g --wait --timeout 1s -q");
+    let run = account.run(
+        "start --vm-type t2.micro --num-machines 2 --machine-group-name g --wait --timeout 1s -q",
+    );
     let mut printed: Vec<&str> = run.stdout.lines().collect();
     printed.sort_unstable();
     assert_eq!(printed, account.live());
@@ -66,7 +69,8 @@ machines that may be running: [ID] [ID]
 #[test]
 fn a_timeout_names_the_machines_in_json_too() {
     let account = Account::new();
-    let run = account.run("start --machine-group-name g --wait --timeout 1s --output json");
+    let run = account
+        .run("start --vm-type t2.micro --machine-group-name g --wait --timeout 1s --output json");
     assert_eq!(run.code, 6);
     let error = run.error();
     assert_eq!(error["kind"], "timed_out");
@@ -82,7 +86,8 @@ fn a_timeout_names_the_machines_in_json_too() {
 fn a_machine_that_ends_while_booting_ends_the_wait_and_the_others_are_named() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 30}));
-    let line = "start --num-machines 2 --machine-group-name g --wait --output json";
+    let line =
+        "start --vm-type t2.micro --num-machines 2 --machine-group-name g --wait --output json";
     account.hold_pauses();
     let child = account.start(line);
     account.until_pausing();
@@ -98,12 +103,12 @@ fn a_machine_that_ends_while_booting_ends_the_wait_and_the_others_are_named() {
 #[test]
 fn an_api_that_fails_for_a_moment_does_not_end_the_wait() {
     let account = Account::new();
-    account.json("start --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name g");
     account.put("inductiva", json!({"auto_register_seconds": 0}));
     account.fault(json!({"service": "inductiva", "operation": "GET /compute/group/g", "after": 1, "count": 2, "status": 503}));
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "count": 2, "code": "InternalError", "status": 500}));
     account
-        .run("start --machine-group-name g --wait -q")
+        .run("start --vm-type t2.micro --machine-group-name g --wait -q")
         .assert(
             0,
             str![[r#"
@@ -121,7 +126,7 @@ fn a_look_that_fails_is_said_and_the_wait_goes_on() {
     account.put("inductiva", json!({"auto_register_seconds": 0}));
     // The first look is for the plan. An error that is not worth a second try.
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
-    let run = account.run("start --machine-group-name g --wait");
+    let run = account.run("start --vm-type t2.micro --machine-group-name g --wait");
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)

@@ -1,10 +1,14 @@
 //! `check`: everything that `start` would need, tried without launching.
 
+mod accounts;
 mod report;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use self::report::{Check, CheckReport};
+use self::{
+    accounts::{free_plan, network},
+    report::{Check, CheckReport},
+};
 use crate::{
     aws::{Aws, Identity, quotas::Quota},
     cli::{CheckArgs, StartArgs},
@@ -13,10 +17,9 @@ use crate::{
     identity::{self, Obstacle},
     inductiva::{self, ApiError},
     launch::{key_pair::Standing, look_up},
-    model::{
-        machine, network::Subnet, request::Request, user_data::MAX_BYTES, vm_type::VmTypeFacts,
-    },
+    model::{machine, request::Request, user_data::MAX_BYTES, vm_type::VmTypeFacts},
     plan::{
+        choices::{self, types_instead},
         cost::Cost,
         decision::{self, Plan},
         facts::Facts,
@@ -63,11 +66,17 @@ async fn of_aws(
 ) -> Vec<Check> {
     let asked_at = aws.time.now();
     let types = [request.vm_type.as_str()];
-    let (found, zones, prices) = tokio::join!(
+    let (found, zones, prices, free_types) = tokio::join!(
         Box::pin(look_up::look(aws, api, request)),
         aws.offerings(&types),
-        aws.prices(request)
+        aws.prices(request),
+        aws.free_tier_types()
     );
+    let machines = found.machines.as_deref().unwrap_or_default();
+    if let Some(types) = types_instead(request, machines, found.vm_types()) {
+        // Its types are named: it does not come here again.
+        return Box::pin(of_aws(aws, api, settings, args, &request.of_types(types))).await;
+    }
     let mut checks = vec![identity(aws, &found.identity)];
     if let Ok(identity) = &found.identity {
         checks.push(account(aws, identity, args.expect_account.as_deref()));
@@ -83,9 +92,14 @@ async fn of_aws(
         zones.into_iter().collect()
     });
     checks.push(vm_type(request, &found.vm_type, zones));
-    checks.push(Check::of("network", found.subnets.clone(), |subnets| {
-        network(request, &subnets)
-    }));
+    let free_types = free_types.unwrap_or_default();
+    checks.extend(free_plan(
+        &found.vm_types().collect::<Vec<_>>(),
+        &free_types,
+    ));
+    if let Err(failure) = &found.subnets {
+        checks.push(Check::failed("network", failure.clone()));
+    }
     if let Some(place) = &request.runner.api_key_from {
         checks.push(kept_key(aws, place, settings).await);
     }
@@ -111,8 +125,19 @@ async fn of_aws(
     } else {
         match found.facts(aws, asked_at) {
             Ok(facts) => {
-                checks.push(cost(args, &start::cost(request, &facts, &prices)));
-                checks.extend(launch(aws, args, request, &facts, &vcpus).await);
+                let cost = cost(args, &start::cost(request, &facts, &prices));
+                match choices::network(request, &facts) {
+                    Ok(found) => {
+                        checks.extend(network(request, &facts, &found));
+                        checks.push(cost);
+                        checks.extend(launch(aws, args, request, &facts, &vcpus).await);
+                    }
+                    Err(failure) => {
+                        checks.push(Check::failed("network", failure));
+                        checks.push(cost);
+                        checks.extend(quotas(aws, request, &vcpus, request.num_machines).await);
+                    }
+                }
             }
             Err(failure) => checks.push(Check::failed("launch", failure)),
         }
@@ -138,18 +163,6 @@ fn cost(args: &StartArgs, cost: &Cost) -> Check {
     })
 }
 
-fn network(request: &Request, subnets: &[Subnet]) -> String {
-    match (&request.subnet_id, subnets.first()) {
-        (Some(id), Some(subnet)) => format!("{id} in {}", subnet.vpc_id),
-        (None, Some(subnet)) => format!(
-            "default VPC {} with {} default subnets",
-            subnet.vpc_id,
-            subnets.len()
-        ),
-        (_, None) => "no subnet".into(),
-    }
-}
-
 /// The very launch, decided and put to EC2 as a dry run.
 async fn launch(
     aws: &Aws,
@@ -170,6 +183,8 @@ async fn launch(
         Ok(Plan::Launch(plan)) => {
             let image = Check::ok("image", format!("{} {}", plan.image.id, plan.image.name));
             let mut checks = vec![image];
+            let warnings = plan.warnings.iter().map(Failure::failed);
+            checks.extend(warnings.map(|failure| Check::warning("launch", failure)));
             let key_pair = match start::new_key_pair(&args.network) {
                 Ok(key_pair) => key_pair,
                 Err(failure) => {
@@ -202,7 +217,7 @@ async fn launch(
             checks.extend(quotas(aws, request, vcpus, plan.number).await);
             checks
         }
-        Ok(Plan::Settling) => {
+        Ok(Plan::OtherTypes(_) | Plan::Settling) => {
             let message = format!(
                 "an earlier start of the group {} may be under way: its machines do not show yet",
                 request.group
@@ -331,7 +346,14 @@ async fn quotas(aws: &Aws, request: &Request, vcpus: &[u32], machines: u32) -> V
     let mut checks = Vec::new();
     for market in request.markets() {
         for (vm_type, vcpus) in request.vm_types().zip(vcpus) {
-            checks.push(quota(aws, vm_type.as_str(), market, machines * vcpus).await);
+            let check = quota(aws, vm_type.as_str(), market, machines * vcpus).await;
+            // Types of one family have one quota, and it may not be visible.
+            if !checks
+                .iter()
+                .any(|other: &Check| other.says_the_same(&check))
+            {
+                checks.push(check);
+            }
         }
     }
     if checks.iter().any(|check| !check.has_failed()) {

@@ -95,6 +95,16 @@ impl Check {
         }
     }
 
+    /// But for the number of the request that AWS gave it.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let without_request = |detail: &str| {
+            let before = detail.split(", request ").next();
+            before.map(str::to_owned)
+        };
+        self.status == other.status
+            && without_request(&self.detail) == without_request(&other.detail)
+    }
+
     pub fn has_failed(&self) -> bool {
         self.status == Status::Failed
     }

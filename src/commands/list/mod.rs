@@ -12,15 +12,22 @@ pub use self::report::ListReport;
 use crate::{
     aws::Aws,
     cli::ListArgs,
-    commands::report::RegionsReport,
-    error::{Failure, Result},
+    commands::report::{EndedMachine, RegionsReport},
+    error::{Failure, Kind, Result},
     identity,
     inductiva::{self, ApiError, Group},
-    machines::{everywhere::Survey, leftovers::View, price_book::PriceBook},
+    machines::{
+        everywhere::Survey,
+        leftovers::{View, is_instance_id},
+        price_book::PriceBook,
+    },
     model::machine::{self, Machine, State},
     plan::cost::hourly,
     settings::{self, AwsSettings},
-    terminal::output::{Format, Output, Reader},
+    terminal::{
+        command_line::command,
+        output::{Format, Output, Reader},
+    },
     values::GroupName,
 };
 
@@ -55,19 +62,25 @@ async fn show(
     prices: &mut PriceBook,
     out: Output,
 ) -> Result<Reader> {
-    let mut found = if args.all_regions {
+    let found = if args.all_regions {
         Survey::everywhere(aws, out).await?
     } else {
         Survey::here(aws).await?
     };
-    let here = |m: &&Machine| {
+    let is_asked_for = |m: &&Machine| {
         let name = args.machine_group_name.as_ref();
-        m.state != State::Terminated && name.is_none_or(|name| m.group() == Some(name.as_str()))
+        name.is_none_or(|name| m.group() == Some(name.as_str()))
     };
-    let machines: Vec<Machine> = found.machines.iter().filter(here).cloned().collect();
+    let asked_for = || found.machines.iter().filter(is_asked_for);
+    let machines: Vec<Machine> = asked_for()
+        .filter(|m| m.state != State::Terminated && m.ended_by_ec2().is_none())
+        .cloned()
+        .collect();
+    let ended = EndedMachine::of(asked_for());
     // Ids alone need neither prices nor Inductiva.
     let ids_alone = out.quiet && out.format == Format::Text;
-    let api = api.filter(|_| !ids_alone);
+    // Whether machines may be where nobody could look is for Inductiva to say.
+    let api = api.filter(|_| !ids_alone || !found.denied.is_empty());
     let learning = async {
         if !ids_alone {
             prices.learn(aws, &machines).await;
@@ -96,6 +109,8 @@ async fn show(
         name.is_none_or(|name| group.name == name.as_str()) && view.judge(group).is_some()
     };
     let mut report = ListReport::of(&machines, &groups, prices, now);
+    let unseen = unseen(&found, active.as_deref(), view);
+    report.ended = ended;
     report.leftover_groups = active.map(|active| {
         let left = active.iter().filter(left_over);
         left.map(LeftoverGroup::from).collect()
@@ -104,17 +119,45 @@ async fn show(
     let reader = out.stream_result(&report, &report.ids())?;
     say_what_costs(&report, &machines, prices, out);
     say_leftovers(&report, &found, out);
-    found.missing.truncate(1);
-    match found.missing.pop() {
-        None => Ok(reader),
-        Some((region, failure)) => Err(Failure {
+    if let Some((regions, failure)) = found.hole() {
+        return Err(Failure {
+            kind: Kind::MachinesMayBeRunning,
             message: format!(
-                "the list is not complete, {region} is missing: {}",
+                "the list is not complete, {regions} did not answer: {}",
                 failure.message
             ),
-            ..failure
-        }),
+            ..failure.clone()
+        }
+        .hint("machines may be running there: try again in a minute"));
     }
+    unseen.map_or(Ok(reader), Err)
+}
+
+/// Machines that may be running in regions where this identity may not look: those that
+/// Inductiva sees alive and no region has shown, or nobody knows which.
+fn unseen(found: &Survey, active: Option<&[Group]>, view: View<'_>) -> Option<Failure> {
+    let regions = found.denied_regions()?;
+    let failure = |what: &str| {
+        Failure::new(
+            Kind::MachinesMayBeRunning,
+            format!("machines may be running in {regions}, which could not be asked: {what}"),
+        )
+        .hint("ask somebody who may look there to run inductiva-aws list --all-regions")
+    };
+    let Some(active) = active else {
+        return Some(failure("Inductiva cannot be asked either"));
+    };
+    let is_shown = |id: &str| found.machines.iter().any(|m| m.instance_id == id);
+    let alive = active.iter().flat_map(|group| view.alive(group));
+    let unseen: Vec<String> = alive
+        .filter(|host| is_instance_id(host) && !is_shown(host))
+        .map(str::to_owned)
+        .collect();
+    if unseen.is_empty() {
+        return None;
+    }
+    let what = format!("Inductiva sees {} alive", unseen.join(" "));
+    Some(failure(&what).machines(unseen))
 }
 
 /// How many machines run and what that costs, and that stopped ones cost too.
@@ -139,8 +182,8 @@ fn say_what_costs(report: &ListReport, machines: &[Machine], prices: &PriceBook,
         .collect();
     if !stopped.is_empty() {
         out.say(&format!(
-            "stopped machines run nothing, but their disks still cost money: inductiva-aws terminate --instance-id {}",
-            stopped.join(",")
+            "stopped machines run nothing, but their disks still cost money: {}",
+            command(&format!("terminate --instance-id {}", stopped.join(",")))
         ));
     }
 }
@@ -162,8 +205,9 @@ fn say_leftovers(report: &ListReport, found: &Survey, out: Output) {
         found.regions.join(", ")
     };
     out.say(&format!(
-        "left over on Inductiva's side, without a machine in {place}: {}; inductiva-aws terminate NAME deletes them",
-        names.join(", ")
+        "left over on Inductiva's side, without a machine in {place}: {}; {} deletes them",
+        names.join(", "),
+        command("terminate NAME")
     ));
 }
 

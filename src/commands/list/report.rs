@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::SystemTime};
 use serde::Serialize;
 
 use crate::{
-    commands::report::{MachineReport, RegionsReport, or_na},
+    commands::report::{EndedMachine, MachineReport, RegionsReport, or_na},
     inductiva::Group,
     machines::price_book::PriceBook,
     model::machine::Machine,
@@ -70,6 +70,8 @@ pub struct ListReport {
     pub machines: Vec<ListedMachine>,
     /// All of them, without their disks; none where a price is not known.
     pub usd_per_hour: Option<f64>,
+    /// Machines that EC2 ended and still shows.
+    pub ended: Vec<EndedMachine>,
     /// None where Inductiva was not asked.
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
     #[serde(flatten)]
@@ -116,6 +118,7 @@ impl ListReport {
                 .try_fold(0.0, |sum, m| Some(sum + m.usd_per_hour?))
                 .map(cost::rounded),
             machines,
+            ended: Vec::new(),
             leftover_groups: None,
             regions: RegionsReport::default(),
         }
@@ -167,7 +170,10 @@ impl fmt::Display for ListReport {
             "RUNNER",
             "TASK",
         ];
-        f.write_str(&table(&headers, &rows))
+        f.write_str(&table(&headers, &rows))?;
+        self.ended
+            .iter()
+            .try_for_each(|ended| writeln!(f, "{ended}"))
     }
 }
 

@@ -26,6 +26,8 @@ pub struct PlanReport {
     market: Market,
     max_price: Option<String>,
     volume: Option<VolumeReport>,
+    /// The image's other disks; of the same type.
+    other_volumes: Vec<OtherVolumeReport>,
     subnet_id: Option<String>,
     availability_zone: Option<String>,
     security_group: Option<SecurityGroupReport>,
@@ -45,6 +47,12 @@ struct VolumeReport {
     iops: Option<u32>,
     throughput_mibps: Option<u32>,
     encrypted: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct OtherVolumeReport {
+    device: String,
+    size_gib: u32,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -81,6 +89,7 @@ impl PlanReport {
             market: request.market,
             max_price: request.max_price.clone(),
             volume: None,
+            other_volumes: Vec::new(),
             subnet_id: request.subnet_id.clone(),
             availability_zone: request.availability_zone.clone(),
             security_group: None,
@@ -137,6 +146,15 @@ impl PlanReport {
                 throughput_mibps: request.volume.throughput_mibps,
                 encrypted: true,
             }),
+            other_volumes: plan
+                .image
+                .other_disks
+                .iter()
+                .map(|disk| OtherVolumeReport {
+                    device: disk.device.clone(),
+                    size_gib: disk.size_gib,
+                })
+                .collect(),
             security_group: Some(security_group),
             gpu: gpu.map(|gpu| format!("{} × {}", gpu.count, gpu.name)),
             tags: plan

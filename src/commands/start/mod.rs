@@ -1,6 +1,7 @@
 //! `start`: makes a machine group have N machines.
 
 mod dry_run;
+pub mod free_plan;
 mod report;
 
 use std::cell::Cell;
@@ -24,6 +25,7 @@ use crate::{
     machines::waiting::Wait,
     model::{
         machine::{self, Machine},
+        place::Candidate,
         request::Request,
     },
     plan::{
@@ -34,6 +36,7 @@ use crate::{
     },
     settings::{self, AwsSettings},
     terminal::{command_line::terminate_command, interrupt::Interrupt, output::Output},
+    values::VmType,
 };
 
 /// Facts, plan, launch, report.
@@ -62,20 +65,56 @@ pub async fn run(
         request: &request,
         expected_account: args.expect_account.as_deref(),
     };
+    let key_pair = key_pair.as_ref();
+    match Box::pin(carried_out(args, &world, key_pair, interrupt, out)).await? {
+        Done::Reported => Ok(()),
+        Done::IsOf(types) => {
+            let request = &request.of_types(types);
+            let world = RealWorld { request, ..world };
+            Box::pin(carried_out(args, &world, key_pair, interrupt, out))
+                .await
+                .map(drop)
+        }
+    }
+}
+
+/// What a start has come to.
+enum Done {
+    Reported,
+    /// Nothing yet: its types are others than those of the request, which names none.
+    IsOf(Vec<VmType>),
+}
+
+/// Plans and launches, or shows the plan.
+async fn carried_out(
+    args: &StartArgs,
+    world: &RealWorld<'_>,
+    key_pair: Option<&NewKeyPair>,
+    interrupt: &Interrupt,
+    out: Output,
+) -> Result<Done> {
+    let RealWorld {
+        aws, api, request, ..
+    } = *world;
     let options = Options {
         keep_on_failure: args.keep_on_failure,
         allow_other_regions: args.allow_other_regions,
     };
-    let launcher = Launcher::new(&world, &request, key_pair.as_ref(), options, interrupt, out);
+    let launcher = Launcher::new(world, request, key_pair, options, interrupt, out);
+    let is_of = |failure| launcher.other_types().map(Done::IsOf).ok_or(failure);
     if args.dry_run {
-        let (found, plan) = Box::pin(launcher.decide()).await?;
-        return dry_run(args, &aws, &request, &found, &plan, out).await;
+        return match Box::pin(launcher.decide()).await {
+            Ok((found, plan)) => dry_run(args, aws, request, &found, &plan, out)
+                .await
+                .map(|()| Done::Reported),
+            Err(failure) => is_of(failure),
+        };
     }
     let start = Start {
         args,
-        request: &request,
-        aws: &aws,
-        api: &api,
+        request,
+        aws,
+        api,
         launcher: &launcher,
         interrupt,
         out,
@@ -83,9 +122,15 @@ pub async fn run(
     match Box::pin(start.fill()).await {
         Ok(filled) => {
             launcher.drop_unused_group(&filled.machines).await;
-            start.finish(filled).await
+            start.finish(filled).await.map(|()| Done::Reported)
         }
-        Err(failure) => Err(launcher.clean_up(failure).await),
+        Err(failure) => match is_of(failure) {
+            Ok(done) => Ok(done),
+            Err(failure) => {
+                let failure = launcher.clean_up(failure).await;
+                Err(free_plan::explained(failure, aws).await)
+            }
+        },
     }
 }
 
@@ -111,14 +156,14 @@ struct Start<'a> {
 
 /// What the group costs when it has all its machines.
 pub fn cost(request: &Request, facts: &Facts, prices: &Prices) -> Cost {
-    match choices::root_disk_gib(request, facts) {
-        Ok(size_gib) => Cost::of(prices, request.num_machines, &request.volume, size_gib),
+    match choices::disks_gib(request, facts) {
+        Ok(sizes) => Cost::of(prices, request.num_machines, &request.volume, &sizes),
         Err(failure) => {
             let prices = Prices {
                 disk: Err(failure.message),
                 ..prices.clone()
             };
-            Cost::of(&prices, request.num_machines, &request.volume, 0)
+            Cost::of(&prices, request.num_machines, &request.volume, &[])
         }
     }
 }
@@ -140,11 +185,14 @@ impl Start<'_> {
     /// more than the user pays.
     async fn fill(&self) -> Result<Filled> {
         let is_said = Cell::new(false);
-        let approve = |found: &Found, _: &LaunchPlan| {
+        let approve = |found: &Found, plan: &LaunchPlan| {
             let cost = cost(self.request, &found.facts, &found.prices);
             refuse_dear(self.args, &cost)?;
             if !is_said.replace(true) {
                 self.out.say(&format!("cost: {cost}"));
+                for warning in &plan.warnings {
+                    self.out.warn(warning);
+                }
             }
             Ok(())
         };
@@ -235,7 +283,7 @@ async fn dry_run(
             );
         }
         Plan::Launch(plan) => plan,
-        Plan::Settling => return Ok(()),
+        Plan::Settling | Plan::OtherTypes(_) => return Ok(()),
     };
     out.result(
         &PlanReport::launch(
@@ -288,7 +336,10 @@ pub async fn permitted(
     let launch = Launch {
         request,
         plan,
-        candidate: &request.first_choice(),
+        candidate: &Candidate {
+            place: plan.first_place.clone(),
+            ..request.first_choice()
+        },
         security_group_id,
         tags: &tags,
         user_data: &user_data,

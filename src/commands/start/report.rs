@@ -81,6 +81,7 @@ impl fmt::Display for StartReport {
             "MARKET",
             "TYPE",
         ];
-        f.write_str(&table(&headers[..if several { 7 } else { 6 }], &rows))
+        f.write_str(&table(&headers[..if several { 7 } else { 6 }], &rows))?;
+        writeln!(f, "in account {}, {}", self.account, self.region)
     }
 }

@@ -18,7 +18,7 @@ fn a_named_subnet_decides_vpc_zone_and_security_group() {
     // One of the same name in the default VPC must not be taken.
     account.json("start --machine-group-name other");
     account.json(&format!(
-        "start --machine-group-name g --subnet-id {}",
+        "start --machine-group-name g --allow-no-internet --subnet-id {}",
         text(&subnet)
     ));
     let instances = account.instances();

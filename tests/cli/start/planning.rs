@@ -17,7 +17,7 @@ fn a_start_without_a_name_says_the_new_name_before_it_launches() {
         str![[r#"
 machine group [GROUP]
 cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
-error: cannot launch t2.micro: no (InvalidParameterValue, request [UUID])
+error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 "#]],
     );
@@ -25,21 +25,24 @@ error: cannot launch t2.micro: no (InvalidParameterValue, request [UUID])
 
 #[test]
 fn a_start_takes_two_round_trips() {
-    const FACTS: usize = 9;
+    const FACTS: usize = 10;
     let account = Account::new();
     // The security group is made only once.
-    account.run("start --machine-group-name f -q").assert(
-        0,
-        str![[r#"
+    account
+        .run("start --vm-type t2.micro --machine-group-name f -q")
+        .assert(
+            0,
+            str![[r#"
 [ID]
 
 "#]],
-        str![],
-    );
+            str![],
+        );
     account.forget_requests();
     // All facts are asked at a time, or they would never all be held.
     account.fault(json!({"service": "*", "operation": "*", "kind": "hold", "count": FACTS}));
-    let child = account.start("start --machine-group-name g --num-machines 3 -q");
+    let child =
+        account.start("start --vm-type t2.micro --machine-group-name g --num-machines 3 -q");
     account.until_so_many_are_held(FACTS);
     assert_eq!(account.calls("RunInstances"), 0, "it waits for them");
     account.post("release", json!({}));
@@ -68,6 +71,7 @@ fn a_start_takes_two_round_trips() {
             "DescribeImages",
             "DescribeInstanceTypes",
             "DescribeInstances",
+            "DescribeRouteTables",
             "DescribeSecurityGroups",
             "DescribeSubnets",
             "GetCallerIdentity",
@@ -87,7 +91,7 @@ fn dry_run_shows_the_plan_asks_ec2_and_makes_nothing() {
 machine group   g (to be made)
 account         [ACCOUNT]
 region          eu-west-2
-to launch       2 × t2.micro on-demand
+to launch       2 × t3.micro,t2.micro on-demand
 existing        0
 cost            about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
 image           ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
@@ -101,7 +105,7 @@ user data       [..] bytes
   tag       inductiva:launcher-version=0.1.0
   tag       inductiva:machine-group=g
   tag       inductiva:machine-group-id=
-  tag       inductiva:settings=format=2 tags=sha256:[..] vm-type=t2.micro
+  tag       inductiva:settings=format=2 tags=sha256:42144f3939c3 vm-type=t3.micro/t2.micro
   variable  BOOT_TIMEOUT_SECONDS=1800
   variable  FILE_TRACKER_IMAGE=inductiva/file-tracker:main
   variable  GPU=false
@@ -154,7 +158,7 @@ fn dry_run_of_a_launch_that_is_not_permitted_says_so() {
         "message": "You are not authorized to perform this operation. Encoded authorization failure message: 4GIOHlTkIaWHQD0Q0m6XSnuUMCm"}));
     let run = account.run("start --dry-run --machine-group-name g -q");
     run.assert(4, str![], str![[r#"
-error: cannot launch t2.micro: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])
+error: cannot launch t3.micro: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])
 hint: ask the account's administrator for the permission; the README lists the least policy; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 
 "#]]);

@@ -9,7 +9,8 @@ use crate::sandbox::{Account, list, text};
 fn a_key_pair_made_for_a_launch_that_fails_is_taken_back() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
-    let run = account.run("start --create-key-pair mykey --machine-group-name g");
+    let run =
+        account.run("start --vm-type t2.micro --create-key-pair mykey --machine-group-name g");
     run.fails(
         5,
         str![[r#"
@@ -42,7 +43,7 @@ hint: try another --availability-zone, --vm-type or --region, or try again later
 fn a_launch_that_fails_part_way_is_undone() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
-    let run = account.run("start --num-machines 150 --machine-group-name g");
+    let run = account.run("start --vm-type t2.micro --num-machines 150 --machine-group-name g");
     run.fails(5, str![[r#"
 machine group g
 cost: about 2.9334 USD an hour, 70.40 a day (machines 1.9800, disks 0.9534)
@@ -70,7 +71,7 @@ fn undoing_goes_on_when_ids_are_not_visible_yet() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
     account.put("settings", json!({"visible_after_seconds": 3}));
-    let run = account.run("start --num-machines 101 --machine-group-name g -q");
+    let run = account.run("start --vm-type t2.micro --num-machines 101 --machine-group-name g -q");
     assert_eq!(run.code, 5, "{}", run.stderr);
     assert!(account.calls("TerminateInstances") > 1);
     assert_eq!(account.live(), [] as [String; 0]);
@@ -81,7 +82,8 @@ fn a_launch_that_cannot_be_undone_names_its_machines() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "UnauthorizedOperation", "message": "no", "status": 403, "count": null}));
-    let run = account.run("start --num-machines 101 --machine-group-name g --output json");
+    let run = account
+        .run("start --vm-type t2.micro --num-machines 101 --machine-group-name g --output json");
     assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
     let error = run.error();
     assert_eq!(list(&error["machines"]).len(), 100);
@@ -97,7 +99,7 @@ fn a_launch_that_fails_part_way_is_kept_on_request_and_named() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "after": 1, "code": "InsufficientInstanceCapacity", "message": "none left", "status": 500, "count": null}));
     let run = account
-        .run("start --num-machines 101 --machine-group-name g --keep-on-failure --output json");
+        .run("start --vm-type t2.micro --num-machines 101 --machine-group-name g --keep-on-failure --output json");
     assert_eq!((run.code, run.stdout.as_str()), (3, ""));
     let error = run.error();
     assert_eq!(error["kind"], "machines_may_be_running");

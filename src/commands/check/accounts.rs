@@ -1,0 +1,69 @@
+//! What the account leaves: its network, and its plan with AWS.
+
+use super::report::Check;
+use crate::{
+    commands::start,
+    error::{Failure, Kind},
+    model::{network::Subnet, place::Place, request::Request, vm_type::VmTypeFacts},
+    plan::{choices::Network, facts::Facts, tokens::MACHINES_PER_CALL},
+    values::VmType,
+};
+
+/// Where the machines would be, whether they reach the internet, and whether there are
+/// addresses for them.
+pub fn network(request: &Request, facts: &Facts, network: &Network) -> Vec<Check> {
+    let name = "network";
+    let mut checks = Vec::new();
+    if let Some(first) = network.subnets.first() {
+        let detail = match &request.subnet_id {
+            Some(id) => format!("{id} in {}", first.vpc_id),
+            None => format!(
+                "default VPC {} with {} default subnets",
+                first.vpc_id,
+                network.subnets.len()
+            ),
+        };
+        checks.push(Check::ok(name, detail));
+    }
+    let here = |subnet: &&Subnet| match request.place() {
+        Place::Subnet(id) => subnet.id == id,
+        Place::Zone(zone) => subnet.zone == zone,
+        Place::Any => true,
+    };
+    let free = network
+        .subnets
+        .iter()
+        .filter(here)
+        .map(|s| s.free_addresses);
+    // A call launches its machines in one subnet.
+    let have = facts.machines.iter().filter(|m| m.state.is_live()).count();
+    let have = u32::try_from(have).unwrap_or(u32::MAX);
+    let least = request.least().saturating_sub(have).min(MACHINES_PER_CALL);
+    let most = free.max().unwrap_or(0);
+    if most < least {
+        let failure = Failure::new(
+            Kind::Capacity,
+            format!("{most} addresses are free in the subnet, {least} are needed"),
+        );
+        let hint = "name a larger subnet with --subnet-id, or fewer --num-machines";
+        checks.push(Check::failed(name, failure.hint(hint)));
+    }
+    checks
+}
+
+/// A word where EC2 would refuse all these types to an account on the free plan. Only
+/// of accounts made since July 2025, which have more types in it: whether they are on
+/// it, EC2 does not tell.
+pub fn free_plan(vm_types: &[&VmTypeFacts], free: &[VmType]) -> Option<Check> {
+    let is_refused = |facts: &&VmTypeFacts| facts.is_free_tier_eligible == Some(false);
+    if !start::free_plan::may_be_on_it(free)
+        || vm_types.is_empty()
+        || !vm_types.iter().all(is_refused)
+    {
+        return None;
+    }
+    let names: Vec<&str> = vm_types.iter().map(|facts| facts.name.as_str()).collect();
+    let message = format!("not in AWS's free plan: {}", names.join(", "));
+    let failure = Failure::failed(message).hint(start::free_plan::hint(free));
+    Some(Check::warning("free_plan", failure))
+}

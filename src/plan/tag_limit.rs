@@ -1,0 +1,36 @@
+//! How many tags a machine may have.
+
+use std::collections::BTreeSet;
+
+use super::group_settings::Settings;
+use crate::{
+    error::{Failure, Result},
+    model::request::Request,
+};
+
+/// The most tags that a machine has (EC2 user guide, tag restrictions).
+const MOST_TAGS: usize = 50;
+/// Those that each machine has beside its settings and the user's.
+pub const OWN_TAGS: usize = 6;
+
+/// Refuses tags that EC2 would refuse.
+///
+/// # Errors
+/// A usage failure: a key twice, or too many.
+pub fn refuse_tags(request: &Request) -> Result<()> {
+    let mut keys = BTreeSet::new();
+    if let Some(twice) = request.tags.iter().find(|tag| !keys.insert(&tag.key)) {
+        return Err(Failure::usage(format!(
+            "the tag {} is given twice (--tag)",
+            twice.key
+        )));
+    }
+    let most = MOST_TAGS - OWN_TAGS - Settings::of(request).to_tags().len();
+    if request.tags.len() > most {
+        return Err(Failure::usage(format!(
+            "{} tags are too many: EC2 takes {MOST_TAGS}, and with these options there is room for {most} beside the machine's own (--tag)",
+            request.tags.len()
+        )));
+    }
+    Ok(())
+}

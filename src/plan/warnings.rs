@@ -1,0 +1,53 @@
+//! What is said before a launch that goes on all the same.
+
+use super::facts::Facts;
+use crate::model::{image::Image, machine::remedy, request::Request};
+
+/// All of it, with what there is to be said of the network.
+pub fn warnings(
+    request: &Request,
+    facts: &Facts,
+    image: &Image,
+    of_network: Vec<String>,
+) -> Vec<String> {
+    let of_credits = credits_warning(request, facts);
+    let ended = facts.machines.iter().filter_map(|machine| {
+        let reason = machine.ended_by_ec2()?;
+        let id = &machine.instance_id;
+        let remedy = remedy(reason);
+        Some(format!(
+            "EC2 has ended {id} of this group ({reason}): {remedy}"
+        ))
+    });
+    let all = image_warning(image).into_iter().chain(of_credits);
+    all.chain(ended).chain(of_network).collect()
+}
+
+/// What is to be said of an image before it is launched.
+fn image_warning(image: &Image) -> Option<String> {
+    let system = image.other_linux()?;
+    Some(format!(
+        "the image {} is {system}: the script is made for Ubuntu and Debian; a machine on which it cannot install its packages ends itself, and AWS charges for the system, too",
+        image.id
+    ))
+}
+
+/// What `--standard-credits` comes to.
+fn credits_warning(request: &Request, facts: &Facts) -> Option<String> {
+    if !request.standard_credits {
+        return None;
+    }
+    let burstable = facts.vm_types().filter(|facts| facts.is_burstable);
+    let names: Vec<&str> = burstable.map(|facts| facts.name.as_str()).collect();
+    Some(if names.is_empty() {
+        format!(
+            "--standard-credits does nothing for {}",
+            request.vm_types_text()
+        )
+    } else {
+        format!(
+            "standard credits: {} may not use more of its processors than its baseline and its credits, of which T3 and T3a begin with none, so that a boot takes ten minutes or more",
+            names.join(", ")
+        )
+    })
+}

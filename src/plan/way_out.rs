@@ -1,0 +1,140 @@
+//! Whether machines in a subnet reach the internet. Refused is only what is certain:
+//! a machine that reaches nothing never gets its software, and costs until its boot
+//! timeout is over.
+
+use crate::model::network::{RouteTable, Subnet, Target};
+
+/// What is known of a subnet's way to the internet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WayOut {
+    Open,
+    /// Nobody can tell, and why.
+    Untold(String),
+    /// There is none, and why.
+    Closed(String),
+}
+
+/// The way out of `subnet`, by the route tables of its region, or why those are not
+/// known.
+pub fn way_out(subnet: &Subnet, tables: Result<&[RouteTable], &String>) -> WayOut {
+    let tables = match tables {
+        Ok(tables) => tables,
+        Err(why) => return WayOut::Untold(format!("its routes are not known: {why}")),
+    };
+    // "Subnet route tables", VPC user guide: without one of its own the main one.
+    let own = |table: &&RouteTable| table.subnet_ids.contains(&subnet.id);
+    let main = |table: &&RouteTable| table.is_main && table.vpc_id == subnet.vpc_id;
+    let table = tables.iter().find(own);
+    let Some(table) = table.or_else(|| tables.iter().find(main)) else {
+        return WayOut::Untold("EC2 does not show its route table".into());
+    };
+    let usable = |target: &Target| !matches!(target, Target::Blackhole | Target::Nowhere);
+    let routes: Vec<_> = table.routes.iter().filter(|r| usable(&r.target)).collect();
+    let id = &table.id;
+    let default = routes.iter().find(|route| route.is_default);
+    match default.map(|route| route.target) {
+        Some(Target::InternetGateway) if subnet.is_blocked => {
+            WayOut::Closed("VPC Block Public Access blocks its internet gateway".into())
+        }
+        Some(Target::InternetGateway) if !subnet.gives_public_addresses => WayOut::Closed(format!(
+            "its default route is an internet gateway ({id}), and its machines get no public address"
+        )),
+        Some(_) => WayOut::Open,
+        None if routes.is_empty() => {
+            WayOut::Closed(format!("its route table {id} has no default route"))
+        }
+        None => WayOut::Untold(format!(
+            "its route table {id} has no default route for IPv4, only routes to some networks"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::network::Route, plan::examples::subnet};
+
+    fn route(target: Target) -> Route {
+        Route {
+            is_default: true,
+            target,
+        }
+    }
+
+    fn some(target: Target) -> Route {
+        Route {
+            is_default: false,
+            target,
+        }
+    }
+
+    fn table(routes: Vec<Route>) -> RouteTable {
+        RouteTable {
+            id: "rtb-1".into(),
+            vpc_id: "vpc-1".into(),
+            subnet_ids: Vec::new(),
+            is_main: true,
+            routes,
+        }
+    }
+
+    fn is(way_out: &WayOut) -> &'static str {
+        match way_out {
+            WayOut::Open => "open",
+            WayOut::Untold(_) => "untold",
+            WayOut::Closed(_) => "closed",
+        }
+    }
+
+    #[test]
+    fn only_what_is_certain_is_closed() {
+        use Target::{Blackhole, InternetGateway, Nowhere, Other};
+        let public = subnet("subnet-1");
+        let private = Subnet {
+            gives_public_addresses: false,
+            ..subnet("subnet-1")
+        };
+        let blocked = Subnet {
+            is_blocked: true,
+            ..subnet("subnet-1")
+        };
+        for (subnet, routes, expected) in [
+            (&public, vec![route(InternetGateway)], "open"),
+            (&private, vec![route(InternetGateway)], "closed"),
+            (&blocked, vec![route(InternetGateway)], "closed"),
+            (&private, vec![route(Other)], "open"),
+            (&blocked, vec![route(Other)], "open"),
+            (&public, vec![], "closed"),
+            (&public, vec![some(Nowhere)], "closed"),
+            (&public, vec![route(Blackhole)], "closed"),
+            (&public, vec![some(Nowhere), some(Blackhole)], "closed"),
+            (&public, vec![some(Nowhere), some(Other)], "untold"),
+            (&public, vec![route(Blackhole), some(Other)], "untold"),
+            (&private, vec![route(Blackhole), route(Other)], "open"),
+        ] {
+            let tables = [table(routes)];
+            let found = way_out(subnet, Ok(&tables));
+            assert_eq!(is(&found), expected, "{subnet:?} {tables:?}");
+        }
+        let why = "denied".to_owned();
+        assert_eq!(is(&way_out(&public, Err(&why))), "untold");
+        assert_eq!(is(&way_out(&public, Ok(&[]))), "untold");
+    }
+
+    #[test]
+    fn a_subnets_own_table_is_in_force_and_else_the_main_one_of_its_vpc() {
+        let main = table(vec![route(Target::Other)]);
+        let own = RouteTable {
+            subnet_ids: vec!["subnet-1".into()],
+            is_main: false,
+            ..table(vec![])
+        };
+        let others = RouteTable {
+            vpc_id: "vpc-2".into(),
+            ..table(vec![])
+        };
+        let tables = [others, main, own];
+        assert_eq!(is(&way_out(&subnet("subnet-1"), Ok(&tables))), "closed");
+        assert_eq!(is(&way_out(&subnet("subnet-2"), Ok(&tables))), "open");
+    }
+}

@@ -1,0 +1,399 @@
+//! The accounts that people have: what is set in them for all launches, and what their
+//! plan, their organisation and their network leave.
+
+use serde_json::json;
+use snapbox::str;
+
+use crate::sandbox::{Account, list, text};
+
+fn with(traits: serde_json::Value) -> Account {
+    let account = Account::new();
+    account.put("traits", traits);
+    account
+}
+
+/// The types of the machines that there are.
+fn types(account: &Account) -> Vec<String> {
+    let instances = account.instances();
+    let types = instances
+        .iter()
+        .map(|i| text(&i["InstanceType"]).to_owned());
+    types.collect()
+}
+
+#[test]
+fn the_free_plan_refuses_t2_micro_and_the_message_names_what_it_has() {
+    let account = with(json!({"plan": "free"}));
+    account
+        .run("start --vm-type t2.micro --machine-group-name g")
+        .fails(1, str![[r#"
+machine group g
+cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+no on-demand t2.micro in any zone: InvalidParameterCombination
+error: cannot launch t2.micro: The specified instance type is not eligible for Free Tier. For a list of Free Tier instance types, run 'describe-instance-types' with the filter 'free-tier-eligible=true' (InvalidParameterCombination, request [UUID])
+hint: an account on AWS's free plan launches only t3.micro, t3.small, c7i-flex.large, m7i-flex.large: the same line with --vm-type t3.micro, or upgrade the account to the paid plan
+
+"#]]);
+    assert_eq!(account.launched(), 0);
+    assert_eq!(account.groups().len(), 0);
+    let run = account.run("start --vm-type t2.micro,m5.large --machine-group-name g --output json");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["kind"], "failed");
+    assert_eq!(list(&error["tried"]).len(), 2);
+}
+
+#[test]
+fn the_walk_goes_on_to_a_type_of_the_free_plan() {
+    let account = with(json!({"plan": "free"}));
+    account
+        .run("start --vm-type t2.micro,t3.micro --machine-group-name g -n 2 -q")
+        .assert(
+            0,
+            str![[r#"
+[ID]
+[ID]
+
+"#]],
+            str![[r#""#]],
+        );
+    assert_eq!(types(&account), ["t3.micro", "t3.micro"]);
+}
+
+#[test]
+fn without_a_type_the_first_is_one_that_every_plan_has() {
+    for plan in ["free", "paid", "legacy"] {
+        let account = with(json!({"plan": plan}));
+        account.json("start --machine-group-name g");
+        assert_eq!(types(&account), ["t3.micro"], "{plan}");
+    }
+}
+
+#[test]
+fn without_a_type_the_other_is_taken_where_one_is_missing() {
+    for (lacking, other) in [("t3.micro", "t2.micro"), ("t2.micro", "t3.micro")] {
+        let account = with(json!({"lacks": [lacking]}));
+        let run = account.run("check");
+        assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+        let plan = account.json("start --machine-group-name g --dry-run");
+        assert_eq!(plan["vm_type"], other);
+        account.json("start --machine-group-name g");
+        assert_eq!(types(&account), [other]);
+        // The same line has the same settings.
+        account.json("start --machine-group-name g");
+        assert_eq!(account.launched(), 1);
+    }
+    let account = with(json!({"lacks": ["t3.micro", "t2.micro"]}));
+    account.run("start --machine-group-name g").fails(
+        1,
+        str![[r#"
+machine group g
+error: eu-west-2 has none of t3.micro, t2.micro
+hint: name a type of that region with --vm-type
+
+"#]],
+    );
+}
+
+#[test]
+fn without_a_type_a_group_keeps_its_own() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --vm-type m5.large");
+    let run = account.run("check --machine-group-name g -n 2");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    account.json("start --machine-group-name g -n 2");
+    assert_eq!(types(&account), ["m5.large", "m5.large"]);
+    // Several are told as they are, and kept.
+    account.json("start --machine-group-name h --vm-type m5.large,c5.large");
+    account.put(
+        "capacity",
+        json!({"rules": [{"vm_type": "m5.large", "available": 0}]}),
+    );
+    account.json("start --machine-group-name h -n 2");
+    assert_eq!(types(&account)[3], "c5.large");
+    // Other settings are refused all the same.
+    account
+        .run("start --machine-group-name g -n 3 --volume-size 60")
+        .fails(
+            1,
+            str![[r#"
+machine group g
+error: the group g has machines with other settings: volume-size is the default there and 60 here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        );
+}
+
+#[test]
+fn check_warns_of_types_that_the_free_plan_may_refuse() {
+    let line = "check --vm-type m5.large --machine-group-name g";
+    for (plan, is_warned) in [("legacy", false), ("paid", true), ("free", true)] {
+        let account = with(json!({"plan": plan}));
+        let checks = account.json(line);
+        let checks = list(&checks["checks"]);
+        let found = checks.iter().find(|check| check["name"] == "free_plan");
+        assert_eq!(found.is_some(), is_warned, "{plan}");
+        let hint = found.map(|check| text(&check["hint"]).to_owned());
+        assert!(
+            hint.is_none_or(|hint| hint.contains("--vm-type t3.micro")),
+            "{plan}"
+        );
+    }
+}
+
+#[test]
+fn machines_reach_their_metadata_whatever_the_accounts_default_is() {
+    let account = with(json!({"metadata_endpoint": "disabled"}));
+    account.json("start --machine-group-name g");
+    let options = account.instances()[0]["MetadataOptions"].clone();
+    assert_eq!(options["HttpEndpoint"], "enabled");
+    assert_eq!(options["HttpTokens"], "required");
+}
+
+#[test]
+fn an_accounts_first_spot_machine_needs_a_permission_that_on_demand_does_not() {
+    let account = with(json!({"has_spot_role": false}));
+    account
+        .run("start --machine-group-name g --vm-type t3.micro --spot")
+        .fails(4, str![[r#"
+machine group g
+cost: about 0.0117 USD an hour, 0.28 a day (machines 0.0053, disks 0.0064)
+no spot t3.micro in any zone: AuthFailure.ServiceLinkedRoleCreationNotPermitted
+error: cannot launch t3.micro: The provided credentials do not have permission to create the service-linked role for EC2 Spot Instances (AuthFailure.ServiceLinkedRoleCreationNotPermitted, request [UUID])
+hint: an account's first spot machine makes a role: ask for the permission iam:CreateServiceLinkedRole, or have an administrator run it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; --spot-fallback launches on demand instead
+
+"#]]);
+    assert_eq!(account.launched(), 0);
+    let started =
+        account.json("start --machine-group-name g --vm-type t3.micro --spot --spot-fallback");
+    assert_eq!(started["machines"][0]["market"], "on-demand");
+}
+
+#[test]
+fn an_image_of_the_marketplace_wants_a_subscription() {
+    Account::new()
+        .run("start --machine-group-name g --vm-type t3.micro --image-id ami-0ef00000000000003")
+        .fails(4, str![[r#"
+machine group g
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+error: cannot launch t3.micro: In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=aw0evgkw8e5c1q413zgy5pjce (OptInRequired, request [UUID])
+hint: subscribe to the image's product in AWS Marketplace and accept its terms, once for the account, or name another image with --image-id
+
+"#]]);
+}
+
+#[test]
+fn the_image_that_is_being_deregistered_is_named() {
+    let account = Account::new();
+    refuse(
+        &account,
+        "InvalidAMIID.Unavailable",
+        400,
+        "The image ID 'ami-0ab00000000000003' is no longer available",
+    );
+    account
+        .run("start --machine-group-name g --vm-type t3.micro")
+        .fails(1, str![[r#"
+machine group g
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+error: cannot launch t3.micro: The image ID 'ami-0ab00000000000003' is no longer available (InvalidAMIID.Unavailable, request [UUID])
+hint: the image is no longer there, or not yet: name another of eu-west-2 with --image-id, or leave it out for the newest Ubuntu 24.04
+
+"#]]);
+}
+
+#[test]
+fn an_account_that_aws_has_blocked() {
+    let account = Account::new();
+    refuse(
+        &account,
+        "Blocked",
+        400,
+        "This account is currently blocked and not recognized as a valid account. Please contact aws-verification@amazon.com if you have questions.",
+    );
+    account
+        .run("start --machine-group-name g --vm-type t3.micro")
+        .fails(4, str![[r#"
+machine group g
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+error: cannot launch t3.micro: This account is currently blocked and not recognized as a valid account. Please contact aws-verification@amazon.com if you have questions (Blocked, request [UUID])
+hint: AWS has blocked the account: ask AWS Support, https://console.aws.amazon.com/support
+
+"#]]);
+}
+
+#[test]
+fn the_tag_policy_of_an_organisation() {
+    let account = Account::new();
+    refuse(
+        &account,
+        "TagPolicyViolation",
+        400,
+        "The tag policy does not allow the specified value for the following tag key: 'CostCenter'.",
+    );
+    account
+        .run("start --machine-group-name g --vm-type t3.micro --tag CostCenter=none")
+        .fails(4, str![[r#"
+machine group g
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+error: cannot launch t3.micro: The tag policy does not allow the specified value for the following tag key: 'CostCenter' (TagPolicyViolation, request [UUID])
+hint: give the tag a value that your organisation's tag policy takes: --tag KEY=VALUE
+
+"#]]);
+}
+
+#[test]
+fn a_spot_price_that_is_too_low() {
+    let account = Account::new();
+    account
+        .run("start --machine-group-name g --vm-type t3.micro --availability-zone eu-west-2a --spot --max-price 0.0001")
+        .fails(5, str![[r#"
+machine group g
+cost: about 0.0065 USD an hour, 0.15 a day (machines 0.0001, disks 0.0064)
+no spot t3.micro in eu-west-2a: SpotMaxPriceTooLow
+error: cannot launch t3.micro: Your Spot request price of 0.0001 is lower than the minimum required Spot request fulfillment price of 0.00354 (SpotMaxPriceTooLow, request [UUID])
+hint: raise --max-price, or leave it out: the limit is the on-demand price then
+
+"#]]);
+}
+
+/// EC2 refuses the launch, once and for all.
+fn refuse(account: &Account, code: &str, status: u16, message: &str) {
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": code, "status": status, "message": message, "count": null}));
+}
+
+#[test]
+fn answers_of_others_than_aws_are_named_with_their_status() {
+    let account = Account::new();
+    for operation in ["DescribeInstances", "GetCallerIdentity"] {
+        for status in [200, 403, 407] {
+            account.fault(json!({"service": "*", "operation": operation, "kind": "answer", "status": status, "headers": {"Content-Type": "text/html; charset=utf-8"}, "body": "<html><body>Sign in to the hotel's network</body></html>", "count": null}));
+            let run = account.run("start --machine-group-name g --vm-type t3.micro");
+            account.forget_faults();
+            // Who cannot ask AWS who it is, is not signed in.
+            let code = if operation == "GetCallerIdentity" {
+                4
+            } else {
+                1
+            };
+            assert!(
+                [1, code].contains(&run.code),
+                "{}: {}",
+                run.code,
+                run.stderr
+            );
+            let words = format!("the answer is not AWS's: HTTP {status}, text/html");
+            assert!(run.stderr.contains(&words), "{operation}: {}", run.stderr);
+            assert!(!run.stderr.contains("hotel"), "{}", run.stderr);
+        }
+    }
+    assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn throttling_without_a_code_is_tried_again() {
+    let account = Account::new();
+    for status in [429, 503] {
+        for operation in ["DescribeInstances", "DescribeSubnets", "RunInstances"] {
+            account.fault(json!({"service": "ec2", "operation": operation, "kind": "answer", "status": status, "body": "slow down", "count": 2}));
+            let run = account.run(&format!(
+                "start --vm-type t3.micro -q --machine-group-name g-{status}-{operation}"
+            ));
+            account.forget_faults();
+            assert_eq!(run.code, 0, "{status} {operation}: {}", run.stderr);
+        }
+    }
+    assert_eq!(account.launched(), 6);
+}
+
+#[test]
+fn a_key_pair_that_is_mistyped_is_not_waited_for() {
+    let account = Account::new();
+    account.fault(
+        json!({"service": "ec2", "operation": "RunInstances", "kind": "none", "count": null}),
+    );
+    account
+        .run("start --machine-group-name g --vm-type t3.micro --key-name nobodys -q")
+        .fails(1, str![[r#"
+error: cannot launch t3.micro: The key pair 'nobodys' does not exist (InvalidKeyPair.NotFound, request [UUID])
+hint: check --key-name: a key pair belongs to one region; --create-key-pair makes one (this is eu-west-2)
+
+"#]]);
+    assert_eq!(account.calls("CreateSecurityGroup"), 1);
+    assert_eq!(account.calls("RunInstances"), 1);
+}
+
+#[test]
+fn tags_that_ec2_would_refuse_are_usage() {
+    let account = Account::new();
+    account.run("start --tag a=1 --tag b=2 --tag a=3").fails(
+        2,
+        str![[r#"
+error: the tag a is given twice (--tag)
+
+"#]],
+    );
+    let tags: Vec<String> = (0..44).map(|n| format!("--tag k{n}=v")).collect();
+    account
+        .run(&format!("check {}", tags.join(" ")))
+        .fails(2, str![[r#"
+error: 44 tags are too many: EC2 takes 50, and with these options there is room for 43 beside the machine's own (--tag)
+
+"#]]);
+    // One less is right, to the last.
+    let tags = tags[1..].join(" ");
+    account.json(&format!("start --machine-group-name g {tags}"));
+    assert_eq!(list(&account.instances()[0]["Tags"]).len(), 50);
+    assert_eq!(
+        account
+            .requests()
+            .iter()
+            .filter(|r| r["operation"] == "RunInstances")
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_new_security_group_is_waited_for_in_every_call_that_names_it() {
+    let ssh = "--key-name k --ssh-from 203.0.113.7/32";
+    for (more, name) in [
+        ("", "inductiva-aws"),
+        (ssh, "inductiva-aws ssh from 203.0.113.7/32"),
+    ] {
+        // Whether this start has made it, or another one a second ago.
+        for is_made in [false, true] {
+            let account = with(json!({"groups_known_after_seconds": 7}));
+            account.ec2("create_key_pair", json!({"KeyName": "k"}));
+            if is_made {
+                let vpcs = account.ec2("describe_vpcs", json!({}));
+                let made = json!({"GroupName": name, "Description": "x", "VpcId": vpcs["Vpcs"][0]["VpcId"]});
+                account.ec2("create_security_group", made);
+            }
+            let line = format!("start --vm-type t3.micro -q --machine-group-name g {more}");
+            let run = account.run(&line);
+            assert_eq!(run.code, 0, "{more}: {}", run.stderr);
+            assert_eq!(account.launched(), 1);
+            let groups = account.ec2("describe_security_groups", json!({}));
+            let groups = list(&groups["SecurityGroups"]);
+            assert_eq!(groups.len(), 2);
+            let ours = groups.iter().find(|group| group["GroupName"] == name);
+            let rules = list(&ours.expect("our group")["IpPermissions"]);
+            assert_eq!(rules.len(), usize::from(!more.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn a_security_group_that_never_shows_is_given_up() {
+    let account = with(json!({"groups_known_after_seconds": 1e6}));
+    let run = account.run("start --vm-type t3.micro -q --machine-group-name g");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("InvalidGroup.NotFound"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!((account.launched(), account.groups().len()), (0, 0));
+}
