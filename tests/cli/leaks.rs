@@ -40,6 +40,7 @@ const OPTIONS: [&str; 3] = ["--api-key", "--mfa-code", "--token-code"];
 /// below the home folder.
 const KEPT_IN: [&str; 6] = [
     ".aws/credentials",
+    ".aws/login/cache",
     ".aws/sso/cache",
     ".aws/cli/cache",
     ".aws/login/cache",

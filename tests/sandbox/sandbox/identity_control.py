@@ -67,6 +67,8 @@ def _get_secrets(tenant, _given, _observer):
         for device in identity.mfa_devices:
             secrets += [("MFA code", code) for code in (*device.codes, *device.spent)]
         secrets += tenant.sso.secrets()
+        sessions = tenant.console_sign_in.sessions
+        secrets += [("refresh token of the console's", token) for token in sessions]
         # The first lines of a key in PEM are the same for many.
         for material in private_keys(tenant.account):
             lines = material.splitlines()
