@@ -43,7 +43,6 @@ const KEPT_IN: [&str; 6] = [
     ".aws/login/cache",
     ".aws/sso/cache",
     ".aws/cli/cache",
-    ".aws/login/cache",
     ".aws/inductiva-aws",
     ".inductiva/api_key",
 ];

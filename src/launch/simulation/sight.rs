@@ -1,7 +1,5 @@
 //! A simulated world as one of its runs sees it.
 
-#![expect(clippy::result_large_err, reason = "it answers what EC2 answers")]
-
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
