@@ -174,7 +174,7 @@ fn a_region_that_cannot_be_asked_makes_the_list_a_failure() {
     let run = account.run("list --all-regions --output json");
     run.ends(3, str![[r#"
 1 machine runs, about 0.0132 USD an hour without disks
-{"error":{"hint":null,"kind":"failed","machines":[],"message":"the list is not complete, us-west-2 is missing: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
+{"error":{"hint":"machines may be running there: try again in a minute","kind":"machines_may_be_running","machines":[],"message":"the list is not complete, us-west-2 did not answer: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
 
 "#]]);
     let document = run.document();

@@ -93,7 +93,6 @@ fn a_task_that_fails_is_a_failure_of_the_command() {
     run.fails(
         1,
         str![[r#"
-1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 error: inductiva-aws itself has failed, at src/time/sandbox_clock.rs:[..]: this is a bug in inductiva-aws
 hint: report it, with that place and the version [..]
 

@@ -175,15 +175,15 @@ fn answers_that_stay_lost_are_told_and_another_run_makes_it_good() {
     lost.fails(3, str![[r#"
 machine group g
 cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; trying again
-{"error":{"hint":"run the same line again with --machine-group-name 'g' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[],"message":"cannot launch t2.micro: cannot reach AWS in eu-west-2: [..]; machines of the group g may be running"}}
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
+{"error":{"hint":"run the same line again with --machine-group-name 'g' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; machines of the group g may be running"}}
 
 "#]]);
     assert_eq!(
