@@ -125,7 +125,7 @@ impl Runner {
     fn with_secrets(&self, secret: impl Fn(usize) -> String) -> Self {
         Self {
             api_key: secret(self.api_key.len()),
-            proxy: self.proxy.as_ref().map(|p| p.with_password(secret)),
+            proxy: self.proxy.as_ref().map(|p| p.with_other_user(secret)),
             ..self.clone()
         }
     }

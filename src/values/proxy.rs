@@ -24,13 +24,17 @@ impl Proxy {
         self.0.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// With these instead of user and password, if it has any.
+    /// With others instead of user and password, if it has any: made of the length
+    /// of each.
     #[must_use]
-    pub fn with_password(&self, password: impl Fn(usize) -> String) -> Self {
+    pub fn with_other_user(&self, other: impl Fn(usize) -> String) -> Self {
         let mut url = self.0.clone();
         // Neither fails where there is a host.
-        if let Some(old) = url.password().map(str::len) {
-            let _ = url.set_password(Some(&password(old)));
+        if !self.0.username().is_empty() {
+            let _ = url.set_username(&other(self.0.username().len()));
+        }
+        if let Some(password) = self.0.password() {
+            let _ = url.set_password(Some(&other(password.len())));
         }
         Self(url)
     }
@@ -67,8 +71,8 @@ mod tests {
         assert_eq!(proxy.with_user(), "http://someone:word@proxy.test:3128");
         assert_eq!(proxy.to_string(), "http://proxy.test:3128");
         assert_eq!(format!("{proxy:?}"), "Proxy(http://proxy.test:3128)");
-        let other = proxy.with_password(|length| "x".repeat(length));
-        assert_eq!(other.with_user(), "http://someone:xxxx@proxy.test:3128");
+        let other = proxy.with_other_user(|length| "x".repeat(length));
+        assert_eq!(other.with_user(), "http://xxxxxxx:xxxx@proxy.test:3128");
     }
 
     #[test]

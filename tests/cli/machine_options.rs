@@ -68,6 +68,10 @@ fn threads_are_asked_for_with_each_types_own_cores() {
         ]
     );
     assert_eq!(cores_of_the_group(&account), (json!(1), json!(1)));
+    let other = Account::new();
+    other.json("start --vm-type c5.xlarge --threads-per-core 1");
+    let told = &other.instances()[0]["CpuOptions"];
+    assert_eq!(*told, json!({"CoreCount": 2, "ThreadsPerCore": 1}));
     let plan = account.json("start --dry-run --vm-type c5.large --threads-per-core 1");
     assert_eq!(plan["threads_per_core"], 1);
 }
@@ -144,8 +148,8 @@ fn a_proxy_goes_to_the_machines_and_its_password_nowhere_else() {
     };
     let said = |run: &Run| {
         let words = format!("{}{}", run.stdout, run.stderr);
-        for password in [PASSWORD, "pass word-of-the-proxy"] {
-            assert!(!words.contains(password), "{words}");
+        for secret in ["someone", PASSWORD, "pass word-of-the-proxy"] {
+            assert!(!words.contains(secret), "{words}");
         }
     };
     let line = "start --machine-group-name g";

@@ -13,9 +13,6 @@ const KEYS: (&str, &str) = (
     "je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY",
 );
 
-/// A session: the id of its key, its secret and its token.
-const SESSION: [&str; 3] = ["ASIAMARIAMARIAEXAMPL", "s", "t"];
-
 /// An account that knows the keys above as those of `maria`, and no others.
 fn account() -> Account {
     let account = Account::new();
@@ -76,11 +73,11 @@ fn keys_of_the_environment() {
 fn session_keys_of_the_environment_work_as_they_are() {
     let account = Account::new();
     account.put("identity", json!({"session_keys": [
-        {"access_key_id": "ASIAMARIAMARIAEXAMPL", "secret_access_key": "s", "session_token": "t", "mfa": true, "name": "maria"},
+        {"access_key_id": account.session_key_id(), "secret_access_key": "s", "session_token": "t", "mfa": true, "name": "maria"},
     ]}));
     let mut whoami = command(&account, "whoami --output json");
     whoami
-        .env("AWS_ACCESS_KEY_ID", "ASIAMARIAMARIAEXAMPL")
+        .env("AWS_ACCESS_KEY_ID", account.session_key_id())
         .env("AWS_SECRET_ACCESS_KEY", "s")
         .env("AWS_SESSION_TOKEN", "t");
     assert_is(&finish(&mut whoami), ":user/maria", "environment variables");
@@ -157,18 +154,25 @@ fn keys_in_the_environment_go_before_all_profiles_but_a_typed_one() {
     }
 }
 
+/// The id of a session's key, its secret and its token. An id is of one account.
+fn session(account: &Account) -> [String; 3] {
+    [account.session_key_id(), "s".to_owned(), "t".to_owned()]
+}
+
 /// Lets the account know the session that the metadata service gives.
 fn with_session(account: &Account) {
+    let [id, secret, token] = session(account);
     account.put("identity", json!({
         "only_known_keys": true,
-        "session_keys": [{"access_key_id": SESSION[0], "secret_access_key": SESSION[1], "session_token": SESSION[2], "name": "maria"}],
+        "session_keys": [{"access_key_id": id, "secret_access_key": secret, "session_token": token, "name": "maria"}],
         "roles": [{"name": "machines"}],
     }));
 }
 
 /// A metadata service such as EC2's, or a container's, with a session.
-fn metadata_service() -> String {
+fn metadata_service(account: &Account) -> String {
     use std::io::{BufRead as _, BufReader, Write as _};
+    let session = session(account);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     std::thread::spawn(move || {
@@ -182,7 +186,7 @@ fn metadata_service() -> String {
             lines
                 .take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty()))
                 .for_each(drop);
-            let [id, secret, token] = SESSION;
+            let [id, secret, token] = &session;
             let body = match request.split(' ').nth(1).unwrap_or_default() {
                 "/latest/api/token" => "a-token".to_owned(),
                 path if path
@@ -213,7 +217,7 @@ fn metadata_service() -> String {
 fn the_instances_own_role_is_for_those_who_name_no_profile() {
     let account = Account::new();
     with_session(&account);
-    let metadata = metadata_service();
+    let metadata = metadata_service(&account);
     let mut unnamed = command(&account, "whoami --output json");
     let mut named = command(&account, "whoami --output json --profile typo");
     for command in [&mut unnamed, &mut named] {
@@ -237,7 +241,7 @@ fn the_instances_own_role_is_for_those_who_name_no_profile() {
 fn a_containers_own_role() {
     let account = Account::new();
     with_session(&account);
-    let keys = format!("{}/the-role", metadata_service());
+    let keys = format!("{}/the-role", metadata_service(&account));
     let mut whoami = command(&account, "whoami --output json");
     whoami.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &keys);
     assert_is(&finish(&mut whoami), ":user/maria", "container metadata");
@@ -256,7 +260,7 @@ fn a_containers_own_role() {
 fn a_role_begins_with_that_of_the_container_or_the_instance() {
     let account = Account::new();
     with_session(&account);
-    let metadata = metadata_service();
+    let metadata = metadata_service(&account);
     let roles = ["EcsContainer", "Ec2InstanceMetadata"].map(|place| {
         let number = &account.number;
         format!("[profile {place}]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = {place}\n[profile {place}-brief]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = {place}\nduration_seconds = 900\n")
@@ -511,12 +515,13 @@ hint: name one with --region, in AWS_REGION, or in the profile: eu-west-2 is Lon
 fn an_ended_session_of_the_environment_says_how_to_get_a_new_one() {
     let account = Account::new();
     with_session(&account);
+    let [id, secret, token] = session(&account);
     let run = |expiration: &str, line: &str| {
         let mut command = command(&account, line);
         command
-            .env("AWS_ACCESS_KEY_ID", SESSION[0])
-            .env("AWS_SECRET_ACCESS_KEY", SESSION[1])
-            .env("AWS_SESSION_TOKEN", SESSION[2])
+            .env("AWS_ACCESS_KEY_ID", &id)
+            .env("AWS_SECRET_ACCESS_KEY", &secret)
+            .env("AWS_SESSION_TOKEN", &token)
             .env("AWS_CREDENTIAL_EXPIRATION", expiration);
         finish(&mut command)
     };

@@ -619,9 +619,6 @@ class Strictness(SandboxTest):
         self.refuses("InvalidParameterValue", InstanceInitiatedShutdownBehavior="hibernate")
 
     def test_cpu_options_are_those_of_the_type(self):
-        self.launch(
-            InstanceType="c5.xlarge", CpuOptions={"CoreCount": 2, "ThreadsPerCore": 1}
-        )
         self.refuses(
             "InvalidParameterCombination",
             InstanceType="c5.xlarge",
@@ -633,6 +630,16 @@ class Strictness(SandboxTest):
                 InstanceType=kind,
                 CpuOptions={"CoreCount": cores, "ThreadsPerCore": threads},
             )
+        for given in ({"CoreCount": 2, "ThreadsPerCore": 1}, {}):
+            self.launch(
+                InstanceType="c5.xlarge", **({"CpuOptions": given} if given else {})
+            )
+        threads = [
+            instance["CpuOptions"]["ThreadsPerCore"]
+            for reservation in self.ec2.describe_instances()["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+        self.assertEqual(sorted(threads), [1, 2])
 
     def test_no_default_vpc(self):
         self.control("POST", "delete_default_vpc", {"region": "eu-west-2"})

@@ -55,6 +55,7 @@ class Launch:
     metadata_options: dict
     shutdown_behavior: str
     spot: Optional[dict]  # the options of a spot launch
+    cpu_options: dict
     ebs_optimized: bool
     monitoring: bool
     associate_public_ip: Optional[bool]
@@ -170,6 +171,7 @@ def check(backend, parameters, knows_group, hides):
         metadata_options=_metadata_options(parameters),
         shutdown_behavior=_shutdown_behavior(parameters),
         spot=spot,
+        cpu_options=_cpu_options(parameters, instance_type),
         ebs_optimized=parameters.get("EbsOptimized") is True,
         monitoring=(parameters.get("Monitoring") or {}).get("Enabled") is True,
         associate_public_ip=interface.get("AssociatePublicIpAddress"),
@@ -263,16 +265,20 @@ def _instance_type(backend, parameters, image):
 
 
 def _cpu_options(parameters, instance_type):
-    """EC2 user guide, "Rules for specifying CPU options"."""
+    """The cores and the threads on each (EC2 user guide, "Rules for specifying CPU
+    options"); the type's own unless others are asked for."""
+    known = INSTANCE_TYPES[instance_type]["VCpuInfo"]
     options = parameters.get("CpuOptions")
     if not options:
-        return
+        return {
+            "CoreCount": known["DefaultCores"],
+            "ThreadsPerCore": known["DefaultThreadsPerCore"],
+        }
     if "CoreCount" not in options or "ThreadsPerCore" not in options:
         raise AwsError(
             "InvalidParameterCombination",
             "CpuOptions must have both CoreCount and ThreadsPerCore.",
         )
-    known = INSTANCE_TYPES[instance_type]["VCpuInfo"]
     for name, valid in (
         ("CoreCount", known.get("ValidCores", [])),
         ("ThreadsPerCore", known.get("ValidThreadsPerCore", [])),
@@ -283,6 +289,7 @@ def _cpu_options(parameters, instance_type):
                 f"The value {options[name]} for CpuOptions.{name} is not valid for "
                 f"{instance_type}.",
             )
+    return {name: int(options[name]) for name in ("CoreCount", "ThreadsPerCore")}
 
 
 def _security_groups(backend, subnet, parameters, interface, knows_group):
@@ -481,6 +488,7 @@ def _complete(backend, tenant, launch, instance):
     """What moto leaves out of a launch."""
     # By this account's clock, which may not be the machine's.
     launched_at = datetime.fromtimestamp(tenant.now(), timezone.utc)
+    instance.cpu_options = launch.cpu_options
     instance.launch_time = launched_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
     volumes = [disk.attach_to(instance) for disk in launch.disks]
     for interface in instance.nics.values():
