@@ -282,6 +282,9 @@ fn vm_type_facts(info: types::InstanceTypeInfo) -> Option<VmTypeFacts> {
                 .as_deref()
                 .is_some_and(|m| m.eq_ignore_ascii_case("nvidia"))
         });
+    let local_disks_gb = info
+        .instance_storage_info
+        .and_then(|storage| storage.total_size_in_gb);
     let memory_mib = info.memory_info.and_then(|memory| memory.size_in_mib);
     Some(VmTypeFacts {
         name,
@@ -297,6 +300,9 @@ fn vm_type_facts(info: types::InstanceTypeInfo) -> Option<VmTypeFacts> {
             .collect(),
         vcpus,
         cores,
+        local_disks_gb: local_disks_gb
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or(0),
         threads_per_core: threads_per_core
             .into_iter()
             .filter_map(|n| number(Some(n)))

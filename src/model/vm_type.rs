@@ -14,6 +14,8 @@ pub struct VmTypeFacts {
     pub cores: u32,
     /// How many threads may run on each core; none where that cannot be chosen.
     pub threads_per_core: Vec<u32>,
+    /// GB of instance store, all disks together.
+    pub local_disks_gb: u64,
     /// GPUs of NVIDIA's.
     pub gpu: Option<Gpu>,
     /// Whether it earns and spends CPU credits.

@@ -90,6 +90,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             vcpus: 1,
             cores: 1,
             threads_per_core: vec![1],
+            local_disks_gb: 0,
             gpu: None,
             is_burstable: true,
             is_free_tier_eligible: None,

@@ -325,6 +325,43 @@ fn check_says_whether_a_key_is_there_without_asking_for_it() {
 }
 
 #[test]
+fn check_tells_of_threads_local_disks_and_the_proxy() {
+    let account = Account::new();
+    for (options, told) in [
+        (
+            "",
+            "2 vCPUs and 468 GB of local disks (for tasks and images)",
+        ),
+        (
+            "--threads-per-core 1",
+            "1 vCPU and 468 GB of local disks (for tasks and images)",
+        ),
+        (
+            "--no-local-disks",
+            "2 vCPUs and 468 GB of local disks (not used)",
+        ),
+    ] {
+        let line = format!("check --output json --vm-type i4i.large {options}");
+        let run = account.run(line.trim());
+        let zones = "eu-west-2a, eu-west-2b, eu-west-2c, eu-west-2d";
+        let detail = format!("i4i.large with {told}, offered in {zones}");
+        assert_eq!(
+            checked(&run, "vm_type"),
+            ("ok".to_owned(), detail),
+            "{}",
+            run.stderr
+        );
+    }
+    let run = finish(
+        account
+            .command(["check", "--output", "json"])
+            .env("INDUCTIVA_AWS_PROXY", PROXY),
+    );
+    let told = "machines go out through http://proxy.test:3128; it is not tried from here";
+    assert_eq!(checked(&run, "proxy"), ("ok".to_owned(), told.to_owned()));
+}
+
+#[test]
 fn check_goes_on_where_it_may_not_look_for_a_key() {
     let account = Account::new();
     account.put("kept_keys", json!({"names": ["key"]}));

@@ -52,6 +52,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     };
     let (mut checks, api_key) = tokio::join!(Box::pin(aws_side), api_key(&api_settings, &api));
     checks.extend([disk(&request), user_data(&request), api_key]);
+    checks.extend(proxy(&request));
     let report = CheckReport::new(checks);
     out.result(&report, &[])?;
     report.verdict()
@@ -290,8 +291,10 @@ fn clock(aws: &Aws) -> Check {
 
 fn vm_type(request: &Request, facts: &Result<VmTypeFacts>, zones: Result<Vec<String>>) -> Check {
     let vm_type = &request.vm_type;
-    let vcpus = match facts {
-        Ok(facts) => facts.vcpus,
+    let facts = match facts {
+        Ok(facts) => facts
+            .clone()
+            .with_threads_per_core(request.threads_per_core),
         Err(failure) => return Check::failed("vm_type", failure.clone()),
     };
     match zones {
@@ -310,14 +313,38 @@ fn vm_type(request: &Request, facts: &Result<VmTypeFacts>, zones: Result<Vec<Str
             _ => Check::ok(
                 "vm_type",
                 format!(
-                    "{vm_type} with {vcpus} vCPU{}, offered in {}",
-                    if vcpus == 1 { "" } else { "s" },
+                    "{vm_type} with {} vCPU{}{}, offered in {}",
+                    facts.vcpus,
+                    if facts.vcpus == 1 { "" } else { "s" },
+                    local_disks(request, &facts),
                     zones.join(", ")
                 ),
             ),
         },
         Err(failure) => Check::warning("vm_type", failure),
     }
+}
+
+/// What becomes of the type's local disks.
+fn local_disks(request: &Request, facts: &VmTypeFacts) -> String {
+    let used = if request.runner.local_disks {
+        "for tasks and images"
+    } else {
+        "not used"
+    };
+    match facts.local_disks_gb {
+        0 => String::new(),
+        gb => format!(" and {gb} GB of local disks ({used})"),
+    }
+}
+
+/// The machines' proxy: only they can try it.
+fn proxy(request: &Request) -> Option<Check> {
+    let proxy = request.runner.proxy.as_ref()?;
+    Some(Check::ok(
+        "proxy",
+        format!("machines go out through {proxy}; it is not tried from here"),
+    ))
 }
 
 fn disk(request: &Request) -> Check {
