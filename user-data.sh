@@ -254,7 +254,7 @@ fi
 
 phase=configuration
 [[ ${INDUCTIVA_API_KEY:+set}${INDUCTIVA_API_KEY_FROM:+set} ]] ||
-  fail 'neither INDUCTIVA_API_KEY nor INDUCTIVA_API_KEY_FROM is set'
+  fail 'INDUCTIVA_API_KEY is not set, and INDUCTIVA_API_KEY_FROM is not either'
 [[ -n ${MACHINE_GROUP_NAME:-} ]] || fail 'MACHINE_GROUP_NAME is not set'
 
 # --- The proxy, also for the engine, the containers and the supervisor ---
