@@ -80,9 +80,10 @@
 //! first while the next start, before they show, finds capacity in the first after
 //! all (the group on Inductiva's side closes that for empty groups); a sole maker
 //! that was shown an incomplete list by Inductiva; machines that show later than
-//! two minutes; machines in another region that do not show yet, while Inductiva is
-//! out of reach; a request that EC2 gets minutes after it was sent; what a start
-//! launches while a `terminate` is about to say done.
+//! two minutes; machines in another region for which Inductiva has no group (it was
+//! out of reach, or the group was ended beside their start), or a group with others
+//! that have ended while they do not show yet; a request that EC2 gets minutes after
+//! it was sent; what a start launches while a `terminate` is about to say done.
 //!
 //! [`TAG_LAUNCH`]: crate::model::machine::TAG_LAUNCH
 //! [`visibility`]: crate::model::visibility
