@@ -24,7 +24,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 /// A call is given up by then, with all its tries. Their pauses are by chance, 39 s on
 /// average and more than this in one of twenty thousand calls: what AWS said last is
 /// told, and not that it did not answer in time.
-const DONE_WITHIN: Duration = Duration::from_secs(60);
+const DONE_WITHIN: Duration = Duration::from_mins(1);
 /// The SDK lets the calls of a process share so many tries; what is asked here
 /// at once may need more.
 const SHARED_TRIES: usize = 5_000;
