@@ -410,9 +410,7 @@ use_local_disks() {
       mdadm --create "$device" --quiet --run --homehost=any --level=0 \
         --raid-devices="${#disks[@]}" "${disks[@]}"
     fi
-    # First, so that what was begun is known at the next boot.
     read -r uuid <"$root/proc/sys/kernel/random/uuid"
-    echo "$uuid" >"$mount.uuid"
     mkfs.ext4 -q -m 0 -E nodiscard -U "$uuid" "$device" </dev/null
     is_new=yes
     of=" of ${disks[*]}"
@@ -425,6 +423,8 @@ use_local_disks() {
     [[ -z $is_new ]] || cp -a "$directory/." "$name"
     mount --bind "$name" "$directory"
   done
+  # Last: a disk with half of a copy on it is left alone at the next boot.
+  echo "$uuid" >"$mount.uuid"
   say "tasks and images are on the local disks${of:-}"
 }
 

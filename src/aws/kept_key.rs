@@ -59,7 +59,8 @@ impl Aws {
             (200, _) if answer["Parameters"].as_array().is_some_and(Vec::is_empty) => {
                 Err(missing())
             }
-            (200, _) => Ok(()),
+            (200, _) if answer["Parameters"].is_array() || answer["Name"].is_string() => Ok(()),
+            (200, _) => Err(cannot("AWS's answer cannot be read".into())),
             (_, "ResourceNotFoundException") => Err(missing()),
             (_, "AccessDeniedException") => Err(Failure::new(
                 Kind::NotPermitted,

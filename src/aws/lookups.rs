@@ -254,7 +254,7 @@ fn route(route: &types::Route) -> Route {
     }
 }
 
-/// None for a name that is none of a type's.
+/// None if EC2's answer has no name that a type can have.
 fn vm_type_facts(info: types::InstanceTypeInfo) -> Option<VmTypeFacts> {
     let name = info.instance_type.as_ref()?.as_str().parse().ok()?;
     let number = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok());

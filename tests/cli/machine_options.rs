@@ -383,6 +383,15 @@ fn check_goes_on_where_it_may_not_look_for_a_key() {
             format!("cannot look up {place}: you may not ({call})")
         );
     }
+    account.put("policy", json!({}));
+    for (place, service) in [("ssm:key", "ssm"), ("secretsmanager:key", "secretsmanager")] {
+        account.fault(json!({"service": service, "operation": "*", "kind": "answer", "status": 200, "body": "<html>sign in</html>", "count": 1}));
+        let run = account.run(&format!(
+            "check --output json --instance-profile p --api-key-from {place}"
+        ));
+        let told = format!("cannot look up {place}: AWS's answer cannot be read");
+        assert_eq!(checked(&run, "api_key_from"), ("warning".to_owned(), told));
+    }
     account.fault(json!({"service": "ssm", "operation": "*", "kind": "error", "status": 500, "code": "InternalServerError", "message": "m"}));
     account.put("policy", json!({}));
     let run = account.run("check --output json --instance-profile p --api-key-from ssm:key");

@@ -190,7 +190,7 @@ impl Folder {
     /// The session; None where there is no file.
     ///
     /// # Errors
-    /// A file that is none of these.
+    /// The file has another form.
     pub fn read(&self, login_session: &str) -> Result<Option<Token>> {
         let unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(token) = unkept.get(login_session) {

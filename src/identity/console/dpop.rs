@@ -58,7 +58,7 @@ fn pem(der: &[u8]) -> String {
 /// The value of the `DPoP` header of a POST to this address.
 ///
 /// # Errors
-/// A key that is none; no randomness.
+/// The key cannot be read; the system has no randomness.
 pub fn proof(key: &str, url: &Url, now: SystemTime) -> Result<String> {
     let key = SecretKey::from_sec1_pem(key.trim()).map_err(|_| {
         Failure::usage("the key of the console sign-in cannot be read")

@@ -229,7 +229,7 @@ pub fn not_permitted(said: &str) -> Failure {
     .hint("an administrator has to attach the AWS managed policy SignInLocalDevelopmentAccess to the user, group or role")
 }
 
-/// An answer that is none.
+/// The answer cannot be used.
 pub fn unreadable() -> Failure {
     Failure::failed("AWS Sign-In's answer cannot be read")
 }

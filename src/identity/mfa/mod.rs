@@ -37,7 +37,7 @@ pub struct Sessions {
 
 impl Sessions {
     /// # Errors
-    /// Usage, before any call: a typed code that is none.
+    /// Usage, before any call: a typed code that is not six digits.
     pub fn new(settings: &AwsSettings, config: &SdkConfig, out: Output) -> Result<Self> {
         let typed = match settings.mfa.code.as_deref().map(str::parse::<Code>) {
             None => None,

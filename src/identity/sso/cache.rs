@@ -143,7 +143,7 @@ impl Cache {
     /// The token; None where there is no file.
     ///
     /// # Errors
-    /// A file that is none of these.
+    /// The file has another form.
     pub fn read(&self, key: &str) -> Result<Option<Token>> {
         let unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(token) = unkept.get(key) {

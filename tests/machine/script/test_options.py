@@ -150,6 +150,16 @@ class LocalDisks(MachineTest):
         self.assertEqual(self.mounts(), [])
         self.assertIn("the local disks cannot be used: going on with the root disk", self.console)
 
+    def test_one_with_half_of_a_copy_on_it_is_left_alone_at_the_next_boot(self):
+        self.disk("nvme1n1")
+        self.reply("mount", "[[ $* != *--bind*containerd ]] || exit 1")
+        self.started()
+        self.assertIn("the local disks cannot be used: going on with the root disk", self.console)
+        (self.case / "replies/mount").unlink()
+        self.disk("nvme1n1", signatures="nvme1n1 0x438 ext4")
+        self.reboot()
+        self.assertEqual(self.changes(), [])
+
     def test_what_an_image_brought_along_comes_too(self):
         self.disk("nvme1n1")
         self.write("root/var/lib/docker/overlay2/layer", "a layer")
