@@ -6,7 +6,9 @@ hour of the supervisor's takes as long as its calls. The API is a real HTTP
 server, asked by the real curl.
 """
 
+import atexit
 import contextlib
+import functools
 import http.server
 import json
 import os
@@ -19,6 +21,8 @@ import tempfile
 import threading
 import unittest
 from pathlib import Path
+
+import python
 
 HERE = Path(__file__).resolve().parent
 SCRIPT = HERE.parents[2] / "user-data.sh"
@@ -120,6 +124,21 @@ class Call:
         return f"{self.clock} {self.text}"
 
 
+@functools.cache
+def python_port():
+    """Where this process's python3 listens; it ends with this process."""
+    # Without the packages beside it, which the script does not use.
+    process = subprocess.Popen(
+        [sys.executable, "-IS", HERE / "python.py"],
+        env={},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(process.communicate)
+    return int(process.stdout.readline())
+
+
 class MachineTest(unittest.TestCase):
     """A test with a fresh machine; afterwards the key is in no place but its own."""
 
@@ -148,10 +167,7 @@ class MachineTest(unittest.TestCase):
             (self.case / "bin" / name).symlink_to(HERE / "stand-in")
         for name in TOOLS:
             (self.case / "tools" / name).symlink_to(self.real(name))
-        # Without the packages beside it, which the script does not use: what some of
-        # them do at each start of Python takes longer than all else of a call.
-        python = f'#!/bin/sh\nexec {shlex.quote(os.path.realpath(sys.executable))} -IS "$@"\n'
-        self.write("tools/python3", python)
+        self.write("tools/python3", python.CLIENT.format(port=python_port()))
         (self.case / "tools/python3").chmod(0o755)
         self.api = Api(self.clock)
         self.addCleanup(self.api.close)
