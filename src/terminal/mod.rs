@@ -9,3 +9,4 @@ pub mod output;
 pub mod panics;
 pub mod printable;
 pub mod quoting;
+pub mod time;
