@@ -155,7 +155,10 @@ impl Aws {
         } else {
             Market::OnDemand
         };
+        let tenancy = instance.placement.as_ref().and_then(|p| p.tenancy.clone());
         Machine {
+            platform_details: instance.platform_details,
+            is_dedicated: tenancy.is_some_and(|tenancy| tenancy != types::Tenancy::Default),
             state: state(instance.state.as_ref()),
             state_reason: instance.state_reason.and_then(reason),
             vm_type: instance

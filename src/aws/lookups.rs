@@ -199,6 +199,21 @@ impl Aws {
         Ok(tables)
     }
 
+    /// The ids of the VPCs whose machines are on hardware of their own.
+    pub async fn dedicated_vpcs(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut pages = self.ec2.describe_vpcs().into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let what = "cannot look up the tenancy of VPCs";
+            let page = page.map_err(|error| failure(&error, what, &self.region))?;
+            let dedicated =
+                |vpc: &types::Vpc| vpc.instance_tenancy == Some(types::Tenancy::Dedicated);
+            let vpcs = page.vpcs.unwrap_or_default().into_iter();
+            found.extend(vpcs.filter(dedicated).filter_map(|vpc| vpc.vpc_id));
+        }
+        Ok(found)
+    }
+
     /// The regions that the account has enabled.
     pub async fn regions(&self) -> Result<Vec<String>> {
         let answer = self

@@ -23,6 +23,7 @@ mod security_groups;
 mod source;
 pub mod terminate;
 pub mod trace;
+mod volumes;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::plan::cost::DiskPrices;
+use crate::plan::disk_prices::DiskPrices;
 
 /// The Price List counts throughput by the GiB/s.
 const MIB_PER_GIB: f64 = 1_024.0;
@@ -27,6 +27,10 @@ struct Attributes {
     location_type: Option<String>,
     #[serde(default)]
     usagetype: String,
+    #[serde(rename = "instanceType")]
+    instance_type: Option<String>,
+    #[serde(rename = "volumeApiName")]
+    volume_api_name: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,39 +70,87 @@ impl Product {
             .values()
             .flat_map(|term| term.price_dimensions.values())
             .filter(|dimension| unit_fits(&dimension.unit))
-            .filter_map(|dimension| dimension.price_per_unit.get("USD")?.parse().ok())
+            .filter_map(|dimension| amount(dimension.price_per_unit.get("USD")?))
             .reduce(f64::max)
+    }
+
+    fn usage(&self) -> &str {
+        &self.product.attributes.usagetype
+    }
+
+    /// Which of io2's prices it is, from 0.
+    fn tier(&self) -> usize {
+        match self.usage().rsplit_once(".tier") {
+            Some((_, "2")) => 1,
+            Some((_, "3")) => 2,
+            _ => 0,
+        }
     }
 }
 
-/// A machine's price from its products, USD an hour.
-pub fn machine_price(products: &[Product]) -> Option<f64> {
-    let prices = products
-        .iter()
-        .filter_map(|p| p.price(|unit| unit == "Hrs"));
-    // Blocks of capacity, which are paid for in advance, are in the list at 0.
-    prices.reduce(f64::max).filter(|usd| *usd > 0.0)
+/// An amount of money above 0: blocks of capacity, which are paid for in advance, are
+/// in the list at 0.
+pub fn amount(text: &str) -> Option<f64> {
+    let usd: f64 = text.parse().ok()?;
+    (usd.is_finite() && usd > 0.0).then_some(usd)
 }
 
-/// A volume type's prices from its products.
-pub fn disk_prices(products: &[Product]) -> Option<DiskPrices> {
-    let unit = |name: &'static str| move |unit: &str| unit.eq_ignore_ascii_case(name);
-    // The tiers of io2 follow each other by their usage types' names.
-    let mut iops: Vec<(&str, f64)> = products
+/// Machines' prices by their types, USD an hour.
+pub fn machine_prices(products: &[Product]) -> BTreeMap<String, f64> {
+    let mut prices = BTreeMap::new();
+    for product in products {
+        let vm_type = product.product.attributes.instance_type.as_ref();
+        let usd = product.price(|unit| unit == "Hrs");
+        if let (Some(vm_type), Some(usd)) = (vm_type, usd) {
+            let dearest = prices.entry(vm_type.clone()).or_insert(usd);
+            *dearest = usd.max(*dearest);
+        }
+    }
+    prices
+}
+
+/// What a public IPv4 address in use costs an hour.
+pub fn address_price(products: &[Product]) -> Option<f64> {
+    let in_use = products
         .iter()
-        .filter_map(|p| {
-            let usage = p.product.attributes.usagetype.as_str();
-            Some((usage, p.price(unit("IOPS-Mo"))?))
-        })
-        .collect();
-    iops.sort_by(|a, b| a.0.cmp(b.0));
-    let gib = products.iter().find_map(|p| p.price(unit("GB-Mo")))?;
-    let gibps = products.iter().find_map(|p| p.price(unit("GiBps-mo")));
-    Some(DiskPrices {
-        gib,
-        iops: iops.into_iter().map(|(_, usd)| usd).collect(),
-        mibps: gibps.unwrap_or(0.0) / MIB_PER_GIB,
-    })
+        .filter(|p| p.usage().ends_with(ADDRESS_IN_USE));
+    in_use
+        .filter_map(|p| p.price(|unit| unit.eq_ignore_ascii_case("Hrs")))
+        .reduce(f64::max)
+}
+
+/// How the usage type of a public IPv4 address in use ends; it begins with the region.
+pub const ADDRESS_IN_USE: &str = "PublicIPv4:InUseAddress";
+
+/// The prices of volume types, by their names. One without a price of its size has
+/// none at all.
+pub fn disk_prices(products: &[Product]) -> BTreeMap<String, DiskPrices> {
+    let unit = |name: &'static str| move |unit: &str| unit.eq_ignore_ascii_case(name);
+    let mut by_type: BTreeMap<&str, Vec<&Product>> = BTreeMap::new();
+    for product in products {
+        if let Some(name) = product.product.attributes.volume_api_name.as_deref() {
+            by_type.entry(name).or_default().push(product);
+        }
+    }
+    let prices = by_type.into_iter().filter_map(|(name, products)| {
+        let dearest = |name| {
+            let prices = products.iter().filter_map(|p| p.price(unit(name)));
+            prices.reduce(f64::max)
+        };
+        let mut iops = [None; 3];
+        for product in &products {
+            if let Some(usd) = product.price(unit("IOPS-Mo")) {
+                iops[product.tier()] = Some(usd);
+            }
+        }
+        let prices = DiskPrices {
+            gib: dearest("GB-Mo")?,
+            iops,
+            mibps: dearest("GiBps-mo").map(|usd| usd / MIB_PER_GIB),
+        };
+        Some((name.to_owned(), prices))
+    });
+    prices.collect()
 }
 
 #[cfg(test)]
@@ -136,9 +188,11 @@ mod tests {
                 .iter()
                 .filter_map(|usd| Product::of(&line(None, usd)))
                 .collect();
-            machine_price(&products)
+            machine_prices(&products).get("t2.micro").copied()
         };
         assert_eq!(price(&["0.0000000000"]), None);
+        assert_eq!(price(&["NaN"]), None);
+        assert_eq!(price(&["-1.0"]), None);
         assert_eq!(price(&["0.0000000000", "0.0132000000"]), Some(0.0132));
         assert_eq!(price(&[]), None);
     }

@@ -14,114 +14,119 @@ use super::{
     Aws,
     errors::failure,
     pages::Pages,
-    price_list::{Product, disk_prices, machine_price},
+    price_list::{ADDRESS_IN_USE, Product, address_price, amount, disk_prices, machine_prices},
     trace::Trace,
 };
 use crate::{
     error::{Failure, Kind},
-    model::request::Request,
-    plan::cost::{DiskPrices, Known, Prices},
+    model::{request::Request, system::System},
+    plan::{
+        disk_prices::DiskPrices,
+        prices::{Known, Prices, SpotPriceNow},
+    },
     time::Time,
     values::{Market, VmType, VolumeType},
 };
 
 /// How long a price is worth.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct SpotPriceNow {
-    pub vm_type: String,
-    pub zone: String,
-    /// USD an hour.
-    pub usd: f64,
-}
+/// The most characters of a filter's value (Price List API reference, `Filter`).
+const MOST_FILTER_CHARS: usize = 1_024;
 
 impl Aws {
-    /// What a machine and a disk of the request may cost at most: of several
-    /// types, markets or zones the dearest. All is asked side by side.
-    pub async fn prices(&self, request: &Request) -> Prices {
+    /// The prices of everything that a request may launch, for machines with `system`.
+    /// All is asked side by side.
+    pub async fn prices(&self, request: &Request, system: System) -> Prices {
         let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
-        let (machine, disk) = tokio::join!(
-            self.dearest(&vm_types, request),
-            self.disk_prices(request.volume.kind)
-        );
-        Prices { machine, disk }
-    }
-
-    /// The dearest machine of those that the request allows.
-    async fn dearest(&self, vm_types: &[&str], request: &Request) -> Known<f64> {
-        let markets = request.markets();
+        let is_spot = request.markets().contains(&Market::Spot);
+        let not_asked = || "they were not asked for".to_owned();
+        // Without a highest price of the user's a spot machine's is the one on demand.
+        let needs_on_demand =
+            request.markets().contains(&Market::OnDemand) || request.max_price.is_none();
         let on_demand = async {
-            if markets.contains(&Market::OnDemand) {
-                self.dearest_on_demand(vm_types).await
+            if needs_on_demand {
+                self.on_demand_prices(&vm_types, system).await
             } else {
-                Ok(0.0)
+                Err(not_asked())
             }
         };
         let spot = async {
-            if markets.contains(&Market::Spot) {
-                self.dearest_spot(vm_types, request).await
+            if is_spot {
+                let zone = request.availability_zone.as_deref();
+                self.spot_prices(&vm_types, zone, system).await
             } else {
-                Ok(0.0)
+                Err(not_asked())
             }
         };
-        let (on_demand, spot) = tokio::join!(on_demand, spot);
-        Ok(on_demand?.max(spot?))
-    }
-
-    async fn dearest_on_demand(&self, vm_types: &[&str]) -> Known<f64> {
-        let prices = self.on_demand_prices(vm_types).await;
-        prices
-            .into_values()
-            .try_fold(0.0, |dearest: f64, price| Ok(dearest.max(price?)))
-    }
-
-    /// Of all zones that it may be in. A spot machine never costs more than its
-    /// highest price.
-    async fn dearest_spot(&self, vm_types: &[&str], request: &Request) -> Known<f64> {
-        let zone = request.availability_zone.as_deref();
-        let prices = self.spot_prices(vm_types, zone).await?;
-        let now = prices.iter().map(|price| price.usd).reduce(f64::max);
-        let now = now.ok_or_else(|| format!("EC2 has no spot price of {}", vm_types.join(", ")))?;
-        let most = request.max_price.as_deref().and_then(|m| m.parse().ok());
-        Ok(most.map_or(now, |most| now.min(most)))
-    }
-
-    /// The on-demand prices of machines with Linux, USD an hour, by their types.
-    pub async fn on_demand_prices(&self, vm_types: &[&str]) -> BTreeMap<String, Known<f64>> {
-        let mut asked = tokio::task::JoinSet::new();
-        for vm_type in vm_types {
-            let (aws, vm_type) = (self.clone(), (*vm_type).to_owned());
-            asked.spawn(async move {
-                let price = aws.on_demand_price(&vm_type).await;
-                (vm_type, price)
-            });
+        let offerings = async {
+            if is_spot {
+                let asking = self.offerings(&vm_types);
+                in_time(
+                    &self.time,
+                    asking,
+                    "ec2:DescribeInstanceTypeOfferings",
+                    "EC2",
+                )
+                .await
+            } else {
+                Err(not_asked())
+            }
+        };
+        let kind = request.volume.kind;
+        let disk = async {
+            let mut prices = self.disk_prices(&[kind]).await?;
+            let none = || format!("the Price List has no {kind} disk in {}", self.region);
+            prices.remove(kind.as_str()).ok_or_else(none)
+        };
+        let (on_demand, spot, offerings, disk, address) =
+            tokio::join!(on_demand, spot, offerings, disk, self.address_price());
+        Prices {
+            system,
+            on_demand,
+            spot,
+            offerings,
+            disk,
+            address,
         }
-        asked.join_all().await.into_iter().collect()
     }
 
-    async fn on_demand_price(&self, vm_type: &str) -> Known<f64> {
-        // What singles one price out (Amazon EC2 offer file): the machine itself,
-        // not a reservation of it, with no licence in the price.
-        let wanted = [
-            ("instanceType", vm_type),
-            ("operatingSystem", "Linux"),
-            ("tenancy", "Shared"),
-            ("preInstalledSw", "NA"),
-            ("capacitystatus", "Used"),
-        ];
-        let products = self.products(&wanted).await?;
-        machine_price(&products)
-            .ok_or_else(|| format!("the Price List has no {vm_type} in {}", self.region))
+    /// The on-demand prices of machines, USD an hour, by their types: one call for all
+    /// of them. Types that the Price List does not have are left out.
+    pub async fn on_demand_prices(
+        &self,
+        vm_types: &[&str],
+        system: System,
+    ) -> Known<BTreeMap<String, f64>> {
+        let mut prices = BTreeMap::new();
+        for names in any_of(vm_types) {
+            // What singles one price out (Amazon EC2 offer file): the machine itself,
+            // not a reservation of it, with no licence in the price.
+            let wanted = [
+                (FilterType::AnyOf, "instanceType", names.as_str()),
+                is("operatingSystem", system.in_price_list()),
+                is("tenancy", "Shared"),
+                is("preInstalledSw", "NA"),
+                is("capacitystatus", "Used"),
+            ];
+            prices.extend(machine_prices(&self.products("AmazonEC2", &wanted).await?));
+        }
+        Ok(prices)
     }
 
-    /// The prices of disks of a type.
-    async fn disk_prices(&self, kind: VolumeType) -> Known<DiskPrices> {
-        let products = self.products(&[("volumeApiName", kind.as_str())]).await?;
-        disk_prices(&products).ok_or_else(|| {
+    /// The prices of disks, by the names of their types.
+    pub async fn disk_prices(&self, kinds: &[VolumeType]) -> Known<BTreeMap<String, DiskPrices>> {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+        let wanted = [(FilterType::AnyOf, "volumeApiName", &*names.join(","))];
+        Ok(disk_prices(&self.products("AmazonEC2", &wanted).await?))
+    }
+
+    /// What a public IPv4 address costs an hour.
+    pub async fn address_price(&self) -> Known<f64> {
+        let wanted = [(FilterType::Contains, "usagetype", ADDRESS_IN_USE)];
+        let products = self.products("AmazonVPC", &wanted).await?;
+        address_price(&products).ok_or_else(|| {
             format!(
-                "the Price List has no {} disk in {}",
-                kind.as_str(),
+                "the Price List has no public IPv4 address in {}",
                 self.region
             )
         })
@@ -132,15 +137,19 @@ impl Aws {
         &self,
         vm_types: &[&str],
         zone: Option<&str>,
+        system: System,
     ) -> Known<Vec<SpotPriceNow>> {
         price_region(&self.region)?;
+        let product = system
+            .in_spot_history()
+            .ok_or("EC2 lists no spot prices of the image's system")?;
         let mut pages = self
             .ec2
             .describe_spot_price_history()
             .set_instance_types(Some(
                 vm_types.iter().copied().map(InstanceType::from).collect(),
             ))
-            .product_descriptions("Linux/UNIX")
+            .product_descriptions(product)
             .set_availability_zone(zone.map(str::to_owned))
             // From now on: the prices that hold, and no older ones.
             .start_time(DateTime::from(self.clock.now()))
@@ -158,26 +167,35 @@ impl Aws {
         in_time(&self.time, asking, "ec2:DescribeSpotPriceHistory", "EC2").await
     }
 
-    /// The products of EC2's price list in the region with these attributes.
-    async fn products(&self, wanted: &[(&str, &str)]) -> Known<Vec<Product>> {
+    /// The products of a service's price list in the region that these filters let
+    /// through.
+    async fn products(
+        &self,
+        service: &str,
+        wanted: &[(FilterType, &str, &str)],
+    ) -> Known<Vec<Product>> {
         let endpoint_region = price_region(&self.region)?;
         let config = aws_sdk_pricing::config::Builder::from(&self.config)
             .region(aws_config::Region::new(endpoint_region))
+            // It has no FIPS endpoint ("AWS Price List Service", endpoints), and a price
+            // list is public.
+            .use_fips(false)
             .interceptor(Trace(self.out))
             .interceptor(Pages::default())
             .build();
-        let here = [("regionCode", self.region.as_str())];
+        let here = [is("regionCode", &self.region)];
         let filters: Vec<Filter> = here
             .iter()
             .chain(wanted)
-            .filter_map(|(field, value)| {
-                let filter = Filter::builder().r#type(FilterType::TermMatch);
+            .filter_map(|(kind, field, value)| {
+                let filter = Filter::builder().r#type(kind.clone());
                 filter.field(*field).value(*value).build().ok()
             })
             .collect();
         let mut pages = aws_sdk_pricing::Client::from_conf(config)
             .get_products()
-            .service_code("AmazonEC2")
+            .service_code(service)
+            .format_version("aws_v1")
             .set_filters(Some(filters))
             .into_paginator()
             .items()
@@ -192,6 +210,26 @@ impl Aws {
         };
         in_time(&self.time, asking, "pricing:GetProducts", "the Price List").await
     }
+}
+
+/// A filter for one value.
+fn is<'a>(field: &'a str, value: &'a str) -> (FilterType, &'a str, &'a str) {
+    (FilterType::TermMatch, field, value)
+}
+
+/// Values for `ANY_OF`, as many in each as it takes.
+fn any_of(values: &[&str]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for value in values {
+        match all.last_mut() {
+            Some(last) if last.len() + 1 + value.len() <= MOST_FILTER_CHARS => {
+                last.push(',');
+                last.push_str(value);
+            }
+            _ => all.push((*value).to_owned()),
+        }
+    }
+    all
 }
 
 /// The answer, or the reason why there is none, in few words.
@@ -236,7 +274,7 @@ fn newest(history: Vec<SpotPrice>) -> Vec<SpotPriceNow> {
             price.instance_type?.as_str().to_owned(),
             price.availability_zone?,
         );
-        Some((place, price.timestamp?, price.spot_price?.parse().ok()?))
+        Some((place, price.timestamp?, amount(&price.spot_price?)?))
     };
     for (place, time, usd) in history.into_iter().filter_map(entry) {
         if newest.get(&place).is_none_or(|(known, _)| *known < time) {
@@ -262,6 +300,18 @@ mod tests {
         for region in ["cn-north-1", "us-gov-west-1", "us-isob-east-1"] {
             assert!(price_region(region).is_err(), "{region}");
         }
+    }
+
+    #[test]
+    fn values_are_joined_as_far_as_a_filter_takes_them() {
+        assert_eq!(any_of(&["a", "b"]), ["a,b"]);
+        assert_eq!(any_of(&[]), [""; 0]);
+        let name = "u-12tb1.112xlarge";
+        let joined = any_of(&[name; 100]);
+        assert!(joined.len() > 1);
+        assert!(joined.iter().all(|text| text.len() <= MOST_FILTER_CHARS));
+        let names: usize = joined.iter().map(|text| text.split(',').count()).sum();
+        assert_eq!(names, 100);
     }
 
     #[test]

@@ -11,9 +11,13 @@ use crate::{
         machine::Machine,
         network::{RouteTable, SecurityGroup, Subnet, security_group_name},
         request::Request,
+        system::System,
         vm_type::VmTypeFacts,
     },
-    plan::{cost::Prices, facts::Facts},
+    plan::{
+        facts::Facts,
+        prices::{self, Prices},
+    },
     values::VmType,
 };
 
@@ -62,6 +66,9 @@ pub struct Lookups {
     pub subnets: Result<Vec<Subnet>>,
     /// The route tables of the region.
     pub route_tables: Result<Vec<RouteTable>>,
+    /// The VPCs of dedicated tenancy; asked for only where a subnet is named, as a
+    /// default VPC is never one (EC2 user guide, "Dedicated Instances").
+    pub dedicated_vpcs: Result<Vec<String>>,
     /// The security groups of our name.
     pub security_groups: Result<Vec<SecurityGroup>>,
 }
@@ -78,8 +85,10 @@ pub async fn gather(
     expected_account: Option<&str>,
 ) -> Result<Found> {
     let asked_at = aws.time.now();
-    let (mut lookups, prices) =
-        tokio::join!(Box::pin(look(aws, api, request)), aws.prices(request));
+    let (mut lookups, prices) = tokio::join!(
+        Box::pin(look(aws, api, request)),
+        aws.prices(request, System::Linux)
+    );
     let identity = lookups.identity.clone()?;
     expect_account(aws, &identity, expected_account)?;
     let group = match std::mem::replace(&mut lookups.group, Ok(None)) {
@@ -88,13 +97,29 @@ pub async fn gather(
         Err(ApiError::OutOfReach(why)) => GroupLookup::OutOfReach(why),
         Err(error) => return Err(error.into()),
     };
+    let facts = lookups.facts(aws, asked_at)?;
+    let prices = prices_of_its_system(aws, request, &facts, prices).await;
     Ok(Found {
         asked_at,
         identity,
-        facts: lookups.facts(aws, asked_at)?,
+        facts,
         group,
         prices,
     })
+}
+
+/// The prices for the image's system: nearly always Linux, for which they are asked
+/// while the image is looked up.
+pub async fn prices_of_its_system(
+    aws: &Aws,
+    request: &Request,
+    facts: &Facts,
+    prices: Prices,
+) -> Prices {
+    match prices::system(request, facts) {
+        Ok(system) if system != prices.system => aws.prices(request, system).await,
+        _ => prices,
+    }
 }
 
 /// Asks everything in one round trip.
@@ -104,6 +129,12 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
         match request.security_group_id {
             Some(_) => Ok(Vec::new()),
             None => aws.security_groups(&security_group_name).await,
+        }
+    };
+    let dedicated_vpcs = async {
+        match request.subnet_id {
+            Some(_) => aws.dedicated_vpcs().await,
+            None => Ok(Vec::new()),
         }
     };
     let vm_types = async {
@@ -133,6 +164,7 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
         images,
         subnets,
         route_tables,
+        dedicated_vpcs,
         security_groups,
     ) = tokio::join!(
         aws.identity(),
@@ -142,6 +174,7 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
         aws.images(request),
         aws.subnets(request),
         aws.route_tables(),
+        dedicated_vpcs,
         security_groups,
     );
     Lookups {
@@ -153,6 +186,7 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
         images,
         subnets,
         route_tables,
+        dedicated_vpcs,
         security_groups,
     }
 }
@@ -182,6 +216,7 @@ impl Lookups {
             subnets: self.subnets?,
             // Whoever may not see them launches all the same.
             route_tables: self.route_tables.map_err(|failure| failure.message),
+            dedicated_vpcs: self.dedicated_vpcs.map_err(|failure| failure.message),
             security_groups: self.security_groups?,
         })
     }

@@ -161,6 +161,8 @@ mod tests {
             public_ip: None,
             market: Market::OnDemand,
             image_id: None,
+            platform_details: None,
+            is_dedicated: false,
             launch_time: None,
             launched_at: None,
             tags: vec![

@@ -1,120 +1,358 @@
-//! What machines that there are cost an hour, each price asked once.
+//! What machines that there are cost an hour, each price asked once; one that could
+//! not be had is asked for again the next time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{aws::Aws, model::machine::Machine, plan::cost::Known, values::Market};
+use crate::{
+    aws::Aws,
+    error::Kind,
+    model::{
+        machine::{Machine, State},
+        system::System,
+    },
+    plan::{
+        disk_prices::{DiskPrices, PricedDisk},
+        prices::{Known, is_of_region},
+    },
+    values::{Market, VolumeType},
+};
 
-/// Region, type, and the zone of a spot machine.
-type Key = (String, String, Option<String>);
+/// What the price of a machine depends on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    region: String,
+    vm_type: String,
+    system: System,
+    /// Of a spot machine.
+    zone: Option<String>,
+}
 
-/// USD an hour of machines, without their disks. The same book serves a list
-/// that is shown again and again.
+/// USD an hour of machines with their disks and addresses. The same book serves a
+/// list that is shown again and again.
 #[derive(Clone, Debug, Default)]
-pub struct PriceBook(BTreeMap<Key, Known<f64>>);
+pub struct PriceBook {
+    machines: BTreeMap<Key, Known<f64>>,
+    /// By region and type.
+    disk_prices: BTreeMap<(String, VolumeType), Known<DiskPrices>>,
+    /// By region.
+    addresses: BTreeMap<String, Known<f64>>,
+    /// The disks of each machine.
+    disks: BTreeMap<String, Known<Vec<PricedDisk>>>,
+}
 
-fn key(machine: &Machine) -> Key {
-    let zone = match machine.market {
-        Market::OnDemand => None,
-        Market::Spot => Some(machine.availability_zone.clone().unwrap_or_default()),
-    };
-    (machine.region.clone(), machine.vm_type.clone(), zone)
+/// What a machine costs an hour now, USD, by its parts.
+#[derive(Clone, Debug)]
+pub struct MachineCost {
+    pub machine: Known<f64>,
+    pub disks: Known<f64>,
+    pub address: Known<f64>,
+}
+
+impl MachineCost {
+    pub fn whole(&self) -> Known<f64> {
+        Ok(self.machine.clone()? + self.disks.clone()? + self.address.clone()?)
+    }
+}
+
+/// What a machine's price is looked up by; else why it has none.
+fn key(machine: &Machine) -> Known<Key> {
+    if machine.is_dedicated {
+        return Err(format!(
+            "{} is on hardware of its own, and its price is not looked up",
+            machine.instance_id
+        ));
+    }
+    let zone = machine.availability_zone.as_deref().unwrap_or_default();
+    if !zone.is_empty() && !is_of_region(zone, &machine.region) {
+        return Err(format!(
+            "{zone} has prices of its own, which are not looked up"
+        ));
+    }
+    // What is not told is what this program launches.
+    let details = machine.platform_details.as_deref().unwrap_or("Linux/UNIX");
+    let system = System::of(details)
+        .ok_or_else(|| format!("the price of machines with {details} is not looked up"))?;
+    Ok(Key {
+        region: machine.region.clone(),
+        vm_type: machine.vm_type.clone(),
+        system,
+        zone: (machine.market == Market::Spot).then(|| zone.to_owned()),
+    })
+}
+
+/// Whether its disks cost.
+fn has_disks(machine: &Machine) -> bool {
+    !machine.state.is_gone()
 }
 
 impl PriceBook {
-    /// Looks up what is not in the book yet, side by side: a call for each type
-    /// on demand, and one for all spot types of a region.
+    /// Looks up what is not in the book yet, side by side.
     pub async fn learn(&mut self, aws: &Aws, machines: &[Machine]) {
-        let wanted: BTreeSet<Key> = machines
-            .iter()
-            .filter(|m| m.state.is_live())
-            .map(key)
-            .filter(|key| !self.0.contains_key(key))
-            .collect();
-        let regions: BTreeSet<String> = wanted.iter().map(|key| key.0.clone()).collect();
+        self.forget_failures();
+        let regions: BTreeSet<&str> = machines.iter().map(|m| m.region.as_str()).collect();
         let mut asked = tokio::task::JoinSet::new();
         for region in regions {
-            let keys: Vec<Key> = wanted
+            let here: Vec<Machine> = machines
                 .iter()
-                .filter(|key| key.0 == region)
+                .filter(|m| m.region == region)
                 .cloned()
                 .collect();
-            let aws = aws.in_region(&region);
-            asked.spawn(async move { of_region(&aws, keys).await });
+            let (aws, known) = (aws.in_region(region), self.clone());
+            asked.spawn(async move { of_region(&aws, &here, &known).await });
         }
-        self.0.extend(asked.join_all().await.into_iter().flatten());
+        for learnt in asked.join_all().await {
+            let Self {
+                machines,
+                disk_prices,
+                addresses,
+                disks,
+            } = learnt;
+            self.machines.extend(machines);
+            self.disk_prices.extend(disk_prices);
+            self.addresses.extend(addresses);
+            self.disks.extend(disks);
+        }
     }
 
-    /// What the machine costs an hour now; nothing unless it runs.
-    pub fn usd_per_hour(&self, machine: &Machine) -> Option<f64> {
-        if !machine.state.is_live() {
-            return Some(0.0);
-        }
-        self.0.get(&key(machine))?.as_ref().ok().copied()
+    fn forget_failures(&mut self) {
+        self.machines.retain(|_, price| price.is_ok());
+        self.disk_prices.retain(|_, price| price.is_ok());
+        self.addresses.retain(|_, price| price.is_ok());
+        self.disks.retain(|_, disks| disks.is_ok());
     }
 
-    /// Why the price of one of the machines is not known.
-    pub fn why_unknown(&self, machines: &[Machine]) -> Option<&str> {
-        machines
-            .iter()
-            .filter(|m| m.state.is_live())
-            .find_map(|m| self.0.get(&key(m))?.as_ref().err().map(String::as_str))
+    /// What the machine costs now: nothing for what it does not use in its state.
+    pub fn cost(&self, machine: &Machine) -> MachineCost {
+        let unknown = || Err("no price".to_owned());
+        let is_live = machine.state.is_live();
+        let price = || {
+            self.machines
+                .get(&key(machine)?)
+                .cloned()
+                .unwrap_or_else(unknown)
+        };
+        let address = || {
+            let price = self.addresses.get(&machine.region).cloned();
+            price.unwrap_or_else(unknown)
+        };
+        MachineCost {
+            machine: if is_live { price() } else { Ok(0.0) },
+            disks: if has_disks(machine) {
+                self.disks_of(machine)
+            } else {
+                Ok(0.0)
+            },
+            address: if machine.public_ip.is_some() && machine.state != State::Terminated {
+                address()
+            } else {
+                Ok(0.0)
+            },
+        }
+    }
+
+    fn disks_of(&self, machine: &Machine) -> Known<f64> {
+        let unknown = || Err("EC2 does not show the disks yet".to_owned());
+        let disks = self.disks.get(&machine.instance_id).cloned();
+        let mut usd = 0.0;
+        for disk in disks.unwrap_or_else(unknown)? {
+            let prices = self.disk_prices.get(&(machine.region.clone(), disk.kind));
+            let prices = prices.cloned().unwrap_or_else(|| Err("no price".into()))?;
+            usd += prices.per_hour(&disk)?;
+        }
+        Ok(usd)
     }
 }
 
-async fn of_region(aws: &Aws, keys: Vec<Key>) -> Vec<(Key, Known<f64>)> {
-    let types = |spot: bool| -> Vec<&str> {
-        let types: BTreeSet<&str> = keys
-            .iter()
-            .filter(|key| key.2.is_some() == spot)
-            .map(|key| key.1.as_str())
-            .collect();
-        types.into_iter().collect()
+/// What is to be learnt about the machines of a region.
+async fn of_region(aws: &Aws, machines: &[Machine], known: &PriceBook) -> PriceBook {
+    let live = machines.iter().filter(|m| m.state.is_live());
+    let wanted: BTreeSet<Key> = live
+        .filter_map(|m| key(m).ok())
+        .filter(|key| !known.machines.contains_key(key))
+        .collect();
+    let needs_address = !known.addresses.contains_key(&aws.region)
+        && machines.iter().any(|m| m.public_ip.is_some());
+    let with_disks: Vec<&Machine> = machines.iter().filter(|m| has_disks(m)).collect();
+    let needs_disks = with_disks
+        .iter()
+        .any(|m| !known.disks.contains_key(&m.instance_id));
+    let addresses = async {
+        let mut addresses = BTreeMap::new();
+        if needs_address {
+            addresses.insert(aws.region.clone(), aws.address_price().await);
+        }
+        addresses
     };
-    let (on_demand, spot) = (types(false), types(true));
-    let spot_prices = async {
-        match spot.as_slice() {
-            [] => Ok(Vec::new()),
-            types => aws.spot_prices(types, None).await,
+    let disks = async {
+        if needs_disks {
+            disks(aws, &with_disks, known).await
+        } else {
+            (BTreeMap::new(), BTreeMap::new())
         }
     };
-    let (on_demand, spot) = tokio::join!(aws.on_demand_prices(&on_demand), spot_prices);
-    let price = |(_, vm_type, zone): &Key| match (zone, &spot) {
-        (None, _) => on_demand
-            .get(vm_type)
-            .cloned()
-            .unwrap_or(Err("no price".into())),
-        (Some(_), Err(why)) => Err(why.clone()),
-        (Some(zone), Ok(prices)) => prices
-            .iter()
-            .find(|price| price.vm_type == *vm_type && price.zone == *zone)
-            .map(|price| price.usd)
-            .ok_or_else(|| format!("EC2 has no spot price of {vm_type} in {zone}")),
+    let (machines, addresses, (disks, disk_prices)) =
+        tokio::join!(machine_prices(aws, wanted), addresses, disks);
+    PriceBook {
+        machines,
+        disk_prices,
+        addresses,
+        disks,
+    }
+}
+
+/// The disks of machines, and the prices of their types.
+async fn disks(
+    aws: &Aws,
+    machines: &[&Machine],
+    known: &PriceBook,
+) -> (
+    BTreeMap<String, Known<Vec<PricedDisk>>>,
+    BTreeMap<(String, VolumeType), Known<DiskPrices>>,
+) {
+    let mut told = match aws.our_disks().await {
+        Ok(told) => told,
+        Err(failure) => {
+            let why = if failure.kind == Kind::NotPermitted {
+                "ec2:DescribeVolumes is not permitted".to_owned()
+            } else {
+                failure.message
+            };
+            let unknown = |m: &&Machine| (m.instance_id.clone(), Err(why.clone()));
+            return (machines.iter().map(unknown).collect(), BTreeMap::new());
+        }
     };
-    keys.iter().map(|key| (key.clone(), price(key))).collect()
+    let of = |m: &&Machine| {
+        let disks = told.remove(&m.instance_id)?;
+        Some((m.instance_id.clone(), disks.into_iter().collect()))
+    };
+    let disks: BTreeMap<String, Known<Vec<PricedDisk>>> = machines.iter().filter_map(of).collect();
+    let of_region = |kind| (aws.region.clone(), kind);
+    let kinds: BTreeSet<VolumeType> = disks
+        .values()
+        .flatten()
+        .flatten()
+        .map(|disk| disk.kind)
+        .filter(|kind| !known.disk_prices.contains_key(&of_region(*kind)))
+        .collect();
+    if kinds.is_empty() {
+        return (disks, BTreeMap::new());
+    }
+    let kinds: Vec<VolumeType> = kinds.into_iter().collect();
+    let prices = aws.disk_prices(&kinds).await;
+    let price = |kind: VolumeType| {
+        let none = || format!("the Price List has no {kind} disk in {}", aws.region);
+        let prices = prices.as_ref().map_err(Clone::clone)?;
+        prices.get(kind.as_str()).cloned().ok_or_else(none)
+    };
+    let prices = kinds.iter().map(|kind| (of_region(*kind), price(*kind)));
+    (disks, prices.collect())
+}
+
+/// One call for all types of a system on demand, and one for its spot types.
+async fn machine_prices(aws: &Aws, wanted: BTreeSet<Key>) -> BTreeMap<Key, Known<f64>> {
+    let systems: BTreeSet<System> = wanted.iter().map(|key| key.system).collect();
+    let mut prices = BTreeMap::new();
+    for system in systems {
+        let keys: Vec<&Key> = wanted.iter().filter(|key| key.system == system).collect();
+        let types = |spot: bool| -> Vec<&str> {
+            let keys = keys.iter().filter(|key| key.zone.is_some() == spot);
+            let types: BTreeSet<&str> = keys.map(|key| key.vm_type.as_str()).collect();
+            types.into_iter().collect()
+        };
+        let (on_demand, spot) = (types(false), types(true));
+        let spot_prices = async {
+            match spot.as_slice() {
+                [] => Ok(Vec::new()),
+                types => aws.spot_prices(types, None, system).await,
+            }
+        };
+        let (on_demand, spot) = tokio::join!(aws.on_demand_prices(&on_demand, system), spot_prices);
+        let price = |key: &Key| match &key.zone {
+            None => {
+                let prices = on_demand.as_ref().map_err(Clone::clone)?;
+                let none = || format!("the Price List has no {} in {}", key.vm_type, key.region);
+                prices.get(&key.vm_type).copied().ok_or_else(none)
+            }
+            Some(zone) => {
+                let mut prices = spot.as_ref().map_err(Clone::clone)?.iter();
+                let price = prices.find(|p| p.vm_type == key.vm_type && p.zone == *zone);
+                let none = || format!("EC2 has no spot price of {} in {zone}", key.vm_type);
+                price.map(|price| price.usd).ok_or_else(none)
+            }
+        };
+        prices.extend(keys.into_iter().map(|key| (key.clone(), price(key))));
+    }
+    prices
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::machine::State;
+
+    fn book(machine: &Machine, usd: Known<f64>) -> PriceBook {
+        PriceBook {
+            machines: [(key(machine).expect("a key"), usd)].into(),
+            disks: [(machine.instance_id.clone(), Ok(Vec::new()))].into(),
+            ..PriceBook::default()
+        }
+    }
 
     #[test]
-    fn a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not() {
+    fn a_machine_that_does_not_run_costs_nothing_beyond_its_disks() {
         let machine = |state| Machine::example("i-1", state);
         let running = machine(State::Running);
-        let known = PriceBook([(key(&running), Ok(0.0132))].into());
-        let unknown = PriceBook([(key(&running), Err("no price".into()))].into());
-        assert_eq!(known.usd_per_hour(&running), Some(0.0132));
-        assert_eq!(unknown.usd_per_hour(&running), None);
+        let known = book(&running, Ok(0.0132));
+        let unknown = book(&running, Err("no price".into()));
+        assert_eq!(known.cost(&running).whole(), Ok(0.0132));
+        assert_eq!(unknown.cost(&running).whole(), Err("no price".into()));
         for state in [
             State::Stopping,
             State::Stopped,
             State::ShuttingDown,
             State::Terminated,
         ] {
-            for book in [&known, &unknown, &PriceBook::default()] {
-                assert_eq!(book.usd_per_hour(&machine(state)), Some(0.0), "{state}");
+            for book in [&known, &unknown] {
+                assert_eq!(book.cost(&machine(state)).whole(), Ok(0.0), "{state}");
             }
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_looked_up_is_asked_for_again() {
+        let running = Machine::example("i-1", State::Running);
+        let mut known = book(&running, Ok(0.0132));
+        known.forget_failures();
+        assert_eq!(known.cost(&running).machine, Ok(0.0132));
+        let mut unknown = book(&running, Err("no answer".into()));
+        unknown
+            .addresses
+            .insert("eu-west-2".into(), Err("no answer".into()));
+        unknown.forget_failures();
+        assert!(unknown.machines.is_empty() && unknown.addresses.is_empty());
+    }
+
+    #[test]
+    fn a_machine_with_a_price_of_another_kind_has_none_here() {
+        let usual = Machine::example("i-1", State::Running);
+        let book = book(&usual, Ok(0.0132));
+        let dedicated = Machine {
+            is_dedicated: true,
+            ..usual.clone()
+        };
+        let in_local_zone = Machine {
+            availability_zone: Some("eu-west-2-lax-1a".into()),
+            ..usual.clone()
+        };
+        let windows = Machine {
+            platform_details: Some("Windows".into()),
+            ..usual.clone()
+        };
+        let red_hat = Machine {
+            platform_details: Some("Red Hat Enterprise Linux".into()),
+            ..usual
+        };
+        for other in [dedicated, in_local_zone, windows, red_hat] {
+            assert!(book.cost(&other).whole().is_err(), "{other:?}");
         }
     }
 }

@@ -87,6 +87,10 @@ pub struct Machine {
     pub market: Market,
     /// The image it was launched from.
     pub image_id: Option<String>,
+    /// The system by which EC2 bills it: `Linux/UNIX`.
+    pub platform_details: Option<String>,
+    /// Whether it is on hardware of its own, or on a host of the account's.
+    pub is_dedicated: bool,
     /// RFC 3339, UTC.
     pub launch_time: Option<String>,
     /// The same as a time, by EC2's clock.
@@ -147,6 +151,8 @@ impl Machine {
             public_ip: None,
             market: Market::OnDemand,
             image_id: None,
+            platform_details: Some("Linux/UNIX".into()),
+            is_dedicated: false,
             launch_time: None,
             launched_at: None,
             tags: Vec::new(),

@@ -6,6 +6,7 @@ pub mod machine;
 pub mod network;
 pub mod place;
 pub mod request;
+pub mod system;
 pub mod user_data;
 pub mod visibility;
 pub mod vm_type;

@@ -1,133 +1,96 @@
-//! What machines cost: a pure function of prices, their number and their disks.
-//! All amounts are US dollars, without taxes, discounts, traffic and public
-//! addresses.
+//! What a group costs while all its machines run: a pure function of the parts of
+//! one machine and their number. All amounts are US dollars, without taxes,
+//! discounts and traffic.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::{
-    error::Failure,
-    model::request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS},
-    values::{Volume, VolumeType},
-};
-
-/// AWS's month, for prices that are by the month (EBS pricing page, examples).
-const HOURS_PER_MONTH: f64 = 730.0;
-/// Up to where each of io2's prices goes, IOPS; above, the last (EBS pricing page).
-const IO2_TIERS: [u32; 3] = [32_000, 64_000, u32::MAX];
-
-/// A price, or why it is not known.
-pub type Known<T> = Result<T, String>;
-
-/// What one machine and its disk cost.
-#[derive(Clone, Debug)]
-pub struct Prices {
-    /// A machine, an hour: the dearest of those that may be launched.
-    pub machine: Known<f64>,
-    /// Disks of the type asked for.
-    pub disk: Known<DiskPrices>,
-}
-
-/// Prices of an EBS volume type, by the month.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DiskPrices {
-    /// A GiB.
-    pub gib: f64,
-    /// An IOPS, in the order of the tiers; none where IOPS are not paid for.
-    pub iops: Vec<f64>,
-    /// A MiB/s of throughput.
-    pub mibps: f64,
-}
-
-impl DiskPrices {
-    /// What a disk of `size_gib` costs an hour.
-    fn per_hour(&self, volume: &Volume, size_gib: u32) -> f64 {
-        let mut iops = volume.iops.unwrap_or(0);
-        let mut mibps = 0;
-        if volume.kind == VolumeType::Gp3 {
-            iops = iops.saturating_sub(GP3_IOPS);
-            mibps = volume
-                .throughput_mibps
-                .unwrap_or(0)
-                .saturating_sub(GP3_THROUGHPUT_MIBPS);
-        }
-        let month =
-            f64::from(size_gib) * self.gib + self.of_iops(iops) + f64::from(mibps) * self.mibps;
-        month / HOURS_PER_MONTH
-    }
-
-    /// What `iops` cost a month, each tier at its own price.
-    fn of_iops(&self, iops: u32) -> f64 {
-        let mut below = 0;
-        let mut month = 0.0;
-        for (price, tier_end) in self.iops.iter().zip(IO2_TIERS) {
-            // A type with a single price has it for all.
-            let end = if self.iops.len() == 1 {
-                u32::MAX
-            } else {
-                tier_end
-            };
-            month += f64::from(iops.min(end).saturating_sub(below)) * price;
-            below = end;
-        }
-        month
-    }
-}
+use super::prices::{Known, Parts};
+use crate::error::Failure;
 
 /// What a group costs while all its machines run. What is unknown is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
+    /// As of now: machines, disks and addresses.
     usd_per_hour: Option<f64>,
     usd_per_day: Option<f64>,
     machines_usd_per_hour: Option<f64>,
     disks_usd_per_hour: Option<f64>,
+    /// Public IPv4 addresses.
+    addresses_usd_per_hour: Option<f64>,
+    /// The most that all of it can come to: spot machines at their highest price, and
+    /// burstable machines that are busy all the time.
+    at_most_usd_per_hour: Option<f64>,
+    /// What of that is CPU credits above the baseline.
+    surplus_credits_usd_per_hour: Option<f64>,
     /// Why the whole is not known.
     #[serde(rename = "unknown_because")]
     why_unknown: Option<String>,
 }
 
 impl Cost {
-    /// Of `number` machines, each with disks of these sizes, in GiB: all are as
-    /// `volume` says.
-    pub fn of(prices: &Prices, number: u32, volume: &Volume, sizes_gib: &[u32]) -> Self {
-        let all = |one: f64| one * f64::from(number);
-        let disk = |prices: &DiskPrices| {
-            let sizes = sizes_gib.iter();
-            all(sizes.map(|gib| prices.per_hour(volume, *gib)).sum())
+    /// Of `number` machines.
+    pub fn of(parts: &Parts, number: u32) -> Self {
+        let all = |one: f64| rounded(one * f64::from(number));
+        let now = || -> Known<f64> {
+            Ok(parts.machine.clone()?.now + parts.disks.clone()? + parts.address.clone()?)
         };
-        let machines = prices.machine.as_ref().map(|usd| all(*usd));
-        let disks = prices.disk.as_ref().map(disk);
-        let (whole, why_unknown) = match (&machines, &disks) {
-            (Ok(machines), Ok(disks)) => (Some(machines + disks), None),
-            (Err(why), _) | (_, Err(why)) => (None, Some((*why).clone())),
-        };
+        let day = now().ok().map(|one| all(one * 24.0));
+        let now = now().map(all);
+        let machine = parts.machine.as_ref().ok();
         Self {
-            usd_per_hour: whole.map(rounded),
-            usd_per_day: whole.map(|usd| rounded(usd * 24.0)),
-            machines_usd_per_hour: machines.ok().map(rounded),
-            disks_usd_per_hour: disks.ok().map(rounded),
-            why_unknown,
+            usd_per_hour: now.clone().ok(),
+            usd_per_day: day,
+            machines_usd_per_hour: machine.map(|machine| all(machine.now)),
+            disks_usd_per_hour: parts.disks.clone().ok().map(all),
+            addresses_usd_per_hour: parts.address.clone().ok().map(all),
+            at_most_usd_per_hour: parts.most().ok().map(all),
+            surplus_credits_usd_per_hour: machine.map(|machine| all(machine.surplus)),
+            why_unknown: now.err(),
         }
     }
 
-    /// Refuses what costs more than `most` an hour, or may.
+    /// Refuses what can cost more than `limit` an hour, and what nobody knows the price
+    /// of.
     ///
     /// # Errors
     /// Too dear; or nobody knows.
-    pub fn refuse_above(&self, most: f64) -> Result<(), Failure> {
-        match self.usd_per_hour {
-            Some(usd) if usd <= most => Ok(()),
-            Some(usd) => Err(Failure::failed(format!(
-                "the group would cost {} USD an hour, more than the {most} of --max-cost-per-hour: nothing was launched",
-                hourly(usd)
-            ))
-            .hint("fewer --num-machines, a smaller --vm-type, or --spot")),
+    pub fn refuse_above(&self, limit: f64) -> Result<(), Failure> {
+        match self.at_most_usd_per_hour {
+            Some(usd) if usd <= limit => Ok(()),
+            Some(usd) => {
+                let at_most = if self.is_certain() { "" } else { " at most" };
+                Err(Failure::failed(format!(
+                    "the group would cost {} USD an hour{at_most}, more than the {limit} of --max-cost-per-hour: nothing was launched",
+                    told_apart(usd, limit)
+                ))
+                .hint(self.cheaper()))
+            }
             None => Err(Failure::failed(format!(
-                "nothing was launched: the price is unknown, so --max-cost-per-hour {most} cannot be checked ({})",
+                "nothing was launched: the price is unknown, so --max-cost-per-hour {limit} cannot be checked ({})",
                 self.why_unknown.as_deref().unwrap_or("no price")
             ))
             .hint("try again later, or leave out --max-cost-per-hour")),
+        }
+    }
+
+    /// Whether it cannot become more than it is now.
+    fn is_certain(&self) -> bool {
+        self.at_most_usd_per_hour == self.usd_per_hour
+    }
+
+    fn has_surplus(&self) -> bool {
+        self.surplus_credits_usd_per_hour
+            .is_some_and(|usd| usd > 0.0)
+    }
+
+    /// What costs less.
+    pub fn cheaper(&self) -> &'static str {
+        if self.has_surplus() {
+            "fewer --num-machines, a --vm-type other than T3 and T3a, or --standard-credits: surplus CPU credits are counted as if the machines were always busy"
+        } else {
+            "fewer --num-machines, a smaller --vm-type, or --spot with a --max-price"
         }
     }
 }
@@ -136,9 +99,10 @@ impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: Option<f64>| part.map_or("n/a".into(), hourly);
         let parts = format!(
-            "machines {}, disks {}",
+            "machines {}, disks {}, addresses {}",
             part(self.machines_usd_per_hour),
-            part(self.disks_usd_per_hour)
+            part(self.disks_usd_per_hour),
+            part(self.addresses_usd_per_hour)
         );
         match (self.usd_per_hour, self.usd_per_day, &self.why_unknown) {
             (Some(hour), Some(day), _) => {
@@ -146,7 +110,17 @@ impl fmt::Display for Cost {
                     f,
                     "about {} USD an hour, {day:.2} a day ({parts})",
                     hourly(hour)
-                )
+                )?;
+                match self.at_most_usd_per_hour {
+                    _ if self.is_certain() => Ok(()),
+                    Some(most) if self.has_surplus() => write!(
+                        f,
+                        "; at most {} an hour, with surplus CPU credits",
+                        hourly(most)
+                    ),
+                    Some(most) => write!(f, "; at most {} an hour", hourly(most)),
+                    None => f.write_str("; at most n/a"),
+                }
             }
             (_, _, why) => write!(f, "n/a ({}; {parts})", why.as_deref().unwrap_or("no price")),
         }
@@ -158,127 +132,128 @@ pub fn hourly(usd: f64) -> String {
     format!("{usd:.4}")
 }
 
-/// To a millionth: floating point makes more digits than there are.
+/// `usd`, which is more than `limit`, with as many digits as show that.
+pub fn told_apart(usd: f64, limit: f64) -> String {
+    let mut texts = (4..=6).map(|digits| format!("{usd:.digits$}"));
+    let shows = |text: &String| text.parse::<f64>().is_ok_and(|told| told > limit);
+    texts.find(shows).unwrap_or_else(|| usd.to_string())
+}
+
+/// To a millionth: floating point makes more digits than there are. Nothing is 0, not
+/// -0.
 pub fn rounded(usd: f64) -> f64 {
-    (usd * 1e6).round() / 1e6
+    (usd * 1e6).round() / 1e6 + 0.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::prices::MachinePrice;
 
-    fn volume(kind: VolumeType, iops: Option<u32>, throughput_mibps: Option<u32>) -> Volume {
-        Volume {
-            size_gib: None,
-            kind,
-            iops,
-            throughput_mibps,
+    fn parts(machine: f64, disks: f64, address: f64) -> Parts {
+        Parts {
+            machine: Ok(MachinePrice {
+                now: machine,
+                most: machine,
+                surplus: 0.0,
+            }),
+            disks: Ok(disks),
+            address: Ok(address),
         }
-    }
-
-    fn close(left: f64, right: f64) -> bool {
-        (left - right).abs() < 1e-9
-    }
-
-    #[test]
-    fn a_gp3_disk_costs_its_size_and_what_is_above_the_free_performance() {
-        let prices = DiskPrices {
-            gib: 0.08,
-            iops: vec![0.005],
-            mibps: 0.04,
-        };
-        let month = |iops, mibps| {
-            prices.per_hour(&volume(VolumeType::Gp3, iops, mibps), 100) * HOURS_PER_MONTH
-        };
-        assert!(close(month(None, None), 8.0));
-        assert!(close(month(Some(3_000), Some(125)), 8.0));
-        assert!(close(month(Some(4_000), Some(225)), 8.0 + 5.0 + 4.0));
-    }
-
-    #[test]
-    fn each_tier_of_io2_has_its_own_price() {
-        let prices = DiskPrices {
-            gib: 0.1,
-            iops: vec![0.06, 0.04, 0.02],
-            mibps: 0.0,
-        };
-        let month = |iops| {
-            prices.per_hour(&volume(VolumeType::Io2, Some(iops), None), 10) * HOURS_PER_MONTH - 1.0
-        };
-        assert!(close(month(1_000), 60.0));
-        assert!(close(month(33_000), 32_000.0 * 0.06 + 40.0));
-        assert!(close(
-            month(100_000),
-            32_000.0 * 0.06 + 32_000.0 * 0.04 + 36_000.0 * 0.02
-        ));
-        let one = DiskPrices {
-            iops: vec![0.06],
-            ..prices.clone()
-        };
-        let io1 = volume(VolumeType::Io1, Some(50_000), None);
-        assert!(close(one.per_hour(&io1, 0) * HOURS_PER_MONTH, 3_000.0));
     }
 
     #[test]
     fn a_part_that_is_unknown_makes_the_whole_unknown() {
-        let prices = Prices {
-            machine: Ok(0.5),
-            disk: Err("no price list".into()),
-        };
-        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), &[50]);
-        assert_eq!(
-            cost.to_string(),
-            "n/a (no price list; machines 1.0000, disks n/a)"
-        );
-        assert!(cost.refuse_above(1e9).is_err());
-        let document = serde_json::to_value(&cost).expect("JSON");
-        assert_eq!(document["usd_per_hour"], serde_json::Value::Null);
-        assert_eq!(document["machines_usd_per_hour"], 1.0);
+        let known = parts(0.5, 0.1, 0.005);
+        let why = || Err("no price list".to_owned());
+        for (unknown, told) in [
+            (
+                Parts {
+                    machine: why().map(|()| MachinePrice::default()),
+                    ..known.clone()
+                },
+                "machines n/a, disks 0.2000, addresses 0.0100",
+            ),
+            (
+                Parts {
+                    disks: why().map(|()| 0.0),
+                    ..known.clone()
+                },
+                "machines 1.0000, disks n/a, addresses 0.0100",
+            ),
+            (
+                Parts {
+                    address: why().map(|()| 0.0),
+                    ..known
+                },
+                "machines 1.0000, disks 0.2000, addresses n/a",
+            ),
+        ] {
+            let cost = Cost::of(&unknown, 2);
+            assert_eq!(cost.to_string(), format!("n/a (no price list; {told})"));
+            assert!(cost.refuse_above(1e9).is_err());
+            let document = serde_json::to_value(&cost).expect("JSON");
+            assert_eq!(document["usd_per_hour"], serde_json::Value::Null);
+            assert_eq!(document["at_most_usd_per_hour"], serde_json::Value::Null);
+        }
     }
 
     #[test]
-    fn the_limit_is_for_all_machines_and_their_disks() {
-        let prices = Prices {
-            machine: Ok(0.5),
-            disk: Ok(DiskPrices {
-                gib: 7.3,
-                ..DiskPrices::default()
-            }),
-        };
-        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), &[10]);
+    fn the_limit_is_for_all_parts_of_all_machines() {
+        let cost = Cost::of(&parts(0.5, 0.1, 0.005), 2);
         assert_eq!(
             cost.to_string(),
-            "about 1.2000 USD an hour, 28.80 a day (machines 1.0000, disks 0.2000)"
+            "about 1.2100 USD an hour, 29.04 a day (machines 1.0000, disks 0.2000, addresses 0.0100)"
         );
         assert!(cost.refuse_above(1.21).is_ok());
-        assert!(cost.refuse_above(1.19).is_err());
+        assert!(cost.refuse_above(1.209_999).is_err());
     }
 
     #[test]
-    fn every_disk_of_a_machine_is_paid_for() {
-        let prices = Prices {
-            machine: Ok(0.0),
-            disk: Ok(DiskPrices {
-                gib: 7.3,
-                ..DiskPrices::default()
-            }),
-        };
-        let cost = Cost::of(&prices, 2, &volume(VolumeType::Gp3, None, None), &[10, 20]);
-        assert_eq!(
-            cost.to_string(),
-            "about 0.6000 USD an hour, 14.40 a day (machines 0.0000, disks 0.6000)"
+    fn what_can_become_dearer_is_limited_by_the_most_that_it_can_be() {
+        let mut spot = parts(0.1, 0.0, 0.0);
+        spot.machine = Ok(MachinePrice {
+            now: 0.1,
+            most: 0.4,
+            surplus: 0.2,
+        });
+        let cost = Cost::of(&spot, 1);
+        assert!(cost.to_string().starts_with("about 0.1000 USD"), "{cost}");
+        assert!(
+            cost.to_string()
+                .ends_with("; at most 0.4000 an hour, with surplus CPU credits"),
+            "{cost}"
         );
+        assert!(cost.refuse_above(0.399).is_err());
+        assert!(cost.refuse_above(0.4).is_ok());
     }
 
     #[test]
     fn what_costs_as_much_as_the_limit_is_within_it() {
-        let prices = Prices {
-            machine: Ok(0.1),
-            disk: Ok(DiskPrices::default()),
-        };
         // In floating point three times 0.1 is a little more than 0.3.
-        let cost = Cost::of(&prices, 3, &volume(VolumeType::Gp3, None, None), &[10]);
+        let cost = Cost::of(&parts(0.1, 0.0, 0.0), 3);
         assert!(cost.refuse_above(0.3).is_ok());
         assert!(cost.refuse_above(0.299_999).is_err());
+    }
+
+    #[test]
+    fn a_refusal_shows_as_many_digits_as_the_reason_needs() {
+        for (usd, limit, told) in [
+            (0.058_7, 0.05, "0.0587"),
+            (0.050_01, 0.05, "0.05001"),
+            (0.050_001, 0.05, "0.050001"),
+            (12.0, 0.5, "12.0000"),
+            (0.3, 0.299_999, "0.3000"),
+        ] {
+            assert_eq!(told_apart(usd, limit), told);
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_amount_below_zero() {
+        let nothing = Cost::of(&parts(-0.0, -0.0, -0.0), 1);
+        let text = serde_json::to_string(&nothing).expect("JSON");
+        assert!(!text.contains("-0"), "{text}");
+        assert!(!nothing.to_string().contains('-'), "{nothing}");
     }
 }

@@ -107,6 +107,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
                 target: Target::InternetGateway,
             }],
         }]),
+        dedicated_vpcs: Ok(Vec::new()),
         security_groups: Vec::new(),
     }
 }

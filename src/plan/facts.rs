@@ -30,6 +30,9 @@ pub struct Facts {
     pub subnets: Vec<Subnet>,
     /// The route tables of the region, or why they are not known.
     pub route_tables: Result<Vec<RouteTable>, String>,
+    /// The VPCs whose tenancy is dedicated, among those that the launch may be in; or
+    /// why they are not known.
+    pub dedicated_vpcs: Result<Vec<String>, String>,
     /// The security groups of our name, in any VPC.
     pub security_groups: Vec<SecurityGroup>,
 }

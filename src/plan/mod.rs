@@ -4,10 +4,12 @@
 pub mod choices;
 pub mod cost;
 pub mod decision;
+pub mod disk_prices;
 #[cfg(test)]
 pub mod examples;
 pub mod facts;
 pub mod group_settings;
+pub mod prices;
 pub mod tag_limit;
 pub mod tokens;
 mod told_settings;

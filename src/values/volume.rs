@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// The type of an EBS volume that an instance can boot from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VolumeType {
     Gp3,
@@ -16,6 +16,13 @@ pub enum VolumeType {
 }
 
 impl VolumeType {
+    pub const ALL: [Self; 5] = [Self::Gp3, Self::Gp2, Self::Io1, Self::Io2, Self::Standard];
+
+    /// The one that EC2 spells so; none for types that nothing boots from.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// As EC2 spells it.
     pub fn as_str(self) -> &'static str {
         match self {

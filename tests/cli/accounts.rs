@@ -28,7 +28,7 @@ fn the_free_plan_refuses_t2_micro_and_the_message_names_what_it_has() {
         .run("start --vm-type t2.micro --machine-group-name g")
         .fails(1, str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 no on-demand t2.micro in any zone: InvalidParameterCombination
 error: cannot launch t2.micro: The specified instance type is not eligible for Free Tier. For a list of Free Tier instance types, run 'describe-instance-types' with the filter 'free-tier-eligible=true' (InvalidParameterCombination, request [UUID])
 hint: an account on AWS's free plan launches only t3.micro, t3.small, c7i-flex.large, m7i-flex.large: the same line with --vm-type t3.micro, or upgrade the account to the paid plan
@@ -158,7 +158,7 @@ fn an_accounts_first_spot_machine_needs_a_permission_that_on_demand_does_not() {
         .run("start --machine-group-name g --vm-type t3.micro --spot")
         .fails(4, str![[r#"
 machine group g
-cost: about 0.0117 USD an hour, 0.28 a day (machines 0.0053, disks 0.0064)
+cost: about 0.0161 USD an hour, 0.39 a day (machines 0.0047, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 no spot t3.micro in any zone: AuthFailure.ServiceLinkedRoleCreationNotPermitted
 error: cannot launch t3.micro: The provided credentials do not have permission to create the service-linked role for EC2 Spot Instances (AuthFailure.ServiceLinkedRoleCreationNotPermitted, request [UUID])
 hint: an account's first spot machine makes a role: ask for the permission iam:CreateServiceLinkedRole, or have an administrator run it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; --spot-fallback launches on demand instead
@@ -176,7 +176,7 @@ fn an_image_of_the_marketplace_wants_a_subscription() {
         .run("start --machine-group-name g --vm-type t3.micro --image-id ami-0ef00000000000003")
         .fails(4, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: n/a (the image ami-0ef00000000000003 is of AWS Marketplace, which may charge for it; machines n/a, disks 0.0064, addresses 0.0050)
 error: cannot launch t3.micro: In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=aw0evgkw8e5c1q413zgy5pjce (OptInRequired, request [UUID])
 hint: subscribe to the image's product in AWS Marketplace and accept its terms, once for the account, or name another image with --image-id
 
@@ -196,7 +196,7 @@ fn the_image_that_is_being_deregistered_is_named() {
         .run("start --machine-group-name g --vm-type t3.micro")
         .fails(1, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0232 USD an hour, 0.56 a day (machines 0.0118, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: The image ID 'ami-0ab00000000000003' is no longer available (InvalidAMIID.Unavailable, request [UUID])
 hint: the image is no longer there, or not yet: name another of eu-west-2 with --image-id, or leave it out for the newest Ubuntu 24.04
 
@@ -216,7 +216,7 @@ fn an_account_that_aws_has_blocked() {
         .run("start --machine-group-name g --vm-type t3.micro")
         .fails(4, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0232 USD an hour, 0.56 a day (machines 0.0118, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: This account is currently blocked and not recognized as a valid account. Please contact aws-verification@amazon.com if you have questions (Blocked, request [UUID])
 hint: AWS has blocked the account: ask AWS Support, https://console.aws.amazon.com/support
 
@@ -236,7 +236,7 @@ fn the_tag_policy_of_an_organisation() {
         .run("start --machine-group-name g --vm-type t3.micro --tag CostCenter=none")
         .fails(4, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0232 USD an hour, 0.56 a day (machines 0.0118, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: The tag policy does not allow the specified value for the following tag key: 'CostCenter' (TagPolicyViolation, request [UUID])
 hint: give the tag a value that your organisation's tag policy takes: --tag KEY=VALUE
 
@@ -250,7 +250,7 @@ fn a_spot_price_that_is_too_low() {
         .run("start --machine-group-name g --vm-type t3.micro --availability-zone eu-west-2a --spot --max-price 0.0001")
         .fails(5, str![[r#"
 machine group g
-cost: about 0.0065 USD an hour, 0.15 a day (machines 0.0001, disks 0.0064)
+cost: about 0.0115 USD an hour, 0.27 a day (machines 0.0001, disks 0.0064, addresses 0.0050); at most 0.1015 an hour, with surplus CPU credits
 no spot t3.micro in eu-west-2a: SpotMaxPriceTooLow
 error: cannot launch t3.micro: Your Spot request price of 0.0001 is lower than the minimum required Spot request fulfillment price of 0.00354 (SpotMaxPriceTooLow, request [UUID])
 hint: raise --max-price, or leave it out: the limit is the on-demand price then

@@ -85,7 +85,7 @@ fn waiting_says_of_each_machine_when_it_comes_further() {
         0,
         str![[r#"
 machine group g
-cost: about 0.0363 USD an hour, 0.87 a day (machines 0.0236, disks 0.0127)
+cost: about 0.0463 USD an hour, 1.11 a day (machines 0.0236, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 launched [ID] [ID]
 0 of 2 running, 0 registered
 [ID]  phase container-engine
@@ -119,7 +119,7 @@ fn waiting_says_whose_phases_cannot_be_known() {
         0,
         str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 launched [ID]
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 1 running, 0 registered
@@ -154,7 +154,7 @@ fn a_machine_that_fails_to_boot_is_named_with_its_last_lines() {
     );
     run.ends(3, str![[r#"
 machine group g
-cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
 launched [ID] [ID]
 2 machines are of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 2 running, 0 registered
@@ -208,7 +208,7 @@ fn list_shows_what_the_runners_do() {
     assert!(
         table
             .succeeds(str![[r#"
-3 machines run, about 0.0396 USD an hour without disks
+3 machines run, about 0.0687 USD an hour
 
 "#]])
             .lines()
@@ -222,7 +222,7 @@ fn list_shows_what_the_runners_do() {
     assert!(
         run.succeeds(str![[r#"
 warning: Inductiva cannot be asked about the machines: HTTP 503, set by the test
-3 machines run, about 0.0396 USD an hour without disks
+3 machines run, about 0.0687 USD an hour
 
 "#]])
             .lines()
@@ -250,7 +250,7 @@ fn last_lines_that_ec2_has_not_posted_yet_are_waited_for() {
         1,
         str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 launched [ID]
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 1 running, 0 registered
@@ -283,7 +283,7 @@ fn last_lines_that_do_not_come_in_time_are_said_to_come_later() {
         1,
         str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 launched [ID]
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 1 running, 0 registered
@@ -326,7 +326,7 @@ fn machines_that_end_meanwhile_are_not_named_as_running() {
         1,
         str![[r#"
 machine group g
-cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
 launched [ID] [ID]
 2 machines are of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 2 running, 0 registered
@@ -359,7 +359,7 @@ fn what_was_seen_live_is_shown_when_nothing_more_can_be_read() {
         1,
         str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0232 USD an hour, 0.56 a day (machines 0.0118, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 launched [ID]
 0 of 1 running, 0 registered
 [ID]  failed images: no
@@ -389,7 +389,7 @@ fn more_machines_than_can_be_looked_at_one_by_one_are_counted() {
     );
     run.ends(6, str![[r#"
 machine group g
-cost: about 0.3813 USD an hour, 9.15 a day (machines 0.2478, disks 0.1335)
+cost: about 0.4863 USD an hour, 11.67 a day (machines 0.2478, disks 0.1335, addresses 0.1050); at most 2.3763 an hour, with surplus CPU credits
 launched [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID]
 boot phases are not shown for more than 20 machines: inductiva-aws logs shows those of one machine
 0 of 21 running, 0 registered
@@ -442,12 +442,12 @@ fn without_a_key_or_with_one_that_is_refused_runners_are_not_known() {
         run
     };
     listed("").succeeds(str![[r#"
-1 machine runs, about 0.0132 USD an hour without disks
+1 machine runs, about 0.0196 USD an hour
 
 "#]]);
     listed("another-key").succeeds(str![[r#"
 warning: Inductiva cannot be asked about the machines: HTTP 401, Invalid API key
-1 machine runs, about 0.0132 USD an hour without disks
+1 machine runs, about 0.0196 USD an hour
 
 "#]]);
 }

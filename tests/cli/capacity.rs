@@ -235,7 +235,7 @@ fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
     let run = account.run(&format!("{line} --output json"));
     run.succeeds(str![[r#"
 machine group h
-cost: about 0.0978 USD an hour, 2.35 a day (machines 0.0660, disks 0.0318)
+cost: about 0.1228 USD an hour, 2.95 a day (machines 0.0660, disks 0.0318, addresses 0.0250)
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity
 launched [ID] [ID] [ID]
@@ -358,7 +358,7 @@ fn a_zone_with_too_few_free_addresses_is_not_tried() {
         .run("start --vm-type t2.micro --machine-group-name i --num-machines 2 --min-machines 1")
         .succeeds(str![[r#"
 machine group i
-cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
 no on-demand t2.micro in any zone: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity

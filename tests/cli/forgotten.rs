@@ -92,7 +92,7 @@ fn everything_in_all_regions_is_found_and_ended() {
         .collect();
     assert_eq!(named, [stopped.as_str()]);
     run.succeeds(str![[r#"
-2 machines run, about 0.0264 USD an hour without disks
+2 machines run, about 0.0555 USD an hour
 stopped machines run nothing, but their disks still cost money: inductiva-aws terminate --instance-id [ID]
 
 "#]]);
@@ -104,8 +104,11 @@ stopped machines run nothing, but their disks still cost money: inductiva-aws te
     let one = machines
         .iter()
         .find(|m| m["instance_id"] == stopped.as_str());
-    assert_eq!(one.expect("the stopped one")["usd_per_hour"], 0.0);
-    assert_eq!(run.document()["usd_per_hour"], 2.0 * 0.0132);
+    let one = one.expect("the stopped one");
+    assert_eq!(one["machine_usd_per_hour"], 0.0);
+    assert_eq!(one["usd_per_hour"], 0.006356);
+    assert_eq!(run.document()["machines_usd_per_hour"], 2.0 * 0.0132);
+    assert_eq!(run.document()["disks_usd_per_hour"], 0.019068);
 
     let document = account.json("terminate --all --all-regions -y");
     assert_eq!(ids(&document, "terminated"), expected);
@@ -422,17 +425,20 @@ fn a_list_says_what_runs_and_what_it_costs() {
     account.forget_requests();
     let run = account.run("list");
     assert_eq!(run.code, 0);
-    // 2 × 0.0132, 0.00462 and 0.0236
-    assert_eq!(
-        run.stderr,
-        "4 machines run, about 0.0546 USD an hour without disks\n"
-    );
+    // 2 × 0.0132, 0.00462 and 0.0236, and four disks of 50 GiB; they have no public
+    // addresses yet.
+    assert_eq!(run.stderr, "4 machines run, about 0.0800 USD an hour\n");
+    // Machines and disks.
     assert_eq!(account.calls("GetProducts"), 2);
     assert_eq!(account.calls("DescribeSpotPriceHistory"), 1);
     let document = account.json("list");
-    assert_eq!(document["usd_per_hour"], 0.05462);
+    assert_eq!(document["machines_usd_per_hour"], 0.05462);
+    assert_eq!(document["disks_usd_per_hour"], 0.025425);
+    assert_eq!(document["addresses_usd_per_hour"], 0.0);
+    assert_eq!(document["usd_per_hour"], 0.080045);
     let machine = &document["machines"][0];
-    assert_eq!(machine["usd_per_hour"], 0.0132);
+    assert_eq!(machine["machine_usd_per_hour"], 0.0132);
+    assert_eq!(machine["usd_per_hour"], 0.019556);
     assert!(machine["age_seconds"].as_u64().is_some_and(|age| age < 600));
 
     account.forget_requests();

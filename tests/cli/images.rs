@@ -39,7 +39,7 @@ fn red_hat_is_warned_of() {
     let account = Account::new();
     account.run(&line(RED_HAT)).ends(0, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0520 USD an hour, 1.25 a day (machines 0.0406, disks 0.0064, addresses 0.0050); at most 0.1420 an hour, with surplus CPU credits
 warning: the image ami-0ef00000000000006 is Red Hat Enterprise Linux: the script is made for Ubuntu and Debian; a machine on which it cannot install its packages ends itself, and AWS charges for the system, too
 launched [ID]
 

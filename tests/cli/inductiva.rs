@@ -53,7 +53,7 @@ fn the_group_is_made_before_the_launch_and_taken_back_when_it_fails() {
         1,
         str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 "#]],
@@ -127,7 +127,7 @@ fn an_api_that_is_down_is_warned_about_and_machines_look_for_the_group_themselve
     let run = account.run("start --machine-group-name g");
     run.ends(0, str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 warning: Inductiva's API is out of reach (HTTP 503, set by the test): launching all the same, the machines look for the group g themselves
 launched [ID]
 
@@ -156,7 +156,7 @@ fn an_api_that_cannot_be_connected_to_is_warned_about_too() {
     ));
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 warning: Inductiva's API is out of reach ([..]): launching all the same, the machines look for the group g themselves
 launched [ID]
 

@@ -25,10 +25,7 @@ fn machines_are_listed_by_group() {
     let run = account.run("ls");
     assert_eq!(
         (run.code, run.stderr.as_str()),
-        (
-            0,
-            "3 machines run, about 0.0604 USD an hour without disks\n"
-        )
+        (0, "3 machines run, about 0.0795 USD an hour\n")
     );
     let lines: Vec<Vec<&str>> = run
         .stdout
@@ -68,12 +65,15 @@ fn json_has_what_the_contract_names() {
     assert_eq!(
         fields,
         [
+            "address_usd_per_hour",
             "age_seconds",
             "availability_zone",
             "current_task_id",
+            "disks_usd_per_hour",
             "instance_id",
             "launch_time",
             "machine_group",
+            "machine_usd_per_hour",
             "market",
             "private_ip",
             "public_ip",
@@ -173,7 +173,7 @@ fn a_region_that_cannot_be_asked_makes_the_list_a_failure() {
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
     let run = account.run("list --all-regions --output json");
     run.ends(3, str![[r#"
-1 machine runs, about 0.0132 USD an hour without disks
+1 machine runs, about 0.0196 USD an hour
 {"error":{"hint":"machines may be running there: try again in a minute","kind":"machines_may_be_running","machines":[],"message":"the list is not complete, us-west-2 did not answer: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
 
 "#]]);
@@ -196,6 +196,10 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
 {
   "machines": [],
   "usd_per_hour": 0.0,
+  "machines_usd_per_hour": 0.0,
+  "disks_usd_per_hour": 0.0,
+  "addresses_usd_per_hour": 0.0,
+  "cost_unknown_because": null,
   "ended": [],
   "leftover_groups": [],
   "regions": [

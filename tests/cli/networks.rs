@@ -152,6 +152,24 @@ fn calls_go_through_the_proxy_to_the_endpoints_of_the_partition() {
     }
 }
 
+/// It has no FIPS endpoint.
+#[test]
+fn the_price_list_is_asked_at_its_usual_endpoint_with_fips_too() {
+    let network = Network::new();
+    let mut run = network.behind_proxy("check --region us-east-1");
+    // What it finds is the sandbox's matter.
+    let _ = finish(run.env("AWS_USE_FIPS_ENDPOINT", "true"));
+    let asked = network.proxied();
+    assert!(
+        asked.contains("ec2-fips.us-east-1.amazonaws.com:443"),
+        "{asked:?}"
+    );
+    assert!(
+        asked.contains("api.pricing.us-east-1.amazonaws.com:443"),
+        "{asked:?}"
+    );
+}
+
 #[test]
 fn identity_center_is_reached_in_its_own_partition() {
     let network = Network::new();

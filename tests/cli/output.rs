@@ -41,8 +41,11 @@ fn start_in_json_is_what_the_contract_names() {
     assert_eq!(
         fields(&document["cost"]),
         [
+            "addresses_usd_per_hour",
+            "at_most_usd_per_hour",
             "disks_usd_per_hour",
             "machines_usd_per_hour",
+            "surplus_credits_usd_per_hour",
             "unknown_because",
             "usd_per_day",
             "usd_per_hour"
@@ -129,14 +132,14 @@ fn a_reader_that_went_away_is_no_panic() {
         (
             "list",
             str![[r#"
-50 machines run, about 0.6600 USD an hour without disks
+50 machines run, about 0.9778 USD an hour
 
 "#]],
         ),
         (
             "list --output json",
             str![[r#"
-50 machines run, about 0.6600 USD an hour without disks
+50 machines run, about 0.9778 USD an hour
 
 "#]],
         ),
@@ -144,7 +147,7 @@ fn a_reader_that_went_away_is_no_panic() {
             "start --vm-type t2.micro --machine-group-name h",
             str![[r#"
 machine group h
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 launched [ID]
 
 "#]],

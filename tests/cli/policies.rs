@@ -321,7 +321,7 @@ warning  vm_type     cannot look up which zones offer a type: arn:aws:iam::[ACCO
   "Version": "2012-10-17"
 }
 ok       network     default VPC [VPC] with 3 default subnets
-ok       cost        n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a)
+ok       cost        n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a, addresses n/a)
 ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
 failed   permission  cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
                      hint: an administrator has to change the policy that denies it; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")

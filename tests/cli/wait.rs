@@ -13,7 +13,7 @@ fn wait_running_ends_when_ec2_says_so() {
         account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g --wait=running --output json");
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
 launched [ID] [ID]
 0 of 2 running
 2 of 2 running
@@ -34,7 +34,7 @@ fn wait_ends_when_inductiva_knows_all_machines() {
         account.run("start --vm-type t2.micro --num-machines 2 --machine-group-name g --wait");
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
 launched [ID] [ID]
 2 machines are of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 2 running, 0 registered
@@ -129,7 +129,7 @@ fn a_look_that_fails_is_said_and_the_wait_goes_on() {
     let run = account.run("start --vm-type t2.micro --machine-group-name g --wait");
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 launched [ID]
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 warning: cannot list machines: broken (InvalidParameterValue, request [UUID])

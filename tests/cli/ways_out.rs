@@ -115,7 +115,7 @@ hint: name a subnet with a way out (--subnet-id): one that gives public addresse
     );
     vpc.start("--allow-no-internet").ends(0, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064, addresses 0.0000); at most 0.1082 an hour, with surplus CPU credits
 warning: machines may not reach the internet from [SUBNET]: its route table [ROUTES] has no default route
 launched [ID]
 
@@ -156,7 +156,7 @@ fn a_nat_gateway_is_a_way_out_until_it_is_gone() {
         0,
         str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064, addresses 0.0000); at most 0.1082 an hour, with surplus CPU credits
 launched [ID]
 
 "#]],
@@ -178,7 +178,7 @@ fn routes_to_some_networks_are_a_warning() {
     vpc.route("10.0.0.0/8", "NatGatewayId", &vpc.nat_gateway());
     vpc.start("").ends(0, str![[r#"
 machine group g
-cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064)
+cost: about 0.0182 USD an hour, 0.44 a day (machines 0.0118, disks 0.0064, addresses 0.0000); at most 0.1082 an hour, with surplus CPU credits
 warning: machines may not reach the internet from [SUBNET]: its route table [ROUTES] has no default route for IPv4, only routes to some networks
 launched [ID]
 
@@ -298,7 +298,7 @@ fn check_counts_the_free_addresses() {
         ))
         .fails(5, str![[r#"
 machine group g
-cost: about 0.0363 USD an hour, 0.87 a day (machines 0.0236, disks 0.0127)
+cost: about 0.0463 USD an hour, 1.11 a day (machines 0.0236, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 no on-demand t3.micro in [SUBNET]: InsufficientFreeAddressesInSubnet
 error: cannot launch t3.micro: There are not enough free addresses in subnet '[SUBNET]' to satisfy the requested number of instances (InsufficientFreeAddressesInSubnet, request [UUID])
 hint: name another subnet with --subnet-id (one with more free addresses, or in another zone), fewer --num-machines, another --vm-type, or try again later

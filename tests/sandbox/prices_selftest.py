@@ -25,9 +25,9 @@ class Prices(SandboxTest):
         super().setUp()
         self.pricing = self.client("pricing", region="eu-central-1")
 
-    def products(self, wanted, **arguments):
+    def products(self, wanted, service="AmazonEC2", more=(), **arguments):
         answer = self.pricing.get_products(
-            ServiceCode="AmazonEC2", Filters=_filters(wanted), **arguments
+            ServiceCode=service, Filters=_filters(wanted) + list(more), **arguments
         )
         return [json.loads(text) for text in answer["PriceList"]], answer.get("NextToken")
 
@@ -57,12 +57,43 @@ class Prices(SandboxTest):
         usages = [p["product"]["attributes"]["usagetype"] for p in self.products(io2)[0]]
         self.assertIn("EUW2-EBS:VolumeP-IOPS.io2.tier3", usages)
 
+    def test_one_call_is_for_several_values(self):
+        fewer = {k: v for k, v in MACHINE.items() if k != "instanceType"}
+        any_of = {"Type": "ANY_OF", "Field": "instanceType", "Value": "t2.micro,t3.micro"}
+        found, _ = self.products(fewer, more=[any_of])
+        types = [p["product"]["attributes"]["instanceType"] for p in found]
+        self.assertEqual(sorted(types), ["t2.micro", "t3.micro"])
+        none_of = {**any_of, "Type": "NONE_OF"}
+        found, token = self.products(fewer, more=[none_of])
+        self.assertEqual(len(found), 100)
+        self.assertTrue(token)
+        long = {**any_of, "Value": ",".join(["t2.micro"] * 120)}
+        self.refused("InvalidParameterException", self.products, fewer, more=[long])
+        self.refused(
+            "InvalidParameterException", self.products, fewer, FormatVersion="aws_v2"
+        )
+
+    def test_a_public_address_has_a_price_of_the_network_service(self):
+        in_use = {
+            "Type": "CONTAINS",
+            "Field": "usagetype",
+            "Value": "PublicIPv4:InUseAddress",
+        }
+        region = {"regionCode": "eu-west-2"}
+        (product,), _ = self.products(region, service="AmazonVPC", more=[in_use])
+        self.assertEqual(_usd(product), ("Hrs", 0.005))
+        self.assertNotIn("productFamily", product["product"])
+        self.assertEqual(len(self.products(region, service="AmazonVPC")[0]), 2)
+        self.control("PUT", "prices", {"address": None})
+        self.assertEqual(self.products(region, service="AmazonVPC")[0], [])
+
     def test_pages(self):
         wanted = {**MACHINE}
         del wanted["operatingSystem"]
-        first, token = self.products(wanted, MaxResults=1)
-        second, end = self.products(wanted, MaxResults=1, NextToken=token)
-        self.assertNotEqual(first, second)
+        first, token = self.products(wanted, MaxResults=3)
+        second, end = self.products(wanted, MaxResults=3, NextToken=token)
+        self.assertEqual((len(first), len(second)), (3, 2))
+        self.assertFalse([product for product in first if product in second])
         self.assertIsNone(end)
 
     def test_what_is_refused(self):
@@ -97,7 +128,7 @@ class Prices(SandboxTest):
         self.assertEqual(len(whole), 6)
         self.assertEqual(sorted(whole[:3]), sorted(now), "the newest come first")
         self.assertEqual(len(self.spot(AvailabilityZone="eu-west-2b")), 2)
-        self.assertEqual(len(self.spot(ProductDescriptions=[])), 12)
+        self.assertEqual(len(self.spot(ProductDescriptions=[])), 24)
         self.control(
             "PUT", "prices", {"spot": [{"zone": "*b", "usd": None}, {"usd": 0.25}]}
         )

@@ -17,7 +17,9 @@ use crate::{
     identity::{self, Obstacle},
     inductiva::{self, ApiError},
     launch::{key_pair::Standing, look_up},
-    model::{machine, request::Request, user_data::MAX_BYTES, vm_type::VmTypeFacts},
+    model::{
+        machine, request::Request, system::System, user_data::MAX_BYTES, vm_type::VmTypeFacts,
+    },
     plan::{
         choices::{self, types_instead},
         cost::Cost,
@@ -70,7 +72,7 @@ async fn of_aws(
     let (found, zones, prices, free_types) = tokio::join!(
         Box::pin(look_up::look(aws, api, request)),
         aws.offerings(&types),
-        aws.prices(request),
+        aws.prices(request, System::Linux),
         aws.free_tier_types()
     );
     let machines = found.machines.as_deref().unwrap_or_default();
@@ -126,6 +128,7 @@ async fn of_aws(
     } else {
         match found.facts(aws, asked_at) {
             Ok(facts) => {
+                let prices = look_up::prices_of_its_system(aws, request, &facts, prices).await;
                 let cost = cost(args, &start::cost(request, &facts, &prices));
                 match choices::network(request, &facts) {
                     Ok(found) => {

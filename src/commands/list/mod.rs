@@ -22,7 +22,6 @@ use crate::{
         price_book::PriceBook,
     },
     model::machine::{self, Machine, State},
-    plan::cost::hourly,
     settings::{self, AwsSettings},
     terminal::{
         command_line::command,
@@ -117,7 +116,7 @@ async fn show(
     });
     report.regions = RegionsReport::from(&found);
     let reader = out.stream_result(&report, &report.ids())?;
-    say_what_costs(&report, &machines, prices, out);
+    say_what_costs(&report, &machines, out);
     say_leftovers(&report, &found, out);
     if let Some((regions, failure)) = found.hole() {
         return Err(Failure {
@@ -161,18 +160,15 @@ fn unseen(found: &Survey, active: Option<&[Group]>, view: View<'_>) -> Option<Fa
 }
 
 /// How many machines run and what that costs, and that stopped ones cost too.
-fn say_what_costs(report: &ListReport, machines: &[Machine], prices: &PriceBook, out: Output) {
+fn say_what_costs(report: &ListReport, machines: &[Machine], out: Output) {
     let running = machines.iter().filter(|m| m.state.is_live()).count();
     let verb = |number| if number == 1 { "runs" } else { "run" };
     if running > 0 {
-        let cost = match (report.usd_per_hour, prices.why_unknown(machines)) {
-            (Some(usd), _) => format!("about {} USD an hour without disks", hourly(usd)),
-            (None, why) => format!("at n/a USD an hour ({})", why.unwrap_or("no price")),
-        };
         out.say(&format!(
-            "{} {}, {cost}",
+            "{} {}, {}",
             machine::count(running),
-            verb(running)
+            verb(running),
+            report.cost.in_words()
         ));
     }
     let stopped: Vec<&str> = machines

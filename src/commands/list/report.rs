@@ -7,9 +7,12 @@ use serde::Serialize;
 use crate::{
     commands::report::{EndedMachine, MachineReport, RegionsReport, or_na},
     inductiva::Group,
-    machines::price_book::PriceBook,
+    machines::price_book::{MachineCost, PriceBook},
     model::machine::Machine,
-    plan::cost,
+    plan::{
+        cost::{hourly, rounded},
+        prices::Known,
+    },
     terminal::output::table,
 };
 
@@ -22,8 +25,8 @@ pub struct ListedMachine {
     region: String,
     launch_time: Option<String>,
     age_seconds: Option<u64>,
-    /// Without its disk.
-    usd_per_hour: Option<f64>,
+    #[serde(flatten)]
+    cost: MachineCostReport,
     runner: Option<RunnerState>,
     current_task_id: Option<String>,
 }
@@ -64,12 +67,78 @@ impl RunnerState {
     }
 }
 
+/// What a machine costs an hour now; none where a price is not known.
+#[derive(Clone, Debug, Serialize)]
+struct MachineCostReport {
+    /// The sum of the others.
+    usd_per_hour: Option<f64>,
+    machine_usd_per_hour: Option<f64>,
+    disks_usd_per_hour: Option<f64>,
+    address_usd_per_hour: Option<f64>,
+}
+
+impl From<&MachineCost> for MachineCostReport {
+    fn from(cost: &MachineCost) -> Self {
+        let told = |usd: Known<f64>| usd.ok().map(rounded);
+        Self {
+            usd_per_hour: told(cost.whole()),
+            machine_usd_per_hour: told(cost.machine.clone()),
+            disks_usd_per_hour: told(cost.disks.clone()),
+            address_usd_per_hour: told(cost.address.clone()),
+        }
+    }
+}
+
+/// What all machines cost an hour now; none where a price is not known.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListCost {
+    /// The sum of the others.
+    pub usd_per_hour: Option<f64>,
+    pub machines_usd_per_hour: Option<f64>,
+    pub disks_usd_per_hour: Option<f64>,
+    pub addresses_usd_per_hour: Option<f64>,
+    /// Why the sum is not known.
+    #[serde(rename = "cost_unknown_because")]
+    pub why_unknown: Option<String>,
+}
+
+impl ListCost {
+    fn of(costs: &[MachineCost]) -> Self {
+        // An empty sum of floats is -0.
+        let sum = |part: &dyn Fn(&MachineCost) -> Known<f64>| {
+            costs.iter().map(part).sum::<Known<f64>>().map(rounded)
+        };
+        let whole = sum(&MachineCost::whole);
+        Self {
+            usd_per_hour: whole.clone().ok(),
+            machines_usd_per_hour: sum(&|cost| cost.machine.clone()).ok(),
+            disks_usd_per_hour: sum(&|cost| cost.disks.clone()).ok(),
+            addresses_usd_per_hour: sum(&|cost| cost.address.clone()).ok(),
+            why_unknown: whole.err(),
+        }
+    }
+
+    /// `about 0.1 USD an hour`, as far as it is known.
+    pub fn in_words(&self) -> String {
+        let why = self.why_unknown.as_deref().unwrap_or("no price");
+        let running = self.machines_usd_per_hour.zip(self.addresses_usd_per_hour);
+        match (self.usd_per_hour, running) {
+            (Some(usd), _) => format!("about {} USD an hour", hourly(usd)),
+            (None, Some((machines, addresses))) => format!(
+                "about {} USD an hour without disks ({why})",
+                hourly(machines + addresses)
+            ),
+            (None, None) => format!("at n/a USD an hour ({why})"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct ListReport {
     /// Sorted by region, group, launch and id.
     pub machines: Vec<ListedMachine>,
-    /// All of them, without their disks; none where a price is not known.
-    pub usd_per_hour: Option<f64>,
+    #[serde(flatten)]
+    pub cost: ListCost,
     /// Machines that EC2 ended and still shows.
     pub ended: Vec<EndedMachine>,
     /// None where Inductiva was not asked.
@@ -101,7 +170,7 @@ impl ListReport {
                 region: m.region.clone(),
                 launch_time: m.launch_time.clone(),
                 age_seconds: m.launched_at.map(age),
-                usd_per_hour: prices.usd_per_hour(m),
+                cost: MachineCostReport::from(&prices.cost(m)),
                 runner: registered.map(|machine| match machine {
                     None => RunnerState::NotRegistered,
                     Some(machine) if machine.current_task_id.is_some() => RunnerState::Busy,
@@ -110,13 +179,10 @@ impl ListReport {
                 current_task_id: registered.flatten().and_then(|m| m.current_task_id.clone()),
             }
         };
+        let costs: Vec<MachineCost> = machines.iter().map(|m| prices.cost(m)).collect();
         let machines: Vec<ListedMachine> = sorted.iter().map(listed).collect();
         Self {
-            usd_per_hour: machines
-                .iter()
-                // An empty sum of floats is -0.
-                .try_fold(0.0, |sum, m| Some(sum + m.usd_per_hour?))
-                .map(cost::rounded),
+            cost: ListCost::of(&costs),
             machines,
             ended: Vec::new(),
             leftover_groups: None,
@@ -150,7 +216,7 @@ impl fmt::Display for ListReport {
                     or_na(m.public_ip.as_deref()),
                     m.market.to_string(),
                     listed.age_seconds.map_or("n/a".into(), age),
-                    listed.usd_per_hour.map_or("n/a".into(), cost::hourly),
+                    listed.cost.usd_per_hour.map_or("n/a".into(), hourly),
                     or_na(listed.runner.map(RunnerState::as_str)),
                     or_na(listed.current_task_id.as_deref()),
                 ]

@@ -29,10 +29,11 @@ use crate::{
         request::Request,
     },
     plan::{
-        choices::{self, SecurityGroupChoice},
-        cost::{Cost, Prices},
+        choices::SecurityGroupChoice,
+        cost::Cost,
         decision::{LaunchPlan, Plan},
         facts::Facts,
+        prices::{Parts, Prices},
     },
     settings::{self, AwsSettings},
     terminal::{command_line::terminate_command, interrupt::Interrupt, output::Output},
@@ -156,16 +157,7 @@ struct Start<'a> {
 
 /// What the group costs when it has all its machines.
 pub fn cost(request: &Request, facts: &Facts, prices: &Prices) -> Cost {
-    match choices::disks_gib(request, facts) {
-        Ok(sizes) => Cost::of(prices, request.num_machines, &request.volume, &sizes),
-        Err(failure) => {
-            let prices = Prices {
-                disk: Err(failure.message),
-                ..prices.clone()
-            };
-            Cost::of(&prices, request.num_machines, &request.volume, &[])
-        }
-    }
+    Cost::of(&Parts::of(request, facts, prices), request.num_machines)
 }
 
 /// `--max-cost-per-hour`.

@@ -31,7 +31,7 @@ use crate::{
         request::Request,
         vm_type::VmTypeFacts,
     },
-    plan::{cost::Prices, examples::facts},
+    plan::{examples::facts, prices::Prices},
     terminal::output::Output,
     time::Time,
 };
@@ -293,10 +293,7 @@ impl World for Sight {
                 Ok(None) => GroupLookup::Absent,
                 Err(why) => GroupLookup::OutOfReach(why.why().to_owned()),
             },
-            prices: Prices {
-                machine: Err(String::new()),
-                disk: Err(String::new()),
-            },
+            prices: Prices::unknown("a simulation has no prices"),
         })
     }
 

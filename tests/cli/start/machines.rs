@@ -164,7 +164,7 @@ fn the_command_of_the_guide_runs_with_its_own_flags() {
         0,
         str![[r#"
 machine group my_aws_machine_group
-cost: about 0.0391 USD an hour, 0.94 a day (machines 0.0264, disks 0.0127)
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
 launched [ID] [ID]
 
 "#]],

@@ -15,7 +15,7 @@ fn a_key_pair_made_for_a_launch_that_fails_is_taken_back() {
         5,
         str![[r#"
 machine group g
-cost: about 0.0196 USD an hour, 0.47 a day (machines 0.0132, disks 0.0064)
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 made the key pair mykey, its private key is in [HOME]/mykey.pem
 no on-demand t2.micro in any zone: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
@@ -46,7 +46,7 @@ fn a_launch_that_fails_part_way_is_undone() {
     let run = account.run("start --vm-type t2.micro --num-machines 150 --machine-group-name g");
     run.fails(5, str![[r#"
 machine group g
-cost: about 2.9334 USD an hour, 70.40 a day (machines 1.9800, disks 0.9534)
+cost: about 3.6834 USD an hour, 88.40 a day (machines 1.9800, disks 0.9534, addresses 0.7500)
 no on-demand t2.micro in any zone: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
 no on-demand t2.micro in eu-west-2b: InsufficientInstanceCapacity

@@ -33,8 +33,13 @@ _VOLUMES = {
 }
 
 
+# USD an hour for a public IPv4 address in use.
+_ADDRESS = 0.005
+
+
 class Prices:
     def __init__(self):
+        self.address = _ADDRESS
         self._on_demand = {}
         self._spot = []
         self._volumes = {kind: dict(prices) for kind, prices in _VOLUMES.items()}
@@ -46,7 +51,9 @@ class Prices:
         spot       [{"vm_type", "zone", "usd"}]: names or patterns (* for any),
                    the first that fits wins; usd null for a type without spot.
                    Replaces the list.
-        volumes    {volume type: {"gb", "iops", "gibps"}}; null for no price
+        volumes    {volume type: {"gb", "iops", "gibps"}}; null for no price, iops by
+                   io2's tiers, null for one without a price
+        address    USD an hour of a public IPv4 address; null for no price
         """
         for name, value in changes.items():
             if name == "on_demand":
@@ -58,14 +65,19 @@ class Prices:
                 ]
             elif name == "volumes":
                 self._volumes.update(value)
+            elif name == "address":
+                self.address = value
             else:
-                raise ValueError(f"unknown: {name!r}; known: on_demand, spot, volumes")
+                raise ValueError(
+                    f"unknown: {name!r}; known: address, on_demand, spot, volumes"
+                )
 
     def as_json(self):
         return {
             "on_demand": self._on_demand,
             "spot": [dict(zip(("vm_type", "zone", "usd"), r)) for r in self._spot],
             "volumes": self._volumes,
+            "address": self.address,
         }
 
     def on_demand(self, vm_type):

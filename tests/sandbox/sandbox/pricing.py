@@ -1,4 +1,4 @@
-"""The Price List (GetProducts) of EC2's machines and disks.
+"""The Price List (GetProducts) of EC2's machines and disks, and of public addresses.
 
 Its shape is that of "AWS Price List Service", API reference, GetProducts, and of
 the Amazon EC2 offer file: each product is a JSON document in a string.
@@ -17,6 +17,18 @@ from .http import Response
 # Where the service is ("AWS Price List Service", endpoints). China has its own.
 ENDPOINT_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
 MOST_RESULTS = 100
+# "Filter", API reference.
+MOST_VALUE_CHARS = 1_024
+MOST_FILTERS = 50
+_SERVICES = ("AmazonEC2", "AmazonVPC")
+# How each kind of filter takes the value that it was given.
+_KINDS = {
+    "TERM_MATCH": lambda told, value: told == value,
+    "EQUALS": lambda told, value: told == value,
+    "CONTAINS": lambda told, value: value in told,
+    "ANY_OF": lambda told, value: told in [v.strip() for v in value.split(",")],
+    "NONE_OF": lambda told, value: told not in [v.strip() for v in value.split(",")],
+}
 _LOCATIONS = {
     "eu-west-2": ("EU (London)", "EUW2"),
     "eu-west-1": ("EU (Ireland)", "EU"),
@@ -34,11 +46,21 @@ def answer(tenant, operation, region, asked):
         raise AwsError("NotImplemented", f"{region} has no Price List", status=501)
     if operation != "GetProducts":
         raise AwsError("NotImplemented", f"the sandbox has no {operation}", status=501)
-    if asked.get("ServiceCode") != "AmazonEC2":
+    service = asked.get("ServiceCode")
+    if service not in _SERVICES:
         raise AwsError("NotFoundException", "Service not found")
-    wanted = [_filter(f) for f in asked.get("Filters") or []]
+    if asked.get("FormatVersion", "aws_v1") != "aws_v1":
+        raise AwsError(
+            "InvalidParameterException",
+            f"Invalid format version: {asked['FormatVersion']}",
+        )
+    given = asked.get("Filters") or []
+    if len(given) > MOST_FILTERS:
+        raise AwsError("InvalidParameterException", "too many filters")
+    wanted = [_filter(f) for f in given]
     with tenant.lock:
-        found = [p for p in _products(tenant.prices, wanted) if _matches(p, wanted)]
+        products = _addresses if service == "AmazonVPC" else _products
+        found = [p for p in products(tenant.prices, wanted) if _matches(p, wanted)]
     size = asked.get("MaxResults", MOST_RESULTS)
     if not isinstance(size, int) or not 1 <= size <= MOST_RESULTS:
         raise AwsError(
@@ -62,11 +84,22 @@ def answer(tenant, operation, region, asked):
 
 
 def _filter(given):
-    if given.get("Type") != "TERM_MATCH":
-        raise AwsError(
-            "InvalidParameterException", f"Filter type {given.get('Type')} not valid"
-        )
-    return given["Field"], given["Value"]
+    kind, field, value = (given.get(name) for name in ("Type", "Field", "Value"))
+    if kind not in _KINDS:
+        raise AwsError("InvalidParameterException", f"Filter type {kind} not valid")
+    if not field or not value or len(value) > MOST_VALUE_CHARS:
+        raise AwsError("InvalidParameterException", f"Filter {field} not valid")
+    return kind, field, value
+
+
+def _named(wanted, field):
+    """The values that may match, of a filter for single ones; None without any."""
+    for kind, name, value in wanted:
+        if name == field and kind in ("TERM_MATCH", "EQUALS"):
+            return [value]
+        if name == field and kind == "ANY_OF":
+            return [v.strip() for v in value.split(",")]
+    return None
 
 
 def _position(token):
@@ -80,34 +113,53 @@ def _matches(product, wanted):
     """A field is an attribute, or the family; an unknown one matches nothing."""
     told = {
         **product["product"]["attributes"],
-        "productFamily": product["product"]["productFamily"],
+        "productFamily": product["product"].get("productFamily", ""),
         "ServiceCode": product["serviceCode"],
     }
-    return all(told.get(field) == value for field, value in wanted)
+    return all(
+        field in told and _KINDS[kind](told[field], value) for kind, field, value in wanted
+    )
+
+
+def _regions(wanted):
+    named = _named(wanted, "regionCode")
+    for region, (location, prefix) in _LOCATIONS.items():
+        if named is None or region in named:
+            yield region, prefix, {
+                "regionCode": region,
+                "location": location,
+                "locationType": "AWS Region",
+            }
 
 
 def _products(prices, wanted):
-    named = dict(wanted)
-    for region, (location, prefix) in _LOCATIONS.items():
-        if named.get("regionCode", region) != region:
-            continue
+    for region, prefix, place in _regions(wanted):
         where = {
-            "regionCode": region,
-            "location": location,
-            "locationType": "AWS Region",
+            **place,
             "servicecode": "AmazonEC2",
             "servicename": "Amazon Elastic Compute Cloud",
         }
-        if "volumeApiName" not in named:
-            for vm_type in _vm_types(region, named.get("instanceType")):
+        if _named(wanted, "volumeApiName") is None:
+            for vm_type in _vm_types(region, _named(wanted, "instanceType")):
                 yield from _machine_products(prices, where, prefix, vm_type)
         for kind in prices.volume_kinds:
             yield from _volume_products(prices, where, prefix, kind)
 
 
+def _addresses(prices, wanted):
+    """Without a family, as the offer file of AmazonVPC has them."""
+    if prices.address is None:
+        return
+    for _, prefix, place in _regions(wanted):
+        where = {**place, "servicecode": "AmazonVPC"}
+        for use, usd in (("InUse", prices.address), ("Idle", prices.address * 2)):
+            attributes = {**where, "usagetype": f"{prefix}-PublicIPv4:{use}Address"}
+            yield _product(None, attributes, "Hrs", usd, "AmazonVPC")
+
+
 def _vm_types(region, named):
     offered = {o["InstanceType"] for o in INSTANCE_TYPE_OFFERINGS["region"][region]}
-    return sorted(offered) if named is None else sorted(offered & {named})
+    return sorted(offered if named is None else offered & set(named))
 
 
 def _machine_products(prices, where, prefix, vm_type):
@@ -130,6 +182,9 @@ def _machine_products(prices, where, prefix, vm_type):
     others = (
         ({}, usd),
         ({"operatingSystem": "Windows"}, usd * 1.5),
+        ({"operatingSystem": "RHEL"}, usd + 0.0288),
+        ({"operatingSystem": "SUSE"}, usd + 0.01),
+        ({"operatingSystem": "Ubuntu Pro"}, usd + 0.0035),
         ({"preInstalledSw": "SQL Std"}, usd * 3),
         ({"tenancy": "Dedicated"}, usd * 1.1),
         ({"capacitystatus": "UnusedCapacityReservation"}, usd * 1.2),
@@ -153,6 +208,8 @@ def _volume_products(prices, where, prefix, kind):
 
     yield product("Storage", f"VolumeUsage{usage}", "GB-Mo", monthly["gb"])
     for tier, usd in zip(_IO2_TIERS, monthly.get("iops", [])):
+        if usd is None:
+            continue
         usagetype = f"VolumeP-IOPS{usage}{tier}"
         yield product("System Operation", usagetype, "IOPS-Mo", usd)
     if "gibps" in monthly:
@@ -162,7 +219,7 @@ def _volume_products(prices, where, prefix, kind):
         yield product("System Operation", "VolumeIOUsage", "IOs", 0.000000058)
 
 
-def _product(family, attributes, unit, usd):
+def _product(family, attributes, unit, usd, service="AmazonEC2"):
     named = json.dumps(attributes, sort_keys=True).encode()
     sku = hashlib.sha256(named).hexdigest()[:16].upper()
     term, rate = f"{sku}.JRTCKXETXF", f"{sku}.JRTCKXETXF.6YS6EN2CT7"
@@ -175,9 +232,12 @@ def _product(family, attributes, unit, usd):
         "rateCode": rate,
         "pricePerUnit": {"USD": f"{usd:.10f}"},
     }
+    product = {"attributes": attributes, "sku": sku}
+    if family is not None:
+        product["productFamily"] = family
     return {
-        "product": {"productFamily": family, "attributes": attributes, "sku": sku},
-        "serviceCode": "AmazonEC2",
+        "product": product,
+        "serviceCode": service,
         "terms": {
             "OnDemand": {
                 term: {

@@ -7,7 +7,12 @@ from .ec2_filters import matches
 from .networks import offered_zones
 
 # Products, and what each costs in relation to Linux.
-_PRODUCTS = {"Linux/UNIX": 1, "Windows": 1.5}
+_PRODUCTS = {
+    "Linux/UNIX": 1,
+    "Red Hat Enterprise Linux": 1.2,
+    "SUSE Linux": 1.1,
+    "Windows": 1.5,
+}
 # When prices changed, and what they were until then in relation to today's.
 _CHANGES = ((timedelta(hours=2), 1), (timedelta(hours=26), 2))
 
