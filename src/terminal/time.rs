@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     /// 2025-11-24T16:00:00Z, a Monday.
-    const MONDAY: Duration = Duration::from_secs(1_764_000_000);
+    const MONDAY: Duration = Duration::from_hours(490_000);
 
     #[test]
     fn a_moment_is_told_in_the_zone_and_by_the_day_of_its_reader() {

@@ -106,9 +106,9 @@ stopped machines run nothing, but their disks still cost money: inductiva-aws te
         .find(|m| m["instance_id"] == stopped.as_str());
     let one = one.expect("the stopped one");
     assert_eq!(one["machine_usd_per_hour"], 0.0);
-    assert_eq!(one["usd_per_hour"], 0.006356);
+    assert_eq!(one["usd_per_hour"], 0.006_356);
     assert_eq!(run.document()["machines_usd_per_hour"], 2.0 * 0.0132);
-    assert_eq!(run.document()["disks_usd_per_hour"], 0.019068);
+    assert_eq!(run.document()["disks_usd_per_hour"], 0.019_068);
 
     let document = account.json("terminate --all --all-regions -y");
     assert_eq!(ids(&document, "terminated"), expected);
@@ -433,12 +433,12 @@ fn a_list_says_what_runs_and_what_it_costs() {
     assert_eq!(account.calls("DescribeSpotPriceHistory"), 1);
     let document = account.json("list");
     assert_eq!(document["machines_usd_per_hour"], 0.05462);
-    assert_eq!(document["disks_usd_per_hour"], 0.025425);
+    assert_eq!(document["disks_usd_per_hour"], 0.025_425);
     assert_eq!(document["addresses_usd_per_hour"], 0.0);
-    assert_eq!(document["usd_per_hour"], 0.080045);
+    assert_eq!(document["usd_per_hour"], 0.080_045);
     let machine = &document["machines"][0];
     assert_eq!(machine["machine_usd_per_hour"], 0.0132);
-    assert_eq!(machine["usd_per_hour"], 0.019556);
+    assert_eq!(machine["usd_per_hour"], 0.019_556);
     assert!(machine["age_seconds"].as_u64().is_some_and(|age| age < 600));
 
     account.forget_requests();

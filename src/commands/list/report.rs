@@ -69,6 +69,10 @@ impl RunnerState {
 
 /// What a machine costs an hour now; none where a price is not known.
 #[derive(Clone, Debug, Serialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are JSON's names, with their unit"
+)]
 struct MachineCostReport {
     /// The sum of the others.
     usd_per_hour: Option<f64>,
