@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::Resettable};
 
-use super::parsers::duration;
+use super::parsers::{duration, new_group_name};
 use crate::{
     model::request::Runner,
     values::{GroupName, KeyPlace},
@@ -16,8 +16,10 @@ use crate::{
 pub struct BootArgs {
     /// Machine group name [default: aws- and eight random characters]
     ///
-    /// Letters, digits, spaces, '.', '_' and '-'; at most 63 characters.
-    #[arg(long, value_name = "NAME", display_order = 0, help_heading = Resettable::Reset)]
+    /// Letters, digits, spaces, '.', '_' and '-'; at most 63 characters. Not the id of a
+    /// machine.
+    #[arg(long, value_name = "NAME", display_order = 0, help_heading = Resettable::Reset,
+          value_parser = new_group_name)]
     pub machine_group_name: Option<GroupName>,
     /// Boot script to use instead of the built-in user-data.sh
     ///

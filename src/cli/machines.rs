@@ -3,11 +3,14 @@
 use clap::{ArgGroup, Args};
 
 use super::{boot::ApiArgs, parsers::resource_id};
-use crate::values::GroupName;
+use crate::values::{GroupName, Target};
 
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only this group
+    /// Only these groups, by name, and machines, by id
+    #[arg(value_name = "NAME|ID")]
+    pub targets: Vec<Target>,
+    /// Only this group, too
     #[arg(long, value_name = "NAME")]
     pub machine_group_name: Option<GroupName>,
     /// Include every region that the account has enabled
@@ -22,11 +25,11 @@ pub struct ListArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("whose").args(["name", "machine_group_name", "instance_id"]).required(true)))]
+#[command(group(ArgGroup::new("whose").args(["target", "machine_group_name", "instance_id"]).required(true)))]
 pub struct LogsArgs {
-    /// Machine group
-    #[arg(value_name = "NAME")]
-    pub name: Option<GroupName>,
+    /// Machine group, by name, or machine, by id
+    #[arg(value_name = "NAME|ID")]
+    pub target: Option<Target>,
     /// Machine group
     #[arg(long, value_name = "NAME")]
     pub machine_group_name: Option<GroupName>,
@@ -40,11 +43,14 @@ pub struct LogsArgs {
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are bools")]
-#[command(group(ArgGroup::new("which").args(["name", "machine_group_name", "instance_ids", "all"]).required(true)))]
+#[command(group(ArgGroup::new("which").args(["targets", "machine_group_name", "instance_ids", "all"]).required(true).multiple(true)))]
 pub struct TerminateArgs {
-    /// Machine group
-    #[arg(value_name = "NAME")]
-    pub name: Option<GroupName>,
+    /// Machine groups, by name, and machines, by id
+    ///
+    /// What looks like an id is one; a group with such a name is named with
+    /// --machine-group-name.
+    #[arg(value_name = "NAME|ID")]
+    pub targets: Vec<Target>,
     /// Machine group
     #[arg(long, value_name = "NAME")]
     pub machine_group_name: Option<GroupName>,
@@ -56,17 +62,17 @@ pub struct TerminateArgs {
     ///
     /// Also deletes groups on Inductiva's side that have no machines left, if they
     /// are certain to be this program's.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["targets", "machine_group_name", "instance_ids"])]
     pub all: bool,
     /// With --all: in every region that the account has enabled
     #[arg(long, requires = "all",
-          conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
+          conflicts_with_all = ["targets", "machine_group_name", "instance_ids"])]
     pub all_regions: bool,
     /// With --all: also remove the security groups that inductiva-aws created
     ///
     /// Waits until the machines are gone, because they use them until then.
     #[arg(long, requires = "all",
-          conflicts_with_all = ["name", "machine_group_name", "instance_ids"])]
+          conflicts_with_all = ["targets", "machine_group_name", "instance_ids"])]
     pub remove_security_group: bool,
     /// Do not ask for confirmation
     #[arg(short, long)]

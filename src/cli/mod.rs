@@ -67,7 +67,8 @@ impl Cli {
         });
         let about = grammar.get_long_about().map(ToString::to_string);
         let about = format!("{}\n\n{}", about.unwrap_or_default(), Kind::exit_codes());
-        with_underscores(grammar.long_about(about))
+        // Of an option of one value the last counts: scripts add theirs to `$OPTIONS`.
+        with_underscores(grammar.long_about(about)).args_override_self(true)
     }
 
     /// What was typed.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::values::{GroupName, is_machine_id};
+
 /// An id of EC2's: the prefix and hexadecimal digits.
 pub fn resource_id(prefix: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {
     move |text: &str| {
@@ -12,6 +14,15 @@ pub fn resource_id(prefix: &'static str) -> impl Fn(&str) -> Result<String, Stri
             Err(format!("an id looks like {prefix}0123456789abcdef0"))
         }
     }
+}
+
+/// The name of a group that is to be made: not one that `list`, `logs` and `terminate`
+/// would take for a machine's id.
+pub fn new_group_name(text: &str) -> Result<GroupName, String> {
+    if is_machine_id(text) {
+        return Err("that is what the id of a machine looks like".into());
+    }
+    text.parse()
 }
 
 pub fn scope(text: &str) -> Result<String, String> {

@@ -13,7 +13,7 @@ use crate::{
     aws::Aws,
     cli::LogsArgs,
     commands::report::EndedMachine,
-    error::{Failure, Result},
+    error::{Failure, Kind, Result},
     identity,
     model::{
         boot_log,
@@ -25,6 +25,7 @@ use crate::{
         output::{Format, Output, Reader},
         panics, printable,
     },
+    values::Target,
 };
 
 /// Between two looks with `--follow`; the API's own bucket gives 10 unfiltered
@@ -152,27 +153,27 @@ fn say_if_empty(log: &Log, out: Output) {
 }
 
 async fn find(args: &LogsArgs, aws: &Aws) -> Result<Vec<Machine>> {
-    let (machines, what) = match (
-        &args.instance_id,
-        args.name.as_ref().or(args.machine_group_name.as_ref()),
-    ) {
-        (Some(id), _) => (
-            aws.machines_by_id(std::slice::from_ref(id)).await?,
+    let named = args.machine_group_name.clone().map(Target::Group);
+    let by_id = args.instance_id.clone().map(Target::Machine);
+    let target = args.target.clone().or(named).or(by_id);
+    let (machines, what) = match target {
+        Some(Target::Machine(id)) => (
+            aws.machines_by_id(std::slice::from_ref(&id)).await?,
             format!("machine {id}"),
         ),
-        (None, Some(name)) => (
-            aws.group_machines(name).await?,
+        Some(Target::Group(name)) => (
+            aws.group_machines(&name).await?,
             format!("machine group {name}"),
         ),
-        (None, None) => {
+        None => {
             return Err(Failure::usage(
-                "name a machine group, or a machine with --instance-id",
+                "name a machine group, or a machine by its id",
             ));
         }
     };
     if machines.is_empty() {
         return Err(
-            Failure::failed(format!("{} has no {what}", aws.region)).hint(format!(
+            Failure::new(Kind::NotFound, format!("{} has no {what}", aws.region)).hint(format!(
                 "{} shows what there is",
                 command("list --all-regions")
             )),

@@ -2,7 +2,7 @@
 //! form, beside its command. Fields are added, never renamed; what is unknown is
 //! null.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use anstyle::Style;
 use serde::Serialize;
@@ -132,6 +132,22 @@ impl RegionsReport {
             regions: vec![region.to_owned()],
             left_out: Vec::new(),
         }
+    }
+
+    /// Adds those of another look: a region that could not be asked in one of them is
+    /// left out.
+    pub fn add(&mut self, other: Self) {
+        for left_out in other.left_out {
+            if !self.left_out.iter().any(|l| l.region == left_out.region) {
+                self.left_out.push(left_out);
+            }
+        }
+        self.regions.extend(other.regions);
+        self.regions.sort();
+        self.regions.dedup();
+        let left_out: BTreeSet<Option<&String>> =
+            self.left_out.iter().map(|l| l.region.as_ref()).collect();
+        self.regions.retain(|name| !left_out.contains(&Some(name)));
     }
 }
 

@@ -5,6 +5,7 @@ mod group_name;
 mod key_place;
 mod proxy;
 mod tag;
+mod target;
 mod vm_type;
 mod volume;
 
@@ -18,6 +19,7 @@ pub use self::{
     key_place::{KeyPlace, KeyService},
     proxy::Proxy,
     tag::Tag,
+    target::{Target, is_machine_id},
     vm_type::VmType,
     volume::{Volume, VolumeType},
 };

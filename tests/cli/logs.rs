@@ -35,6 +35,9 @@ fn the_console_of_a_nitro_machine_is_live() {
     account
         .run(&format!("logs --instance-id {}", ids[0]))
         .assert(0, BOOTING, str![]);
+    account
+        .run(&format!("logs {}", ids[0]))
+        .assert(0, BOOTING, str![]);
     let looks: Vec<Value> = account
         .requests()
         .into_iter()

@@ -44,7 +44,11 @@ pub fn on_a_terminal(
 fn terminate_shows_what_goes_and_asks() {
     let account = Account::new();
     account.json("start --machine-group-name g --num-machines 2");
-    let question = "see:2 machines will be terminated. Are you sure you want to proceed (y/[N])? ";
+    let question = format!(
+        "see:2 machines of account {} in eu-west-2 will be terminated. Are you sure you want to proceed (y/[N])? ",
+        account.number
+    );
+    let question = question.as_str();
     let run = on_a_terminal(
         &account,
         "terminate g",
@@ -72,6 +76,29 @@ fn terminate_shows_what_goes_and_asks() {
 }
 
 #[test]
+fn terminate_asks_once_and_says_which_tasks_would_be_lost() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.json("start --machine-group-name g --wait");
+    let id = account.live()[0].clone();
+    account.json("start --machine-group-name h");
+    account.put("inductiva", json!({"auto_register_seconds": null, "machines": [{"host_name": id, "current_task_id": "task-7"}]}));
+    let question = format!(
+        "see:2 machines of account {} in eu-west-2 will be terminated. Are you sure",
+        account.number
+    );
+    let run = on_a_terminal(
+        &account,
+        "terminate g h",
+        &["see:1 task would be lost: task-7", &question, "type:y\n"],
+        &[],
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert_eq!(run.stdout.matches("Are you sure").count(), 1);
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
 fn terminate_shows_groups_without_machines_too() {
     let account = Account::new();
     account.json("start --machine-group-name lost");
@@ -85,7 +112,8 @@ fn terminate_shows_groups_without_machines_too() {
         "terminate --all",
         &[
             "see:machine group lost, without machines",
-            "see:1 machine and 1 machine group will be terminated. Are you sure",
+            "see:1 machine and 1 machine group of account",
+            "see:will be terminated. Are you sure",
             "type:n\n",
         ],
         &[],
@@ -109,6 +137,8 @@ fn ctrl_c_at_a_question_is_130_and_ends_nothing() {
     account.json("start --machine-group-name g");
     let run = on_a_terminal(&account, "terminate g", &["see:proceed", "type:\\x03"], &[]);
     assert_eq!(run.code, 130, "{}", run.stdout);
+    let said = "interrupted at the question: nothing was sent, nothing was terminated";
+    assert!(run.stdout.contains(said), "{}", run.stdout);
     assert_eq!(account.live().len(), 1);
 }
 

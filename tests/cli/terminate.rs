@@ -89,19 +89,35 @@ hint: end other machines in the EC2 console or with the AWS CLI
 }
 
 #[test]
-fn an_unknown_id_ends_nothing() {
+fn an_unknown_id_keeps_no_other_running() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");
     let run = account.run(&format!(
-        "terminate --instance-id {},i-00000000000000000 -y",
+        "terminate {} i-00000000000000000 -y",
         account.live()[0]
     ));
     assert!(
         run.stderr
-            .contains("error: eu-west-2 does not have i-00000000000000000; nothing was terminated"),
+            .contains("error: eu-west-2 does not have i-00000000000000000\n"),
         "{}",
         run.stderr
     );
+    run.assert(
+        1,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+eu-west-2 does not show [ID] yet: looking for up to 120 s
+error: eu-west-2 does not have [ID]
+hint: inductiva-aws list --all-regions shows what there is
+
+"#]],
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+    let run = account.run("terminate i-00000000000000000 -y");
     run.fails(
         1,
         str![[r#"
@@ -111,7 +127,141 @@ hint: inductiva-aws list --all-regions shows what there is
 
 "#]],
     );
+}
+
+#[test]
+fn groups_and_machines_are_ended_side_by_side() {
+    let account = Account::new();
+    for group in ["a --num-machines 2", "b", "c", "d"] {
+        account.json(&format!(
+            "start --vm-type t2.micro --machine-group-name {group}"
+        ));
+    }
+    let of = |name: &str| -> Vec<String> {
+        let listed = account.json(&format!("list --machine-group-name {name}"));
+        let ids = list(&listed["machines"]).into_iter();
+        ids.map(|m| text(&m["instance_id"]).to_owned()).collect()
+    };
+    let (c, d) = (of("c"), of("d"));
+    let line = format!(
+        "terminate a b {} b --machine-group-name a -y --output json",
+        c[0]
+    );
+    let run = account.run(&line);
+    let mut said: Vec<&str> = run.stderr.lines().collect();
+    said.sort_unstable();
+    let ends = "shutting down: billing of the machines has ended, their disks go with them";
+    assert_eq!(
+        said,
+        [
+            &format!("1 machine is {ends}"),
+            &format!("1 machine of b is {ends}"),
+            &format!("2 machines of a are {ends}"),
+            "looking for machines that EC2 does not show yet, for up to 10 s",
+        ]
+    );
+    assert_eq!(run.code, 0);
+    let document = run.document();
+    assert_eq!(list(&document["terminated"]).len(), 4);
+    let mut deleted = list(&document["deleted_machine_groups"]);
+    deleted.sort_by_key(|name| text(name).to_owned());
+    assert_eq!(deleted, [json!("a"), json!("b"), json!("c")]);
+    let regions = list(&account.ec2("describe_regions", json!({}))["Regions"]).len();
+    assert_eq!(list(&document["regions"]).len(), regions);
+    assert_eq!(account.live(), d);
+}
+
+#[test]
+fn a_name_that_nobody_knows_keeps_no_other_running() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g");
+    let run = account.run("terminate nothing g neither -y --output json");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "not_found");
+    assert_eq!(
+        run.error()["message"],
+        "eu-west-2 has no machine group nothing; eu-west-2 has no machine group neither"
+    );
+    assert_eq!(list(&run.document()["terminated"]).len(), 1);
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn machines_elsewhere_outweigh_a_name_that_nobody_knows() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g");
+    account.json("start --vm-type t2.micro --machine-group-name there --region us-east-1");
+    let run = account.run("terminate nothing there g -y --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["kind"], "machines_may_be_running");
+    assert_eq!(list(&error["machines"]).len(), 1);
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ids_come_from_a_pipe() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g --num-machines 3");
+    let program = env!("CARGO_BIN_EXE_inductiva-aws");
+    let mut command = std::process::Command::new("sh");
+    command
+        .args([
+            "-c",
+            &format!("{program} list -q | xargs {program} terminate -y"),
+        ])
+        .env_clear()
+        .envs(account.environment())
+        .current_dir(account.home.path())
+        .stdout(std::process::Stdio::piped());
+    let run = finish(&mut command);
+    assert_eq!(
+        (run.code, run.stdout.lines().count()),
+        (0, 3),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn all_stands_alone() {
+    let account = Account::new();
+    for line in [
+        "terminate g --all -y",
+        "terminate --all --instance-id i-00000000000000000 -y",
+        "terminate g --all-regions -y",
+        "terminate g --remove-security-group -y",
+    ] {
+        assert_eq!(account.run(line).code, 2, "{line}");
+    }
+}
+
+#[test]
+fn no_new_group_is_called_like_a_machine() {
+    let account = Account::new();
+    let run = account.run("start --machine-group-name i-0123456789abcdef0");
+    run.fails(
+        2,
+        str![[r#"
+error: invalid value '[ID]' for '--machine-group-name <NAME>': that is what the id of a machine looks like
+
+For more information, try '--help'.
+
+"#]],
+    );
+    assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn of_an_option_of_one_value_the_last_counts() {
+    let account = Account::new();
+    account.json("start -n 2 --machine-group-name g --machine-group-name h -n 1");
     assert_eq!(account.live().len(), 1);
+    assert_eq!(account.groups()[0]["name"], "h");
+    account.json("terminate --machine-group-name g --machine-group-name h -y -y");
+    assert_eq!(account.live(), [] as [String; 0]);
 }
 
 #[test]

@@ -194,6 +194,12 @@ impl ListReport {
         }
     }
 
+    /// The tasks that the machines run.
+    pub fn tasks(&self) -> Vec<String> {
+        let tasks = self.machines.iter();
+        tasks.filter_map(|m| m.current_task_id.clone()).collect()
+    }
+
     /// The ids, in the list's order.
     pub fn ids(&self) -> Vec<String> {
         self.machines

@@ -1,5 +1,4 @@
-//! `terminate --instance-id`: single machines of the region, and the group with
-//! its last one.
+//! `terminate ID…`: single machines of the region, and the group with its last one.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,7 +8,7 @@ use crate::{
     error::{Failure, Kind, Result},
     machines::{everywhere::Survey, last_look},
     model::{
-        machine::{Machine, State},
+        machine::{self, Machine, State},
         visibility::VISIBLE_WITHIN,
     },
     values::GroupName,
@@ -18,83 +17,164 @@ use crate::{
 /// Between two looks for ids that EC2 does not know, or shows without tags.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Ends the machines. They are done when EC2 says that they are ending.
-///
-/// # Errors
-/// An id that EC2 does not know, or that is not ours: then nothing is ended.
-pub async fn run(terminating: &Terminating<'_>, ids: &[String]) -> Result<()> {
-    let Terminating { aws, out, .. } = *terminating;
-    let machines = find(terminating, ids).await?;
-    let mut ending = Ending::new(aws, terminating.interrupt, out);
-    let mut going = ending.to_end(&machines);
-    if going.is_empty() {
-        out.say("there is nothing to terminate: it is gone already");
-    } else if !terminating.args.yes {
-        terminating.confirm(&going, &[]).await?;
-    }
-    while !going.is_empty() {
-        ending.end(&going).await;
-        going = ending.to_end(&machines);
-    }
-    let (deleted, regions) = delete_emptied(terminating, &machines, &ending).await;
-    terminating.report(&ending, &deleted, Vec::new(), regions)?;
-    ending.failure(&terminating.lines).map_or(Ok(()), Err)
+/// What EC2 shows of the ids that were named.
+#[derive(Default)]
+pub struct Found {
+    /// This program's.
+    pub machines: Vec<Machine>,
+    /// The ids that it does not show, or not yet.
+    unknown: Vec<String>,
 }
 
-/// The machines of these ids, when EC2 shows all of them, and whose they are.
-async fn find(terminating: &Terminating<'_>, ids: &[String]) -> Result<Vec<Machine>> {
-    let Terminating { aws, out, .. } = *terminating;
+/// Ends the machines. They are done when EC2 says that they are ending. An id that it
+/// does not show keeps no other machine running; it is looked for afterwards.
+///
+/// # Errors
+/// An id that EC2 does not know; a machine in another region; one that goes on.
+pub async fn run(terminating: &Terminating<'_>, found: Found) -> Result<()> {
+    let Found {
+        mut machines,
+        unknown,
+    } = found;
+    let mut ending = terminating.ending(None);
+    if !ending.to_end(&machines).is_empty() {
+        end(terminating, &machines, &mut ending).await?;
+    } else if unknown.is_empty() {
+        let gone = "there is nothing to terminate: it is gone already";
+        terminating.out.say(gone);
+    }
+    let mut missing = None;
+    if !unknown.is_empty() {
+        let (late, failure) = find_late(terminating, unknown, &ending).await;
+        missing = failure;
+        if !ending.to_end(&late).is_empty() {
+            end(terminating, &late, &mut ending).await?;
+        }
+        machines.extend(late);
+    }
+    if !machines.is_empty() {
+        let (deleted, regions) = delete_emptied(terminating, &machines, &ending).await;
+        terminating.report(&ending, &deleted, Vec::new(), regions);
+    }
+    let failure = ending.failure(&terminating.lines).or(missing);
+    failure.map_or(Ok(()), Err)
+}
+
+async fn end(
+    terminating: &Terminating<'_>,
+    machines: &[Machine],
+    ending: &mut Ending<'_>,
+) -> Result<()> {
+    let mut going = ending.to_end(machines);
+    terminating.confirm(&going, &[]).await?;
+    while !going.is_empty() {
+        ending.end(&going).await;
+        going = ending.to_end(machines);
+    }
+    Ok(())
+}
+
+/// What shows of these ids, once it is certain whose the machines are.
+///
+/// # Errors
+/// One is not ours: then nothing is ended.
+pub async fn look(terminating: &Terminating<'_>, ids: &[String]) -> Result<Found> {
+    let aws = terminating.aws;
+    if ids.is_empty() {
+        return Ok(Found::default());
+    }
     let mut said = false;
-    let mut asked_everywhere = false;
     loop {
         let looking_since = aws.time.instant();
-        let found = aws.machines_by_id(ids).await;
+        let machines = aws.machines_by_id(ids).await;
         let line = terminating.lines.ids(ids, &aws.region);
-        let found = found.map_err(|failure| terminating.nobody_knows(failure, &line))?;
+        let machines = machines.map_err(|failure| terminating.nobody_knows(failure, &line))?;
         let is_over = looking_since >= terminating.began + VISIBLE_WITHIN;
-        let unknown: Vec<String> = ids
-            .iter()
-            .filter(|id| !found.iter().any(|m| m.instance_id == **id))
-            .cloned()
-            .collect();
         // Tags may show later than their machine.
         let now = aws.clock.now();
         let is_new = |m: &Machine| {
             let age = m.launched_at.and_then(|at| now.duration_since(at).ok());
             age.is_none_or(|age| age < VISIBLE_WITHIN)
         };
-        let others: Vec<&Machine> = found.iter().filter(|m| !m.is_ours()).collect();
+        let others: Vec<&Machine> = machines.iter().filter(|m| !m.is_ours()).collect();
         let may_become_ours = |m: &&Machine| m.tags.is_empty() && is_new(m) && !is_over;
         if let Some(failure) = not_ours(others.iter().filter(|m| !may_become_ours(m))) {
             return Err(failure);
         }
-        if unknown.is_empty() && others.is_empty() {
-            return Ok(found);
-        }
-        if !unknown.is_empty() && !asked_everywhere {
-            refuse_elsewhere(terminating, &unknown).await?;
-            asked_everywhere = true;
-        }
-        if is_over {
-            return Err(not_found(terminating, &unknown));
+        if others.is_empty() {
+            let unknown = without(ids, &machines);
+            return Ok(Found { machines, unknown });
         }
         if !said {
-            let waited_for: Vec<&str> = unknown
-                .iter()
-                .map(String::as_str)
-                .chain(others.iter().map(|m| m.instance_id.as_str()))
-                .collect();
-            out.say(&format!(
-                "{} does not show {} yet: looking for up to {} s",
-                aws.region,
-                waited_for.join(" "),
-                VISIBLE_WITHIN.as_secs()
-            ));
+            let others: Vec<String> = others.iter().map(|m| m.instance_id.clone()).collect();
+            say_waiting(terminating, &others);
             said = true;
         }
-        let left =
-            (terminating.began + VISIBLE_WITHIN).saturating_duration_since(aws.time.instant());
-        aws.time.pause(left.min(LOOK_EVERY)).await;
+        pause(terminating).await;
+    }
+}
+
+/// Looks for ids that EC2 did not show: a launch may have been a moment ago. What
+/// shows, and why the rest does not.
+async fn find_late(
+    terminating: &Terminating<'_>,
+    ids: Vec<String>,
+    ending: &Ending<'_>,
+) -> (Vec<Machine>, Option<Failure>) {
+    let aws = terminating.aws;
+    if let Err(failure) = refuse_elsewhere(terminating, &ids, ending).await {
+        return (Vec::new(), Some(failure));
+    }
+    let mut machines: Vec<Machine> = Vec::new();
+    say_waiting(terminating, &ids);
+    loop {
+        let looking_since = aws.time.instant();
+        let unknown = without(&ids, &machines);
+        match Box::pin(look(terminating, &unknown)).await {
+            Ok(found) => machines.extend(found.machines),
+            Err(failure) => return (machines, Some(failure)),
+        }
+        let unknown = without(&ids, &machines);
+        if unknown.is_empty() {
+            return (machines, None);
+        }
+        if looking_since >= terminating.began + VISIBLE_WITHIN {
+            let failure = not_found(terminating, &unknown, ending);
+            return (machines, Some(failure));
+        }
+        pause(terminating).await;
+    }
+}
+
+/// Those of `ids` that are none of `machines`.
+fn without(ids: &[String], machines: &[Machine]) -> Vec<String> {
+    let known = machine::ids(machines);
+    let unknown = ids.iter().filter(|id| !known.contains(id));
+    unknown.cloned().collect()
+}
+
+fn say_waiting(terminating: &Terminating<'_>, ids: &[String]) {
+    terminating.out.say(&format!(
+        "{} does not show {} yet: looking for up to {} s",
+        terminating.aws.region,
+        ids.join(" "),
+        VISIBLE_WITHIN.as_secs()
+    ));
+}
+
+/// Until the next look for ids.
+async fn pause(terminating: &Terminating<'_>) {
+    let time = &terminating.aws.time;
+    let left = (terminating.began + VISIBLE_WITHIN).saturating_duration_since(time.instant());
+    time.pause(left.min(LOOK_EVERY)).await;
+}
+
+/// What to say behind a failure where this run has ended no machine.
+fn nothing_ended(terminating: &Terminating<'_>, ending: &Ending<'_>) -> &'static str {
+    if ending.ended().is_empty() && !terminating.several {
+        "; nothing was terminated"
+    } else {
+        ""
     }
 }
 
@@ -113,20 +193,25 @@ fn not_ours<'a>(others: impl Iterator<Item = &'a &'a Machine>) -> Option<Failure
     )
 }
 
-fn not_found(terminating: &Terminating<'_>, unknown: &[String]) -> Failure {
+fn not_found(terminating: &Terminating<'_>, unknown: &[String], ending: &Ending<'_>) -> Failure {
     Failure::new(
         Kind::NotFound,
         format!(
-            "{} does not have {}; nothing was terminated",
+            "{} does not have {}{}",
             terminating.aws.region,
-            unknown.join(" ")
+            unknown.join(" "),
+            nothing_ended(terminating, ending)
         ),
     )
     .hint(format!("{} shows what there is", terminating.lines.list()))
 }
 
 /// Machines of these ids that live in another region.
-async fn refuse_elsewhere(terminating: &Terminating<'_>, unknown: &[String]) -> Result<()> {
+async fn refuse_elsewhere(
+    terminating: &Terminating<'_>,
+    unknown: &[String],
+    ending: &Ending<'_>,
+) -> Result<()> {
     let found = Survey::as_far_as_possible(terminating.aws).await;
     let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for m in &found.machines {
@@ -150,9 +235,10 @@ async fn refuse_elsewhere(terminating: &Terminating<'_>, unknown: &[String]) -> 
     Err(Failure::new(
         Kind::MachinesMayBeRunning,
         format!(
-            "machines run in another region than {}: {}; nothing was terminated",
+            "machines run in another region than {}: {}{}",
             terminating.aws.region,
-            places.join(", ")
+            places.join(", "),
+            nothing_ended(terminating, ending)
         ),
     )
     .hint(format!("end them: {}", lines.join(" && ")))

@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 /// Nobody knows the name; machines of it are in other regions, or may be in
 /// regions that cannot be asked; something could not be ended.
-pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> {
+pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Result<()> {
     let Terminating {
         aws, groups, out, ..
     } = *terminating;
@@ -29,15 +29,13 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
     let here = aws.group_machines(name).await;
     let line = terminating.lines.group(name, &aws.region);
     let here = here.map_err(|failure| terminating.nobody_knows(failure, &line))?;
-    let mut ending = Ending::new(aws, terminating.interrupt, out);
+    let mut ending = terminating.ending(Some(name));
     let showing = ending.to_end(&here);
     // No answer of Inductiva's is waited for before they are told to end.
     let side = if showing.is_empty() {
         groups.side(name).await
     } else {
-        if !terminating.args.yes {
-            terminating.confirm(&showing, &[]).await?;
-        }
+        terminating.confirm(&showing, &[]).await?;
         tokio::join!(groups.side(name), ending.end(&showing)).0
     };
     let mut looking = Looking {
@@ -49,6 +47,7 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
             Side::NotAsked(_) => None,
         },
         began: terminating.began,
+        said: &terminating.said,
         out,
         seen: BTreeMap::new(),
         asked_at,
@@ -71,8 +70,9 @@ pub async fn run(terminating: &Terminating<'_>, name: &GroupName) -> Result<()> 
                 "The group {name} has no machine in {}. Delete it on Inductiva's side",
                 aws.region
             );
-            if !terminating.args.yes && !out.confirm(&question).await? {
-                return Err(Failure::failed("not confirmed: nothing was deleted"));
+            if !terminating.confirmed.get() {
+                terminating.ask(&question).await?;
+                terminating.confirmed.set(true);
             }
         }
     }
@@ -120,7 +120,7 @@ async fn finish(
         groups.say_kept(&deleted.kept);
     }
     terminating.say_denied(look);
-    terminating.report(ending, &deleted.names, Vec::new(), (&look.found).into())?;
+    terminating.report(ending, &deleted.names, Vec::new(), (&look.found).into());
     if let Some(failure) = failure {
         return Err(failure);
     }

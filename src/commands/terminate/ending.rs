@@ -13,6 +13,7 @@ use crate::{
     error::{Failure, Kind},
     model::machine::{self, Machine},
     terminal::{interrupt::Interrupt, output::Output},
+    values::GroupName,
 };
 
 /// Machines in one call: each call's answer is a step of the progress.
@@ -28,6 +29,8 @@ pub struct Ending<'a> {
     aws: &'a Aws,
     interrupt: &'a Interrupt,
     out: Output,
+    /// The group that they are of, where machines of several are ended.
+    group: Option<&'a GroupName>,
     /// Their ids, in the order in which they showed.
     order: Vec<String>,
     machines: BTreeMap<String, Asked>,
@@ -44,11 +47,18 @@ struct Asked {
 }
 
 impl<'a> Ending<'a> {
-    pub fn new(aws: &'a Aws, interrupt: &'a Interrupt, out: Output) -> Self {
+    /// Of machines of `group`, where others are ended at the same time.
+    pub fn new(
+        aws: &'a Aws,
+        interrupt: &'a Interrupt,
+        group: Option<&'a GroupName>,
+        out: Output,
+    ) -> Self {
         Self {
             aws,
             interrupt,
             out,
+            group,
             order: Vec::new(),
             machines: BTreeMap::new(),
             failure: None,
@@ -95,7 +105,21 @@ impl<'a> Ending<'a> {
             }
         }
         self.failure = terminated.failure.or(self.failure.take());
-        say_ended(ended.len(), self.out);
+        self.say_ended(ended.len());
+    }
+
+    fn say_ended(&self, number: usize) {
+        let whose = self
+            .group
+            .map_or(String::new(), |group| format!(" of {group}"));
+        let subject = match number {
+            0 => return,
+            1 => format!("1 machine{whose} is"),
+            n => format!("{n} machines{whose} are"),
+        };
+        self.out.say(&format!(
+            "{subject} shutting down: billing of the machines has ended, their disks go with them"
+        ));
     }
 
     async fn terminate(&self, machines: &[Machine]) -> Terminated {
@@ -263,15 +287,4 @@ impl Asked {
             && self.tries < TRIES
             && !matches!(refused, Some(Cause::Protected | Cause::NotPermitted))
     }
-}
-
-fn say_ended(number: usize, out: Output) {
-    let subject = match number {
-        0 => return,
-        1 => "1 machine is".to_owned(),
-        n => format!("{n} machines are"),
-    };
-    out.say(&format!(
-        "{subject} shutting down: billing of the machines has ended, their disks go with them"
-    ));
 }

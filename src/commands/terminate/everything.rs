@@ -53,15 +53,16 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
             .as_ref()
             .map(|active| may_have_machines(active, &first)),
         began: terminating.began,
+        said: &terminating.said,
         out,
         seen: BTreeMap::new(),
         asked_at,
     };
     looking.saw(&first.found.machines, asked_at);
-    let mut ending = Ending::new(aws, terminating.interrupt, out);
+    let mut ending = terminating.ending(None);
     let showing = ending.to_end(&looking.of_scope(&first.found.machines));
     let is_something = !showing.is_empty() || !left_over.is_empty();
-    if is_something && !args.yes {
+    if is_something {
         terminating.confirm(&showing, &left_over).await?;
     }
     let look = looking.end_what_shows(showing, &mut ending).await;
@@ -104,7 +105,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         say_elsewhere(terminating, &look);
     }
     let looked_at = (&look.found).into();
-    terminating.report(&ending, &deleted.names, removed.ids, looked_at)?;
+    terminating.report(&ending, &deleted.names, removed.ids, looked_at);
     if let Some(failure) = ending.failure(&terminating.lines) {
         return Err(failure);
     }

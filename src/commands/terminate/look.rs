@@ -2,7 +2,8 @@
 //! [`last_look`] tells.
 
 use std::{
-    collections::BTreeMap,
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
@@ -91,6 +92,8 @@ pub struct Looking<'a> {
     /// be asked.
     pub groups: Option<Vec<Group>>,
     pub began: Instant,
+    /// What has been said: looks for several groups go on at the same time.
+    pub said: &'a RefCell<BTreeSet<String>>,
     pub out: Output,
     /// What has shown, with its latest state.
     pub seen: BTreeMap<String, Machine>,
@@ -214,7 +217,9 @@ impl<'a> Looking<'a> {
             }
         };
         if *said != says {
-            self.out.say(&says);
+            if self.said.borrow_mut().insert(says.clone()) {
+                self.out.say(&says);
+            }
             *said = says;
         }
     }

@@ -7,9 +7,16 @@ mod everything;
 mod groups;
 mod lines;
 mod look;
+mod named;
+mod question;
 mod report;
 mod security_groups;
 mod terminating;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use self::{groups::Groups, lines::Lines, terminating::Terminating};
 use crate::{
@@ -18,6 +25,7 @@ use crate::{
     identity, inductiva,
     settings::{self, AwsSettings},
     terminal::{interrupt::Interrupt, output::Output},
+    values::{GroupName, Target},
 };
 
 /// Shows what goes, asks, ends it, and looks until nothing of it shows any more.
@@ -43,6 +51,7 @@ pub async fn run(
         api: api.as_ref(),
         out,
     };
+    let (names, ids) = named(args);
     let terminating = Terminating {
         args,
         aws: &aws,
@@ -50,11 +59,37 @@ pub async fn run(
         lines: Lines::of(settings),
         began: aws.time.instant(),
         interrupt,
+        several: names.len() + usize::from(!ids.is_empty()) > 1,
+        confirmed: Cell::new(args.yes),
+        reports: RefCell::default(),
+        said: RefCell::default(),
         out,
     };
-    match args.name.as_ref().or(args.machine_group_name.as_ref()) {
-        Some(name) => by_name::run(&terminating, name).await,
-        None if args.all => everything::run(&terminating).await,
-        None => by_id::run(&terminating, &args.instance_ids).await,
+    let ended = if args.all {
+        everything::run(&terminating).await
+    } else {
+        Box::pin(named::run(&terminating, &names, &ids)).await
+    };
+    // What has ended is said whatever went on.
+    let reported = terminating.reported();
+    ended.and(reported)
+}
+
+/// The groups and the machines that were named, each once, in their order.
+fn named(args: &TerminateArgs) -> (Vec<GroupName>, Vec<String>) {
+    let mut names = Vec::new();
+    let mut ids = Vec::new();
+    for target in &args.targets {
+        match target {
+            Target::Group(name) => names.push(name.clone()),
+            Target::Machine(id) => ids.push(id.clone()),
+        }
     }
+    names.extend(args.machine_group_name.clone());
+    ids.extend(args.instance_ids.iter().cloned());
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    let mut seen = BTreeSet::new();
+    ids.retain(|id| seen.insert(id.clone()));
+    (names, ids)
 }

@@ -1,19 +1,25 @@
 //! What every way of ending machines has in common.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use tokio::time::Instant;
 
-use super::{ending::Ending, groups::Groups, lines::Lines, look::Look, report::TerminateReport};
+use super::{
+    ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
+    report::TerminateReport,
+};
 use crate::{
     aws::Aws,
     cli::TerminateArgs,
-    commands::{list::ListReport, report::RegionsReport},
+    commands::report::RegionsReport,
     error::{Failure, Kind, Result},
     inductiva::Group,
-    machines::price_book::PriceBook,
-    model::machine::{self, Machine},
+    model::machine::Machine,
     terminal::{interrupt::Interrupt, output::Output},
+    values::GroupName,
 };
 
 /// What every way of ending machines works with.
@@ -25,34 +31,44 @@ pub struct Terminating<'a> {
     /// When the command began: looks count from then on.
     pub began: Instant,
     pub interrupt: &'a Interrupt,
+    /// Whether more than one group, or machines beside one, was named.
+    pub several: bool,
+    /// Whether somebody has agreed: with `--yes`, or to a question.
+    pub confirmed: Cell<bool>,
+    /// What there is to report so far.
+    pub reports: RefCell<Vec<TerminateReport>>,
+    /// What has been said, which is said once for all that is looked for at the same time.
+    pub said: RefCell<BTreeSet<String>>,
     pub out: Output,
 }
 
-impl Terminating<'_> {
-    /// Shows what goes, and asks.
+impl<'a> Terminating<'a> {
+    /// Ends machines: those of `group`, if they are of one.
+    pub fn ending(&self, group: Option<&'a GroupName>) -> Ending<'a> {
+        let group = group.filter(|_| self.several);
+        Ending::new(self.aws, self.interrupt, group, self.out)
+    }
+
+    /// Goes on where somebody has agreed.
+    ///
+    /// # Errors
+    /// The answer was no, nobody can be asked, or an interruption: nothing was sent.
     pub async fn confirm(&self, going: &[Machine], left_over: &[Group]) -> Result<()> {
-        let mut what = Vec::new();
-        if !going.is_empty() {
-            let now = self.aws.clock.now();
-            let list = ListReport::of(going, &BTreeMap::new(), &PriceBook::default(), now);
-            self.out.say_lines(list.to_string().trim_end());
-            what.push(machine::count(going.len()));
+        if self.confirmed.get() {
+            return Ok(());
         }
-        if !left_over.is_empty() {
-            for group in left_over {
-                self.out
-                    .say(&format!("machine group {}, without machines", group.name));
-            }
-            what.push(match left_over.len() {
-                1 => "1 machine group".into(),
-                n => format!("{n} machine groups"),
-            });
-        }
-        let question = format!(
-            "{} will be terminated. Are you sure you want to proceed",
-            what.join(" and ")
-        );
-        if self.out.confirm(&question).await? {
+        let question = Question::about(self.aws, self.groups, going, left_over).await;
+        question.show(self.out);
+        self.ask(&question.to_string()).await?;
+        self.confirmed.set(true);
+        Ok(())
+    }
+
+    /// Asks for a yes.
+    pub async fn ask(&self, question: &str) -> Result<()> {
+        let interrupted = "interrupted at the question: nothing was sent, nothing was terminated";
+        let answer = self.interrupt.or(self.out.confirm(question), interrupted);
+        if answer.await? {
             Ok(())
         } else {
             Err(Failure::failed("not confirmed: nothing was terminated"))
@@ -86,18 +102,26 @@ impl Terminating<'_> {
         }
     }
 
+    /// Adds what has ended to the report.
     pub fn report(
         &self,
         ending: &Ending<'_>,
         deleted_machine_groups: &[String],
         removed_security_groups: Vec<String>,
         regions: RegionsReport,
-    ) -> Result<()> {
-        let report = TerminateReport {
+    ) {
+        self.reports.borrow_mut().push(TerminateReport {
             terminated: ending.ended(),
             deleted_machine_groups: deleted_machine_groups.to_vec(),
             removed_security_groups,
             regions,
+        });
+    }
+
+    /// One report of everything that has ended; none where nothing came to that.
+    pub fn reported(&self) -> Result<()> {
+        let Some(report) = TerminateReport::merged(self.reports.take()) else {
+            return Ok(());
         };
         self.out.result(&report, &report.terminated)
     }

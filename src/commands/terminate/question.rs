@@ -1,0 +1,133 @@
+//! What `terminate` asks: in which account, what runs, and what would be lost.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use super::groups::Groups;
+use crate::{
+    aws::Aws,
+    commands::list::ListReport,
+    inductiva::Group,
+    machines::price_book::PriceBook,
+    model::machine::{self, Machine},
+    terminal::output::Output,
+    values::GroupName,
+};
+
+/// How long the question waits for what it can do without: prices, tasks, the account.
+const KNOWN_WITHIN: Duration = Duration::from_secs(5);
+
+/// The question, and what is shown above it.
+pub struct Question {
+    /// None where AWS does not tell in time.
+    account: Option<String>,
+    regions: Vec<String>,
+    machines: usize,
+    list: Option<ListReport>,
+    left_over: Vec<String>,
+    /// The tasks that the machines run.
+    tasks: Vec<String>,
+}
+
+impl Question {
+    /// About ending `going`, and deleting the groups `left_over`.
+    pub async fn about(
+        aws: &Aws,
+        inductiva: &Groups<'_>,
+        going: &[Machine],
+        left_over: &[Group],
+    ) -> Self {
+        let mut prices = PriceBook::default();
+        let mut groups = BTreeMap::new();
+        let mut account = None;
+        // Where nobody can be asked there is an error at once.
+        if inductiva.out.interactive {
+            let identity = aws.time.within(KNOWN_WITHIN, aws.identity());
+            let sides = aws.time.within(KNOWN_WITHIN, sides(inductiva, going));
+            let learning = aws.time.within(KNOWN_WITHIN, prices.learn(aws, going));
+            let (identity, sides, _) = tokio::join!(identity, sides, learning);
+            account = identity.ok().and_then(Result::ok).map(|i| i.account);
+            groups = sides.unwrap_or_default();
+        }
+        let now = aws.clock.now();
+        let list = (!going.is_empty()).then(|| ListReport::of(going, &groups, &prices, now));
+        let mut regions: Vec<String> = going.iter().map(|m| m.region.clone()).collect();
+        if regions.is_empty() {
+            regions.push(aws.region.clone());
+        }
+        regions.sort();
+        regions.dedup();
+        Self {
+            account,
+            regions,
+            machines: going.len(),
+            tasks: list.as_ref().map_or(Vec::new(), ListReport::tasks),
+            list,
+            left_over: left_over.iter().map(|group| group.name.clone()).collect(),
+        }
+    }
+
+    /// Shows what goes.
+    pub fn show(&self, out: Output) {
+        if let Some(list) = &self.list {
+            out.say_lines(list.to_string().trim_end());
+        }
+        for name in &self.left_over {
+            out.say(&format!("machine group {name}, without machines"));
+        }
+        match self.tasks.as_slice() {
+            [] => {}
+            [task] => out.say(&format!("1 task would be lost: {task}")),
+            tasks => out.say(&format!(
+                "{} tasks would be lost: {}",
+                tasks.len(),
+                tasks.join(" ")
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut what = Vec::new();
+        if self.machines > 0 {
+            what.push(machine::count(self.machines));
+        }
+        match self.left_over.len() {
+            0 => {}
+            1 => what.push("1 machine group".into()),
+            n => what.push(format!("{n} machine groups")),
+        }
+        f.write_str(&what.join(" and "))?;
+        if let Some(account) = &self.account {
+            write!(f, " of account {account}")?;
+        }
+        write!(
+            f,
+            " in {} will be terminated. Are you sure you want to proceed",
+            self.regions.join(", ")
+        )
+    }
+}
+
+/// What Inductiva says of the machines' groups; nothing of those that it cannot be
+/// asked about.
+async fn sides(inductiva: &Groups<'_>, going: &[Machine]) -> BTreeMap<String, Option<Group>> {
+    let mut groups = BTreeMap::new();
+    let Some(api) = inductiva.api else {
+        return groups;
+    };
+    let mut names: Vec<GroupName> = going
+        .iter()
+        .filter_map(|m| m.group()?.parse().ok())
+        .collect();
+    names.sort();
+    names.dedup();
+    let asked = names.iter().map(|name| api.group(name));
+    let answers = futures_util::future::join_all(asked).await;
+    for (name, answer) in names.iter().zip(answers) {
+        if let Ok(group) = answer {
+            groups.insert(name.to_string(), group);
+        }
+    }
+    groups
+}
