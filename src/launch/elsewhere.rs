@@ -58,7 +58,8 @@ impl<W: World> Run<'_, W> {
             self.pause(look_again_after(since, asked_at)).await?;
         };
         if has_ended(&plan.existing, &shown) {
-            return Err(self.passed_over(launched));
+            let why = "was ended while this start waited for its machines to show";
+            return Err(self.passed_over(why, launched));
         }
         let mut too_many: Vec<String> = Vec::new();
         for machine in launched {
@@ -84,17 +85,14 @@ impl<W: World> Run<'_, W> {
         self.end(too_many).await.map(|()| false)
     }
 
-    /// A `terminate` has ended the group without the machines.
-    fn passed_over(&self, launched: &[Machine]) -> Failure {
-        let ids = machine::ids(launched);
+    /// A `terminate` has ended the group without these machines.
+    pub fn passed_over(&self, why: &str, machines: &[Machine]) -> Failure {
+        let ids = machine::ids(machines);
         // Nothing is undone.
         self.forget_made(&ids);
         Failure::new(
             Kind::MachinesMayBeRunning,
-            format!(
-                "the group {} was ended while this start waited for its machines to show",
-                self.request.group
-            ),
+            format!("the group {} {why}", self.request.group),
         )
         .hint(format!(
             "end these, too: {}; or run the same line again",

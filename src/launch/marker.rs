@@ -40,6 +40,7 @@ impl<W: World> Run<'_, W> {
     ) -> Result<GroupOnInductivasSide> {
         use GroupOnInductivasSide::{Id, LookAgain};
         if !plan.is_new() {
+            self.refuse_ended_group(plan, found).await?;
             return Ok(Id(plan.group_id.clone()));
         }
         if let Some(own) = self.own_group_still_there(&found.group) {
@@ -83,6 +84,29 @@ impl<W: World> Run<'_, W> {
             },
             Err(error) => Err(Failure::from(error).while_doing("cannot make the machine group")),
         }
+    }
+
+    /// Refuses to go on with a launch whose group was ended on Inductiva's side: its
+    /// machines could join nothing, and the start after that has a group of its own.
+    async fn refuse_ended_group(&self, plan: &LaunchPlan, found: &Found) -> Result<()> {
+        let Some(id) = &plan.group_id else {
+            return Ok(());
+        };
+        let is_there = match &found.group {
+            GroupLookup::Active(group) if group.id == *id => true,
+            // Inductiva may have made two of a name, and looks one of them up.
+            GroupLookup::Active(_) => match self.world.active_groups().await {
+                Ok(groups) => groups.iter().any(|group| group.id == *id),
+                Err(_) => true,
+            },
+            GroupLookup::OutOfReach(_) => true,
+            GroupLookup::Absent => false,
+        };
+        if is_there {
+            return Ok(());
+        }
+        let why = "was ended while a start of it was under way";
+        Err(self.passed_over(why, &plan.existing))
     }
 
     /// This run's own group, unless somebody has taken it away meanwhile.

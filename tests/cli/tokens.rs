@@ -338,3 +338,35 @@ fn a_call_that_is_made_again_has_the_bytes_of_its_own_launch() {
     }
     assert_ne!(of("UserData", again + 1), of("UserData", 1));
 }
+
+#[test]
+fn a_launch_whose_group_was_ended_is_not_gone_on_with() {
+    let account = Account::new();
+    // The second call of 101 machines is lost before it takes effect.
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "reset", "after": 1, "count": null}));
+    let line = "start --machine-group-name g --num-machines 101 --keep-on-failure --output json";
+    assert_eq!(account.run(line).code, 3);
+    account.forget_faults();
+    end_groups(&account);
+    account.pass(200.0);
+    let run = account.run(line);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(
+        run.error()["message"],
+        "the group g was ended while a start of it was under way"
+    );
+    assert_eq!(list_len(&run.error()["machines"]), 100);
+    assert_eq!(account.launched(), 100);
+}
+
+/// As somebody does on Inductiva's own page.
+fn end_groups(account: &Account) {
+    for group in account.groups() {
+        let id = text(&group["id"]);
+        let address = format!("{}/compute/group/{id}", account.api_url());
+        let deleted = ureq::delete(&address)
+            .header("X-API-Key", crate::sandbox::API_KEY)
+            .call();
+        assert!(deleted.is_ok_and(|answer| answer.status().is_success()));
+    }
+}
