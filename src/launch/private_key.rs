@@ -1,79 +1,130 @@
 //! Whether a file holds the private key of a key pair that EC2 shows.
 //!
 //! EC2 shows a fingerprint of each pair (EC2 API reference, `KeyPairInfo`): of an
-//! ED25519 pair the SHA-256 of its public key in base64, as OpenSSH has it, and of
-//! an RSA pair that EC2 made the SHA-1 of the private key as PKCS #8 in DER. Two are
-//! not compared here: the MD5 of an imported RSA pair, as nothing else needs MD5, and
-//! that of an RSA key in OpenSSH's or `PuTTY`'s format, as these leave out numbers of
-//! PKCS #8 that would have to be calculated.
+//! ED25519 pair the SHA-256 of its public key in base64, as OpenSSH has it; of an
+//! RSA pair that EC2 made the SHA-1 of the private key as PKCS #8 in DER; and of an
+//! imported RSA pair the MD5 of the public key in DER. Which one it is, its length
+//! tells. Two cannot be compared: the SHA-1 of an RSA key in OpenSSH's or `PuTTY`'s
+//! format, as these leave out numbers of PKCS #8 that would have to be calculated,
+//! and the SHA-256 of an ED25519 key in PKCS #8, which leaves out the public key.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
+use md5::Md5;
+use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
 
-/// Whether `file`, a private key as EC2 gives it (PEM or PPK), has this fingerprint.
+/// DER's tags of the elements here (ITU-T X.690).
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
+const SEQUENCE: u8 = 0x30;
+
+/// The algorithm `rsaEncryption` without parameters (RFC 8017, appendix A.1).
+const RSA_ENCRYPTION: [u8; 15] = [
+    0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+];
+
+/// What a file tells of the private key in it.
+enum Key {
+    /// An RSA key with all its numbers: the private key (PKCS #1).
+    Rsa(Vec<u8>),
+    /// The public key beside it, as SSH sends it: modulus and exponent of an RSA key.
+    SshRsa { modulus: Vec<u8>, exponent: Vec<u8> },
+    /// The same of a key of another kind.
+    Ssh(Vec<u8>),
+    /// One that is there, and that nothing can be told of: it is encrypted, or of
+    /// another kind than RSA in PKCS #8.
+    Closed,
+}
+
+/// Whether `file`, a private key in PEM or PPK, has this fingerprint.
 pub fn has_fingerprint(file: &str, fingerprint: &str) -> bool {
     let theirs = fingerprint.trim_start_matches("SHA256:");
     let theirs = theirs.trim_end_matches('=');
-    !theirs.is_empty() && fingerprints(file).iter().any(|ours| ours == theirs)
+    let ours = Key::of(file).map(|key| key.fingerprints());
+    !theirs.is_empty() && ours.is_some_and(|ours| ours.iter().any(|ours| ours == theirs))
 }
 
 /// Whether the fingerprint of the private key in `file` can be told at all, to be
 /// compared with this one.
 pub fn is_comparable(file: &str, fingerprint: &str) -> bool {
-    const MD5_BYTES: usize = 16;
-    let bytes = fingerprint.split(':').count();
-    if bytes == 1 {
-        return true;
-    }
-    let openssh = || match pem(file)? {
-        ("OPENSSH PRIVATE KEY", key) => openssh_public_key(&key).map(<[u8]>::to_vec),
-        _ => None,
-    };
-    let public = ppk_public_key(file).or_else(openssh);
-    let is_rsa = |key: Vec<u8>| ssh_string(&key).is_some_and(|(kind, _)| kind == b"ssh-rsa");
-    bytes != MD5_BYTES && !public.is_some_and(is_rsa)
-}
-
-/// What EC2 may show of the key; nothing where it is none.
-fn fingerprints(file: &str) -> Vec<String> {
-    if let Some(public) = ppk_public_key(file) {
-        return vec![of_public_key(&public)];
-    }
-    let Some((kind, key)) = pem(file) else {
-        return Vec::new();
-    };
-    match kind {
-        "OPENSSH PRIVATE KEY" => openssh_public_key(&key)
-            .map(|public| vec![of_public_key(public)])
-            .unwrap_or_default(),
-        "RSA PRIVATE KEY" => vec![of_private_key(&pkcs8(&key))],
-        "PRIVATE KEY" => vec![of_private_key(&key)],
-        _ => Vec::new(),
+    const SHA1_BYTES: usize = 20;
+    match Key::of(file) {
+        Some(Key::Closed) => false,
+        Some(Key::SshRsa { .. }) => fingerprint.split(':').count() != SHA1_BYTES,
+        Some(Key::Rsa(_) | Key::Ssh(_)) | None => true,
     }
 }
 
-fn of_public_key(key: &[u8]) -> String {
-    let hash = BASE64_STANDARD.encode(Sha256::digest(key));
-    hash.trim_end_matches('=').to_owned()
+impl Key {
+    /// The private key in a file, if there is one.
+    fn of(file: &str) -> Option<Self> {
+        if let Some(public) = ppk_public_key(file) {
+            return Self::of_ssh(public);
+        }
+        let (kind, body) = pem(file)?;
+        // Its headers follow the first line (RFC 1421, section 4.6.1.1).
+        if kind == "ENCRYPTED PRIVATE KEY" || body.contains("Proc-Type: 4,ENCRYPTED") {
+            return Some(Self::Closed);
+        }
+        let body: String = body.split_whitespace().collect();
+        let key = BASE64_STANDARD.decode(body).ok()?;
+        match kind {
+            "OPENSSH PRIVATE KEY" => Self::of_ssh(openssh_public_key(&key)?.to_vec()),
+            "RSA PRIVATE KEY" => rsa_numbers(&key).is_some().then_some(Self::Rsa(key)),
+            "PRIVATE KEY" => of_pkcs8(&key),
+            _ => None,
+        }
+    }
+
+    fn of_ssh(public: Vec<u8>) -> Option<Self> {
+        let (kind, rest) = ssh_string(&public)?;
+        if kind != b"ssh-rsa" {
+            return Some(Self::Ssh(public));
+        }
+        let (exponent, rest) = ssh_string(rest)?;
+        let (modulus, _) = ssh_string(rest)?;
+        // SSH and DER write a number in the same way (RFC 4251, section 5: mpint).
+        let (modulus, exponent) = (modulus.to_vec(), exponent.to_vec());
+        Some(Self::SshRsa { modulus, exponent })
+    }
+
+    /// What EC2 may show of it.
+    fn fingerprints(&self) -> Vec<String> {
+        match self {
+            Self::Rsa(key) => {
+                let public = rsa_numbers(key).map(|(modulus, exponent)| {
+                    in_hex(&Md5::digest(rsa_public_key(modulus, exponent)))
+                });
+                public
+                    .into_iter()
+                    .chain([in_hex(&Sha1::digest(to_pkcs8(key)))])
+                    .collect()
+            }
+            Self::SshRsa { modulus, exponent } => {
+                vec![in_hex(&Md5::digest(rsa_public_key(modulus, exponent)))]
+            }
+            Self::Ssh(public) => {
+                let hash = BASE64_STANDARD.encode(<Sha256 as sha2::Digest>::digest(public));
+                vec![hash.trim_end_matches('=').to_owned()]
+            }
+            Self::Closed => Vec::new(),
+        }
+    }
 }
 
-fn of_private_key(der: &[u8]) -> String {
-    use sha1::Digest as _;
-    let pairs: Vec<String> = Sha1::digest(der)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    pairs.join(":")
+/// A hash as EC2 writes MD5 and SHA-1.
+fn in_hex(hash: &[u8]) -> String {
+    let bytes: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(":")
 }
 
-/// The kind and the contents of a PEM file (RFC 7468).
-fn pem(file: &str) -> Option<(&str, Vec<u8>)> {
+/// The kind and the body of a PEM file (RFC 7468).
+fn pem(file: &str) -> Option<(&str, &str)> {
     let (_, rest) = file.split_once("-----BEGIN ")?;
     let (kind, rest) = rest.split_once("-----")?;
     let (body, _) = rest.split_once("-----END ")?;
-    let body: String = body.split_whitespace().collect();
-    Some((kind, BASE64_STANDARD.decode(body).ok()?))
+    Some((kind, body))
 }
 
 /// The public key in an OpenSSH private key, which is never encrypted (OpenSSH's
@@ -104,18 +155,69 @@ fn ppk_public_key(file: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(body).ok()
 }
 
-/// An RSA private key (PKCS #1) as PKCS #8 has it (RFC 5208): version 0, the
-/// algorithm `rsaEncryption` without parameters, the key.
-fn pkcs8(key: &[u8]) -> Vec<u8> {
-    const VERSION: [u8; 3] = [0x02, 0x01, 0x00];
-    const ALGORITHM: [u8; 15] = [
-        0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
-    ];
-    der(0x30, &[&VERSION[..], &ALGORITHM, &der(0x04, key)].concat())
+/// What PKCS #8 holds (RFC 5208): version, algorithm, the key, and perhaps more.
+fn of_pkcs8(der: &[u8]) -> Option<Key> {
+    let (contents, []) = element(SEQUENCE, der)? else {
+        return None;
+    };
+    let (_version, rest) = element(INTEGER, contents)?;
+    let Some(rest) = rest.strip_prefix(&RSA_ENCRYPTION) else {
+        return Some(Key::Closed);
+    };
+    let (key, _attributes) = element(OCTET_STRING, rest)?;
+    rsa_numbers(key)?;
+    Some(Key::Rsa(key.to_vec()))
+}
+
+/// An RSA private key (PKCS #1) as PKCS #8 has it, of version 0.
+fn to_pkcs8(key: &[u8]) -> Vec<u8> {
+    let key = to_element(OCTET_STRING, key);
+    let version = to_element(INTEGER, &[0]);
+    to_element(SEQUENCE, &[&*version, &RSA_ENCRYPTION, &key].concat())
+}
+
+/// Modulus and public exponent of an RSA private key (PKCS #1).
+fn rsa_numbers(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (contents, []) = element(SEQUENCE, key)? else {
+        return None;
+    };
+    let (_version, rest) = element(INTEGER, contents)?;
+    let (modulus, rest) = element(INTEGER, rest)?;
+    let (exponent, _) = element(INTEGER, rest)?;
+    Some((modulus, exponent))
+}
+
+/// An RSA public key with its algorithm (`SubjectPublicKeyInfo`, RFC 5280).
+fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let numbers = [modulus, exponent].map(|number| to_element(INTEGER, number));
+    let key = to_element(SEQUENCE, &numbers.concat());
+    // No bit of the last byte is unused.
+    let bits = to_element(BIT_STRING, &[&[0], &*key].concat());
+    to_element(SEQUENCE, &[&RSA_ENCRYPTION, &*bits].concat())
+}
+
+/// The contents of the DER element that `bytes` begin with, and what follows it.
+fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&length, rest) = bytes.strip_prefix(&[tag])?.split_first()?;
+    if length < 0x80 {
+        return rest.split_at_checked(length.into());
+    }
+    let (digits, rest) = rest.split_at_checked((length & 0x7f).into())?;
+    // No longer than it has to be, and no longer than any key.
+    if digits.len() > 3 || digits.first().is_none_or(|first| *first == 0) {
+        return None;
+    }
+    let length = digits
+        .iter()
+        .fold(0, |all, digit| all << 8 | usize::from(*digit));
+    if length < 0x80 {
+        return None;
+    }
+    rest.split_at_checked(length)
 }
 
 /// A DER element.
-fn der(tag: u8, contents: &[u8]) -> Vec<u8> {
+fn to_element(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = contents.len().to_be_bytes();
     let leading = length.iter().take_while(|byte| **byte == 0).count();
     let length = &length[leading.min(length.len() - 1)..];
@@ -150,51 +252,99 @@ IQIhANvK6we0a7gkkwpB++Cxf5L+Sw/63uwBfB5J6PNJGpefAiEAxaeACkOpXHqB
 1jG8qbuyGzU/GWUED4RDEfRISFyG8CUrHTZ+PREz";
     const RSA_FINGERPRINT: &str = "4b:62:5b:5d:05:16:e7:3f:87:32:3f:a2:1c:46:e1:06:1e:04:5d:a5";
 
+    const RSA_PUBLIC_FINGERPRINT: &str = "75:7f:f0:cf:8f:10:c0:fb:52:f7:a5:e1:24:e1:e7:e9";
+    /// Before `RSA` in PKCS #8.
+    const PKCS8_HEAD: &str = "MIIBVAIBADANBgkqhkiG9w0BAQEFAASCAT4w";
+
     fn pem_of(kind: &str, body: &str) -> String {
-        format!("-----BEGIN {kind} PRIVATE KEY-----\n{body}\n-----END {kind} PRIVATE KEY-----\n")
+        format!("-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n")
+    }
+
+    fn openssh() -> String {
+        pem_of("OPENSSH PRIVATE KEY", ED25519)
+    }
+
+    fn rsa() -> String {
+        pem_of("RSA PRIVATE KEY", RSA)
+    }
+
+    /// The same key as OpenSSL and AWS write it now.
+    fn rsa_in_pkcs8() -> String {
+        let key = BASE64_STANDARD.decode(RSA.replace('\n', ""));
+        let whole = to_pkcs8(&key.expect("base64"));
+        let body = BASE64_STANDARD.encode(whole);
+        assert!(body.starts_with(PKCS8_HEAD), "{body}");
+        pem_of("PRIVATE KEY", &body)
+    }
+
+    fn ppk(kind: &str, public: &str) -> String {
+        let lines = public.lines().count();
+        format!(
+            "PuTTY-User-Key-File-3: {kind}\r\nEncryption: none\r\nComment: c\r\nPublic-Lines: {lines}\r\n{}\r\nPrivate-Lines: 1\r\nAAAA\r\nPrivate-MAC: 00\r\n",
+            public.replace('\n', "\r\n")
+        )
+    }
+
+    /// The RSA key's public part, as SSH sends it.
+    fn rsa_ppk() -> String {
+        let key = BASE64_STANDARD.decode(RSA.replace('\n', ""));
+        let key = key.expect("base64");
+        let (modulus, exponent) = rsa_numbers(&key).expect("an RSA key");
+        let parts = [b"ssh-rsa", exponent, modulus].map(|part| {
+            let length = u32::try_from(part.len()).expect("short");
+            [&length.to_be_bytes(), part].concat()
+        });
+        ppk("ssh-rsa", &BASE64_STANDARD.encode(parts.concat()))
     }
 
     #[test]
     fn a_private_key_has_the_fingerprint_of_its_pair_and_no_other() {
-        let ed25519 = pem_of("OPENSSH", ED25519);
-        let ppk = format!(
-            "PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: none\r\nComment: c\r\nPublic-Lines: 2\r\n{}\r\nPrivate-Lines: 1\r\nAAAA\r\nPrivate-MAC: 00\r\n",
-            ED25519_PUBLIC.replace('\n', "\r\n")
-        );
-        let rsa = pem_of("RSA", RSA);
-        for (file, fingerprint) in [
-            (&ed25519, ED25519_FINGERPRINT),
-            (&ppk, ED25519_FINGERPRINT),
-            (&rsa, RSA_FINGERPRINT),
+        for (file, fingerprints) in [
+            (openssh(), &[ED25519_FINGERPRINT][..]),
+            (ppk("ssh-ed25519", ED25519_PUBLIC), &[ED25519_FINGERPRINT]),
+            (rsa(), &[RSA_FINGERPRINT, RSA_PUBLIC_FINGERPRINT]),
+            (rsa_in_pkcs8(), &[RSA_FINGERPRINT, RSA_PUBLIC_FINGERPRINT]),
+            (rsa_ppk(), &[RSA_PUBLIC_FINGERPRINT]),
         ] {
-            for shown in [fingerprint.to_owned(), format!("SHA256:{fingerprint}=")] {
-                assert!(has_fingerprint(file, &shown), "{shown} of {file}");
-            }
-            for other in ["", "=", &fingerprint[1..], &fingerprint.to_uppercase()] {
-                assert!(!has_fingerprint(file, other), "{other} of {file}");
+            for fingerprint in fingerprints {
+                for shown in [(*fingerprint).to_owned(), format!("SHA256:{fingerprint}=")] {
+                    assert!(has_fingerprint(&file, &shown), "{shown} of {file}");
+                }
+                for other in ["", "=", &fingerprint[1..], &fingerprint.to_uppercase()] {
+                    assert!(!has_fingerprint(&file, other), "{other} of {file}");
+                }
             }
         }
-        assert!(!has_fingerprint(&ed25519, RSA_FINGERPRINT));
+        assert!(!has_fingerprint(&openssh(), RSA_FINGERPRINT));
     }
 
     #[test]
     fn fingerprints_that_cannot_be_told_of_a_file_are_not_compared() {
-        let (ed25519, rsa) = (pem_of("OPENSSH", ED25519), pem_of("RSA", RSA));
-        let imported = "4b:62:5b:5d:05:16:e7:3f:87:32:3f:a2:1c:46:e1:06";
-        // The name of the algorithm, and what would follow it.
-        let ppk = "PuTTY-User-Key-File-3: ssh-rsa\nPublic-Lines: 1\nAAAAB3NzaC1yc2EAAAAB\n";
+        // ED25519 in PKCS #8 (RFC 8410, section 10.3).
+        let ed25519 = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+        let ed25519 = pem_of("PRIVATE KEY", ed25519);
+        let encrypted = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA";
         for (file, fingerprint, is_comparable) in [
-            (&*rsa, RSA_FINGERPRINT, true),
-            (&rsa, imported, false),
-            (&rsa, ED25519_FINGERPRINT, true),
-            (&ed25519, RSA_FINGERPRINT, true),
-            (&ed25519, ED25519_FINGERPRINT, true),
-            (ppk, RSA_FINGERPRINT, false),
-            (ppk, ED25519_FINGERPRINT, true),
-            ("precious", RSA_FINGERPRINT, true),
+            (rsa(), RSA_FINGERPRINT, true),
+            (rsa(), RSA_PUBLIC_FINGERPRINT, true),
+            (rsa(), ED25519_FINGERPRINT, true),
+            (rsa_in_pkcs8(), RSA_PUBLIC_FINGERPRINT, true),
+            (openssh(), RSA_FINGERPRINT, true),
+            (openssh(), ED25519_FINGERPRINT, true),
+            (rsa_ppk(), RSA_FINGERPRINT, false),
+            (rsa_ppk(), RSA_PUBLIC_FINGERPRINT, true),
+            (rsa_ppk(), ED25519_FINGERPRINT, true),
+            (ed25519, ED25519_FINGERPRINT, false),
+            (
+                pem_of("ENCRYPTED PRIVATE KEY", "AAAA"),
+                RSA_FINGERPRINT,
+                false,
+            ),
+            (pem_of("RSA PRIVATE KEY", encrypted), RSA_FINGERPRINT, false),
+            ("precious".to_owned(), RSA_FINGERPRINT, true),
         ] {
             assert_eq!(
-                super::is_comparable(file, fingerprint),
+                super::is_comparable(&file, fingerprint),
                 is_comparable,
                 "{fingerprint} of {file}"
             );
@@ -203,15 +353,39 @@ IQIhANvK6we0a7gkkwpB++Cxf5L+Sw/63uwBfB5J6PNJGpefAiEAxaeACkOpXHqB
 
     #[test]
     fn what_holds_no_key_has_no_fingerprint() {
-        let cut = pem_of("OPENSSH", &ED25519[..80]);
         for file in [
             "",
             "precious",
-            &cut,
-            &pem_of("EC", RSA),
+            &pem_of("OPENSSH PRIVATE KEY", &ED25519[..80]),
+            &pem_of("RSA PRIVATE KEY", &RSA[..80]),
+            &pem_of("PRIVATE KEY", PKCS8_HEAD),
+            &pem_of("EC PRIVATE KEY", RSA),
             "PuTTY-User-Key-File-3: x",
         ] {
-            assert_eq!(fingerprints(file), Vec::<String>::new(), "{file}");
+            assert!(Key::of(file).is_none(), "{file}");
+        }
+    }
+
+    #[test]
+    fn an_element_of_der_has_the_shortest_length_and_is_all_there() {
+        let long = |length: &[u8]| [&[INTEGER], length, &[7; 200]].concat();
+        assert_eq!(element(INTEGER, &[2, 1, 7, 9]), Some((&[7][..], &[9][..])));
+        assert_eq!(
+            element(INTEGER, &long(&[0x81, 200])),
+            Some((&[7; 200][..], &[][..]))
+        );
+        for other in [
+            &[][..],
+            &[INTEGER],
+            &[OCTET_STRING, 1, 7],
+            &[INTEGER, 2, 7],
+            &[INTEGER, 0x80],
+            &[INTEGER, 0x81, 1, 7],
+            &long(&[0x81, 201]),
+            &long(&[0x82, 0, 200]),
+            &long(&[0x84, 0xff, 0xff, 0xff, 0xff]),
+        ] {
+            assert_eq!(element(INTEGER, other), None, "{other:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `--create-key-pair`: never a private key lost, and the same line works again.
 
-use std::fs;
+use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -189,4 +189,93 @@ fn a_key_pair_made_in_the_console_is_used_if_its_private_key_is_here() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(usable_key(&account), key);
     assert_eq!(account.calls("CreateKeyPair"), 0);
+}
+
+/// What a program of OpenSSH's or OpenSSL's says.
+fn told_by(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().expect(program);
+    assert!(output.status.success(), "{program} {args:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Makes a private key, and imports its public key as `k`; the fingerprint that EC2
+/// shows.
+fn import(account: &Account, file: &Path, kind: &str, format: &str) -> String {
+    let file = file.to_str().expect("a path");
+    told_by(
+        "ssh-keygen",
+        &["-q", "-t", kind, "-m", format, "-N", "", "-f", file],
+    );
+    let public = fs::read_to_string(format!("{file}.pub")).expect("the public key");
+    account.ec2(
+        "import_key_pair",
+        json!({"KeyName": "k", "PublicKeyMaterial": public}),
+    );
+    let pair = &key_pairs(account)[0];
+    pair["KeyFingerprint"].as_str().expect("one").to_owned()
+}
+
+#[test]
+fn a_key_pair_that_was_imported_is_used_if_its_private_key_is_here() {
+    for (kind, format) in [
+        ("rsa", "PEM"),
+        ("rsa", "PKCS8"),
+        ("rsa", "RFC4716"),
+        ("ed25519", "RFC4716"),
+    ] {
+        let account = Account::new();
+        let path = account.home.path().join("k.pem");
+        let shown = import(&account, &path, kind, format);
+        let file = path.to_str().expect("a path");
+        // As AWS tells to compute them.
+        if format == "PEM" {
+            let public = account.home.path().join("public.der");
+            let public = public.to_str().expect("a path");
+            told_by(
+                "openssl",
+                &[
+                    "rsa", "-in", file, "-pubout", "-outform", "DER", "-out", public,
+                ],
+            );
+            let said = told_by("openssl", &["md5", "-c", public]);
+            assert!(said.trim_end().ends_with(&format!(" {shown}")), "{said}");
+        }
+        if kind == "ed25519" {
+            let said = told_by("ssh-keygen", &["-l", "-f", file]);
+            let words = format!(" SHA256:{} ", shown.trim_end_matches('='));
+            assert!(said.contains(&words), "{said}");
+        }
+        let key = fs::read_to_string(&path).expect("the file");
+        assert_eq!(usable_key(&account), key, "{kind} in {format}");
+        assert_eq!(account.calls("CreateKeyPair"), 0);
+    }
+}
+
+#[test]
+fn an_imported_key_pair_of_another_private_key_is_refused() {
+    for (kind, format) in [("rsa", "PEM"), ("rsa", "RFC4716")] {
+        let account = Account::new();
+        import(&account, &account.home.path().join("other"), kind, format);
+        told_by(
+            "ssh-keygen",
+            &[
+                "-q",
+                "-t",
+                kind,
+                "-m",
+                format,
+                "-N",
+                "",
+                "-f",
+                account.home.path().join("k.pem").to_str().expect("a path"),
+            ],
+        );
+        let run = account.run(LINE);
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("does not hold the private key"),
+            "{}",
+            run.stderr
+        );
+    }
 }

@@ -278,6 +278,12 @@ class Ec2Api(MotoApi, EC2Response):
         pair.key_fingerprint = fingerprints.of(pair)
         return answer
 
+    def import_key_pair(self):
+        answer = super().import_key_pair()
+        pair = self.ec2_backend.key_pairs[self._get_param("KeyName")]
+        pair.key_fingerprint = fingerprints.of(pair)
+        return answer
+
     def describe_key_pairs(self):
         known = {pair.key_name for pair in self.ec2_backend.key_pairs.values()}
         for name in self._get_param("KeyNames", []):

@@ -7,10 +7,13 @@ from cryptography.hazmat.primitives import serialization
 
 
 def of(pair):
-    """Of a pair that EC2 made ("KeyPairInfo" in the EC2 API reference)."""
+    """The EC2 API reference tells them under "KeyPairInfo"."""
     if pair.key_type == "ed25519":
-        public_key = b64decode(pair.public_key.split()[1])
+        text = pair.material_public.decode()
+        public_key = b64decode(text.split()[1])
         return b64encode(hashlib.sha256(public_key).digest()).decode()
+    if not pair.material:
+        return _of_imported(pair)
     private_key = serialization.load_pem_private_key(pair.material, None)
     der = private_key.private_bytes(
         serialization.Encoding.DER,
@@ -18,3 +21,11 @@ def of(pair):
         serialization.NoEncryption(),
     )
     return hashlib.sha1(der).digest().hex(":")
+
+
+def _of_imported(pair):
+    public_key = serialization.load_ssh_public_key(pair.material_public)
+    der = public_key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.md5(der).digest().hex(":")
