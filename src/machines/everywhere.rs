@@ -51,8 +51,7 @@ impl Survey {
                 failure.message
             ));
         }
-        if let (Some((_, failure)), Some(regions)) = (found.denied.first(), found.denied_regions())
-        {
+        if let Some((regions, failure)) = found.denied_regions() {
             out.warn(&format!("left out: {regions} ({})", failure.message));
         }
         match found.denied.first() {
@@ -143,9 +142,23 @@ impl Survey {
         Some((names(&self.missing), failure))
     }
 
-    /// The names of the regions that are not permitted; none where there is none.
-    pub fn denied_regions(&self) -> Option<String> {
-        (!self.denied.is_empty()).then(|| names(&self.denied))
+    /// The failure of this region, if it did not answer.
+    pub fn hole_in(&self, region: &str) -> Option<&Failure> {
+        let mut missing = self.missing.iter();
+        missing.find_map(|(name, failure)| (name == region).then_some(failure))
+    }
+
+    /// The names of the regions that are not permitted, and the first one's failure.
+    pub fn denied_regions(&self) -> Option<(String, &Failure)> {
+        let (_, failure) = self.denied.first()?;
+        Some((names(&self.denied), failure))
+    }
+
+    /// The names of all regions that are left out; none where there is none.
+    pub fn left_out_regions(&self) -> Option<String> {
+        let all: Vec<(String, Failure)> =
+            self.denied.iter().chain(&self.missing).cloned().collect();
+        (!all.is_empty()).then(|| names(&all))
     }
 }
 

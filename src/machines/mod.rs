@@ -6,4 +6,5 @@ pub mod everywhere;
 pub mod last_look;
 pub mod leftovers;
 pub mod price_book;
+pub mod unseen;
 pub mod waiting;

@@ -18,6 +18,10 @@ fn with_a_group_there() -> Account {
     account
 }
 
+fn nobody_answers(account: &Account, region: &str) {
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": region, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+}
+
 fn nobody_may_look(account: &Account, region: &str) {
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": region, "count": null, "code": "UnauthorizedOperation", "message": "with an explicit deny in a service control policy", "status": 403}));
 }
@@ -76,7 +80,7 @@ fn where_inductiva_cannot_be_asked_the_other_regions_are_asked_by_tag() {
 fn a_region_that_does_not_answer_is_named_where_inductiva_cannot_be_asked_either() {
     let account = Account::new();
     account.put("inductiva", json!({"status": 503}));
-    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": THERE, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    nobody_answers(&account, THERE);
     let run = account.run(LINE);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
@@ -167,7 +171,7 @@ fn a_list_that_leaves_out_regions_fails_only_if_machines_may_be_there() {
 #[test]
 fn a_region_that_does_not_answer_makes_the_list_incomplete() {
     let account = Account::new();
-    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": THERE, "count": null, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    nobody_answers(&account, THERE);
     let (code, document, said) = everywhere(&account);
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("us-east-1 did not answer"), "{said}");
@@ -197,4 +201,117 @@ hint: go there: the same line with --region us-east-1; or launch here, too, with
     let ended = account.run("terminate --all --all-regions -y");
     assert_eq!(account.live(), [] as [String; 0]);
     assert_ne!(ended.code, 2, "{}", ended.stderr);
+}
+
+/// The exit code of a command, the region that its document leaves out, and what it says.
+fn left_out(account: &Account, line: &str) -> (i32, serde_json::Value, String) {
+    let run = account.run(&format!("{line} -y --output json"));
+    let left_out = run.document()["left_out"][0]["region"].clone();
+    (run.code, left_out, run.stderr)
+}
+
+#[test]
+fn where_a_group_ends_a_region_that_was_not_looked_at_counts_only_if_machines_may_be_there() {
+    for (nobody, because) in [
+        (
+            nobody_answers as fn(&Account, &str),
+            "there is no answer: us-east-1 (cannot list machines: broken",
+        ),
+        (nobody_may_look, "that is not permitted: us-east-1"),
+    ] {
+        let account = Account::new();
+        account.put("inductiva", json!({"auto_register_seconds": 0}));
+        account.json("start --machine-group-name here");
+        account.settle();
+        nobody(&account, THERE);
+        let (code, region, said) = left_out(&account, "terminate here");
+        assert_eq!((code, region), (0, json!(THERE)), "{said}");
+        assert_eq!(said.matches("not looked at, because ").count(), 1, "{said}");
+        assert!(said.contains(because), "{said}");
+        assert_eq!(account.groups(), [] as [serde_json::Value; 0]);
+        // Its machines here are all that nobody can ask Inductiva about.
+        account.json("start --machine-group-name next");
+        account.put("inductiva", json!({"status": 503}));
+        let (code, region, said) = left_out(&account, "terminate next");
+        assert_eq!((code, region), (3, json!(THERE)), "{said}");
+        assert!(said.contains("machines may be running in us-east-1, which could not be asked: Inductiva cannot be asked either"), "{said}");
+        assert_eq!(account.live(), [] as [String; 0]);
+    }
+}
+
+#[test]
+fn machines_that_inductiva_sees_alive_where_nobody_looked_are_not_said_to_have_ended() {
+    for nobody in [nobody_answers, nobody_may_look] {
+        let account = with_a_group_there();
+        let ids = account.json(&format!("list --region {THERE}"))["machines"].clone();
+        let ids: Vec<&str> = ids
+            .as_array()
+            .expect("machines")
+            .iter()
+            .map(|m| text(&m["instance_id"]))
+            .collect();
+        nobody(&account, THERE);
+        for line in [
+            "terminate g",
+            "terminate --all --all-regions",
+            &format!("terminate --instance-id {}", ids.join(",")),
+        ] {
+            let run = account.run(&format!("{line} -y --output json"));
+            assert_eq!(run.code, 3, "{line}: {}", run.stderr);
+            let message = text(&run.error()["message"]).to_owned();
+            assert!(
+                message.contains("machines may be running in us-east-1, which could not be asked"),
+                "{line}: {message}"
+            );
+        }
+        let error = account.run("terminate g -y --output json").error();
+        let mut named: Vec<String> =
+            serde_json::from_value(error["machines"].clone()).expect("ids");
+        named.sort();
+        let mut ids = ids;
+        ids.sort_unstable();
+        assert_eq!(named, ids);
+        assert_eq!(account.groups().len(), 1);
+    }
+}
+
+#[test]
+fn an_id_that_nobody_knows_is_not_taken_for_one_of_a_region_that_was_not_looked_at() {
+    let account = with_a_group_there();
+    nobody_answers(&account, THERE);
+    let line = "terminate --instance-id i-00000000000000000 -y";
+    let run = account.run(line);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("error: eu-west-2 does not have i-00000000000000000"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr
+            .contains("not looked at, because there is no answer: us-east-1"),
+        "{}",
+        run.stderr
+    );
+    account.put("inductiva", json!({"status": 503}));
+    assert_eq!(account.run(line).code, 3);
+}
+
+#[test]
+fn list_and_terminate_agree_on_regions_that_may_not_be_asked() {
+    let account = Account::new();
+    nobody_may_look(&account, THERE);
+    for (inductiva, expected) in [(json!({}), 0), (json!({"status": 503}), 3)] {
+        account.put("inductiva", inductiva);
+        let (code, document, said) = everywhere(&account);
+        assert_eq!(
+            (code, &document["left_out"][0]["region"]),
+            (expected, &json!(THERE)),
+            "{said}"
+        );
+        let (code, region, said) = left_out(&account, "terminate --all --all-regions");
+        assert_eq!((code, region), (expected, json!(THERE)), "{said}");
+        assert_eq!(said.matches("left out: us-east-1").count(), 1, "{said}");
+    }
 }

@@ -16,11 +16,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity,
     inductiva::{self, ApiError, Group},
-    machines::{
-        everywhere::Survey,
-        leftovers::{View, is_instance_id},
-        price_book::PriceBook,
-    },
+    machines::{everywhere::Survey, leftovers::View, price_book::PriceBook, unseen::unseen},
     model::machine::{self, Machine, State},
     settings::{self, AwsSettings},
     terminal::{
@@ -108,7 +104,9 @@ async fn show(
         name.is_none_or(|name| group.name == name.as_str()) && view.judge(group).is_some()
     };
     let mut report = ListReport::of(&machines, &groups, prices, now);
-    let unseen = unseen(&found, active.as_deref(), view);
+    let unseen = unseen(&found, active.as_deref(), view).map(|failure| {
+        failure.hint("ask somebody who may look there to run inductiva-aws list --all-regions")
+    });
     report.ended = ended;
     report.leftover_groups = active.map(|active| {
         let left = active.iter().filter(left_over);
@@ -130,33 +128,6 @@ async fn show(
         .hint("machines may be running there: try again in a minute"));
     }
     unseen.map_or(Ok(reader), Err)
-}
-
-/// Machines that may be running in regions where this identity may not look: those that
-/// Inductiva sees alive and no region has shown, or nobody knows which.
-fn unseen(found: &Survey, active: Option<&[Group]>, view: View<'_>) -> Option<Failure> {
-    let regions = found.denied_regions()?;
-    let failure = |what: &str| {
-        Failure::new(
-            Kind::MachinesMayBeRunning,
-            format!("machines may be running in {regions}, which could not be asked: {what}"),
-        )
-        .hint("ask somebody who may look there to run inductiva-aws list --all-regions")
-    };
-    let Some(active) = active else {
-        return Some(failure("Inductiva cannot be asked either"));
-    };
-    let is_shown = |id: &str| found.machines.iter().any(|m| m.instance_id == id);
-    let alive = active.iter().flat_map(|group| view.alive(group));
-    let unseen: Vec<String> = alive
-        .filter(|host| is_instance_id(host) && !is_shown(host))
-        .map(str::to_owned)
-        .collect();
-    if unseen.is_empty() {
-        return None;
-    }
-    let what = format!("Inductiva sees {} alive", unseen.join(" "));
-    Some(failure(&what).machines(unseen))
 }
 
 /// How many machines run and what that costs, and that stopped ones cost too.

@@ -122,9 +122,10 @@ async fn find_late(
     ending: &Ending<'_>,
 ) -> (Vec<Machine>, Option<Failure>) {
     let aws = terminating.aws;
-    if let Err(failure) = refuse_elsewhere(terminating, &ids, ending).await {
-        return (Vec::new(), Some(failure));
-    }
+    let everywhere = match refuse_elsewhere(terminating, &ids, ending).await {
+        Ok(everywhere) => everywhere,
+        Err(failure) => return (Vec::new(), Some(failure)),
+    };
     let mut machines: Vec<Machine> = Vec::new();
     say_waiting(terminating, &ids);
     loop {
@@ -139,7 +140,7 @@ async fn find_late(
             return (machines, None);
         }
         if looking_since >= terminating.began + VISIBLE_WITHIN {
-            let failure = not_found(terminating, &unknown, ending);
+            let failure = not_found(terminating, &unknown, ending, &everywhere).await;
             return (machines, Some(failure));
         }
         pause(terminating).await;
@@ -193,7 +194,26 @@ fn not_ours<'a>(others: impl Iterator<Item = &'a &'a Machine>) -> Option<Failure
     )
 }
 
-fn not_found(terminating: &Terminating<'_>, unknown: &[String], ending: &Ending<'_>) -> Failure {
+/// No region that was asked has them, by `look` at all regions.
+async fn not_found(
+    terminating: &Terminating<'_>,
+    unknown: &[String],
+    ending: &Ending<'_>,
+    look: &Look<'_>,
+) -> Failure {
+    if look.found.left_out_regions().is_some() {
+        let line = terminating.lines.ids(unknown, &terminating.aws.region);
+        let mut groups = terminating.groups.active().await;
+        for group in groups.iter_mut().flatten() {
+            let is_meant =
+                |host: &Option<String>| host.as_ref().is_some_and(|host| unknown.contains(host));
+            group.machines.retain(|m| is_meant(&m.host_name));
+        }
+        if let Some(failure) = terminating.unseen(look, groups.as_deref(), &line) {
+            return failure;
+        }
+        terminating.say_left_out(look);
+    }
     Failure::new(
         Kind::NotFound,
         format!(
@@ -206,13 +226,20 @@ fn not_found(terminating: &Terminating<'_>, unknown: &[String], ending: &Ending<
     .hint(format!("{} shows what there is", terminating.lines.list()))
 }
 
-/// Machines of these ids that live in another region.
-async fn refuse_elsewhere(
-    terminating: &Terminating<'_>,
+/// A look at all regions, which shows no machine of these ids that lives elsewhere.
+///
+/// # Errors
+/// It shows one.
+async fn refuse_elsewhere<'a>(
+    terminating: &Terminating<'a>,
     unknown: &[String],
     ending: &Ending<'_>,
-) -> Result<()> {
-    let found = Survey::as_far_as_possible(terminating.aws).await;
+) -> Result<Look<'a>> {
+    let look = Look {
+        aws: terminating.aws,
+        found: Survey::as_far_as_possible(terminating.aws).await,
+    };
+    let found = &look.found;
     let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for m in &found.machines {
         if unknown.contains(&m.instance_id) && !m.state.is_gone() {
@@ -222,7 +249,7 @@ async fn refuse_elsewhere(
     }
     regions.remove(&terminating.aws.region);
     if regions.is_empty() {
-        return Ok(());
+        return Ok(look);
     }
     let places: Vec<String> = regions
         .iter()

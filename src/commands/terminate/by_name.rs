@@ -62,7 +62,8 @@ pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Resu
         looking.saw(&look.found.machines, asked_at);
         refuse_elsewhere(terminating, name, &look)?;
         if matches!(side, Side::Absent) && !knows(&look.found.machines, name) {
-            return Err(not_found(terminating, name, &look));
+            terminating.say_left_out(&look);
+            return Err(not_found(terminating, name));
         }
         if let Side::Active(group) = &side {
             refuse_others_machines(group, &look, terminating)?;
@@ -119,29 +120,38 @@ async fn finish(
     if !nothing_showed {
         groups.say_kept(&deleted.kept);
     }
-    terminating.say_denied(look);
+    let line = terminating.lines.group(name, &aws.region);
+    if look.hole_here().is_none() {
+        terminating.say_left_out(look);
+    }
     terminating.report(ending, &deleted.names, Vec::new(), (&look.found).into());
     if let Some(failure) = failure {
         return Err(failure);
     }
     refuse_elsewhere(terminating, name, look)?;
-    if let Some(failure) = look.hole() {
-        return Err(failure.hint(format!(
-            "try again: {}",
-            terminating.lines.group(name, &aws.region)
-        )));
+    if let Some(failure) = look.hole_here() {
+        return Err(failure.hint(format!("try again: {line}")));
     }
-    refuse_alive(terminating, &side, look)?;
+    let groups = match &side {
+        Side::Active(group) => Some(std::slice::from_ref(group)),
+        Side::Ended | Side::Absent => Some(&[][..]),
+        Side::NotAsked(_) => None,
+    };
+    if let Some(failure) = terminating.unseen(look, groups, &line) {
+        return Err(failure);
+    }
     if !nothing_showed || !deleted.names.is_empty() {
         return Ok(());
     }
     if let Some((name, why)) = deleted.kept.into_iter().next()
         && !matches!(side, Side::NotAsked(_))
     {
+        let hint = match look.hole() {
+            Some(_) => format!("try again: {line}"),
+            None => format!("{} shows its machines on AWS", terminating.lines.list()),
+        };
         return Err(
-            Failure::failed(format!("the machine group {name} was not deleted: {why}")).hint(
-                format!("{} shows its machines on AWS", terminating.lines.list()),
-            ),
+            Failure::failed(format!("the machine group {name} was not deleted: {why}")).hint(hint),
         );
     }
     let is_known = knows(&look.found.machines, name);
@@ -158,12 +168,9 @@ async fn finish(
                     "no machine of the group {name} shows, and Inductiva cannot be asked whether there are any ({why}): they may be running"
                 ),
             )
-            .hint(format!(
-                "try again: {}",
-                terminating.lines.group(name, &aws.region)
-            )));
+            .hint(format!("try again: {line}")));
         }
-        Side::Absent if !is_known => return Err(not_found(terminating, name, look)),
+        Side::Absent if !is_known => return Err(not_found(terminating, name)),
         Side::Ended => {
             out.say(&format!("the machine group {name} is gone already"));
             return Ok(());
@@ -178,16 +185,9 @@ fn knows(machines: &[Machine], name: &GroupName) -> bool {
     machines.iter().any(|m| m.group() == Some(name.as_str()))
 }
 
-/// Nobody knows the name, or a region that may know it cannot be asked.
-fn not_found(terminating: &Terminating<'_>, name: &GroupName, look: &Look<'_>) -> Failure {
+/// Nobody knows the name.
+fn not_found(terminating: &Terminating<'_>, name: &GroupName) -> Failure {
     let region = &terminating.aws.region;
-    if let Some(failure) = look.hole() {
-        return failure.hint(format!(
-            "try again: {}",
-            terminating.lines.group(name, region)
-        ));
-    }
-    terminating.say_denied(look);
     Failure::new(
         Kind::NotFound,
         format!("{region} has no machine group {name}"),
@@ -226,33 +226,6 @@ fn refuse_elsewhere(
     )
     .hint(format!("end them: {}", lines.join(" && ")))
     .machines(elsewhere.into_values().flatten()))
-}
-
-/// Machines that Inductiva sees alive and that no region shows, while some regions
-/// were not looked at: they may be there.
-fn refuse_alive(terminating: &Terminating<'_>, side: &Side, look: &Look<'_>) -> Result<()> {
-    let (Side::Active(group), Some(regions)) = (side, look.found.denied_regions()) else {
-        return Ok(());
-    };
-    let mut alive = look.view().alive(group);
-    alive.retain(|host| is_instance_id(host));
-    alive.retain(|host| !look.found.machines.iter().any(|m| m.instance_id == *host));
-    if alive.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(
-        Kind::MachinesMayBeRunning,
-        format!(
-            "according to Inductiva, machines of the group {} are alive; they may be in {regions}, where you may not look: {}",
-            group.name,
-            alive.join(" ")
-        ),
-    )
-    .hint(format!(
-        "run this as somebody who may look there: {}",
-        terminating.lines.everything()
-    ))
-    .machines(alive.into_iter().map(str::to_owned)))
 }
 
 /// A group that is in use, by what Inductiva says, by machines that will not show

@@ -99,9 +99,9 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         Removed::default()
     };
     if args.all_regions {
-        warn_left_out(terminating, &look);
+        say_denied(terminating, &look);
     } else {
-        terminating.say_denied(&look);
+        terminating.say_left_out(&look);
         say_elsewhere(terminating, &look);
     }
     let looked_at = (&look.found).into();
@@ -114,6 +114,12 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         && let Some(failure) = look.hole()
     {
         return Err(failure.hint(format!("try again: {}", terminating.lines.everything())));
+    }
+    if args.all_regions {
+        let line = terminating.lines.everything();
+        if let Some(failure) = terminating.unseen(&look, active.as_deref(), &line) {
+            return Err(failure);
+        }
     }
     removed.failure.map_or(Ok(()), Err)
 }
@@ -197,14 +203,11 @@ fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look
     }
 }
 
-/// The regions that could not be asked.
-fn warn_left_out(terminating: &Terminating<'_>, look: &Look<'_>) {
-    for (region, failure) in &look.found.denied {
-        let message = format!("{region} was left out: {}", failure.message);
-        terminating.out.warn(&message);
-    }
-    for (region, failure) in &look.found.missing {
-        let message = format!("{region} cannot be asked: {}", failure.message);
+/// The regions that may not be asked, in one line. Those that do not answer are in
+/// the failure.
+fn say_denied(terminating: &Terminating<'_>, look: &Look<'_>) {
+    if let Some((regions, failure)) = look.found.denied_regions() {
+        let message = format!("left out: {regions} ({})", failure.message);
         terminating.out.warn(&message);
     }
 }
@@ -223,12 +226,6 @@ fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
             "machines are still running in {}: {} ends them",
             regions.join(", "),
             terminating.lines.everything()
-        ));
-    }
-    if let Some((regions, failure)) = look.found.hole() {
-        terminating.out.warn(&format!(
-            "nobody knows what runs in {regions}: {}",
-            failure.message
         ));
     }
 }

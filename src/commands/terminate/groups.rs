@@ -155,7 +155,13 @@ impl Deleting<'_> {
         if let (Claim::Emptied, Some(sign)) = (claim, sign) {
             return Err(sign.to_string());
         }
-        if let Some((regions, _)) = self.look.found.hole() {
+        // A group whose machines have shown is not in another region, unless that is
+        // meant.
+        let (found, region) = (&self.look.found, &self.look.aws.region);
+        let is_here = |m: &Machine| m.region == *region && is_of(m, &group);
+        let is_elsewhere = claim != Claim::Typed || !found.machines.iter().any(is_here);
+        let matters = is_elsewhere || found.hole_in(region).is_some();
+        if let Some((regions, _)) = found.hole().filter(|_| matters) {
             return Err(format!("{regions} could not be asked for its machines"));
         }
         self.refuse_others(&group, claim).await?;

@@ -55,14 +55,14 @@ impl Look<'_> {
     /// The failure of the regions that did not answer.
     pub fn hole(&self) -> Option<Failure> {
         let (regions, failure) = self.found.hole()?;
-        Some(Failure {
-            kind: Kind::MachinesMayBeRunning,
-            message: format!(
-                "machines may be running in {regions}, which could not be asked: {}",
-                failure.message
-            ),
-            ..failure.clone()
-        })
+        Some(not_asked(&regions, failure))
+    }
+
+    /// The failure of this run's own region, if it did not answer.
+    pub fn hole_here(&self) -> Option<Failure> {
+        let region = &self.aws.region;
+        let failure = self.found.hole_in(region)?;
+        Some(not_asked(region, failure))
     }
 
     /// Whether a machine of that group lives, in any region.
@@ -82,6 +82,17 @@ impl Look<'_> {
             }
         }
         regions
+    }
+}
+
+fn not_asked(regions: &str, failure: &Failure) -> Failure {
+    Failure {
+        kind: Kind::MachinesMayBeRunning,
+        message: format!(
+            "machines may be running in {regions}, which could not be asked: {}",
+            failure.message
+        ),
+        ..failure.clone()
     }
 }
 

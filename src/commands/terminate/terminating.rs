@@ -17,6 +17,7 @@ use crate::{
     commands::report::RegionsReport,
     error::{Failure, Kind, Result},
     inductiva::Group,
+    machines::unseen::unseen,
     model::machine::Machine,
     terminal::{interrupt::Interrupt, output::Output},
     values::GroupName,
@@ -92,14 +93,31 @@ impl<'a> Terminating<'a> {
         .hint(format!("try again: {line}"))
     }
 
-    /// Names the regions that are not permitted. A start needs the same permission
-    /// there, so that it speaks for no machines.
-    pub fn say_denied(&self, look: &Look<'_>) {
-        if let Some(regions) = look.found.denied_regions() {
-            self.out.say(&format!(
-                "not looked at, because that is not permitted: {regions}"
-            ));
+    /// Names the other regions that were to be looked at and were not, in one line.
+    pub fn say_left_out(&self, look: &Look<'_>) {
+        let denied = look.found.denied_regions();
+        let denied = denied.map(|(regions, _)| format!("that is not permitted: {regions}"));
+        let missing = look.found.hole();
+        let missing = missing.map(|(regions, failure)| {
+            format!("there is no answer: {regions} ({})", failure.message)
+        });
+        let why: Vec<String> = denied.into_iter().chain(missing).collect();
+        if !why.is_empty() {
+            let why = why.join("; because ");
+            self.out.say(&format!("not looked at, because {why}"));
         }
+    }
+
+    /// The failure if machines may be running in other regions that were left out. A
+    /// start needs the permission that was missing, so that it takes a sign of them:
+    /// what Inductiva sees in `groups`, none where it cannot be asked.
+    pub fn unseen(&self, look: &Look<'_>, groups: Option<&[Group]>, line: &str) -> Option<Failure> {
+        let hint = if look.found.missing.is_empty() {
+            "ask somebody who may look there to run inductiva-aws list --all-regions".to_owned()
+        } else {
+            format!("try again: {line}")
+        };
+        unseen(&look.found, groups, look.view()).map(|failure| failure.hint(hint))
     }
 
     /// Adds what has ended to the report.
