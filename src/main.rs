@@ -29,6 +29,7 @@ use crate::{
     cli::{Cli, Command, Configure},
     error::{Failure, Kind, Result},
     terminal::{
+        command_line,
         interrupt::Interrupt,
         output::{Format, Output},
         panics,
@@ -134,7 +135,10 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
                 Kind::Interrupted,
                 "interrupted: machines that were to be terminated may still be running",
             )
-            .hint("inductiva-aws list shows them; run the same command again to end them")
+            .hint(format!(
+                "{} shows them; run the same command again to end them",
+                command_line::command("list")
+            ))
             .machines(interrupt.running())
         }
         _ => {

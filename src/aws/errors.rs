@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::{Failure, Kind, causes, find_cause},
-    terminal::mask,
+    terminal::{command_line::command, mask},
 };
 
 /// What follows it repeats the request, with the session token.
@@ -123,12 +123,12 @@ where
         _ if clock::has_expired(error) => failure.hint("try again: the signature was too old when the call arrived, for example because this computer was asleep"),
         _ if is_of_ended_session(error) => failure.hint("the session has ended: sign in again; for a session in the environment, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new one"),
         (Kind::NotSignedIn, "SignatureDoesNotMatch") => {
-            failure.hint("check the secret access key; `inductiva-aws whoami` shows which credentials are used")
+            failure.hint(format!("check the secret access key; `{}` shows which credentials are used", command("whoami")))
         }
         (Kind::NotSignedIn, "OptInRequired") => {
             failure.hint(format!("the account is not set up for this yet, or {region} has to be enabled first"))
         }
-        (Kind::NotSignedIn, _) => failure.hint("sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `inductiva-aws whoami` shows which are used"),
+        (Kind::NotSignedIn, _) => failure.hint(format!("sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `{}` shows which are used", command("whoami"))),
         (_, "AuthFailure.ServiceLinkedRoleCreationNotPermitted") => failure.hint("an account's first spot machine makes a role: ask for the permission iam:CreateServiceLinkedRole, or have an administrator run it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; --spot-fallback launches on demand instead"),
         (_, "Blocked") => failure.hint("AWS has blocked the account: ask AWS Support, https://console.aws.amazon.com/support"),
         (_, "TagPolicyViolation") => failure.hint("give the tag a value that your organisation's tag policy takes: --tag KEY=VALUE"),

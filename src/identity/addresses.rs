@@ -20,10 +20,26 @@ const SERVICES: [(&str, &[&str]); 7] = [
     ("STS", &["sts"]),
 ];
 
+/// The variable for all services; those of single ones begin with it.
+const GENERAL: &str = "AWS_ENDPOINT_URL";
+
 /// The variables that say where AWS is.
 pub fn variables() -> impl Iterator<Item = String> {
-    let of_service = |(name, _): (&str, &[&str])| format!("AWS_ENDPOINT_URL_{name}");
-    std::iter::once("AWS_ENDPOINT_URL".to_owned()).chain(SERVICES.into_iter().map(of_service))
+    let of_service = |(name, _): (&str, &[&str])| format!("{GENERAL}_{name}");
+    std::iter::once(GENERAL.to_owned()).chain(SERVICES.into_iter().map(of_service))
+}
+
+/// The addresses that a profile sets, by the variables that do the same.
+pub fn of_profile(profiles: &Profiles, profile: &str) -> Vec<(String, String)> {
+    let general = profiles.endpoint(profile).into_iter();
+    let mut set: Vec<(String, String)> = general.map(|url| (GENERAL.to_owned(), url)).collect();
+    for (service, names) in SERVICES {
+        let mut urls = names.iter();
+        if let Some(url) = urls.find_map(|name| profiles.service_endpoint(profile, name)) {
+            set.push((format!("{GENERAL}_{service}"), url));
+        }
+    }
+    set
 }
 
 /// Checks every address that an AWS call may go to.

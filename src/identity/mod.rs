@@ -37,7 +37,7 @@ use crate::{
     aws::{Aws, Clock},
     bounds,
     error::{Failure, Result},
-    terminal::output::Output,
+    terminal::{command_line, output::Output},
 };
 
 /// Finds credentials and region. On a terminal a person may sign in to IAM
@@ -103,12 +103,15 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
     let region = region(settings, &profiles, &config)
         .await
         .map_err(Obstacle::Region)?;
+    // So that lines about signing in have it, too.
+    command_line::remember(settings.options_for_lines().in_region(&region));
     let config = config
         .into_builder()
         .region(Region::new(region.clone()))
         .build();
     let sign_in = SignIn::new(settings, &profiles, &config, out)?;
     let (source, credentials, provider) = sign_in.found().await?;
+    command_line::remember(settings.options_for_lines_in(&region, &source, &profiles));
     let config = config
         .into_builder()
         .credentials_provider(provider)

@@ -2,8 +2,11 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::profiles::AwsFiles;
-use crate::http::Http;
+use super::{
+    addresses,
+    profiles::{AwsFiles, Profiles},
+};
+use crate::{aws::Source, http::Http, terminal::command_line::Options};
 
 /// Which AWS to talk to, and as whom.
 #[derive(Clone, Debug)]
@@ -48,11 +51,44 @@ impl AwsSettings {
         self.profile.as_deref().unwrap_or("default")
     }
 
-    /// The profile to name in a line that is to do the same as this run. Typed, it
-    /// would take the place of keys that the environment has.
-    pub fn profile_for_lines(&self) -> Option<&str> {
-        let counts = self.profile_is_typed || self.environment.access_key_id.is_none();
-        self.profile.as_deref().filter(|_| counts)
+    /// What has to be in a line that is to do the same as this run, in another shell.
+    pub fn options_for_lines(&self) -> Options {
+        let uses_environment = self.environment.access_key_id.is_some();
+        self.options_by(!uses_environment)
+    }
+
+    /// `is_profiles`: the credentials are those of the profile. In a line it would
+    /// take the place of others.
+    fn options_by(&self, is_profiles: bool) -> Options {
+        let counts = self.profile_is_typed || is_profiles;
+        let mut options = Options {
+            variables: Vec::new(),
+            region: self.region.clone(),
+            profile: self.profile.clone().filter(|_| counts),
+            endpoint_url: self.endpoint_url.clone(),
+        };
+        if options.endpoint_url.is_none() {
+            options.set_endpoints(self.endpoint_variables.clone());
+        }
+        options
+    }
+
+    /// The same when it is known where the credentials are from, and the region.
+    pub fn options_for_lines_in(
+        &self,
+        region: &str,
+        source: &Source,
+        profiles: &Profiles,
+    ) -> Options {
+        let is_profiles = matches!(source, Source::Profile(_));
+        let mut options = self.options_by(is_profiles).in_region(region);
+        let is_set = options.endpoint_url.is_some() || !options.variables.is_empty();
+        // A profile that is named says itself where AWS is.
+        if options.profile.is_none() && self.profile.is_some() && !is_set {
+            let of_profile = addresses::of_profile(profiles, self.profile_name());
+            options.set_endpoints(of_profile);
+        }
+        options
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
         request::Request,
         vm_type::VmTypeFacts,
     },
+    terminal::command_line::Options,
     values::{VmType, Volume},
 };
 
@@ -336,6 +337,11 @@ fn no_subnet(request: &Request, region: &str) -> Failure {
         (None, None) => Failure::failed(format!(
             "{region} has no default VPC with a default subnet"
         ))
-        .hint("make one with `aws ec2 create-default-vpc`, or name a subnet with --subnet-id"),
+        .hint(format!(
+            "make one with `{}`, or name a subnet with --subnet-id",
+            Options::of_this_run()
+                .in_region(region)
+                .aws("ec2 create-default-vpc")
+        )),
     }
 }

@@ -27,7 +27,7 @@ use crate::{
         vm_type::VmTypeFacts,
     },
     plan::facts::Facts,
-    terminal::command_line::terminate_command,
+    terminal::command_line::{command, terminate_command},
     values::VmType,
 };
 
@@ -246,7 +246,8 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
     let group = &request.group;
     let wanted = request.num_machines as usize;
     let end = format!(
-        "end the ones you do not need: inductiva-aws terminate --instance-id ID, or the whole group: {}",
+        "end the ones you do not need: {}, or the whole group: {}",
+        command("terminate --instance-id ID"),
         terminate_command(group)
     );
     if live.len() > wanted {

@@ -59,17 +59,12 @@ pub fn output(global: &Global) -> Output {
 /// Which AWS to talk to, by the command line and the environment.
 pub fn aws(global: &Global) -> AwsSettings {
     know_secrets(global);
-    command_line::remember(&[
-        ("--region", global.region.as_deref()),
-        ("--profile", global.profile.as_deref()),
-        ("--endpoint-url", global.endpoint_url.as_deref()),
-    ]);
     // The order of botocore.
     let profile_in_environment =
         variable("AWS_DEFAULT_PROFILE").or_else(|| variable("AWS_PROFILE"));
     let typed = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let within = variable(process::WITHIN).unwrap_or_default();
-    AwsSettings {
+    let settings = AwsSettings {
         region: typed(&global.region)
             .or_else(|| variable("AWS_REGION"))
             .or_else(|| variable("AWS_DEFAULT_REGION")),
@@ -104,7 +99,9 @@ pub fn aws(global: &Global) -> AwsSettings {
             role_session_name: variable("AWS_ROLE_SESSION_NAME"),
         },
         no_input: global.no_input,
-    }
+    };
+    command_line::remember(settings.options_for_lines());
+    settings
 }
 
 /// What nothing is to be printed with: the secrets that were typed or set, whether

@@ -1,28 +1,90 @@
-//! Command lines for messages, to be pasted into a shell.
+//! Command lines for messages, to be pasted into a shell: any, with nothing of this
+//! one's environment but its credentials.
 
-use std::sync::OnceLock;
+use std::sync::{PoisonError, RwLock};
 
 use super::quoting;
 use crate::values::GroupName;
 
-/// The options that say which AWS it is, as they were typed: the shell that a line is
-/// pasted into has the environment, but not them.
-static TYPED: OnceLock<String> = OnceLock::new();
+/// Which AWS this run uses: what was typed, set or found in a profile.
+static OF_THIS_RUN: RwLock<Options> = RwLock::new(Options {
+    variables: Vec::new(),
+    region: None,
+    profile: None,
+    endpoint_url: None,
+});
 
-/// Remembers the options that every command for the same account and region needs.
-pub fn remember(options: &[(&str, Option<&str>)]) {
-    let words = options.iter().filter_map(|(name, value)| {
-        let value = value.filter(|value| !value.is_empty())?;
-        Some(format!(" {name} {}", quoting::word(value)))
-    });
-    // The first ones hold: a program is started once.
-    let _ = TYPED.set(words.collect());
+/// What says which AWS a command is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Variables that no option stands for: the addresses of single services.
+    pub variables: Vec<(String, String)>,
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    pub endpoint_url: Option<String>,
+}
+
+impl Options {
+    /// Those of this run, as far as they are known by now.
+    pub fn of_this_run() -> Self {
+        let options = OF_THIS_RUN.read();
+        options.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says where AWS is, by variables of these names: `--endpoint-url` would take the
+    /// place of a single service's address.
+    pub fn set_endpoints(&mut self, variables: Vec<(String, String)>) {
+        match variables.as_slice() {
+            [(name, url)] if name == "AWS_ENDPOINT_URL" => self.endpoint_url = Some(url.clone()),
+            _ => self.variables = variables,
+        }
+    }
+
+    pub fn in_region(&self, region: &str) -> Self {
+        Self {
+            region: Some(region.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// This program with these arguments.
+    pub fn command(&self, arguments: &str) -> String {
+        self.line("inductiva-aws", arguments)
+    }
+
+    /// The AWS CLI with these arguments.
+    pub fn aws(&self, arguments: &str) -> String {
+        self.line("aws", arguments)
+    }
+
+    fn line(&self, program: &str, arguments: &str) -> String {
+        let mut line = String::new();
+        for (name, value) in &self.variables {
+            line += &format!("{name}={} ", quoting::word(value));
+        }
+        line += &format!("{program} {arguments}");
+        for (option, value) in [
+            ("--region", &self.region),
+            ("--profile", &self.profile),
+            ("--endpoint-url", &self.endpoint_url),
+        ] {
+            if let Some(value) = value {
+                line += &format!(" {option} {}", quoting::word(value));
+            }
+        }
+        line
+    }
+}
+
+/// Remembers what every command for the same account and region needs; called again
+/// when more of it is known.
+pub fn remember(options: Options) {
+    *OF_THIS_RUN.write().unwrap_or_else(PoisonError::into_inner) = options;
 }
 
 /// This program with these arguments, for the account and region of this run.
 pub fn command(arguments: &str) -> String {
-    let typed = TYPED.get().map_or("", String::as_str);
-    format!("inductiva-aws {arguments}{typed}")
+    Options::of_this_run().command(arguments)
 }
 
 /// The command that ends a group, for messages.
@@ -31,4 +93,24 @@ pub fn terminate_command(group: &GroupName) -> String {
         "terminate --machine-group-name {}",
         quoting::word(group.as_str())
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_which_aws_it_is_for_and_is_quoted() {
+        let options = Options {
+            variables: vec![("AWS_ENDPOINT_URL_EC2".into(), "https://ec2/$x".into())],
+            region: Some("eu-west-2".into()),
+            profile: Some("the lab".into()),
+            endpoint_url: Some("http://127.0.0.1:1/a&b".into()),
+        };
+        assert_eq!(
+            options.in_region("us-east-1").command("list"),
+            "AWS_ENDPOINT_URL_EC2='https://ec2/$x' inductiva-aws list --region us-east-1 --profile 'the lab' --endpoint-url 'http://127.0.0.1:1/a&b'"
+        );
+        assert_eq!(Options::default().aws("ec2 x"), "aws ec2 x");
+    }
 }

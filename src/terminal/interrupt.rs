@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::command_line::terminate_command;
+use super::command_line::{command, terminate_command};
 use crate::{
     error::{Failure, Kind, Result},
     values::GroupName,
@@ -103,7 +103,7 @@ impl Interrupt {
     pub fn way_to_end(&self) -> String {
         match self.group.get() {
             Some(group) => format!("end them: {}", terminate_command(group)),
-            None => "inductiva-aws list shows what runs".into(),
+            None => format!("{} shows what runs", command("list")),
         }
     }
 

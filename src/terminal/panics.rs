@@ -11,7 +11,7 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-use super::interrupt::Interrupt;
+use super::{command_line::command, interrupt::Interrupt};
 use crate::error::{Failure, Kind};
 
 /// Where the first panic was. What it says is not kept: it may quote a request,
@@ -87,7 +87,8 @@ pub fn failure(interrupt: Option<&Interrupt>, ends_machines: bool) -> Failure {
             format!("{failed}; machines that were to be terminated may still be running"),
         )
         .hint(format!(
-            "inductiva-aws list shows what runs, and the same command again ends it; {report}"
+            "{} shows what runs, and the same command again ends it; {report}",
+            command("list")
         ));
     }
     Failure::failed(failed).hint(report)

@@ -54,7 +54,7 @@ fn a_protected_machine_keeps_no_other_running() {
 4 machines are shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
 error: 1 of 5 machines not terminated: [ID]: termination protection is on (OperationNotPermitted)
-hint: take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination --region eu-west-2 && inductiva-aws terminate --instance-id [ID] --region eu-west-2
+hint: take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination && inductiva-aws terminate --instance-id [ID]
 machines that may be running: [ID]
 
 "#]],
@@ -114,7 +114,7 @@ fn each_machine_that_cannot_be_ended_is_named_with_its_reason() {
         "{message}"
     );
     let hint = text(&error["hint"]);
-    assert!(hint.contains("; do aws ec2 modify-instance-attribute --instance-id $id --no-disable-api-termination --region eu-west-2; done && inductiva-aws terminate --instance-id "), "{hint}");
+    assert!(hint.contains("; do aws ec2 modify-instance-attribute --instance-id $id --no-disable-api-termination; done && inductiva-aws terminate --instance-id "), "{hint}");
 }
 
 #[test]
@@ -310,7 +310,7 @@ fn where_nothing_shows_and_inductiva_cannot_be_asked_nothing_is_said_to_be_gone(
         str![[r#"
 Inductiva cannot be asked whether there are machines: looking for up to 120 s
 error: no machine of the group g shows, and Inductiva cannot be asked whether there are any (HTTP 503, set by the test): they may be running
-hint: try again: inductiva-aws terminate --machine-group-name g --region eu-west-2
+hint: try again: inductiva-aws terminate --machine-group-name g
 
 "#]],
     );
@@ -389,7 +389,7 @@ fn a_region_that_does_not_answer_is_named_and_the_group_that_may_be_there_stays(
 the group g is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
 not looked at, because there is no answer: us-east-1 (cannot list machines: broken (InvalidParameterValue, request [UUID]))
 error: the machine group g was not deleted: us-east-1 could not be asked for its machines
-hint: try again: inductiva-aws terminate --machine-group-name g --region eu-west-2
+hint: try again: inductiva-aws terminate --machine-group-name g
 
 "#]],
     );

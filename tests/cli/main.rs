@@ -48,6 +48,7 @@ mod inductiva;
 mod key_pairs;
 mod launches;
 mod like_the_cli;
+mod lines;
 mod list;
 #[cfg(target_os = "linux")]
 mod locks;

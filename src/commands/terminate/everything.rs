@@ -17,6 +17,7 @@ use crate::{
     error::Result,
     inductiva::Group,
     machines::{everywhere::Survey, leftovers::LeftOver},
+    terminal::command_line::command,
     values::GroupName,
 };
 
@@ -197,8 +198,9 @@ fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look
         .collect();
     if !names.is_empty() {
         terminating.out.say(&format!(
-            "kept on Inductiva's side, because they may not be from inductiva-aws: {}; inductiva-aws terminate NAME deletes them",
-            names.join(", ")
+            "kept on Inductiva's side, because they may not be from inductiva-aws: {}; {} deletes them",
+            names.join(", "),
+            command("terminate NAME")
         ));
     }
 }

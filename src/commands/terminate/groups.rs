@@ -11,7 +11,7 @@ use crate::{
         leftovers::{LeftOver, has_id_of, is_of},
     },
     model::machine::Machine,
-    terminal::output::Output,
+    terminal::{command_line::terminate_command, output::Output},
     values::GroupName,
 };
 
@@ -185,9 +185,10 @@ impl Deleting<'_> {
         }
         let is_ours = self.look.view().had_a_machine_of_ours(group) || group.has_ec2_type();
         if claim != Claim::Typed && !is_ours {
-            return Err(
-                "it is not certain to be this program's (inductiva-aws terminate with its name deletes it)".into(),
-            );
+            return Err(format!(
+                "it is not certain to be this program's ({} deletes it)",
+                terminate_command(self.name)
+            ));
         }
         let all = self.api.groups().await;
         let all = all.map_err(|error| error.why().to_owned())?;

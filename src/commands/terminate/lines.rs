@@ -1,58 +1,47 @@
-//! Command lines for messages, to be pasted into a shell: with the region and the
-//! profile that they need.
+//! Command lines for messages, to be pasted into a shell: with the region, the profile
+//! and the address that they need.
 
-use crate::{settings::AwsSettings, values::GroupName};
+use crate::{
+    terminal::{command_line::Options, quoting},
+    values::GroupName,
+};
 
 /// What the lines of this run have in common.
-pub struct Lines {
-    /// ` --profile NAME`, or nothing.
-    profile: String,
-}
+pub struct Lines(Options);
 
 impl Lines {
-    pub fn of(settings: &AwsSettings) -> Self {
-        let profile = settings.profile_for_lines();
-        Self {
-            profile: profile.map_or(String::new(), |name| format!(" --profile {}", quoted(name))),
-        }
+    pub fn of_this_run() -> Self {
+        Self(Options::of_this_run())
     }
 
     pub fn ids(&self, ids: &[String], region: &str) -> String {
-        format!(
-            "inductiva-aws terminate --instance-id {} --region {region}{}",
-            ids.join(","),
-            self.profile
-        )
+        let options = self.0.in_region(region);
+        options.command(&format!("terminate --instance-id {}", ids.join(",")))
     }
 
     /// Ends a group's machines in a region, and the group.
     pub fn group(&self, name: &GroupName, region: &str) -> String {
-        format!(
-            "inductiva-aws terminate --machine-group-name {} --region {region}{}",
-            quoted(name.as_str()),
-            self.profile
-        )
+        let name = quoting::word(name.as_str());
+        let options = self.0.in_region(region);
+        options.command(&format!("terminate --machine-group-name {name}"))
     }
 
     pub fn everything(&self) -> String {
-        format!(
-            "inductiva-aws terminate --all --all-regions{}",
-            self.profile
-        )
+        self.0.command("terminate --all --all-regions")
     }
 
     pub fn list(&self) -> String {
-        format!("inductiva-aws list --all-regions{}", self.profile)
+        self.0.command("list --all-regions")
     }
 
     /// Takes the termination protection off machines of one region, one after the
     /// other, as EC2 has it.
     pub fn unprotect(&self, ids: &[String], region: &str) -> String {
+        let options = self.0.in_region(region);
         let of = |id: &str| {
-            format!(
-                "aws ec2 modify-instance-attribute --instance-id {id} --no-disable-api-termination --region {region}{}",
-                self.profile
-            )
+            options.aws(&format!(
+                "ec2 modify-instance-attribute --instance-id {id} --no-disable-api-termination"
+            ))
         };
         match ids {
             [id] => of(id),
@@ -61,19 +50,16 @@ impl Lines {
     }
 }
 
-fn quoted(text: &str) -> String {
-    shlex::try_quote(text).map_or(text.to_owned(), std::borrow::Cow::into_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lines_have_the_region_and_the_profile_and_are_quoted() {
-        let lines = Lines {
-            profile: " --profile 'the lab'".into(),
-        };
+        let lines = Lines(Options {
+            profile: Some("the lab".into()),
+            ..Options::default()
+        });
         let name: GroupName = "my run".parse().expect("a name");
         assert_eq!(
             lines.group(&name, "us-east-1"),

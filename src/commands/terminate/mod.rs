@@ -56,7 +56,7 @@ pub async fn run(
         args,
         aws: &aws,
         groups: &groups,
-        lines: Lines::of(settings),
+        lines: Lines::of_this_run(),
         began: aws.time.instant(),
         interrupt,
         several: names.len() + usize::from(!ids.is_empty()) > 1,

@@ -11,7 +11,7 @@ use crate::{
         machine::{self, Machine, State},
         network::SecurityGroup,
     },
-    terminal::output::Output,
+    terminal::{command_line::command, output::Output},
 };
 
 /// Machines are gone a minute or so after they were told to, GPU ones after more.
@@ -130,7 +130,10 @@ impl SecurityGroups<'_> {
                     "the security groups stay: {} still shutting down",
                     machine::count(waiting.len())
                 ))
-                .hint("try again in some minutes: inductiva-aws terminate --all --remove-security-group"));
+                .hint(format!(
+                    "try again in some minutes: {}",
+                    command("terminate --all --remove-security-group")
+                )));
             }
             time.pause(pause).await;
             pause = (pause * 3 / 2).min(LAST_PAUSE);
