@@ -4,10 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::Resettable};
 
-use super::parsers::{duration, new_group_name};
+use super::parsers::{duration, minutes, new_group_name};
 use crate::{
     model::request::Runner,
-    values::{GroupName, KeyPlace},
+    values::{GroupName, KeyPlace, spans},
 };
 
 /// What decides the user data.
@@ -58,9 +58,10 @@ pub struct BootArgs {
     #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
           hide_env_values = true)]
     pub file_tracker_image: String,
-    /// Minutes without a task after which a machine ends itself; 0 means never
-    #[arg(long, value_name = "MINUTES", default_value_t = Runner::MAX_IDLE_MINUTES,
-          value_parser = clap::value_parser!(u32).range(0..=525_600))]
+    /// A machine ends itself after so long without a task, such as 30m or 2h; 0 means never
+    ///
+    /// In whole minutes; a number without a unit is minutes too.
+    #[arg(long, value_name = "DURATION", default_value = max_idle_time(), value_parser = minutes)]
     pub max_idle_time: u32,
     /// A machine ends itself at this age, such as 8h or 3d [default: none]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -106,7 +107,12 @@ pub struct UserDataArgs {
     pub boot: BootArgs,
 }
 
+/// [`Runner::MAX_IDLE_MINUTES`] as it is typed.
+fn max_idle_time() -> String {
+    spans::told(Duration::from_mins(Runner::MAX_IDLE_MINUTES.into()))
+}
+
 /// [`Runner::BOOT_TIMEOUT`] as it is typed.
 fn boot_timeout() -> String {
-    format!("{}m", Runner::BOOT_TIMEOUT.as_secs() / 60)
+    spans::told(Runner::BOOT_TIMEOUT)
 }

@@ -2,7 +2,10 @@
 
 use clap::{ArgGroup, Args};
 
-use super::{boot::ApiArgs, parsers::resource_id};
+use super::{
+    boot::ApiArgs,
+    parsers::{resource_id, seconds},
+};
 use crate::values::{GroupName, Target};
 
 #[derive(Debug, Args)]
@@ -16,9 +19,9 @@ pub struct ListArgs {
     /// Include every region that the account has enabled
     #[arg(long)]
     pub all_regions: bool,
-    /// Refresh the list every 5 seconds, or every SECONDS, until interrupted
-    #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5",
-          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// Refresh the list every 5 seconds, or as often as this says, until interrupted
+    #[arg(short, long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "5s",
+          value_parser = seconds)]
     pub watch: Option<u64>,
     #[command(flatten)]
     pub api: ApiArgs,

@@ -104,9 +104,65 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// Whole minutes up to a year, as a plain number or as a duration; 0 is taken.
+pub fn minutes(text: &str) -> Result<u32, String> {
+    let plain: Result<u32, _> = text.parse();
+    let minutes = match plain {
+        Ok(minutes) => minutes,
+        Err(_) if text == "0m" => 0,
+        Err(_) => {
+            let seconds = duration(text)?.as_secs();
+            if seconds % 60 != 0 {
+                return Err("it counts in whole minutes, such as 2m".into());
+            }
+            u32::try_from(seconds / 60).unwrap_or(u32::MAX)
+        }
+    };
+    if minutes > 525_600 {
+        return Err("that is more than a year (365d)".into());
+    }
+    Ok(minutes)
+}
+
+/// Whole seconds up to an hour, as a plain number or as a duration.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    let plain: Result<u64, _> = text.parse();
+    let seconds = match plain {
+        Ok(seconds) => seconds,
+        Err(_) => duration(text)?.as_secs(),
+    };
+    if (1..=3_600).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("it is between 1s and 1h".into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plain_number_keeps_its_unit() {
+        for (text, value) in [
+            ("0", Ok(0)),
+            ("0m", Ok(0)),
+            ("30", Ok(30)),
+            ("30m", Ok(30)),
+            ("1h30m", Ok(90)),
+            ("525600", Ok(525_600)),
+            ("365d", Ok(525_600)),
+        ] {
+            assert_eq!(minutes(text), value, "{text}");
+        }
+        for bad in ["", "-1", "1.5", "90s", "0s", "366d", "525601", "4294967296"] {
+            assert!(minutes(bad).is_err(), "{bad:?} was accepted");
+        }
+        assert_eq!((seconds("5"), seconds("1m")), (Ok(5), Ok(60)));
+        for bad in ["0", "3601", "2h", "x"] {
+            assert!(seconds(bad).is_err(), "{bad:?} was accepted");
+        }
+    }
 
     #[test]
     fn durations_have_units() {

@@ -18,7 +18,7 @@ use crate::{
         output::{Output, Progress},
         printable,
     },
-    values::{GroupName, WaitFor},
+    values::{GroupName, WaitFor, spans},
 };
 
 /// The first pause between two looks; it grows to the last.
@@ -228,8 +228,8 @@ impl Count {
         Failure::new(
             Kind::TimedOut,
             format!(
-                "timed out after {}s: {} of {} {what}",
-                timeout.as_secs(),
+                "timed out after {}: {} of {} {what}",
+                spans::told(timeout),
                 self.done(),
                 machine::count(self.of)
             ),

@@ -1,6 +1,9 @@
 //! The settings that a group's machines share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,7 +14,7 @@ use crate::{
         request::{Request, Runner},
         user_data::Script,
     },
-    values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType},
+    values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType, spans},
 };
 
 /// What the user chose for a group, as it stands in its machines'
@@ -175,9 +178,26 @@ impl Settings {
     }
 }
 
+/// Tags keep spans of time in the unit that they always had.
 fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String {
-    let or_default =
-        |value: Option<&String>| value.map_or("the default", String::as_str).to_owned();
+    let or_default = |value: Option<&String>| {
+        let Some(value) = value else {
+            return "the default".to_owned();
+        };
+        let span = match name {
+            "max-lifetime" | "boot-timeout" => value
+                .strip_suffix('s')
+                .and_then(|seconds| seconds.parse().ok())
+                .map(Duration::from_secs),
+            "max-idle-time" => value.parse().ok().map(Duration::from_mins),
+            _ => None,
+        };
+        match span {
+            Some(span) if span.is_zero() => "never".to_owned(),
+            Some(span) => spans::told(span),
+            None => value.clone(),
+        }
+    };
     format!(
         "{name} is {} there and {} here",
         or_default(theirs),
@@ -208,8 +228,6 @@ fn short_hash(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;

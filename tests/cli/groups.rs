@@ -120,7 +120,7 @@ hint: use the group's settings, or another --machine-group-name
             "--volume-size 60 --max-idle-time 5",
             str![[r#"
 machine group g
-error: the group g has machines with other settings: max-idle-time is the default there and 5 here
+error: the group g has machines with other settings: max-idle-time is the default there and 5m here
 hint: use the group's settings, or another --machine-group-name
 
 "#]],

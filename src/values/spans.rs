@@ -1,0 +1,43 @@
+//! Spans of time as people write them.
+
+use std::time::Duration;
+
+/// `90s`, `30m`, `8h`, `3d`, `1h30m`: what `--max-lifetime` and its like take. Parts
+/// of a second are left out.
+pub fn told(span: Duration) -> String {
+    let mut rest = span.as_secs();
+    let mut text = String::new();
+    for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        // A day and more in hours are easier to compare with other hours.
+        if unit == "d" && rest % seconds != 0 {
+            continue;
+        }
+        if rest >= seconds {
+            text += &format!("{}{unit}", rest / seconds);
+            rest %= seconds;
+        }
+    }
+    if text.is_empty() { "0s".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_has_the_units_that_people_use() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (1, "1s"),
+            (90, "1m30s"),
+            (900, "15m"),
+            (3_600, "1h"),
+            (5_400, "1h30m"),
+            (86_400, "1d"),
+            (90_000, "25h"),
+            (259_200, "3d"),
+        ] {
+            assert_eq!(told(Duration::from_secs(seconds)), text);
+        }
+    }
+}
