@@ -2,7 +2,11 @@
 
 use aws_sdk_ec2::types;
 
-use super::{Aws, errors::failure, filter};
+use super::{
+    Aws,
+    errors::{code, failure},
+    filter,
+};
 use crate::{
     error::{Failure, Result},
     model::{
@@ -12,6 +16,19 @@ use crate::{
     },
     values::VmType,
 };
+
+/// A type that no region has was most probably mistyped.
+fn with_what_was_meant<'a>(
+    failure: Failure,
+    code: Option<&str>,
+    vm_types: impl IntoIterator<Item = &'a VmType>,
+) -> Failure {
+    let is_unknown = code == Some("InvalidInstanceType");
+    match vm_types.into_iter().find_map(VmType::meant) {
+        Some(meant) if is_unknown => failure.hint(format!("did you mean --vm-type {meant}?")),
+        _ => failure,
+    }
+}
 
 impl Aws {
     /// The type's processors and GPUs.
@@ -23,11 +40,9 @@ impl Aws {
             .send()
             .await
             .map_err(|error| {
-                failure(
-                    &error,
-                    &format!("cannot look up the type {vm_type}"),
-                    &self.region,
-                )
+                let what = format!("cannot look up the type {vm_type}");
+                let failure = failure(&error, &what, &self.region);
+                with_what_was_meant(failure, code(&error), [vm_type])
             })?;
         answer
             .instance_types
@@ -54,7 +69,10 @@ impl Aws {
             ))
             .send()
             .await
-            .map_err(|error| failure(&error, &what, &self.region))?;
+            .map_err(|error| {
+                let failure = failure(&error, &what, &self.region);
+                with_what_was_meant(failure, code(&error), vm_types)
+            })?;
         let found = answer.instance_types.unwrap_or_default().into_iter();
         let found: Vec<VmTypeFacts> = found.filter_map(vm_type_facts).collect();
         let facts = |vm_type: &VmType| {

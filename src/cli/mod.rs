@@ -8,7 +8,9 @@ mod machines;
 mod parsers;
 mod sign_in;
 mod start;
+mod tips;
 mod value_enums;
+mod without_effect;
 
 use std::ffi::OsString;
 
@@ -65,6 +67,7 @@ impl Cli {
                 .into_iter()
                 .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
         });
+        let grammar = grammar.mut_subcommand("start", without_effect::requirements);
         let about = grammar.get_long_about().map(ToString::to_string);
         let about = format!("{}\n\n{}", about.unwrap_or_default(), Kind::exit_codes());
         // Of an option of one value the last counts: scripts add theirs to `$OPTIONS`.
@@ -73,9 +76,21 @@ impl Cli {
 
     /// What was typed.
     pub fn of_arguments() -> Result<Self, clap::Error> {
+        let typed: Vec<OsString> = std::env::args_os().collect();
+        Self::of(&typed)
+    }
+
+    /// The same of these arguments, the program's name first.
+    fn of(typed: &[OsString]) -> Result<Self, clap::Error> {
         let mut grammar = Self::grammar();
-        let matches = grammar.try_get_matches_from_mut(std::env::args_os())?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut grammar))
+        let parsed = grammar
+            .try_get_matches_from_mut(typed)
+            .and_then(|matches| without_effect::refused(&matches).map(|()| matches))
+            .and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.map_err(|error| {
+            let error = error.format(&mut grammar);
+            tips::added(error, &mut grammar, typed)
+        })
     }
 
     /// The format that was asked for on a command line with an error in it.

@@ -4,6 +4,7 @@ mod cidr;
 mod group_name;
 mod key_place;
 mod proxy;
+pub mod similar;
 pub mod spans;
 mod tag;
 mod target;

@@ -4,6 +4,14 @@ use std::{fmt, str::FromStr};
 
 use serde::Serialize;
 
+use super::similar;
+
+/// The second parts of types' names, but for those that begin with a number (EC2 User
+/// Guide, "Instance type naming conventions").
+const SIZES: [&str; 7] = [
+    "nano", "micro", "small", "medium", "large", "xlarge", "metal",
+];
+
 /// An EC2 instance type such as `t2.micro`: only its shape is checked here,
 /// EC2 knows which ones there are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -28,6 +36,16 @@ impl VmType {
     pub fn may_have_gpu(&self) -> bool {
         self.0.starts_with(['g', 'p'])
     }
+
+    /// The type that was most probably meant, of a name with a size that EC2 does not
+    /// have: `t2.micro` for `t2.mirco`.
+    pub fn meant(&self) -> Option<Self> {
+        let (family, size) = self.0.split_once('.')?;
+        let letters = size.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = &size[..size.len() - letters.len()];
+        let meant = similar::nearest(letters, SIZES)?;
+        Some(Self(format!("{family}.{number}{meant}")))
+    }
 }
 
 impl FromStr for VmType {
@@ -49,5 +67,27 @@ impl FromStr for VmType {
 impl fmt::Display for VmType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VmType;
+
+    #[test]
+    fn a_mistyped_size_is_found() {
+        for (typed, meant) in [
+            ("t2.mirco", Some("t2.micro")),
+            ("c7i.4xlareg", Some("c7i.4xlarge")),
+            ("t2.micro", None),
+            ("c7i.4xlarge", None),
+            ("t9.micro", None),
+            ("t2.huge", None),
+            ("m7i.metal-24xl", None),
+        ] {
+            let meant = meant.map(|name| name.parse().expect("a type"));
+            let typed: VmType = typed.parse().expect("a type");
+            assert_eq!(typed.meant(), meant, "{typed}");
+        }
     }
 }

@@ -40,6 +40,7 @@ mod denials;
 mod dry_runs;
 mod ending;
 mod forgotten;
+mod grammar;
 mod groups;
 #[cfg(unix)]
 mod hostile;

@@ -1,0 +1,45 @@
+//! Options of `start` that would do nothing together with what else was typed. They
+//! are refused: somebody counts on them. `check` takes them as they are, so that
+//! `check $OPTIONS` works for every `start $OPTIONS`.
+
+use std::time::Duration;
+
+use clap::{
+    ArgMatches, Command,
+    error::{Error, ErrorKind},
+    parser::ValueSource,
+};
+
+use crate::values::spans::told;
+
+/// What clap can say of it, of the subcommand `start`.
+pub fn requirements(start: Command) -> Command {
+    start.mut_arg("timeout", |arg| arg.requires("wait"))
+}
+
+/// The rest.
+///
+/// # Errors
+/// A `--boot-timeout` that was given, and that no machine lives to see. A format for
+/// a key that is not made: clap requires nothing that conflicts with what is there,
+/// as `--create-key-pair` does with `--key-name`.
+pub fn refused(matches: &ArgMatches) -> Result<(), Error> {
+    let Some(start) = matches.subcommand_matches("start") else {
+        return Ok(());
+    };
+    let is_typed = |id: &str| start.value_source(id) == Some(ValueSource::CommandLine);
+    let boot_timeout = start.get_one::<Duration>("boot_timeout");
+    let max_lifetime = start.get_one::<Duration>("max_lifetime");
+    let why = match (boot_timeout, max_lifetime) {
+        (Some(boot), Some(lifetime)) if is_typed("boot_timeout") && boot > lifetime => format!(
+            "--boot-timeout {} has no effect: it is longer than --max-lifetime {}, which ends the machine first",
+            told(*boot),
+            told(*lifetime)
+        ),
+        _ if is_typed("key_format") && !is_typed("create_key_pair") => {
+            "--key-format has no effect without --create-key-pair".to_owned()
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::raw(ErrorKind::ArgumentConflict, why))
+}
