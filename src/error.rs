@@ -73,11 +73,17 @@ impl Kind {
         }
     }
 
-    /// All exit codes with their meanings, a sentence for the help.
-    pub fn exit_codes() -> String {
+    /// All exit codes with their meanings, in order.
+    pub fn exit_table() -> Vec<(u8, &'static str)> {
         let mut codes = vec![(0, "done")];
         codes.extend(Self::ALL.map(Self::exit));
         codes.dedup();
+        codes
+    }
+
+    /// The same as a sentence for the help.
+    pub fn exit_codes() -> String {
+        let codes = Self::exit_table();
         let codes: Vec<String> = codes
             .iter()
             .map(|(code, meaning)| format!("{code} {meaning}"))

@@ -167,7 +167,7 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
         Command::Credentials(args) => commands::credentials::run(args, &aws, out).await,
         Command::Whoami => commands::whoami::run(&aws, out).await,
         Command::UserData(args) => commands::user_data::run(args, out),
-        Command::Completions { shell } => commands::packaging::completions(*shell, out),
-        Command::Man => commands::packaging::man(out),
+        Command::Completions(args) => commands::packaging::completions(args.shell, out),
+        Command::Man(args) => commands::manual::run(args, out),
     }
 }

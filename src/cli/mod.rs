@@ -4,7 +4,9 @@
 #![expect(clippy::doc_markdown, reason = "these doc comments are the help text")]
 
 mod boot;
+pub mod examples;
 mod machines;
+mod packaging;
 mod parsers;
 mod sign_in;
 mod start;
@@ -22,6 +24,7 @@ use clap::{
 pub use self::{
     boot::{ApiArgs, BootArgs, UserDataArgs},
     machines::{ListArgs, LogsArgs, TerminateArgs},
+    packaging::{CompletionsArgs, ManArgs},
     sign_in::{
         Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
         SsoLoginArgs,
@@ -68,10 +71,9 @@ impl Cli {
                 .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
         });
         let grammar = grammar.mut_subcommand("start", without_effect::requirements);
-        let about = grammar.get_long_about().map(ToString::to_string);
-        let about = format!("{}\n\n{}", about.unwrap_or_default(), Kind::exit_codes());
         // Of an option of one value the last counts: scripts add theirs to `$OPTIONS`.
-        with_underscores(grammar.long_about(about)).args_override_self(true)
+        with_underscores(examples::added(grammar.after_long_help(Kind::exit_codes())))
+            .args_override_self(true)
     }
 
     /// What was typed.
@@ -130,7 +132,7 @@ fn with_underscores(command: clap::Command) -> clap::Command {
         .mut_subcommands(with_underscores)
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// AWS region, such as eu-west-2
@@ -235,13 +237,13 @@ pub enum Command {
     /// Print the user data that a machine would get, with secrets hidden
     UserData(UserDataArgs),
     /// Print a completion script for your shell
-    Completions {
-        /// The shell
-        #[arg(value_enum)]
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page, in roff format
-    Man,
+    ///
+    /// In bash, zsh and fish it completes profiles, regions, machine groups and ids of
+    /// machines, too: it asks AWS with credentials that are there already, for a second
+    /// at most, and never signs in. PowerShell and elvish complete commands and options.
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program or of a command, in roff format
+    Man(ManArgs),
 }
 
 #[cfg(test)]

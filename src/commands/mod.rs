@@ -9,6 +9,7 @@ pub mod list;
 pub mod login;
 pub mod logout;
 pub mod logs;
+pub mod manual;
 pub mod packaging;
 mod questions;
 mod report;

@@ -55,6 +55,7 @@ mod list;
 mod locks;
 mod logs;
 mod machine_options;
+mod manual;
 #[cfg(unix)]
 mod mfa;
 mod networks;

@@ -264,24 +264,6 @@ fn help_names_every_flag_once_and_no_alias_of_the_old_launcher() {
 }
 
 #[test]
-fn completions_and_the_manual_page_are_for_packagers() {
-    let account = Account::new();
-    for shell in ["bash", "zsh", "fish", "powershell"] {
-        let run = account.run(&format!("completions {shell}"));
-        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{shell}");
-        assert!(run.stdout.contains("machine-group-name"), "{shell}");
-    }
-    let run = account.run("man");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    assert!(
-        run.stdout.contains(".TH inductiva-aws 1"),
-        "{}",
-        &run.stdout[..200]
-    );
-    assert!(run.stdout.contains(r"\-\-num\-machines"));
-}
-
-#[test]
 fn without_a_command_there_is_help_and_2() {
     let account = Account::new();
     let run = account.run("");
@@ -305,7 +287,7 @@ Commands:
   credentials  Print session credentials for other programs
   user-data    Print the user data that a machine would get, with secrets hidden
   completions  Print a completion script for your shell
-  man          Print the manual page, in roff format
+  man          Print the manual page of the program or of a command, in roff format
   help         Print this message or the help of the given subcommand(s)
 
 Options:

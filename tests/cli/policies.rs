@@ -1,4 +1,4 @@
-//! The policies of the README: enough, and nothing in them for nothing.
+//! The policies of the manual: enough, and nothing in them for nothing.
 
 use std::{
     collections::BTreeMap,
@@ -12,17 +12,13 @@ use snapbox::str;
 
 use crate::sandbox::{Account, REGION, finish, list, text};
 
-/// The JSON blocks below the heading "Permissions".
-fn policies_of_the_readme() -> Vec<Value> {
-    let readme =
-        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
-    let (_, section) = readme
-        .split_once("\n## Permissions\n")
-        .expect("the section");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    section
-        .split("```json\n")
-        .skip(1)
+/// PERMISSIONS of the manual.
+const PERMISSIONS: &str = include_str!("../../src/commands/manual/permissions.md");
+
+/// The JSON blocks of a text.
+fn policies_in(text: &str) -> Vec<Value> {
+    let blocks = text.split("```json\n").skip(1);
+    blocks
         .map(|block| {
             let block = block.split("```").next().unwrap_or_default();
             serde_json::from_str(block).expect("JSON")
@@ -32,7 +28,25 @@ fn policies_of_the_readme() -> Vec<Value> {
 
 /// The least policy, and the one that demands MFA.
 fn policies() -> [Value; 2] {
-    policies_of_the_readme().try_into().expect("two policies")
+    policies_in(PERMISSIONS).try_into().expect("two policies")
+}
+
+#[test]
+fn the_readme_has_the_least_policy_of_the_manual() {
+    let readme =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
+    let [least, _] = policies();
+    assert_eq!(policies_in(&readme), [least]);
+}
+
+/// What the manual says that an option, or whatever it is, needs.
+fn needs(what: &str) -> Vec<&'static str> {
+    let line = PERMISSIONS
+        .lines()
+        .find(|line| line.starts_with("- ") && line.contains(what))
+        .unwrap_or_else(|| panic!("nothing is said of {what}"));
+    let (_, actions) = line.split_once(": ").expect("actions");
+    actions.split('`').skip(1).step_by(2).collect()
 }
 
 fn actions(policy: &Value) -> Vec<String> {
@@ -192,26 +206,13 @@ fn what_is_good_to_have_is_done_without() {
 }
 
 #[test]
-fn options_need_what_the_readme_says() {
+fn options_need_what_the_manual_says() {
     let [least, _] = policies();
+    let key_pair = needs("--create-key-pair");
+    let both = [&key_pair[..], &needs("--ssh-from")].concat();
     for (flags, actions) in [
-        (
-            "--create-key-pair key",
-            &[
-                "ec2:DescribeKeyPairs",
-                "ec2:CreateKeyPair",
-                "ec2:DeleteKeyPair",
-            ][..],
-        ),
-        (
-            "--create-key-pair key --ssh-from 203.0.113.0/24",
-            &[
-                "ec2:DescribeKeyPairs",
-                "ec2:CreateKeyPair",
-                "ec2:DeleteKeyPair",
-                "ec2:AuthorizeSecurityGroupIngress",
-            ],
-        ),
+        ("--create-key-pair key", key_pair),
+        ("--create-key-pair key --ssh-from 203.0.113.0/24", both),
     ] {
         let line = format!("start -q {flags}");
         let account = Account::new();
@@ -226,10 +227,10 @@ fn options_need_what_the_readme_says() {
 }
 
 #[test]
-fn removing_the_security_group_needs_what_the_readme_says() {
+fn removing_the_security_group_needs_what_the_manual_says() {
     let [least, _] = policies();
     let line = "terminate --all --yes --remove-security-group -q";
-    let more = json!({"Statement": [{"Effect": "Allow", "Action": "ec2:DeleteSecurityGroup", "Resource": "*"}]});
+    let more = json!({"Statement": [{"Effect": "Allow", "Action": needs("--remove-security-group"), "Resource": "*"}]});
     for (documents, code) in [(json!([least]), 4), (json!([least, more]), 0)] {
         let account = Account::new();
         account.json("start --machine-group-name g");
@@ -239,25 +240,14 @@ fn removing_the_security_group_needs_what_the_readme_says() {
     }
 }
 
-/// The actions that the README names for a disk key of the account's own.
-fn actions_of_a_disk_key() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let (_, about) = readme
-        .split_once("encrypts EBS volumes with a key of your own")
-        .expect("a sentence about KMS");
-    let quoted = about.split('`').skip(1).step_by(2);
-    let quoted = quoted.filter(|quoted| quoted.starts_with("kms:"));
-    quoted.map(str::to_owned).collect()
-}
-
 /// EC2 takes the launch, and ends machines whose disks it cannot encrypt.
 #[test]
-fn a_disk_key_of_the_accounts_own_needs_what_the_readme_says() {
+fn a_disk_key_of_the_accounts_own_needs_what_the_manual_says() {
     let [least, _] = policies();
-    let actions = actions_of_a_disk_key();
+    let actions = needs("a key of its own");
     assert_eq!(actions.len(), 5, "{actions:?}");
     let key = "arn:aws:kms:eu-west-2:123456789012:key/of-the-account";
-    let start = |actions: &[String], resource: &str| {
+    let start = |actions: &[&str], resource: &str| {
         let account = Account::new();
         account.put("identity", json!({"disk_key": key}));
         let more =
@@ -268,7 +258,7 @@ fn a_disk_key_of_the_accounts_own_needs_what_the_readme_says() {
     let run = start(&actions, key);
     assert_eq!(run.code, 0, "{}", run.stderr);
     for action in &actions {
-        let others: Vec<String> = actions.iter().filter(|a| *a != action).cloned().collect();
+        let others: Vec<&str> = actions.iter().filter(|a| *a != action).copied().collect();
         let run = start(&others, key);
         assert_eq!(run.code, 1, "without {action}: {}", run.stderr);
         assert!(
