@@ -167,7 +167,8 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
         Command::Credentials(args) => commands::credentials::run(args, &aws, out).await,
         Command::Whoami => commands::whoami::run(&aws, out).await,
         Command::UserData(args) => commands::user_data::run(args, out),
-        Command::Completions(args) => commands::packaging::completions(args.shell, out),
+        Command::Completions(args) => commands::completions::script(args.shell, out),
+        Command::CompleteWords(args) => commands::completions::words(args, out).await,
         Command::Man(args) => commands::manual::run(args, out),
     }
 }

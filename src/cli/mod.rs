@@ -24,7 +24,7 @@ use clap::{
 pub use self::{
     boot::{ApiArgs, BootArgs, UserDataArgs},
     machines::{ListArgs, LogsArgs, TerminateArgs},
-    packaging::{CompletionsArgs, ManArgs},
+    packaging::{Asking, CompleteWordsArgs, CompletionsArgs, ManArgs},
     sign_in::{
         Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
         SsoLoginArgs,
@@ -242,6 +242,9 @@ pub enum Command {
     /// machines, too: it asks AWS with credentials that are there already, for a second
     /// at most, and never signs in. PowerShell and elvish complete commands and options.
     Completions(CompletionsArgs),
+    /// Print what a command line can go on with, for the scripts of `completions`
+    #[command(hide = true)]
+    CompleteWords(CompleteWordsArgs),
     /// Print the manual page of the program or of a command, in roff format
     Man(ManArgs),
 }

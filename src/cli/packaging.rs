@@ -1,13 +1,30 @@
 //! For shells and packagers: `completions` and `man`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct CompleteWordsArgs {
+    /// The shell that asks
+    pub shell: Asking,
+    /// The words so far, the program's name first and the unfinished one last
+    #[arg(last = true, value_name = "WORD")]
+    pub words: Vec<OsString>,
+}
+
+/// The shells whose scripts ask the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Asking {
+    Bash,
+    Fish,
+    Zsh,
 }
 
 #[derive(Debug, Args)]

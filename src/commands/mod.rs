@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod check;
+pub mod completions;
 pub mod configure;
 pub mod configure_sso;
 mod console_login;
@@ -10,7 +11,6 @@ pub mod login;
 pub mod logout;
 pub mod logs;
 pub mod manual;
-pub mod packaging;
 mod questions;
 mod report;
 pub mod start;

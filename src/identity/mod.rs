@@ -88,7 +88,10 @@ impl From<Obstacle> for Failure {
 /// As there.
 pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obstacle> {
     let profiles = Profiles::load(&settings.files)?;
-    profiles.warn(out);
+    // Nobody who presses a key for completions reads them.
+    if !settings.only_at_hand {
+        profiles.warn(out);
+    }
     if let Some(profile) = &settings.profile {
         profiles.get(profile)?;
         if settings.environment.access_key_id.is_some() {

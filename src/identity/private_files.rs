@@ -23,6 +23,11 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// What is in such a file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    bounds::read(path)
+}
+
 /// Writes a file that only its owner can read (0600), in a folder that is made
 /// where it is missing. A reader sees the old file or the new one, whole.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {

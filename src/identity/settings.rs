@@ -43,6 +43,9 @@ pub struct AwsSettings {
     pub environment: Environment,
     /// `--no-input`: nobody is asked for anything.
     pub no_input: bool,
+    /// For completions: credentials as they are at hand. Nothing is refreshed, no
+    /// command is run, and no code is asked for or used up.
+    pub only_at_hand: bool,
 }
 
 impl AwsSettings {

@@ -222,6 +222,13 @@ const PARTITIONS: &[&[&str]] = &[
     ],
 ];
 
+/// Those of all partitions.
+pub fn all_known_regions() -> impl Iterator<Item = &'static str> {
+    PARTITIONS
+        .iter()
+        .flat_map(|regions| regions.iter().copied())
+}
+
 /// Those of the partition that `region` is in: none where that is not known.
 fn known_regions(region: &str) -> Vec<String> {
     let partition = PARTITIONS.iter().find(|regions| regions.contains(&region));

@@ -99,6 +99,7 @@ pub fn aws(global: &Global) -> AwsSettings {
             role_session_name: variable("AWS_ROLE_SESSION_NAME"),
         },
         no_input: global.no_input,
+        only_at_hand: false,
     };
     command_line::remember(settings.options_for_lines());
     settings

@@ -29,6 +29,8 @@ mod capacity;
 mod check;
 mod clocks;
 #[cfg(unix)]
+mod completions;
+#[cfg(unix)]
 mod configure;
 #[cfg(unix)]
 mod console;

@@ -131,6 +131,16 @@ impl Console {
         })
     }
 
+    /// The keys that are kept, as long as they are good.
+    pub fn credentials_at_hand(&self, login_session: &str) -> Result<Credentials, Trouble> {
+        let token = self.kept(login_session)?;
+        if token.seconds_left(self.http.time().now()) > 0 {
+            Ok(token.credentials())
+        } else {
+            Err(self.needed("the keys of the console sign-in have ended"))
+        }
+    }
+
     fn kept(&self, login_session: &str) -> Result<Token, Trouble> {
         match self.folder.read(login_session) {
             Ok(Some(token)) => Ok(token),

@@ -64,7 +64,9 @@ impl Sessions {
     /// # Errors
     /// Usage failures: an ARN that is no MFA device's, or one that has no codes.
     pub fn device(&self, serial: &str, profile: &Profile) -> Result<Device> {
-        let codes = if let Some(code) = &self.typed {
+        let codes = if self.settings.only_at_hand {
+            Codes::Nowhere
+        } else if let Some(code) = &self.typed {
             Codes::Typed(code.clone())
         } else if let Some(code) = &self.settings.mfa.code_variable {
             Codes::Variable(code.clone())

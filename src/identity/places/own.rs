@@ -43,6 +43,10 @@ impl SignIn {
         }
         let process = CredentialProcess::of(profile, &self.profiles, &self.settings, self.out)?;
         if let Some(process) = process {
+            if self.settings.only_at_hand {
+                let why = format!("credential_process of profile {name} is not run for this");
+                return Err(Failure::failed(why).into());
+            }
             return Ok(credentials_check::checked(process.keys().await?, &source)?);
         }
         if let Some(keys) = self.profiles.keys_in_config_file(name)? {
@@ -66,10 +70,12 @@ impl SignIn {
             &self.config,
             self.out,
         )?;
-        let token = sso
-            .token()
-            .await
-            .map_err(|why| Refusal::of_sso(why, &sso))?;
+        let token = if self.settings.only_at_hand {
+            sso.token_at_hand()
+        } else {
+            sso.token().await
+        };
+        let token = token.map_err(|why| Refusal::of_sso(why, &sso))?;
         let source = Source::Profile(profile.name.clone());
         let portal = sso.portal(&token);
         let keys = portal
@@ -89,7 +95,11 @@ impl SignIn {
             &self.config,
             self.out,
         )?;
-        let keys = console.credentials(session).await;
+        let keys = if self.settings.only_at_hand {
+            console.credentials_at_hand(session)
+        } else {
+            console.credentials(session).await
+        };
         keys.map_err(|why| Refusal::of_console(why, &console, session))
     }
 

@@ -142,6 +142,16 @@ impl Sso {
         self.refreshed(&cache, token).await
     }
 
+    /// The token that is kept, as long as it is good.
+    pub fn token_at_hand(&self) -> Result<Token, Trouble> {
+        let token = self.kept(&self.cache())?;
+        if token.seconds_left() > 0 {
+            Ok(token)
+        } else {
+            Err(self.needed("the SSO token has ended"))
+        }
+    }
+
     /// Ends the session, forgets its token and the credentials that came of it;
     /// whether there was a token.
     ///

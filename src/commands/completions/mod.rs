@@ -1,0 +1,72 @@
+//! `completions`: the scripts for shells, and `complete-words`, which they ask at each
+//! press of the key.
+//!
+//! The scripts of bash, zsh and fish have no words of their own: a package's script
+//! fits every release, and groups and machines are known. clap's own scripts know
+//! commands and options only, and that of bash completes nothing behind a subcommand
+//! (clap-rs/clap#6421).
+
+mod known;
+mod words;
+
+use clap_complete::Shell;
+
+use self::known::Known;
+use crate::{
+    cli::{Asking, Cli, CompleteWordsArgs},
+    error::Result,
+    terminal::output::Output,
+};
+
+/// Prints the completion script of `shell`.
+pub fn script(shell: Shell, out: Output) -> Result<()> {
+    match shell {
+        Shell::Bash => out.bytes(include_bytes!("inductiva-aws.bash")),
+        Shell::Zsh => out.bytes(include_bytes!("inductiva-aws.zsh")),
+        Shell::Fish => out.bytes(include_bytes!("inductiva-aws.fish")),
+        other => {
+            let mut script = Vec::new();
+            clap_complete::generate(other, &mut Cli::grammar(), "inductiva-aws", &mut script);
+            out.bytes(&script)
+        }
+    }
+}
+
+/// Prints what the last word can become, a line each, as the shell takes it. Nothing,
+/// and no error, where that cannot be told: somebody is typing.
+pub async fn words(args: &CompleteWordsArgs, out: Output) -> Result<()> {
+    let mut typed: Vec<_> = args
+        .words
+        .iter()
+        .map(|word| words::unquoted(word))
+        .collect();
+    if typed.len() < 2 {
+        typed.resize(2, std::ffi::OsString::new());
+    }
+    let (mut candidates, asked) = words::candidates(&typed, &Known::default());
+    if !asked.is_empty() {
+        let known = known::look_up(&typed, &asked).await;
+        (candidates, _) = words::candidates(&typed, &known);
+    }
+    let lines: String = candidates
+        .iter()
+        .filter_map(|candidate| line(args.shell, candidate))
+        .collect();
+    out.bytes(lines.as_bytes())
+}
+
+/// A candidate with its first line of help.
+fn line(shell: Asking, candidate: &words::Candidate) -> Option<String> {
+    let word = candidate.word.to_str()?;
+    // What a shell would take for more words, or for more lines.
+    if word.chars().any(char::is_control) {
+        return None;
+    }
+    let help = candidate.help.lines().next().unwrap_or_default();
+    Some(match shell {
+        Asking::Bash => format!("{word}\n"),
+        Asking::Fish => format!("{word}\t{help}\n"),
+        Asking::Zsh if help.is_empty() => format!("{}\n", word.replace(':', r"\:")),
+        Asking::Zsh => format!("{}:{help}\n", word.replace(':', r"\:")),
+    })
+}
