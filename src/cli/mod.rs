@@ -12,6 +12,7 @@ mod sign_in;
 mod start;
 mod tips;
 mod value_enums;
+mod version;
 mod without_effect;
 
 use std::ffi::OsString;
@@ -41,7 +42,7 @@ use crate::{error::Kind, terminal::output::Format};
 #[derive(Debug, Parser)]
 #[command(
     name = "inductiva-aws",
-    version,
+    version = version::version(),
     arg_required_else_help = true,
     propagate_version = true
 )]
