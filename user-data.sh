@@ -21,6 +21,8 @@
 #   INDUCTIVA_API_KEY_FROM  instead of the key: ssm:NAME or secretsmanager:NAME, for
 #                         the instance profile's role to read
 #   http_proxy, https_proxy, no_proxy  for all that goes out, containers' calls too
+#   PREPARE_IMAGE         true: install and pull, for an image of this machine; without
+#                         a group or a key
 #
 # For tests: INDUCTIVA_AWS_ROOT, a prefix of all paths.
 #
@@ -36,6 +38,10 @@ state=$root/var/lib/inductiva-aws
 units=$root/etc/systemd/system
 log=$root/var/log/inductiva-aws.log
 phase=start
+preparing=${PREPARE_IMAGE:-}
+# What a prepared image holds. Raise it when a machine needs more of its image than
+# older images have: they are not used any more.
+image_layout=1
 
 # Some programs read one spelling and some the other. `set -x` shows no here-string.
 for name in http_proxy https_proxy no_proxy; do
@@ -253,9 +259,14 @@ if [[ $id && -e $state/machine && $(<"$state/machine") != "$id" ]]; then
 fi
 
 phase=configuration
-[[ ${INDUCTIVA_API_KEY:+set}${INDUCTIVA_API_KEY_FROM:+set} ]] ||
-  fail 'INDUCTIVA_API_KEY is not set, and INDUCTIVA_API_KEY_FROM is not either'
-[[ -n ${MACHINE_GROUP_NAME:-} ]] || fail 'MACHINE_GROUP_NAME is not set'
+if [[ $preparing ]]; then
+  # An image has what is on the root disk.
+  LOCAL_DISKS=false
+else
+  [[ ${INDUCTIVA_API_KEY:+set}${INDUCTIVA_API_KEY_FROM:+set} ]] ||
+    fail 'INDUCTIVA_API_KEY is not set, and INDUCTIVA_API_KEY_FROM is not either'
+  [[ -n ${MACHINE_GROUP_NAME:-} ]] || fail 'MACHINE_GROUP_NAME is not set'
+fi
 
 # --- The proxy, also for the engine, the containers and the supervisor ---
 
@@ -503,7 +514,7 @@ fi
 
 # The other machine's containers have its key, and a task that it left unfinished
 # would be uploaded from here.
-if [[ $of_another ]]; then
+if [[ $of_another || $preparing ]]; then
   docker rm --force inductiva-task-runner inductiva-file-tracker >/dev/null 2>&1 || true
   docker volume rm --force workdir >/dev/null
 fi
@@ -511,10 +522,11 @@ echo "$id" >"$state/machine"
 
 # --- Images, both at once ---
 
-# An image that is on the disk already will do when the registry refuses for minutes.
+# An image that is on the disk already will do when the registry refuses for minutes,
+# but not for a new image of the machine.
 pull() {
   local most_tries=0
-  ! docker image inspect "$1" >/dev/null 2>&1 || most_tries=5
+  [[ $preparing ]] || ! docker image inspect "$1" >/dev/null 2>&1 || most_tries=5
   retry docker pull --quiet "$1" || say "going on with the image that is there: $1"
 }
 
@@ -527,6 +539,61 @@ pull "$runner_image" &
 runner_pull=$!
 pull "$tracker_image" &
 tracker_pull=$!
+
+wait_for_pulls() {
+  wait "$tracker_pull" || exit
+  wait "$runner_pull" || exit
+}
+
+# --- An image of this machine: the end of preparing one ---
+
+# Removes what is this machine's own, so that each machine made from the image is new
+# to cloud-init. The deadlines go on, but in memory alone. Cloud-init's traces go
+# before they do: after a reboot in between all of it is done again.
+forget_machine() {
+  rm -rf "$root"/var/lib/cloud/{instance,instances,data,sem}
+  rm -rf "$root"/var/log/journal/* "$root"/etc/ssh/ssh_host_*
+  find "$root/var/log" -type f -exec truncate --size=0 {} +
+  # With the id of D-Bus systemd would begin again.
+  rm -f "$root/var/lib/dbus/machine-id"
+  : >"$root/etc/machine-id"
+  mv "$units"/inductiva-aws-{end,boot-deadline}.* "$root/run/systemd/system"
+  systemctl daemon-reload
+  rm -rf "$state" "$units"/inductiva-aws* "$units"/*.wants/inductiva-aws* \
+    "$units/docker.service.d/inductiva-aws-proxy.conf" \
+    "$root"/var/lib/systemd/timers/stamp-inductiva-aws*
+  sync
+  say "prepared, layout $image_layout"
+}
+
+if [[ $preparing ]]; then
+  wait_for_pulls
+  enter prepare
+  # Cloud-init writes until its last stage is over, so this is a service that comes
+  # after it.
+  unit=inductiva-aws-prepare.service
+  mkdir -p "$root/run/systemd/system"
+  {
+    echo '#!/bin/bash'
+    echo 'set -Eeuo pipefail'
+    declare -p root state units phase image_layout
+    declare -f say fail on_error on_exit end_machine set_traps forget_machine
+    echo 'set_traps; forget_machine; phase=finished'
+  } >"$root/run/inductiva-aws-prepare"
+  cat >"$root/run/systemd/system/$unit" <<EOF
+[Unit]
+After=cloud-final.service
+OnFailure=inductiva-aws-end.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/bash $root/run/inductiva-aws-prepare
+EOF
+  systemctl daemon-reload
+  systemctl start --no-block "$unit"
+  phase=finished
+  exit
+fi
 
 # --- Configuration, meanwhile ---
 
@@ -1019,8 +1086,7 @@ WantedBy=multi-user.target
 EOF
 
 phase=images
-wait "$tracker_pull" || exit
-wait "$runner_pull" || exit
+wait_for_pulls
 enter configuration
 
 # cloud-init's last stage does not wait for it.

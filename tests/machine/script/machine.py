@@ -36,7 +36,7 @@ STAND_INS = (
 ).split()
 # What the script may use of the system as it is; any other command is not found.
 TOOLS = (
-    "awk bash cat chmod cp cut date grep install ln mkdir rm sed sh tail tee touch tr"
+    "awk bash cat chmod cp cut date find grep install ln mkdir mv rm sed sh tail tee touch tr truncate"
 ).split()
 # A script that makes no call for so long hangs, and so does one that has made so
 # many calls: then no more of it is run. No test that passes comes near either,

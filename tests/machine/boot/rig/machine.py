@@ -82,11 +82,17 @@ class Machine:
         first, _, rest = user_data.partition(b"\n")
         if preamble:
             sent = gzip.compress(b"\n".join([first, preamble.encode() + rest]))
-        self._world.metadata.tell(
-            self.address, self._mac, self.instance_id, REGION, sent
-        )
         if role:
             self._world.metadata.give_role(self.address, *role)
+        self.switch_on(sent)
+
+    def switch_on(self, user_data):
+        """With the bytes that a launch would have sent."""
+        if self.instance_id is None:
+            self.instance_id = f"i-{secrets.token_hex(9)[:17]}"
+        self._world.metadata.tell(
+            self.address, self._mac, self.instance_id, REGION, user_data
+        )
         board = self.directory / "board_asset_tag"
         board.write_text(f"{self.instance_id}\n", encoding="utf-8")
         self._power = threading.Thread(target=self._keep_on, daemon=True)
@@ -226,6 +232,11 @@ class Machine:
     def blank_local_disk(self):
         """As a stop does, but for what is in use of it until the machine is off."""
         self._blank_at_boot = True
+
+    def stop(self):
+        """As StopInstances does."""
+        self.run("systemctl", "--no-block", "poweroff")
+        self.wait_for_power_off(120)
 
     def take_disk_of(self, other):
         """An image of a machine that is off: before this one is launched."""

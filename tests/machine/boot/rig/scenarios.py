@@ -8,6 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from .host import REPOSITORY, Broken, wait_for
+from .prepared import PREPARED, user_data
 from .sandbox import REGION
 
 RUNNER = "inductiva-task-runner"
@@ -612,6 +613,80 @@ def imaged(world):
     require_equal("files with the old key", new.run("sh", "-c", search).strip(), "")
 
 
+# --- Prepared images ------------------------------------------------------------
+
+
+def prepared(world):
+    """Two machines from a prepared image, each with a group and a key of its own, one
+    with a lifetime: nothing is installed, and each is a machine of its own."""
+    builder = world.prepared.of(world)
+    machines = []
+    for name, options in (("one", ("--max-lifetime", "8h")), ("two", ())):
+        machine = world.machine(f"prepared+{name}")
+        machine.take_disk_of(builder)
+        machines.append((machine, options))
+    for machine, options in machines:
+        machine.launch(*options)
+    identities = []
+    for machine, options in machines:
+        wait_until_registered(machine)
+        require_equal("the phases", phases_of(machine.console), PHASES)
+        require_equal("packages asked for", world.mirror.asked(machine.address), 0)
+        group = machine.account.group()
+        names = [m["host_name"] for m in group["machines"]]
+        require_equal("the group's machines", names, [machine.instance_id])
+        _require_contract(machine)
+        machine.run("cloud-init", "status", "--wait")
+        _require_secret_key(machine)
+        timers = machine.run("systemctl", "list-timers", "--all", "--no-legend")
+        require("boot-deadline" not in timers, f"a deadline is armed:\n{timers}")
+        has_lifetime = "inductiva-aws-lifetime.timer" in timers
+        require_equal("a lifetime", has_lifetime, bool(options))
+        told = [line for line in machine.console.splitlines() if "another machine" in line]
+        require_equal("traces of another machine", told, [])
+        search = "grep --recursive --files-with-matches --no-messages --devices=skip -F"
+        found = machine.run("sh", "-c", f"{search} {builder.instance_id} /etc /root /var || true")
+        require_equal("files with the builder's id", found.strip(), "")
+        own = machine.run("cat", "/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key.pub")
+        identities.append(own.split()[:3])
+    (id_1, _, key_1), (id_2, _, key_2) = identities
+    require(len(id_1) == 32 and id_1 != id_2, "two machines with one machine-id")
+    require(key_1 != key_2, "two machines with one host key")
+
+
+def prepared_unreachable(world):
+    """Neither the mirror nor the registry can be reached: the images are there."""
+    machine = world.machine("prepared-unreachable")
+    machine.take_disk_of(world.prepared.of(world))
+    machine.cut_off(True)
+    machine.launch()
+    wait_until_registered(machine)
+    said = machine.console.count("inductiva-aws: going on with the image that is there")
+    require(said >= 2, f"said {said} times that it goes on")
+
+
+def prepared_forgotten(world):
+    """A machine that is prepared, and that nobody stops: its deadline ends it."""
+    machine = world.machine("prepared-forgotten", docker=True)
+    machine.switch_on(user_data(world.images, BOOT_TIMEOUT_SECONDS="90"))
+    machine.wait_for_console(PREPARED, BOOT_SECONDS)
+    require(machine.on, "powered off")
+    machine.wait_for_power_off(BOOT_SECONDS)
+    require_said_failure(machine, "boot-deadline")
+
+
+def prepared_rebooted(world):
+    """A reboot while it is prepared, or after that: all is done again."""
+    machine = world.machine("prepared-rebooted", docker=True)
+    machine.switch_on(user_data(world.images))
+    machine.wait_for_console(PREPARED, BOOT_SECONDS)
+    machine.reboot()
+    wait_for(lambda: machine.boots == 2, 120, "the machine boots again")
+    machine.wait_for_console(PREPARED, BOOT_SECONDS, 2)
+    timers = machine.run("systemctl", "list-timers", "--all", "--no-legend")
+    require("inductiva-aws-boot-deadline.timer" in timers, f"no deadline:\n{timers}")
+
+
 # --- What a machine may have beside the usual ----------------------------------
 
 
@@ -691,6 +766,10 @@ SCENARIOS = {
     for function in (
         api_hangs,
         imaged,
+        prepared,
+        prepared_unreachable,
+        prepared_forgotten,
+        prepared_rebooted,
         local_disk,
         behind_proxy,
         apt_troubles,

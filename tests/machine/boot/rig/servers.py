@@ -209,6 +209,7 @@ class DebianMirror:
         self._fresh = set()
         self._lock = threading.Lock()
         self._failures = Failures()
+        self._asked = []
         outer = self
 
         class Handler(_Handler):
@@ -229,7 +230,12 @@ class DebianMirror:
     def failures_left(self, address):
         return self._failures.left(address)
 
+    def asked(self, address):
+        """How many requests this machine has made."""
+        return self._asked.count(address)
+
     def _get(self, handler):
+        self._asked.append(handler.client_address[0])
         if self._failures.strike(handler.client_address[0]):
             handler.answer(503)
             return

@@ -7,6 +7,7 @@ from . import trees
 from .host import WORK, Cgroups, apt_sources, install, run
 from .machine import GATEWAY, Machine
 from .namespaces import NetworkNamespace
+from .prepared import PreparedDisks
 from .registry import NAME, Registry, push_stand_ins
 from .sandbox import REGION, Sandbox
 from .servers import (
@@ -38,6 +39,7 @@ class World:
         self._closing = []
         self._machines = []
         self._lock = threading.Lock()
+        self.prepared = PreparedDisks()
         self.run_directory = WORK / "run"
         try:
             self._make(script, say)
