@@ -89,11 +89,17 @@ impl Page<'_> {
             exit_status(&mut roff);
             section(&mut roff, "ENVIRONMENT", text::ENVIRONMENT);
             section(&mut roff, "FILES", text::FILES);
+            section(&mut roff, "MONEY", text::MONEY);
             section(&mut roff, "PERMISSIONS", text::PERMISSIONS);
             section(&mut roff, "SECURITY", text::SECURITY);
         }
-        if self.path == ["start"] {
-            section(&mut roff, "THE MACHINE", text::MACHINE);
+        match self.path.as_slice() {
+            ["start"] => {
+                section(&mut roff, "THE GROUP", text::GROUPS);
+                section(&mut roff, "THE MACHINE", text::MACHINE);
+            }
+            ["terminate"] => section(&mut roff, "WHAT DONE MEANS", text::ENDING),
+            _ => {}
         }
         self.see_also(&mut roff);
         roff.render()

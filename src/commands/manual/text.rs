@@ -6,9 +6,12 @@
 
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
+pub const ENDING: &str = include_str!("ending.md");
 pub const ENVIRONMENT: &str = include_str!("environment.md");
 pub const FILES: &str = include_str!("files.md");
+pub const GROUPS: &str = include_str!("groups.md");
 pub const MACHINE: &str = include_str!("machine.md");
+pub const MONEY: &str = include_str!("money.md");
 pub const OUTPUT: &str = include_str!("output.md");
 pub const PERMISSIONS: &str = include_str!("permissions.md");
 pub const SECURITY: &str = include_str!("security.md");

@@ -885,9 +885,9 @@ class OwnCommands(MachineTest):
         self.assertLess(install, texts.index("docker version"))
         self.assertIn("for a group", self.output)
 
-    def test_what_the_readme_shows_does_that(self):
-        readme = (SCRIPT.parent / "README.md").read_text()
-        [shown] = [code for code in re.findall(r"```sh\n(.*?)```", readme, re.S) if "my-lines" in code]
+    def test_what_the_manual_shows_does_that(self):
+        manual = (SCRIPT.parent / "src/commands/manual/machine.md").read_text()
+        [shown] = [code for code in re.findall(r"```sh\n(.*?)```", manual, re.S) if "my-lines" in code]
         *made, start = shown.splitlines()
         self.assertIn("--user-data-path my-user-data.sh", start)
         with tempfile.TemporaryDirectory() as here:
