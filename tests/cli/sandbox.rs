@@ -314,6 +314,18 @@ impl Account {
         ids
     }
 
+    /// Ends all groups on Inductiva's side, as somebody may do on its own page.
+    pub fn end_groups(&self) {
+        for group in self.groups() {
+            let address = format!("{}/compute/group", self.api_url());
+            let ended = ureq::delete(&address)
+                .query("machine_group_id", text(&group["id"]))
+                .header("X-API-Key", API_KEY)
+                .call();
+            assert!(ended.expect("an answer").status().is_success());
+        }
+    }
+
     /// How many machines were ever launched.
     pub fn launched(&self) -> usize {
         list(&self.get("launched")["instances"]).len()

@@ -347,7 +347,7 @@ fn a_launch_whose_group_was_ended_is_not_gone_on_with() {
     let line = "start --machine-group-name g --num-machines 101 --keep-on-failure --output json";
     assert_eq!(account.run(line).code, 3);
     account.forget_faults();
-    end_groups(&account);
+    account.end_groups();
     account.pass(200.0);
     let run = account.run(line);
     assert_eq!(run.code, 3, "{}", run.stderr);
@@ -357,16 +357,4 @@ fn a_launch_whose_group_was_ended_is_not_gone_on_with() {
     );
     assert_eq!(list_len(&run.error()["machines"]), 100);
     assert_eq!(account.launched(), 100);
-}
-
-/// As somebody does on Inductiva's own page.
-fn end_groups(account: &Account) {
-    for group in account.groups() {
-        let id = text(&group["id"]);
-        let address = format!("{}/compute/group/{id}", account.api_url());
-        let deleted = ureq::delete(&address)
-            .header("X-API-Key", crate::sandbox::API_KEY)
-            .call();
-        assert!(deleted.is_ok_and(|answer| answer.status().is_success()));
-    }
 }
