@@ -198,14 +198,17 @@ fn told_by(program: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Makes a private key, and imports its public key as `k`; the fingerprint that EC2
-/// shows.
-fn import(account: &Account, file: &Path, kind: &str, format: &str) -> String {
+/// Makes a private key, of the fewest bits, as it takes long otherwise.
+fn make_private_key(file: &Path, kind: &str, format: &str) {
     let file = file.to_str().expect("a path");
-    told_by(
-        "ssh-keygen",
-        &["-q", "-t", kind, "-m", format, "-N", "", "-f", file],
-    );
+    let args = ["-q", "-t", kind, "-b", "1024", "-m", format];
+    told_by("ssh-keygen", &[&args[..], &["-N", "", "-f", file]].concat());
+}
+
+/// Makes one, and imports its public key as `k`; the fingerprint that EC2 shows.
+fn import(account: &Account, file: &Path, kind: &str, format: &str) -> String {
+    make_private_key(file, kind, format);
+    let file = file.display();
     let public = fs::read_to_string(format!("{file}.pub")).expect("the public key");
     account.ec2(
         "import_key_pair",
@@ -256,20 +259,7 @@ fn an_imported_key_pair_of_another_private_key_is_refused() {
     for (kind, format) in [("rsa", "PEM"), ("rsa", "RFC4716")] {
         let account = Account::new();
         import(&account, &account.home.path().join("other"), kind, format);
-        told_by(
-            "ssh-keygen",
-            &[
-                "-q",
-                "-t",
-                kind,
-                "-m",
-                format,
-                "-N",
-                "",
-                "-f",
-                account.home.path().join("k.pem").to_str().expect("a path"),
-            ],
-        );
+        make_private_key(&account.home.path().join("k.pem"), kind, format);
         let run = account.run(LINE);
         assert_eq!(run.code, 2, "{}", run.stderr);
         assert!(
