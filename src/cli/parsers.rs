@@ -70,6 +70,15 @@ pub fn file_stem(text: &str) -> Result<String, String> {
     }
 }
 
+/// A [`duration`] of a day at most.
+pub fn up_to_a_day(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration > Duration::from_hours(24) {
+        return Err("that is more than 24h".to_owned());
+    }
+    Ok(duration)
+}
+
 /// A span of time written as `90s`, `30m`, `8h`, `3d`, or a sequence such as `1h30m`.
 ///
 /// # Errors
@@ -162,6 +171,12 @@ mod tests {
         for bad in ["0", "3601", "2h", "x"] {
             assert!(seconds(bad).is_err(), "{bad:?} was accepted");
         }
+    }
+
+    #[test]
+    fn a_day_is_the_most() {
+        assert_eq!(up_to_a_day("1d"), Ok(Duration::from_hours(24)));
+        assert!(up_to_a_day("24h1s").is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 
 use super::{
     boot::BootArgs,
-    parsers::{account, duration, file_stem, price, resource_id, usd},
+    parsers::{account, duration, file_stem, price, resource_id, up_to_a_day, usd},
 };
 use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
 
@@ -31,6 +31,13 @@ pub struct StartArgs {
     /// Accept fewer machines, but at least M, if there is no capacity for all
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub min_machines: Option<u32>,
+    /// If there is no capacity, try again for up to this long (at most 24h)
+    ///
+    /// The pauses grow to ten minutes. Every try looks at the group anew; image and
+    /// script stay those of the first one. If more than 100 machines are missing,
+    /// --min-machines of at most 100 is needed. Interrupting it leaves nothing.
+    #[arg(long, value_name = "DURATION", value_parser = up_to_a_day)]
+    pub wait_for_capacity: Option<Duration>,
     /// AMI to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
     #[arg(long, value_name = "AMI", value_parser = resource_id("ami-"))]
     pub image_id: Option<String>,

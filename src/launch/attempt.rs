@@ -46,7 +46,7 @@ impl<W: World> Calls<'_, W> {
             security_group_id: Some(self.security_group_id),
             tags: &tags,
             user_data: &self.user_data,
-            least: if plan.tag.or_fewer { 1 } else { number },
+            least: plan.tag.least_of(call, number),
             number,
         };
         let later = Later {

@@ -224,7 +224,7 @@ impl<'a, W: World> Calls<'a, W> {
         while let Some(choice) = walk.next() {
             // It keeps its place in the order, and so the others keep their tokens.
             if self.plan.leaves_out && choice.candidate.place == Place::Any {
-                walk.add(self.zones(&choice.candidate.vm_type, missing).await);
+                walk.add(self.zones(&choice.candidate.vm_type, call, missing).await);
                 continue;
             }
             let remedy = match self.attempt(call, &choice, missing).await? {
@@ -253,7 +253,7 @@ impl<'a, W: World> Calls<'a, W> {
             }
             match remedy {
                 Remedy::Place if choice.candidate.place == Place::Any => {
-                    walk.add(self.zones(&choice.candidate.vm_type, missing).await);
+                    walk.add(self.zones(&choice.candidate.vm_type, call, missing).await);
                 }
                 Remedy::Place => {}
                 Remedy::Type => walk.skip_places(),

@@ -3,14 +3,15 @@
 use super::{calls::Calls, run::ANSWERED_WITHIN, world::World};
 use crate::{
     error::{Failure, Kind, Tried},
+    plan::tokens::Call,
     values::VmType,
 };
 
 impl<W: World> Calls<'_, W> {
     /// The zones to try a type in, of those that offer it: where the default
-    /// subnet has addresses for the machines. Where nobody says which zones offer
+    /// subnet has addresses for the `missing` machines of a call. Where nobody says which zones offer
     /// it, EC2 will.
-    pub(super) async fn zones(&self, vm_type: &VmType, machines: u32) -> Vec<String> {
+    pub(super) async fn zones(&self, vm_type: &VmType, call: Call, missing: u32) -> Vec<String> {
         let subnets = &self.plan.subnets;
         if subnets.len() < 2 && !self.plan.leaves_out {
             return Vec::new();
@@ -25,7 +26,7 @@ impl<W: World> Calls<'_, W> {
                 |(name, place): &(String, String)| name == vm_type.as_str() && place == zone;
             offerings.as_ref().is_none_or(|all| all.iter().any(offer))
         };
-        let least = if self.plan.tag.or_fewer { 1 } else { machines };
+        let least = self.plan.tag.least_of(call, missing);
         let mut zones: Vec<String> = subnets
             .iter()
             .filter(|subnet| subnet.free_addresses >= least && offers(&subnet.zone))

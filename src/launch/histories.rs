@@ -5,6 +5,7 @@
 //! full, by hand:
 //!
 //!     HISTORIES=10000 cargo test --release histories
+//!     HISTORIES=40000 HISTORIES_OF=turn cargo test --release histories_with_all
 //!     HISTORY=race:1234 cargo test a_history -- --ignored --nocapture
 //!
 //! What fails is named by its kind and seed.
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     model::{machine, user_data::Script, visibility::VISIBLE_WITHIN},
-    plan::examples::request,
+    plan::{examples::request, tokens::MACHINES_PER_CALL},
     terminal::{
         interrupt::Interrupt,
         output::{Format, Output},
@@ -33,6 +34,9 @@ use tokio::sync::watch;
 /// An hour of client tokens begins here.
 const BEGIN: f64 = 1_764_000_000.0 + 2_000.0;
 const HOUR: f64 = 3_600.0;
+
+/// Some rounds, until a group without machines is not young any more.
+const WAITS_FOR_CAPACITY: Duration = Duration::from_mins(30);
 
 const QUIET: Output = Output {
     format: Format::Text,
@@ -202,6 +206,11 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (Running, watch::Se
         other_settings,
     } = what
     {
+        // Some wait for capacity, where it comes and goes.
+        let weather = world.state().weather.clone();
+        let waits = weather.places && (weather.salt >> who) & 3 == 0;
+        let may_wait = number <= MACHINES_PER_CALL || least <= MACHINES_PER_CALL;
+        request.wait_for_capacity = (waits && may_wait).then_some(WAITS_FOR_CAPACITY);
         request.num_machines = number;
         request.runner.num_machines = number;
         request.min_machines = (least < number).then_some(least);
@@ -303,7 +312,10 @@ fn count(kind: Kind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u
 /// Runs all kinds, and tells what broke.
 fn count_all(is_plain: bool) -> Vec<(&'static str, BTreeMap<&'static str, Vec<u64>>)> {
     let seeds = many(40);
-    let counts = Kind::ALL.map(|(name, kind)| {
+    let only = env::var("HISTORIES_OF").ok();
+    let mut kinds = Kind::ALL.to_vec();
+    kinds.retain(|(name, _)| only.as_deref().is_none_or(|only| only == *name));
+    let counts = kinds.into_iter().map(|(name, kind)| {
         let broken = count(kind, seeds, is_plain);
         let plain = if is_plain { " plain" } else { "" };
         let numbers: BTreeMap<&str, usize> =
@@ -311,7 +323,7 @@ fn count_all(is_plain: bool) -> Vec<(&'static str, BTreeMap<&'static str, Vec<u6
         println!("{name}{plain}: of {seeds} broke {numbers:?}: {broken:?}");
         (name, broken)
     });
-    counts.into()
+    counts.collect()
 }
 
 /// With one place, Inductiva in reach, and all machines shown before a terminate is

@@ -43,8 +43,12 @@ impl<W: World> Run<'_, W> {
             self.refuse_ended_group(plan, found).await?;
             return Ok(Id(plan.group_id.clone()));
         }
-        if let Some(own) = self.own_group_still_there(&found.group) {
+        let has_made_one = self.own_group.borrow().is_some();
+        if let Some(own) = self.own_group_still_there(&found.group).await {
             return Ok(Id(Some(own.id.clone())));
+        }
+        if has_made_one && self.is_later_round.get() {
+            return Err(self.ended_while_it_waited());
         }
         let may_wait = plan.existing.is_empty() && !has_waited;
         match &found.group {
@@ -92,30 +96,56 @@ impl<W: World> Run<'_, W> {
         let Some(id) = &plan.group_id else {
             return Ok(());
         };
-        let is_there = match &found.group {
-            GroupLookup::Active(group) if group.id == *id => true,
-            // Inductiva may have made two of a name, and looks one of them up.
-            GroupLookup::Active(_) => match self.world.active_groups().await {
-                Ok(groups) => groups.iter().any(|group| group.id == *id),
-                Err(_) => true,
-            },
-            GroupLookup::OutOfReach(_) => true,
-            GroupLookup::Absent => false,
-        };
-        if is_there {
+        if self.is_active(id, &found.group).await {
             return Ok(());
         }
         let why = "was ended while a start of it was under way";
         Err(self.passed_over(why, &plan.existing))
     }
 
-    /// This run's own group, unless somebody has taken it away meanwhile.
-    fn own_group_still_there(&self, lookup: &GroupLookup) -> Option<Rc<OwnGroup>> {
-        let own = self.own_group.borrow().clone()?;
-        let is_there = match lookup {
-            GroupLookup::Active(group) => group.id == own.id,
+    /// Whether machines can join the group of this id still, as far as Inductiva tells.
+    async fn is_active(&self, id: &str, lookup: &GroupLookup) -> bool {
+        match lookup {
+            GroupLookup::Active(group) if group.id == id => true,
+            // Inductiva may have made two of a name, and looks one of them up.
+            GroupLookup::Active(_) => match self.world.active_groups().await {
+                Ok(groups) => groups.iter().any(|group| group.id == id),
+                Err(_) => true,
+            },
             GroupLookup::OutOfReach(_) => true,
             GroupLookup::Absent => false,
+        }
+    }
+
+    /// Somebody has ended the group between two rounds: whoever did wants no machines.
+    fn ended_while_it_waited(&self) -> Failure {
+        Failure::failed(format!(
+            "the group {} was ended while this start waited for capacity",
+            self.request.group
+        ))
+        .hint("nothing was launched; run the same line again to start the group anew")
+    }
+
+    /// Whether another start has launched machines of this run's own group, in any
+    /// region, while it waited for capacity.
+    pub async fn others_use_own_group(&self) -> bool {
+        let own = self.own_group.borrow().clone();
+        let Some(own) = own.filter(|_| self.is_later_round.get()) else {
+            return false;
+        };
+        let (everywhere, group) = tokio::join!(self.world.everywhere(), self.world.group());
+        let is_of_it = |m: &Machine| m.tag(TAG_GROUP_ID) == Some(own.id.as_str());
+        let machines = everywhere.map(|survey| survey.machines).unwrap_or_default();
+        let is_used = machines.iter().any(|m| m.state.is_live() && is_of_it(m));
+        is_used || matches!(group, Ok(Some(group)) if !group.machines.is_empty())
+    }
+
+    /// This run's own group, unless somebody has taken it away meanwhile.
+    async fn own_group_still_there(&self, lookup: &GroupLookup) -> Option<Rc<OwnGroup>> {
+        let own = self.own_group.borrow().clone()?;
+        let is_there = match lookup {
+            GroupLookup::Active(group) if !self.is_later_round.get() => group.id == own.id,
+            lookup => self.is_active(&own.id, lookup).await,
         };
         if !is_there {
             self.own_group.take();
@@ -155,6 +185,7 @@ impl<W: World> Run<'_, W> {
     pub async fn is_sole_maker(&self, plan: &LaunchPlan) -> bool {
         let own = self.own_group.borrow().clone();
         let is_new = own.is_some_and(|own| !own.has_had_machines.get());
+        let is_new = is_new && !self.is_later_round.get();
         is_new && plan.existing.is_empty() && self.is_only_group().await && !self.has_slept()
     }
 

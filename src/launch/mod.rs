@@ -14,6 +14,7 @@ mod outcome;
 mod pace;
 mod private_key;
 mod regions;
+mod rounds;
 mod run;
 #[cfg(test)]
 mod simulation;
@@ -115,11 +116,12 @@ impl<'a, W: World> Launcher<'a, W> {
         let mut since = None;
         loop {
             let found = run.look().await?;
-            let plan = decision::plan(run.request, &found.facts, run.used_number())?;
+            let mut plan = decision::plan(run.request, &found.facts, run.used_number())?;
             if let Plan::OtherTypes(types) = plan {
                 return Err(self.is_of(types));
             }
-            if let Plan::Launch(_) = plan {
+            if let Plan::Launch(plan) = &mut plan {
+                run.keep_image(plan);
                 run.refuse_other_regions(&found).await?;
             }
             if !matches!(plan, Plan::Settling) {
@@ -139,15 +141,9 @@ impl<'a, W: World> Launcher<'a, W> {
         }
     }
 
-    /// Plans and launches until the group has its machines. `approve` sees each
-    /// plan before anything is made for it.
-    ///
-    /// # Errors
-    /// Whatever failed. What this run has made is there still, see [`Self::clean_up`].
-    pub async fn fill(
-        &self,
-        approve: impl Fn(&Found, &LaunchPlan) -> Result<()>,
-    ) -> Result<Filled> {
+    /// Plans and launches until the group has its machines, or there is no capacity
+    /// for them.
+    async fn round(&self, approve: &impl Fn(&Found, &LaunchPlan) -> Result<()>) -> Result<Filled> {
         let has_waited = Cell::new(false);
         let (mut plans, mut used_numbers) = (0, 0);
         while plans < MOST_PLANS && used_numbers < MOST_USED_NUMBERS {

@@ -25,7 +25,9 @@ impl<W: World> Run<'_, W> {
     pub async fn refuse_other_regions(&self, found: &Found) -> Result<()> {
         let machines = &found.facts.machines;
         let here = machines.iter().filter(|m| m.state.is_live()).count();
+        // Only in the first round nobody else can have used it.
         let own = self.own_group.borrow().clone();
+        let own = own.filter(|_| !self.is_later_round.get());
         let (alive, is_own) = match &found.group {
             GroupLookup::Active(group) => (
                 alive(group, machines, found),

@@ -14,11 +14,12 @@ use super::{key_pair::NewKeyPair, look_up::Found, pace::Pace, world::World};
 use crate::{
     error::{Failure, Kind, Result},
     model::{
+        image::Image,
         machine::{Machine, TAG_GROUP_ID},
         request::Request,
         visibility::SHOWN_AFTER,
     },
-    plan::tokens::Hour,
+    plan::{decision::LaunchPlan, tokens::Hour},
     terminal::{interrupt::Interrupt, output::Output},
 };
 
@@ -64,6 +65,11 @@ pub struct Run<'a, W> {
     first_sent: Cell<Option<SystemTime>>,
     /// Whether it has been [`ASLEEP`].
     has_slept: Cell<bool>,
+    /// Whether it tries again after a pause ([`super::rounds`]).
+    pub is_later_round: Cell<bool>,
+    /// What the first round's machines were to be launched from, and its root disk in
+    /// GiB.
+    first_image: RefCell<Option<(Image, u32)>>,
 }
 
 /// What a start may do beyond its request.
@@ -114,7 +120,31 @@ impl<'a, W: World> Run<'a, W> {
             used_number: Cell::default(),
             first_sent: Cell::default(),
             has_slept: Cell::default(),
+            is_later_round: Cell::default(),
+            first_image: RefCell::default(),
         }
+    }
+
+    /// Begins another round, with nothing launched so far: what it goes by is what it
+    /// looks at from now on. Another start may use the group that this run made by
+    /// then, so that it is no sole maker any more.
+    pub fn begins_anew(&self) {
+        self.is_later_round.set(true);
+        self.seen_first.take();
+        self.first_sent.set(None);
+        self.has_slept.set(false);
+    }
+
+    /// Keeps to the image of the first round, where there may be others: the same
+    /// token is to have the same bytes.
+    pub fn keep_image(&self, plan: &mut LaunchPlan) {
+        if self.request.wait_for_capacity.is_none() || !plan.is_new() {
+            return;
+        }
+        let mut first = self.first_image.borrow_mut();
+        let (image, gib) = first.get_or_insert_with(|| (plan.image.clone(), plan.volume_gib));
+        plan.image.clone_from(image);
+        plan.volume_gib = *gib;
     }
 
     /// The facts as they are now, with the machines that this run knows of.

@@ -16,7 +16,7 @@ impl<W: World> Run<'_, W> {
     /// it could not take back.
     pub async fn undo(&self, failure: Failure) -> Failure {
         let failure = self.undo_machines(failure).await;
-        if failure.kind != Kind::MachinesMayBeRunning {
+        if failure.kind != Kind::MachinesMayBeRunning && !self.others_use_own_group().await {
             self.drop_own_group().await;
         }
         failure

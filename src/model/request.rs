@@ -16,6 +16,8 @@ pub struct Request {
     pub num_machines: u32,
     /// How many it is to have at least, where there is no capacity for all.
     pub min_machines: Option<u32>,
+    /// For how long the walk is made again where there is no capacity.
+    pub wait_for_capacity: Option<Duration>,
     pub vm_type: VmType,
     /// How many threads run on each core; the type's own number if it is not said.
     pub threads_per_core: Option<u32>,

@@ -8,7 +8,7 @@ use super::{
     choices::{self, SecurityGroupChoice},
     group_settings::Settings,
     tag_limit::OWN_TAGS,
-    tokens::{Base, Call, Hour, Intent, LaunchTag, calls},
+    tokens::{Base, Call, Hour, Intent, LaunchTag, MACHINES_PER_CALL, calls},
     underway::{Standing, Underway, underway},
     warnings::warnings,
 };
@@ -129,6 +129,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     }
     choices::refuse_types(request, facts)?;
     let next = next(request, facts, used, wanted - have, underway);
+    refuse_half_rounds(request, &next)?;
     let image = match &next.image_id {
         Some(id) => facts.images.iter().find(|image| image.id == *id).cloned(),
         None => None,
@@ -229,6 +230,7 @@ fn next(
             total: missing,
             known: u32::try_from(facts.machines.len()).unwrap_or(u32::MAX),
             or_fewer: request.least() < request.num_machines,
+            least: least_of_first_call(request, missing),
             wanted: request.num_machines,
             slot: Some((hour, intent.number)),
             candidate: 0,
@@ -238,6 +240,40 @@ fn next(
         image_id: None,
         calls: calls(missing),
     }
+}
+
+/// How many of a launch's first call are taken at least, where fewer than all are.
+/// Each place adds what it has. Only where the launch is tried again, a place that
+/// has too few must not begin it, as it would be undone.
+fn least_of_first_call(request: &Request, missing: u32) -> u32 {
+    if request.wait_for_capacity.is_none() {
+        return 1;
+    }
+    let have = request.num_machines - missing;
+    request
+        .least()
+        .saturating_sub(have)
+        .clamp(1, MACHINES_PER_CALL)
+}
+
+/// Refuses to wait for the capacity of several calls at once: the first ones would be
+/// launched and undone in each round.
+fn refuse_half_rounds(request: &Request, next: &Next) -> Result<()> {
+    let is_new = matches!(next.launch, LaunchId::New(_));
+    let missing = next.tag.total;
+    if request.wait_for_capacity.is_none()
+        || !is_new
+        || missing <= MACHINES_PER_CALL
+        || request.least() <= MACHINES_PER_CALL
+    {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "--wait-for-capacity takes {MACHINES_PER_CALL} machines at once, and {missing} are missing"
+    ))
+    .hint(format!(
+        "add --min-machines {MACHINES_PER_CALL}: it launches as many as there are from {MACHINES_PER_CALL} on, and the same line later fills the group up"
+    )))
 }
 
 /// Refuses a group that has, or is about to have, more machines than asked for,

@@ -21,6 +21,7 @@ pub fn request(num_machines: u32) -> Request {
         group: "g".parse().expect("a name"),
         num_machines,
         min_machines: None,
+        wait_for_capacity: None,
         vm_type: "t2.micro".parse().expect("a type"),
         threads_per_core: None,
         other_types: Vec::new(),

@@ -64,6 +64,13 @@
 //! names the place and the rank of type and market. The first choice's names none
 //! of them.
 //!
+//! **A start that waits for capacity** (`--wait-for-capacity`) launches in rounds, each
+//! with a look of its own and nothing launched before it. The tag says how many of the
+//! first call it takes at least, so that no round launches what it has to undo. In a
+//! later round others may have used the group that the run made: then it is no sole
+//! maker, looks at other regions like everybody else, and does not make the group
+//! again.
+//!
 //! **A start is done** when something tells of its machines: a group on Inductiva's
 //! side of which no machine shows, or else EC2 itself. So it waits until EC2 shows a
 //! top-up, what was launched without Inductiva, and what found capacity only
@@ -239,6 +246,9 @@ pub struct LaunchTag {
     pub known: u32,
     /// Whether the launch takes fewer where there are no more.
     pub or_fewer: bool,
+    /// How many of its first call it takes at least, where it takes fewer: 1, unless
+    /// it is tried again until there are so many.
+    pub least: u32,
     /// How many machines the group was to have.
     pub wanted: u32,
     /// The hour and the number of the launch; none on machines of releases before
@@ -261,8 +271,9 @@ impl LaunchTag {
         };
         let number = |name| value(name)?.parse::<u32>().ok();
         let (call, total, known) = (number("call")?, number("total")?, number("known")?);
-        let numbers = [Some(total), Some(known), number("wanted"), number("number")];
-        let is_damaged = numbers.into_iter().flatten().any(|n| n > MOST_MACHINES);
+        let others = ["wanted", "number", "least"].map(number);
+        let numbers = [Some(total), Some(known)].into_iter().chain(others);
+        let is_damaged = numbers.flatten().any(|n| n > MOST_MACHINES);
         if is_damaged || call >= total.div_ceil(MACHINES_PER_CALL) {
             return None;
         }
@@ -273,10 +284,22 @@ impl LaunchTag {
             total,
             known,
             or_fewer: words.contains(&"or-fewer"),
+            least: number("least").unwrap_or(1),
             wanted: number("wanted").unwrap_or(known.saturating_add(total)),
             slot: hour.zip(number("number")),
             candidate: number("candidate").unwrap_or(0),
         })
+    }
+
+    /// How many machines a request takes at least that is to get the `missing` ones
+    /// of a call.
+    pub fn least_of(&self, call: Call, missing: u32) -> u32 {
+        if !self.or_fewer {
+            return missing;
+        }
+        let of_call = if call.index == 0 { self.least } else { 1 };
+        let launched = call.number.saturating_sub(missing);
+        of_call.saturating_sub(launched).clamp(1, missing.max(1))
     }
 }
 
@@ -288,6 +311,7 @@ impl fmt::Display for LaunchTag {
             total,
             known,
             or_fewer,
+            least,
             wanted,
             slot,
             candidate,
@@ -304,6 +328,9 @@ impl fmt::Display for LaunchTag {
         }
         if *or_fewer {
             f.write_str(" or-fewer")?;
+        }
+        if *least > 1 {
+            write!(f, " least={least}")?;
         }
         Ok(())
     }
@@ -407,6 +434,7 @@ mod tests {
             total: 4,
             known: 3,
             or_fewer: true,
+            least: 2,
             wanted: 6,
             slot: Some((Hour(7), 4)),
             candidate: 2,
@@ -417,6 +445,7 @@ mod tests {
             slot: None,
             candidate: 0,
             wanted: 7,
+            least: 1,
             ..tag
         };
         let base = &before.base.0;
@@ -444,11 +473,44 @@ mod tests {
             "base call=0 total=99999999999 known=0",
             "base call=1 total=2 known=0",
             "base call=0 total=2 known=0 wanted=4294967295",
+            "base call=0 total=2 known=0 or-fewer least=4294967295",
             "base call=0 total=2 known=0 wanted=2 hour=1 number=4294967295",
             "base call=0 total=0 known=0",
             "base call=-1 total=1 known=0",
         ] {
             assert_eq!(launch(tag), None, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_request_takes_what_is_missing_to_the_least_of_the_first_call() {
+        let all = LaunchTag {
+            base: intent("1", "r", "g", 7, 1).base(),
+            call: 0,
+            total: 4,
+            known: 0,
+            or_fewer: false,
+            least: 1,
+            wanted: 4,
+            slot: None,
+            candidate: 0,
+        };
+        let fewer = |least| LaunchTag {
+            or_fewer: true,
+            least,
+            ..all.clone()
+        };
+        let call = |index| Call { index, number: 4 };
+        for (tag, index, missing, least) in [
+            (all.clone(), 0, 4, 4),
+            (fewer(1), 0, 4, 1),
+            (fewer(3), 0, 4, 3),
+            (fewer(3), 0, 3, 2),
+            (fewer(3), 0, 1, 1),
+            (fewer(9), 0, 4, 4),
+            (fewer(3), 1, 4, 1),
+        ] {
+            assert_eq!(tag.least_of(call(index), missing), least, "{tag}");
         }
     }
 

@@ -326,6 +326,7 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
         group: group_name(boot)?,
         num_machines: args.num_machines,
         min_machines: args.min_machines,
+        wait_for_capacity: args.wait_for_capacity,
         vm_type,
         threads_per_core: args.threads_per_core,
         other_types,

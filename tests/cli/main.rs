@@ -26,6 +26,7 @@ mod boots;
 mod bounds;
 mod broken_keys;
 mod capacity;
+mod capacity_waits;
 mod check;
 mod clocks;
 #[cfg(unix)]

@@ -642,4 +642,65 @@ CHANGES = [
         new="unseen.map_or(Ok(reader), |_| Ok(Reader::IsThere))",
         cli=("regions::a_list_that_leaves_out_regions_fails_only_if_machines_may_be_there",),
     ),
+    Change(
+        "a launch goes on whose group was ended",
+        file="src/launch/marker.rs",
+        old="            self.refuse_ended_group(plan, found).await?;",
+        new="",
+        unit=(
+            "launch::histories::histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many",
+        ),
+        cli=("tokens::a_launch_whose_group_was_ended_is_not_gone_on_with",),
+    ),
+    Change(
+        "an imported RSA key pair is compared by what others hash",
+        file="src/launch/private_key.rs",
+        old="&[&RSA_ENCRYPTION, &*bits].concat()",
+        new="&bits",
+        cli=(
+            "key_pairs::a_key_pair_that_was_imported_is_used_if_its_private_key_is_here",
+        ),
+    ),
+    Change(
+        "a later round launches from the newest image",
+        file="src/launch/mod.rs",
+        old="                run.keep_image(plan);",
+        new="",
+        cli=(
+            "capacity_waits::it_launches_when_there_is_capacity_and_what_the_first_round_would_have",
+        ),
+    ),
+    Change(
+        "a round launches too few, and undoes them",
+        file="src/plan/decision.rs",
+        old="    if request.wait_for_capacity.is_none() {\n        return 1;",
+        new="    if true {\n        return 1;",
+        cli=("capacity_waits::what_is_too_few_is_not_launched_and_undone",),
+    ),
+    Change(
+        "a group that was ended between two rounds is made again",
+        file="src/launch/marker.rs",
+        old="if has_made_one && self.is_later_round.get() {",
+        new="if false {",
+        cli=("capacity_waits::a_group_that_was_ended_meanwhile_is_not_made_again",),
+    ),
+    Change(
+        "a start that gives up deletes a group that others use by then",
+        file="src/launch/undo.rs",
+        old=" && !self.others_use_own_group().await {",
+        new=" {",
+        cli=(
+            "capacity_waits::machines_that_another_start_has_launched_meanwhile_count_and_keep_their_group",
+            "capacity_waits::a_group_that_has_machines_in_another_region_by_then_is_not_launched_here_too",
+        ),
+    ),
+    Change(
+        "a later round does not look at other regions",
+        file="src/launch/regions.rs",
+        old="own.filter(|_| !self.is_later_round.get());",
+        new="own;",
+        cli=(
+            "capacity_waits::a_group_that_has_machines_in_another_region_by_then_is_not_launched_here_too",
+        ),
+    ),
 ]
