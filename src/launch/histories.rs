@@ -208,7 +208,7 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (Running, watch::Se
     {
         // Some wait for capacity, where it comes and goes.
         let weather = world.state().weather.clone();
-        let waits = weather.places && (weather.salt >> who) & 3 == 0;
+        let waits = weather.places && (weather.salt >> who).is_multiple_of(4);
         let may_wait = number <= MACHINES_PER_CALL || least <= MACHINES_PER_CALL;
         request.wait_for_capacity = (waits && may_wait).then_some(WAITS_FOR_CAPACITY);
         request.num_machines = number;
