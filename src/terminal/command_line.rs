@@ -1,7 +1,10 @@
 //! Command lines for messages, to be pasted into a shell: any, with nothing of this
 //! one's environment but its credentials.
 
-use std::sync::{PoisonError, RwLock};
+use std::{
+    fmt::Write as _,
+    sync::{PoisonError, RwLock},
+};
 
 use super::quoting;
 use crate::values::GroupName;
@@ -60,16 +63,16 @@ impl Options {
     fn line(&self, program: &str, arguments: &str) -> String {
         let mut line = String::new();
         for (name, value) in &self.variables {
-            line += &format!("{name}={} ", quoting::word(value));
+            let _ = write!(line, "{name}={} ", quoting::word(value));
         }
-        line += &format!("{program} {arguments}");
+        let _ = write!(line, "{program} {arguments}");
         for (option, value) in [
             ("--region", &self.region),
             ("--profile", &self.profile),
             ("--endpoint-url", &self.endpoint_url),
         ] {
             if let Some(value) = value {
-                line += &format!(" {option} {}", quoting::word(value));
+                let _ = write!(line, " {option} {}", quoting::word(value));
             }
         }
         line

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{ending::Ending, groups::Claim, look::Look, terminating::Terminating};
+use super::{
+    ending::Ending,
+    groups::Claim,
+    look::Look,
+    terminating::{Terminating, unseen},
+};
 use crate::{
     commands::report::RegionsReport,
     error::{Failure, Kind, Result},
@@ -209,7 +214,7 @@ async fn not_found(
                 |host: &Option<String>| host.as_ref().is_some_and(|host| unknown.contains(host));
             group.machines.retain(|m| is_meant(&m.host_name));
         }
-        if let Some(failure) = terminating.unseen(look, groups.as_deref(), &line) {
+        if let Some(failure) = unseen(look, groups.as_deref(), &line) {
             return failure;
         }
         terminating.say_left_out(look);

@@ -6,7 +6,7 @@ use super::{
     ending::Ending,
     groups::{Claim, Side, refuse_used},
     look::{Look, Looking, Scope},
-    terminating::Terminating,
+    terminating::{Terminating, unseen},
 };
 use crate::{
     error::{Failure, Kind, Result},
@@ -137,7 +137,7 @@ async fn finish(
         Side::Ended | Side::Absent => Some(&[][..]),
         Side::NotAsked(_) => None,
     };
-    if let Some(failure) = terminating.unseen(look, groups, &line) {
+    if let Some(failure) = unseen(look, groups, &line) {
         return Err(failure);
     }
     if !nothing_showed || !deleted.names.is_empty() {

@@ -11,7 +11,7 @@ use super::{
     groups::Claim,
     look::{Look, Looking, Scope},
     security_groups::{Removed, SecurityGroups},
-    terminating::Terminating,
+    terminating::{Terminating, unseen},
 };
 use crate::{
     error::Result,
@@ -118,7 +118,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     }
     if args.all_regions {
         let line = terminating.lines.everything();
-        if let Some(failure) = terminating.unseen(&look, active.as_deref(), &line) {
+        if let Some(failure) = unseen(&look, active.as_deref(), &line) {
             return Err(failure);
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     commands::report::RegionsReport,
     error::{Failure, Kind, Result},
     inductiva::Group,
-    machines::unseen::unseen,
+    machines::unseen,
     model::machine::Machine,
     terminal::{interrupt::Interrupt, output::Output},
     values::GroupName,
@@ -108,18 +108,6 @@ impl<'a> Terminating<'a> {
         }
     }
 
-    /// The failure if machines may be running in other regions that were left out. A
-    /// start needs the permission that was missing, so that it takes a sign of them:
-    /// what Inductiva sees in `groups`, none where it cannot be asked.
-    pub fn unseen(&self, look: &Look<'_>, groups: Option<&[Group]>, line: &str) -> Option<Failure> {
-        let hint = if look.found.missing.is_empty() {
-            "ask somebody who may look there to run inductiva-aws list --all-regions".to_owned()
-        } else {
-            format!("try again: {line}")
-        };
-        unseen(&look.found, groups, look.view()).map(|failure| failure.hint(hint))
-    }
-
     /// Adds what has ended to the report.
     pub fn report(
         &self,
@@ -143,4 +131,16 @@ impl<'a> Terminating<'a> {
         };
         self.out.result(&report, &report.terminated)
     }
+}
+
+/// The failure if machines may be running in other regions that were left out. A
+/// start needs the permission that was missing, so that it takes a sign of them:
+/// what Inductiva sees in `groups`, none where it cannot be asked.
+pub fn unseen(look: &Look<'_>, groups: Option<&[Group]>, line: &str) -> Option<Failure> {
+    let hint = if look.found.missing.is_empty() {
+        "ask somebody who may look there to run inductiva-aws list --all-regions".to_owned()
+    } else {
+        format!("try again: {line}")
+    };
+    unseen::unseen(&look.found, groups, look.view()).map(|failure| failure.hint(hint))
 }
