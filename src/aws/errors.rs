@@ -154,10 +154,7 @@ where
     let mut failure = failure(error, what, region);
     failure.kind = match (error, failure.kind) {
         (SdkError::ServiceError(_), kind) => kind,
-        (SdkError::TimeoutError(_) | SdkError::DispatchFailure(_), Kind::Failed) => {
-            Kind::Unreachable
-        }
-        (_, Kind::Unreachable) => Kind::Unreachable,
+        (SdkError::DispatchFailure(_), Kind::Failed) | (_, Kind::Unreachable) => Kind::Unreachable,
         // Ours know what they are: an answer without an account, say.
         (_, kind) if find_cause::<Failure>(error).is_some() => kind,
         _ => Kind::NotSignedIn,
@@ -266,10 +263,14 @@ where
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), causes);
     let why = mask::foreign(&why);
     match error {
-        SdkError::TimeoutError(_) => Failure::failed(format!("{what}: AWS did not answer in time"))
-            .hint(format!(
-                "check the network, and that {region} is the region you mean"
-            )),
+        // Whoever asked for a change knows what may have become of it.
+        SdkError::TimeoutError(_) => Failure::new(
+            Kind::Unreachable,
+            format!("{what}: AWS in {region} did not answer in time"),
+        )
+        .hint(format!(
+            "check the network, and that {region} is the region you mean"
+        )),
         SdkError::ResponseError(answer) => not_aws(answer.raw(), what),
         SdkError::DispatchFailure(_) => reach::out_of_reach(error, &why, what, region),
         _ => Failure::failed(format!("{what}: {why}")),

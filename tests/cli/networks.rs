@@ -487,3 +487,28 @@ fn only_a_test_whose_ec2_is_on_this_machine_moves_the_clock() {
     assert_eq!(finish(&mut command).code, 0);
     assert_eq!(programs(), 1);
 }
+
+#[test]
+fn ec2_that_does_not_answer_in_time_is_out_of_reach_until_something_may_be_sent() {
+    let account = Account::new();
+    account.fault(
+        json!({"service": "ec2", "operation": "*", "kind": "stall", "seconds": 100, "count": null}),
+    );
+    for (line, code, kind) in [
+        ("list", 1, "unreachable"),
+        ("logs g", 1, "unreachable"),
+        ("start --machine-group-name g", 1, "unreachable"),
+        ("terminate g -y", 3, "machines_may_be_running"),
+    ] {
+        let run = account.run(&format!("{line} --output json"));
+        assert_eq!(run.code, code, "{line}: {}", run.stderr);
+        let error = run.error();
+        assert_eq!(error["kind"], kind, "{line}: {error}");
+        let message = text(&error["message"]);
+        assert!(
+            message.contains("AWS in eu-west-2 did not answer in time"),
+            "{line}: {message}"
+        );
+    }
+    assert_eq!(account.launched(), 0);
+}
