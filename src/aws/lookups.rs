@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Failure, Result},
     model::{
-        network::{Route, RouteTable, Subnet, Target},
+        network::{Destination, Route, RouteTable, Subnet, Target},
         request::Request,
         vm_type::{Gpu, VmTypeFacts},
     },
@@ -187,6 +187,7 @@ impl Aws {
                     .and_then(|n| u32::try_from(n).ok())
                     .unwrap_or(0),
                 gives_public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
+                gives_ipv6_addresses: subnet.assign_ipv6_address_on_creation.unwrap_or(false),
                 is_blocked: subnet
                     .block_public_access_states
                     .and_then(|states| states.internet_gateway_block_mode)
@@ -276,13 +277,20 @@ fn route(route: &types::Route) -> Route {
         || gateway.starts_with("vpce-") && route.destination_prefix_list_id.is_some()
     {
         Target::Nowhere
-    } else if gateway.starts_with("igw-") {
+    } else if gateway.starts_with("igw-") || route.egress_only_internet_gateway_id.is_some() {
         Target::InternetGateway
     } else {
         Target::Other
     };
+    let destination = if route.destination_cidr_block.as_deref() == Some("0.0.0.0/0") {
+        Destination::AllIpv4
+    } else if route.destination_ipv6_cidr_block.as_deref() == Some("::/0") {
+        Destination::AllIpv6
+    } else {
+        Destination::Some
+    };
     Route {
-        is_default: route.destination_cidr_block.as_deref() == Some("0.0.0.0/0"),
+        destination,
         target,
     }
 }

@@ -36,13 +36,23 @@ pub const UBUNTU_IMAGE: &str = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd
 /// developer guide, 2026).
 pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) ";
 
-/// The families with NVIDIA GPUs of before Turing, which the open driver does not know.
-const OLD_GPU_FAMILIES: &[&str] = &["g2", "g3", "g3s", "p2", "p3", "p3dn"];
+/// The families with NVIDIA GPUs that the open driver does not know, and their GPUs: it
+/// is for Turing and later (README of NVIDIA's open-gpu-kernel-modules, "Compatible
+/// GPUs"; the GPUs by "Accelerated computing instances", EC2 instance types guide).
+const OLD_GPU_FAMILIES: &[(&str, &str)] = &[
+    ("g2", "GRID K520 (Kepler)"),
+    ("g3", "Tesla M60 (Maxwell)"),
+    ("g3s", "Tesla M60 (Maxwell)"),
+    ("p2", "Tesla K80 (Kepler)"),
+    ("p3", "Tesla V100 (Volta)"),
+    ("p3dn", "Tesla V100 (Volta)"),
+];
 
-/// Whether the driver of [`GPU_IMAGE`] is not made for the type.
-pub fn has_old_gpu(vm_type: &VmType) -> bool {
+/// The type's GPU, if the driver of [`GPU_IMAGE`] is not made for it.
+pub fn old_gpu(vm_type: &VmType) -> Option<&'static str> {
     let family = vm_type.as_str().split('.').next().unwrap_or_default();
-    OLD_GPU_FAMILIES.contains(&family)
+    let mut old = OLD_GPU_FAMILIES.iter();
+    old.find_map(|(name, gpu)| (*name == family).then_some(*gpu))
 }
 
 /// A disk of an image beside the root disk.
@@ -121,6 +131,8 @@ mod tests {
         for (name, is_old) in [
             ("p3.2xlarge", true),
             ("p3dn.24xlarge", true),
+            ("g3.4xlarge", true),
+            ("g2.2xlarge", true),
             ("g3s.xlarge", true),
             ("p2.xlarge", true),
             ("g4dn.xlarge", false),
@@ -129,7 +141,7 @@ mod tests {
             ("p6-b300.48xlarge", false),
         ] {
             assert_eq!(
-                has_old_gpu(&name.parse().expect("a type")),
+                old_gpu(&name.parse().expect("a type")).is_some(),
                 is_old,
                 "{name}"
             );

@@ -17,7 +17,10 @@ pub struct Subnet {
     pub free_addresses: u32,
     /// Whether machines get a public IPv4 address unless told otherwise.
     pub gives_public_addresses: bool,
-    /// Whether VPC Block Public Access keeps its internet gateway shut.
+    /// Whether machines get an IPv6 address unless told otherwise.
+    pub gives_ipv6_addresses: bool,
+    /// Whether VPC Block Public Access keeps its internet gateway shut, and its
+    /// egress-only one.
     pub is_blocked: bool,
 }
 
@@ -35,9 +38,17 @@ pub struct RouteTable {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Whether it is for all IPv4 addresses that no other route is for.
-    pub is_default: bool,
+    pub destination: Destination,
     pub target: Target,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// `0.0.0.0/0`: all IPv4 addresses that no other route is for.
+    AllIpv4,
+    /// `::/0`: the same of IPv6.
+    AllIpv6,
+    Some,
 }
 
 /// What a route leads to, as far as it matters.
@@ -47,7 +58,8 @@ pub enum Target {
     Nowhere,
     /// Something that is gone.
     Blackhole,
-    /// An internet gateway: for machines with a public address.
+    /// An internet gateway, or one for IPv6 that lets nothing in: for machines with a
+    /// public address.
     InternetGateway,
     /// Whatever else there may be a way out behind: a NAT, transit or virtual gateway,
     /// an interface, an instance, a peering, a load balancer's endpoint.

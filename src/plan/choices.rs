@@ -233,15 +233,12 @@ pub fn image(request: &Request, facts: &Facts) -> Result<Image> {
 
 /// GPUs that the driver of the standard image does not know.
 fn refuse_old_gpus(facts: &Facts) -> Result<()> {
-    let Some(old) = facts
-        .vm_types()
-        .find(|facts| image::has_old_gpu(&facts.name))
-    else {
+    let old = |facts: &VmTypeFacts| Some((facts.name.clone(), image::old_gpu(&facts.name)?));
+    let Some((name, gpu)) = facts.vm_types().find_map(old) else {
         return Ok(());
     };
     Err(Failure::failed(format!(
-        "the NVIDIA driver of AWS's Deep Learning Base image does not support {}",
-        old.name
+        "the NVIDIA driver of AWS's Deep Learning Base image does not support the {gpu} of {name}"
     ))
     .hint("choose a later GPU type, such as g4dn.xlarge, or name an image with NVIDIA's proprietary driver for it with --image-id"))
 }

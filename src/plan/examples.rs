@@ -7,7 +7,7 @@ use crate::{
     model::{
         image::{CANONICAL, Image, UBUNTU_IMAGE},
         machine::Machine,
-        network::{Route, RouteTable, Subnet, Target},
+        network::{Destination, Route, RouteTable, Subnet, Target},
         request::{Request, Runner},
         user_data::Script,
         vm_type::VmTypeFacts,
@@ -104,7 +104,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             subnet_ids: Vec::new(),
             is_main: true,
             routes: vec![Route {
-                is_default: true,
+                destination: Destination::AllIpv4,
                 target: Target::InternetGateway,
             }],
         }]),
@@ -121,6 +121,7 @@ pub fn subnet(id: &str) -> Subnet {
         zone: "eu-west-2a".into(),
         free_addresses: 4_000,
         gives_public_addresses: true,
+        gives_ipv6_addresses: false,
         is_blocked: false,
     }
 }

@@ -2,7 +2,7 @@
 //! a machine that reaches nothing never gets its software, and costs until its boot
 //! timeout is over.
 
-use crate::model::network::{RouteTable, Subnet, Target};
+use crate::model::network::{Destination, Route, RouteTable, Subnet, Target};
 
 /// What is known of a subnet's way to the internet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +28,25 @@ pub fn way_out(subnet: &Subnet, tables: Result<&[RouteTable], &String>) -> WayOu
     let Some(table) = table.or_else(|| tables.iter().find(main)) else {
         return WayOut::Untold("EC2 does not show its route table".into());
     };
-    let usable = |target: &Target| !matches!(target, Target::Blackhole | Target::Nowhere);
-    let routes: Vec<_> = table.routes.iter().filter(|r| usable(&r.target)).collect();
+    let by_ipv4 = by_ipv4(subnet, table);
+    if by_ipv4 == WayOut::Open || !has_way_out_by_ipv6(subnet, table) {
+        return by_ipv4;
+    }
+    // Not all that machines need has an IPv6 address.
+    WayOut::Untold(format!(
+        "its route table {} has a way out for IPv6 only",
+        table.id
+    ))
+}
+
+fn by_ipv4(subnet: &Subnet, table: &RouteTable) -> WayOut {
+    let routes: Vec<_> = usable(table)
+        .filter(|route| route.destination != Destination::AllIpv6)
+        .collect();
     let id = &table.id;
-    let default = routes.iter().find(|route| route.is_default);
+    let default = routes
+        .iter()
+        .find(|route| route.destination == Destination::AllIpv4);
     match default.map(|route| route.target) {
         Some(Target::InternetGateway) if subnet.is_blocked => {
             WayOut::Closed("VPC Block Public Access blocks its internet gateway".into())
@@ -49,21 +64,42 @@ pub fn way_out(subnet: &Subnet, tables: Result<&[RouteTable], &String>) -> WayOu
     }
 }
 
+/// Whether machines have an IPv6 address, and a default route for it.
+fn has_way_out_by_ipv6(subnet: &Subnet, table: &RouteTable) -> bool {
+    let mut routes = usable(table);
+    let is_open = |target: Target| target != Target::InternetGateway || !subnet.is_blocked;
+    subnet.gives_ipv6_addresses
+        && routes.any(|route| route.destination == Destination::AllIpv6 && is_open(route.target))
+}
+
+/// The routes that lead somewhere.
+fn usable(table: &RouteTable) -> impl Iterator<Item = &Route> {
+    let leads = |target: Target| !matches!(target, Target::Blackhole | Target::Nowhere);
+    table.routes.iter().filter(move |route| leads(route.target))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::network::Route, plan::examples::subnet};
+    use crate::plan::examples::subnet;
 
     fn route(target: Target) -> Route {
         Route {
-            is_default: true,
+            destination: Destination::AllIpv4,
             target,
         }
     }
 
     fn some(target: Target) -> Route {
         Route {
-            is_default: false,
+            destination: Destination::Some,
+            target,
+        }
+    }
+
+    fn by_ipv6(target: Target) -> Route {
+        Route {
+            destination: Destination::AllIpv6,
             target,
         }
     }
@@ -98,6 +134,14 @@ mod tests {
             is_blocked: true,
             ..subnet("subnet-1")
         };
+        let with_ipv6 = Subnet {
+            gives_ipv6_addresses: true,
+            ..private.clone()
+        };
+        let blocked_ipv6 = Subnet {
+            is_blocked: true,
+            ..with_ipv6.clone()
+        };
         for (subnet, routes, expected) in [
             (&public, vec![route(InternetGateway)], "open"),
             (&private, vec![route(InternetGateway)], "closed"),
@@ -111,6 +155,24 @@ mod tests {
             (&public, vec![some(Nowhere), some(Other)], "untold"),
             (&public, vec![route(Blackhole), some(Other)], "untold"),
             (&private, vec![route(Blackhole), route(Other)], "open"),
+            (&with_ipv6, vec![by_ipv6(InternetGateway)], "untold"),
+            (&with_ipv6, vec![by_ipv6(Other)], "untold"),
+            (&with_ipv6, vec![by_ipv6(Blackhole)], "closed"),
+            (
+                &with_ipv6,
+                vec![route(InternetGateway), by_ipv6(Other)],
+                "untold",
+            ),
+            (&with_ipv6, vec![route(Other), by_ipv6(Other)], "open"),
+            (&blocked_ipv6, vec![by_ipv6(InternetGateway)], "closed"),
+            (&blocked_ipv6, vec![by_ipv6(Other)], "untold"),
+            // No address to use it with.
+            (&public, vec![by_ipv6(Other)], "closed"),
+            (
+                &private,
+                vec![route(InternetGateway), by_ipv6(Other)],
+                "closed",
+            ),
         ] {
             let tables = [table(routes)];
             let found = way_out(subnet, Ok(&tables));

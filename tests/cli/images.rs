@@ -154,3 +154,24 @@ hint: have the image's owner put on that list (Canonical is 099720109477; EC2 co
     );
     assert_eq!(text(&account.json("list")["regions"][0]), "eu-west-2");
 }
+
+#[test]
+fn gpus_that_the_standard_driver_does_not_know_are_refused_without_another_image() {
+    let account = Account::new();
+    let options = "--machine-group-name g --region us-east-1 --vm-type p3dn.24xlarge";
+    for line in ["start", "check"] {
+        let run = account.run(&format!("{line} {options}"));
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, 1, "{said}");
+        let why = "does not support the Tesla V100 (Volta) of p3dn.24xlarge";
+        assert!(said.contains(why), "{said}");
+    }
+    assert_eq!(account.launched(), 0);
+    let standard = account.json("start --region us-east-1 --dry-run");
+    let line = format!(
+        "start {options} --dry-run --image-id {}",
+        text(&standard["image_id"])
+    );
+    let run = account.run(&line);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}

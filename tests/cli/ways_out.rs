@@ -186,6 +186,43 @@ launched [ID]
 }
 
 #[test]
+fn a_way_out_for_ipv6_alone_is_a_warning_where_machines_have_such_addresses() {
+    let account = Account::new();
+    let vpc = Vpc::new(&account);
+    let gateway = account.ec2(
+        "create_egress_only_internet_gateway",
+        json!({"VpcId": vpc.id}),
+    );
+    let gateway = &gateway["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"];
+    let route = json!({"RouteTableId": vpc.table, "DestinationIpv6CidrBlock": "::/0", "EgressOnlyInternetGatewayId": gateway});
+    account.ec2("create_route", route);
+    let run = vpc.start("-q");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("has no default route"),
+        "{}",
+        run.stderr
+    );
+    account.ec2(
+        "modify_subnet_attribute",
+        json!({"SubnetId": vpc.subnet, "AssignIpv6AddressOnCreation": {"Value": true}}),
+    );
+    let run = vpc.start("-q");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("warning: machines may not reach the internet from subnet-"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains(" has a way out for IPv6 only"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn default_subnets_that_give_no_public_addresses() {
     let account = Account::new();
     for subnet in default_subnets(&account) {
