@@ -2,6 +2,7 @@
 //! cost, and until they work.
 
 mod consoles;
+pub mod ended_at_once;
 pub mod everywhere;
 pub mod last_look;
 pub mod leftovers;

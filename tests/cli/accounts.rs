@@ -397,3 +397,69 @@ fn a_security_group_that_never_shows_is_given_up() {
     );
     assert_eq!((account.launched(), account.groups().len()), (0, 0));
 }
+
+/// Its new machines are ended by the next request.
+fn that_ends_machines_at_once() -> Account {
+    let account =
+        with(json!({"ends_at_once": ["Client.VolumeLimitExceeded", "Volume limit exceeded"]}));
+    account.put("settings", json!({"pending_seconds": 0}));
+    account
+}
+
+#[test]
+fn a_start_tells_of_machines_that_have_ended_by_the_time_it_has_launched_them() {
+    let account = that_ends_machines_at_once();
+    let run = account.run("start --machine-group-name g -q");
+    run.assert(
+        1,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+error: EC2 ended 1 of 1 machine at once: [ID] (Client.VolumeLimitExceeded: Volume limit exceeded)
+hint: the quota of EBS storage is used up: delete volumes, choose a smaller --volume-size, or ask for more in the Service Quotas console
+
+"#]],
+    );
+    // Nothing of it is left.
+    assert_eq!(account.groups(), [] as [serde_json::Value; 0]);
+    // Those of before live.
+    account.put("traits", json!({"ends_at_once": []}));
+    account.json("start --machine-group-name h");
+    account.put(
+        "traits",
+        json!({"ends_at_once": ["Client.InternalError", "Client error on launch"]}),
+    );
+    let run = account.run("start --machine-group-name h -n 2 --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(run.error()["machines"], json!(account.live()));
+    assert_eq!(account.live().len(), 1);
+}
+
+#[test]
+fn a_look_at_what_was_launched_that_fails_takes_nothing_back() {
+    let account = Account::new();
+    for fault in [
+        json!({"kind": "error", "code": "UnauthorizedOperation", "status": 403}),
+        json!({"kind": "error", "code": "RequestLimitExceeded", "status": 503}),
+        json!({"kind": "reset"}),
+        json!({"kind": "stall", "seconds": 3}),
+    ] {
+        account.forget_faults();
+        let mut fault = fault;
+        for (name, value) in [
+            ("service", json!("ec2")),
+            ("operation", json!("DescribeInstances")),
+            ("after", json!(1)),
+            ("count", json!(null)),
+        ] {
+            fault[name] = value;
+        }
+        let kind = fault.to_string();
+        account.fault(fault);
+        let run = account.run("start --output json");
+        assert_eq!(run.code, 0, "{kind}: {}", run.stderr);
+        assert_eq!(run.document()["launched"], 1, "{kind}");
+    }
+}

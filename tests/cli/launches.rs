@@ -386,7 +386,9 @@ fn a_plan_from_before_a_sleep_is_not_carried_out() {
             "DescribeInstances",
             "RunInstances",
             "DescribeInstances",
-            "RunInstances"
+            "RunInstances",
+            // Whether it has ended at once.
+            "DescribeInstances"
         ]
     );
     assert_eq!(account.launched(), 1);

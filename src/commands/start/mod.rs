@@ -22,7 +22,7 @@ use crate::{
         look_up::{Found, GroupLookup},
         world::RealWorld,
     },
-    machines::waiting::Wait,
+    machines::{ended_at_once::ended_at_once, waiting::Wait},
     model::{
         machine::{self, Machine},
         place::Candidate,
@@ -37,7 +37,7 @@ use crate::{
     },
     settings::{self, AwsSettings},
     terminal::{command_line::terminate_command, interrupt::Interrupt, output::Output},
-    values::VmType,
+    values::{VmType, WaitFor},
 };
 
 /// Facts, plan, launch, report.
@@ -191,20 +191,35 @@ impl Start<'_> {
         Box::pin(self.launcher.fill(approve)).await
     }
 
+    fn wait(&self, until: WaitFor) -> Wait<'_> {
+        Wait {
+            aws: self.aws,
+            api: self.api,
+            group: &self.request.group,
+            until,
+            timeout: self.args.timeout,
+            out: self.out,
+        }
+    }
+
+    /// Looks whether EC2 has ended machines of this run already.
+    async fn ended_at_once(&self, machines: &mut [Machine]) -> Result<()> {
+        if self.launcher.launched_of(machines) == 0 || self.interrupt.fired() {
+            return Ok(());
+        }
+        match ended_at_once(self.aws, machines).await {
+            None => Ok(()),
+            Some(failure) => Err(self.wait(WaitFor::Running).machines_left(failure, machines)),
+        }
+    }
+
     /// Waits if asked to, and reports in any case: ids that were launched are said
     /// even when waiting fails.
     async fn finish(&self, mut filled: Filled) -> Result<()> {
         let waited = match self.args.wait {
-            None => Ok(()),
+            None => self.ended_at_once(&mut filled.machines).await,
             Some(until) => {
-                let wait = Wait {
-                    aws: self.aws,
-                    api: self.api,
-                    group: &self.request.group,
-                    until,
-                    timeout: self.args.timeout,
-                    out: self.out,
-                };
+                let wait = self.wait(until);
                 self.interrupt
                     .or(
                         wait.run(&mut filled.machines),
