@@ -28,6 +28,8 @@ mod broken_keys;
 mod capacity;
 mod capacity_waits;
 mod check;
+#[cfg(unix)]
+mod chromium;
 mod clocks;
 #[cfg(unix)]
 mod completions;
