@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     http::Http,
-    identity::{profiles::Profiles, settings::AwsSettings},
+    identity::{profiles::Profiles, settings::AwsSettings, sso::endpoint::Variant},
     terminal::{mask, output::Output, quoting},
 };
 
@@ -25,6 +25,7 @@ const REFRESH_SECONDS: i64 = 5 * 60;
 pub struct Console {
     pub base: Url,
     pub region: String,
+    variant: Variant,
     pub http: Http,
     folder: Folder,
     /// The command that signs in again, for messages.
@@ -67,8 +68,9 @@ impl Console {
         config: &SdkConfig,
         out: Output,
     ) -> Result<Self> {
+        let variant = Variant::of(config);
         let set = endpoint(config).or_else(|| profiles.service_endpoint(profile, "signin"));
-        let base = set.unwrap_or_else(|| usual_address(region));
+        let base = set.unwrap_or_else(|| usual_address(region, variant));
         let base = Url::parse(&base).map_err(|_| {
             Failure::usage(format!("{region:?} has no sign-in page")).hint("check --region")
         })?;
@@ -80,6 +82,7 @@ impl Console {
         Ok(Self {
             base,
             region: region.to_owned(),
+            variant,
             http: settings.http.clone(),
             folder: Folder::new(&settings.login_cache),
             login_command: format!("inductiva-aws login --console{flag}"),
@@ -161,10 +164,11 @@ impl Console {
     }
 
     async fn refreshed(&self, token: &Token) -> Result<Token, Refused> {
+        let usual = |region: &str| usual_address(region, self.variant);
         // A token knows where its session is; those of older programs do not.
         let base = match token.region() {
-            Some(region) if self.base.as_str() == with_slash(&usual_address(&self.region)) => {
-                Url::parse(&usual_address(region)).unwrap_or_else(|_| self.base.clone())
+            Some(region) if self.base.as_str() == with_slash(&usual(&self.region)) => {
+                Url::parse(&usual(region)).unwrap_or_else(|_| self.base.clone())
             }
             _ => self.base.clone(),
         };
@@ -262,13 +266,150 @@ fn endpoint(config: &SdkConfig) -> Option<String> {
         .and_then(|key| config.service_config()?.load_config(key))
 }
 
-/// The service's address in a region (its endpoint rules of 2023-01-01).
-fn usual_address(region: &str) -> String {
-    let domain = match region {
-        region if region.starts_with("cn-") => "signin.amazonaws.cn",
-        region if region.starts_with("us-gov-") => "signin.amazonaws-us-gov.com",
-        region if region.starts_with("eusc-") => "signin.amazonaws-eusc.eu",
-        _ => "signin.aws.amazon.com",
-    };
-    format!("https://{region}.{domain}")
+/// The service's address in a region (its endpoint rules of 2023-01-01, those of
+/// `CreateOAuth2Token`).
+fn usual_address(region: &str, variant: Variant) -> String {
+    let partitions = PARTITIONS.iter();
+    let partition = partitions
+        .clone()
+        .find(|partition| region.starts_with(partition.regions));
+    let Partition {
+        plain,
+        suffix,
+        dual_stack,
+        ..
+    } = *partition.unwrap_or(&AWS);
+    let is_gov = region.starts_with(GOV);
+    match (
+        variant.fips.unwrap_or_default(),
+        variant.dual_stack.unwrap_or_default(),
+    ) {
+        (false, false) => format!("https://{region}.{plain}"),
+        (true, false) if region == "us-gov-west-1" => {
+            "https://signin-fips.amazonaws-us-gov.com".into()
+        }
+        (true, false) if is_gov => format!("https://{region}.signin-fips.amazonaws-us-gov.com"),
+        (true, false) => format!("https://signin-fips.{region}.{suffix}"),
+        (false, true) => format!("https://signin.{region}.{dual_stack}"),
+        (true, true) => format!("https://signin-fips.{region}.{dual_stack}"),
+    }
+}
+
+/// What the rules say of a partition of AWS.
+struct Partition {
+    /// How its regions begin.
+    regions: &'static str,
+    plain: &'static str,
+    suffix: &'static str,
+    dual_stack: &'static str,
+}
+
+const GOV: &str = "us-gov-";
+
+const AWS: Partition = Partition {
+    regions: "",
+    plain: "signin.aws.amazon.com",
+    suffix: "amazonaws.com",
+    dual_stack: "api.aws",
+};
+
+/// Those beside [`AWS`].
+const PARTITIONS: &[Partition] = &[
+    Partition {
+        regions: "cn-",
+        plain: "signin.amazonaws.cn",
+        suffix: "amazonaws.com.cn",
+        dual_stack: "api.amazonwebservices.com.cn",
+    },
+    Partition {
+        regions: GOV,
+        plain: "signin.amazonaws-us-gov.com",
+        suffix: "amazonaws.com",
+        dual_stack: "api.aws",
+    },
+    Partition {
+        regions: "eusc-",
+        plain: "signin.amazonaws-eusc.eu",
+        suffix: "amazonaws.eu",
+        dual_stack: "api.amazonwebservices.eu",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As botocore 1.44 resolves them.
+    #[test]
+    fn the_sign_in_service_is_where_its_endpoint_rules_say() {
+        for (region, fips, dual_stack, wanted) in [
+            (
+                "eu-west-2",
+                false,
+                false,
+                "https://eu-west-2.signin.aws.amazon.com",
+            ),
+            (
+                "cn-north-1",
+                false,
+                false,
+                "https://cn-north-1.signin.amazonaws.cn",
+            ),
+            (
+                "us-gov-east-1",
+                false,
+                false,
+                "https://us-gov-east-1.signin.amazonaws-us-gov.com",
+            ),
+            (
+                "eusc-de-east-1",
+                false,
+                false,
+                "https://eusc-de-east-1.signin.amazonaws-eusc.eu",
+            ),
+            (
+                "us-east-1",
+                true,
+                false,
+                "https://signin-fips.us-east-1.amazonaws.com",
+            ),
+            (
+                "us-gov-west-1",
+                true,
+                false,
+                "https://signin-fips.amazonaws-us-gov.com",
+            ),
+            (
+                "us-gov-east-1",
+                true,
+                false,
+                "https://us-gov-east-1.signin-fips.amazonaws-us-gov.com",
+            ),
+            (
+                "cn-north-1",
+                true,
+                false,
+                "https://signin-fips.cn-north-1.amazonaws.com.cn",
+            ),
+            ("eu-west-2", false, true, "https://signin.eu-west-2.api.aws"),
+            (
+                "eusc-de-east-1",
+                false,
+                true,
+                "https://signin.eusc-de-east-1.api.amazonwebservices.eu",
+            ),
+            (
+                "us-gov-west-1",
+                true,
+                true,
+                "https://signin-fips.us-gov-west-1.api.aws",
+            ),
+        ] {
+            let variant = Variant {
+                fips: Some(fips),
+                dual_stack: Some(dual_stack),
+            };
+            assert_eq!(usual_address(region, variant), wanted);
+        }
+    }
 }

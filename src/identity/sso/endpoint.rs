@@ -7,6 +7,22 @@ use url::Url;
 
 use crate::error::{Failure, Result, causes};
 
+/// Which of a service's addresses, where several are to be had.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Variant {
+    pub fips: Option<bool>,
+    pub dual_stack: Option<bool>,
+}
+
+impl Variant {
+    pub fn of(config: &SdkConfig) -> Self {
+        Self {
+            fips: config.use_fips(),
+            dual_stack: config.use_dual_stack(),
+        }
+    }
+}
+
 /// An endpoint that was set for the service, or for all: by a flag, in the
 /// environment, or in the profile.
 pub fn endpoint_url(config: &SdkConfig, by_botocores_name: Option<&str>) -> Option<String> {
@@ -29,10 +45,11 @@ pub fn endpoint_url(config: &SdkConfig, by_botocores_name: Option<&str>) -> Opti
 }
 
 /// Where the service is: the same place that the SDK finds.
-pub async fn base_url(region: &str, use_fips: Option<bool>, endpoint: Option<&str>) -> Result<Url> {
+pub async fn base_url(region: &str, variant: Variant, endpoint: Option<&str>) -> Result<Url> {
     let params = Params::builder()
         .region(region)
-        .set_use_fips(use_fips)
+        .set_use_fips(variant.fips)
+        .set_use_dual_stack(variant.dual_stack)
         .set_endpoint(endpoint.map(str::to_owned))
         .build()
         .map_err(|error| causes(&error));
@@ -58,39 +75,51 @@ mod tests {
 
     #[tokio::test]
     async fn the_sign_in_page_is_in_the_regions_own_partition() {
-        for (region, use_fips, endpoint, wanted) in [
+        for (region, (fips, dual_stack), endpoint, wanted) in [
             (
                 "eu-west-2",
-                None,
+                (None, None),
                 None,
                 "https://oidc.eu-west-2.amazonaws.com/",
             ),
             (
                 "cn-north-1",
-                None,
+                (None, None),
                 None,
                 "https://oidc.cn-north-1.amazonaws.com.cn/",
             ),
             (
                 "us-gov-west-1",
-                None,
+                (None, None),
                 None,
                 "https://oidc.us-gov-west-1.amazonaws.com/",
             ),
             (
                 "us-east-1",
-                Some(true),
+                (Some(true), None),
                 None,
                 "https://oidc-fips.us-east-1.amazonaws.com/",
             ),
             (
-                "eu-west-2",
+                "us-east-1",
+                (None, Some(true)),
                 None,
+                "https://oidc.us-east-1.api.aws/",
+            ),
+            (
+                "us-gov-west-1",
+                (Some(true), Some(true)),
+                None,
+                "https://oidc-fips.us-gov-west-1.api.aws/",
+            ),
+            (
+                "eu-west-2",
+                (None, None),
                 Some("http://127.0.0.1:1/x"),
                 "http://127.0.0.1:1/x",
             ),
         ] {
-            let found = base_url(region, use_fips, endpoint).await;
+            let found = base_url(region, Variant { fips, dual_stack }, endpoint).await;
             assert_eq!(found.expect("a page").as_str(), wanted);
         }
     }

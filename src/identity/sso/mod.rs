@@ -3,7 +3,7 @@
 pub mod browser;
 mod cache;
 pub mod config_file;
-mod endpoint;
+pub mod endpoint;
 mod oidc;
 pub mod portal;
 pub mod session;

@@ -18,7 +18,7 @@ use url::Url;
 use super::{
     browser::{self, Listener, REGISTERED_REDIRECT},
     cache::{self, Cache, Registration, Token},
-    endpoint::{base_url, endpoint_url},
+    endpoint::{Variant, base_url, endpoint_url},
 };
 use crate::{
     aws::{errors, trace::Trace},
@@ -48,7 +48,7 @@ enum Flow {
 pub struct Oidc<'a> {
     client: Client,
     endpoint: Option<String>,
-    use_fips: Option<bool>,
+    variant: Variant,
     session: &'a SsoSession,
     time: Time,
     out: Output,
@@ -72,7 +72,7 @@ impl<'a> Oidc<'a> {
         Self {
             client: Client::from_conf(client.build()),
             endpoint,
-            use_fips: config.use_fips(),
+            variant: Variant::of(config),
             session,
             time,
             out,
@@ -309,12 +309,7 @@ impl<'a> Oidc<'a> {
     }
 
     async fn base_url(&self) -> Result<Url> {
-        base_url(
-            &self.session.region,
-            self.use_fips,
-            self.endpoint.as_deref(),
-        )
-        .await
+        base_url(&self.session.region, self.variant, self.endpoint.as_deref()).await
     }
 
     fn token(&self, answer: CreateTokenOutput, registration: &Registration) -> Result<Token> {
