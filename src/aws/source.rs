@@ -11,6 +11,8 @@ pub enum Source {
     Environment,
     /// `AWS_WEB_IDENTITY_TOKEN_FILE`.
     WebIdentity,
+    /// A file of a program before the AWS CLI, by its path.
+    OlderFile(String),
     /// The container's metadata service.
     Container,
     /// The EC2 instance's own role.
@@ -24,6 +26,8 @@ impl Source {
             Self::Environment => {
                 "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new session; or unset AWS_SESSION_TOKEN, set your own access keys, and add --mfa-serial to make one with MFA"
             }
+            // It has no session.
+            Self::OlderFile(_) => "check the keys in that file",
             Self::Profile(_) => {
                 "replace the session's three values in the profile with those of a new one, or sign in again the way the profile does"
             }
@@ -39,6 +43,7 @@ impl fmt::Display for Source {
         match self {
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::Environment => f.write_str("environment variables"),
+            Self::OlderFile(path) => f.write_str(path),
             Self::WebIdentity => f.write_str("web identity token"),
             Self::Container => f.write_str("container metadata"),
             Self::InstanceMetadata => f.write_str("EC2 instance metadata"),

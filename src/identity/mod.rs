@@ -10,6 +10,7 @@ mod inherited;
 mod ini;
 mod ini_edit;
 mod mfa;
+pub mod older_files;
 mod places;
 pub mod private_files;
 pub mod process;
@@ -114,7 +115,8 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
         .build();
     let sign_in = SignIn::new(settings, &profiles, &config, out)?;
     let (source, credentials, provider) = sign_in.found().await?;
-    command_line::remember(settings.options_for_lines_in(&region, &source, &profiles));
+    let endpoints = addresses::of_profile(&profiles, settings.profile_name());
+    command_line::remember(settings.options_for_lines_in(&region, &source, endpoints));
     let config = config
         .into_builder()
         .credentials_provider(provider)

@@ -2,10 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{
-    addresses,
-    profiles::{AwsFiles, Profiles},
-};
+use super::{older_files::OlderFile, profiles::AwsFiles};
 use crate::{aws::Source, http::Http, terminal::command_line::Options};
 
 /// Which AWS to talk to, and as whom.
@@ -33,6 +30,8 @@ pub struct AwsSettings {
     pub http: Http,
     /// The profiles, and the caches beside them.
     pub files: AwsFiles,
+    /// Where programs before the AWS CLI kept keys.
+    pub older_files: Vec<OlderFile>,
     /// `AWS_LOGIN_CACHE_DIRECTORY`, else ~/.aws/login/cache.
     pub login_cache: PathBuf,
     /// `AWS_CA_BUNDLE`: certificates to trust besides the system's.
@@ -81,15 +80,14 @@ impl AwsSettings {
         &self,
         region: &str,
         source: &Source,
-        profiles: &Profiles,
+        endpoints_of_profile: Vec<(String, String)>,
     ) -> Options {
         let is_profiles = matches!(source, Source::Profile(_));
         let mut options = self.options_by(is_profiles).in_region(region);
         let is_set = options.endpoint_url.is_some() || !options.variables.is_empty();
         // A profile that is named says itself where AWS is.
         if options.profile.is_none() && self.profile.is_some() && !is_set {
-            let of_profile = addresses::of_profile(profiles, self.profile_name());
-            options.set_endpoints(of_profile);
+            options.set_endpoints(endpoints_of_profile);
         }
         options
     }

@@ -17,7 +17,9 @@ use crate::{
     error::{Failure, Result},
     http::Http,
     identity::{
-        addresses, process,
+        addresses,
+        older_files::OlderFile,
+        process,
         profiles::AwsFiles,
         settings::{Desktop, Environment, MfaSettings},
     },
@@ -85,6 +87,7 @@ pub fn aws(global: &Global) -> AwsSettings {
             code_variable: variable("AWS_MFA_TOKEN_CODE"),
         },
         http: Http::default(),
+        older_files: older_files(),
         login_cache: login_cache(),
         files: aws_files(),
         ca_bundle: variable("AWS_CA_BUNDLE").map(PathBuf::from),
@@ -142,29 +145,42 @@ fn desktop() -> Desktop {
     }
 }
 
+/// The path that a variable names.
+fn named_path(name: &str) -> Option<PathBuf> {
+    let path = variable(name)?;
+    Some(match path.strip_prefix("~/") {
+        Some(below) => env::home_dir().unwrap_or_default().join(below),
+        None => PathBuf::from(path),
+    })
+}
+
 /// Where console sign-ins are kept.
 fn login_cache() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
-    match variable("AWS_LOGIN_CACHE_DIRECTORY") {
-        Some(path) => match path.strip_prefix("~/") {
-            Some(below) => home.join(below),
-            None => PathBuf::from(path),
-        },
-        None => home.join(".aws/login/cache"),
-    }
+    named_path("AWS_LOGIN_CACHE_DIRECTORY").unwrap_or_else(|| home.join(".aws/login/cache"))
+}
+
+/// The files of before the AWS CLI, in its order.
+fn older_files() -> Vec<OlderFile> {
+    let of_boto = match named_path("BOTO_CONFIG") {
+        Some(path) => vec![path],
+        None => vec![
+            PathBuf::from("/etc/boto.cfg"),
+            env::home_dir().unwrap_or_default().join(".boto"),
+        ],
+    };
+    let of_tools = named_path("AWS_CREDENTIAL_FILE").map(OlderFile::Ec2Tools);
+    of_tools
+        .into_iter()
+        .chain(of_boto.into_iter().map(OlderFile::Boto2))
+        .collect()
 }
 
 /// The files that the AWS CLI and the SDKs share.
 fn aws_files() -> AwsFiles {
-    let home = env::home_dir().unwrap_or_default();
-    let folder = home.join(".aws");
-    let named = |name: &str, default: &str| match variable(name) {
-        Some(path) => match path.strip_prefix("~/") {
-            Some(below) => home.join(below),
-            None => PathBuf::from(path),
-        },
-        None => folder.join(default),
-    };
+    let folder = env::home_dir().unwrap_or_default().join(".aws");
+    let named =
+        |name: &str, default: &str| named_path(name).unwrap_or_else(|| folder.join(default));
     AwsFiles {
         config: named("AWS_CONFIG_FILE", "config"),
         credentials: named("AWS_SHARED_CREDENTIALS_FILE", "credentials"),

@@ -574,6 +574,89 @@ fn files_are_read_as_the_aws_cli_reads_them() {
     compare(FORM);
 }
 
+/// The files of before the AWS CLI, by `environment`, beside a profile `w` with keys.
+const fn older(environment: &'static str, flag: Option<&'static str>, outcome: Outcome) -> Case {
+    Case {
+        environment,
+        flag,
+        ..config("[profile none]\nregion = eu-west-1\n", outcome)
+    }
+}
+
+const OLDER_FILES: &[Case] = &[
+    older("AWS_CREDENTIAL_FILE=~/ec2-keys", None, Keys("AKIAE")),
+    older(
+        "AWS_CREDENTIAL_FILE=~/ec2-keys AWS_PROFILE=w",
+        None,
+        Keys("AKIAW"),
+    ),
+    older("AWS_CREDENTIAL_FILE=~/ec2-keys", Some("w"), Keys("AKIAW")),
+    older(
+        "AWS_CREDENTIAL_FILE=~/ec2-keys",
+        Some("none"),
+        Keys("AKIAE"),
+    ),
+    older(
+        "AWS_CREDENTIAL_FILE=~/ec2-keys AWS_ACCESS_KEY_ID=AKIAX AWS_SECRET_ACCESS_KEY=xs",
+        None,
+        Keys("AKIAX"),
+    ),
+    older(
+        "AWS_CREDENTIAL_FILE=~/ec2-keys BOTO_CONFIG=~/boto.cfg",
+        None,
+        Keys("AKIAE"),
+    ),
+    older(
+        "AWS_CREDENTIAL_FILE=~/boto.cfg BOTO_CONFIG=~/boto.cfg",
+        None,
+        Keys("AKIAB"),
+    ),
+    older("BOTO_CONFIG=~/boto.cfg", None, Keys("AKIAB")),
+    older(
+        "AWS_CREDENTIAL_FILE=~/missing BOTO_CONFIG=~/boto.cfg",
+        None,
+        Refused("missing"),
+    ),
+    older(
+        "AWS_CREDENTIAL_FILE=~/no-secret",
+        None,
+        Refused("no secret access key"),
+    ),
+    older(
+        "BOTO_CONFIG=~/missing",
+        None,
+        Refused("no credentials were found"),
+    ),
+    older(
+        "BOTO_CONFIG=~/no-keys.cfg",
+        None,
+        Refused("no credentials were found"),
+    ),
+];
+
+#[test]
+fn files_of_before_the_aws_cli_are_read_where_it_reads_them() {
+    compare(OLDER_FILES);
+    // Without a variable, ~/.boto.
+    let account = Account::new();
+    let keys = account.environment();
+    account.file(
+        ".boto",
+        format!(
+            "[Credentials]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+            keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"]
+        ),
+    );
+    let mut command = account.command(["whoami", "--output", "json"]);
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY");
+    let run = finish(&mut command);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let source = text(&run.document()["credentials_from"]).to_owned();
+    assert!(source.ends_with("/.boto"), "{source}");
+}
+
 #[test]
 fn variables_and_profiles_are_used_in_the_aws_clis_order() {
     compare(ENVIRONMENT);
@@ -658,6 +741,16 @@ fn account() -> Account {
     roles.push(json!({"name": "guarded", "external_id": "a shared secret"}));
     account.put("identity", json!({"roles": roles}));
     account.file("token", "a.web.token");
+    account.file(
+        "ec2-keys",
+        "a comment\nAWSAccessKeyId = AKIAE\nAWSSecretKey=es=/\n",
+    );
+    account.file("no-secret", "AWSAccessKeyId=AKIAE\n");
+    account.file(
+        "boto.cfg",
+        "[Boto]\ndebug = 0\n[Credentials]\naws_access_key_id = AKIAB\naws_secret_access_key: bs\n",
+    );
+    account.file("no-keys.cfg", "[Credentials]\n");
     account.file(
         "my keys",
         "echo '{\"Version\":1,\"AccessKeyId\":\"P2\",\"SecretAccessKey\":\"s\"}'\n",

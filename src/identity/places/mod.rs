@@ -59,6 +59,8 @@ enum Place {
     WebIdentity,
     /// All else that the profile has.
     Profile,
+    /// The one at this place among the settings' older files.
+    OlderFile(usize),
     Container,
     Instance,
 }
@@ -160,15 +162,15 @@ impl SignIn {
     }
 
     fn places(&self) -> Vec<Place> {
-        let all = [
+        let own = [
             Place::Environment,
             Place::Role,
             Place::WebIdentity,
             Place::Profile,
-            Place::Container,
-            Place::Instance,
         ];
-        let all = all.into_iter();
+        let older = (0..self.settings.older_files.len()).map(Place::OlderFile);
+        let all = own.into_iter().chain(older);
+        let all = all.chain([Place::Container, Place::Instance]);
         all.filter(|place| *place != Place::Environment || self.uses_environment())
             .collect()
     }
@@ -180,6 +182,7 @@ impl SignIn {
             Place::Role | Place::WebIdentity | Place::Profile => {
                 Source::Profile(self.settings.profile_name().to_owned())
             }
+            Place::OlderFile(at) => Source::OlderFile(self.settings.older_files[at].path()),
             Place::Container => Source::Container,
             Place::Instance => Source::InstanceMetadata,
         }
@@ -208,6 +211,11 @@ impl SignIn {
                 let identity = self.web_identity(&profile).ok_or_else(not_here)?;
                 let keys = identity.session(&source, &self.config, self.out).await;
                 keys.map_err(Refusal::Other)?
+            }
+            (Place::OlderFile(at), _) => {
+                let keys = self.settings.older_files[at].keys()?.ok_or_else(not_here)?;
+                let keys = credentials_check::checked(keys, &source)?;
+                return self.with_mfa(keys, &Profile::default(), &source).await;
             }
             (Place::Container | Place::Instance, _) => self.nearby_keys(&source).await?,
             _ => return Err(not_here()),
