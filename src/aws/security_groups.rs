@@ -78,33 +78,34 @@ impl Aws {
         vpc_id: &str,
         ssh_from: Option<&Cidr>,
     ) -> Result<String> {
-        let what = format!("cannot make the security group {name}");
-        let answer = self.security_group_call(name, vpc_id).send().await;
-        let id = match answer {
-            Ok(answer) => answer.group_id.unwrap_or_default(),
-            Err(error) if code(&error) == Some("InvalidGroup.Duplicate") => self
-                .shown_security_group(name, vpc_id)
-                .await?
-                .ok_or_else(|| failure(&error, &what, &self.region))?,
-            Err(error) => return Err(self.failure(&error, &what).await),
-        };
+        let id = self.made_security_group(name, vpc_id).await?;
         if let Some(cidr) = ssh_from {
             self.open_ssh(&id, name, *cidr).await?;
         }
         Ok(id)
     }
 
-    /// The security group that another run has made: it may not show yet.
-    async fn shown_security_group(&self, name: &str, vpc_id: &str) -> Result<Option<String>> {
+    /// The id of the security group. Another run's may not show yet; and one that was
+    /// deleted may still be in the way.
+    async fn made_security_group(&self, name: &str, vpc_id: &str) -> Result<String> {
+        let what = format!("cannot make the security group {name}");
         let mut pauses = SHOWN_AFTER_SECONDS.into_iter();
         loop {
+            let error = match self.security_group_call(name, vpc_id).send().await {
+                Ok(answer) => return Ok(answer.group_id.unwrap_or_default()),
+                Err(error) if code(&error) == Some("InvalidGroup.Duplicate") => error,
+                Err(error) => return Err(self.failure(&error, &what).await),
+            };
             let mut groups = self.security_groups(name).await?.into_iter();
-            let group = groups.find(|group| group.vpc_id == vpc_id);
-            match (group, pauses.next()) {
-                (Some(group), _) => return Ok(Some(group.id)),
-                (None, None) => return Ok(None),
-                (None, Some(pause)) => self.time.pause(Duration::from_secs(pause)).await,
+            if let Some(group) = groups.find(|group| group.vpc_id == vpc_id) {
+                return Ok(group.id);
             }
+            let Some(pause) = pauses.next() else {
+                return Err(failure(&error, &what, &self.region).hint(
+                    "EC2 says that it is there and does not show it: try again in a minute, or name another with --security-group-id",
+                ));
+            };
+            self.time.pause(Duration::from_secs(pause)).await;
         }
     }
 

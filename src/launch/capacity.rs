@@ -58,9 +58,7 @@ impl<W: World> Calls<'_, W> {
         let last = self.last_refusal.borrow().clone();
         let last = last.unwrap_or_else(|| Failure::new(Kind::Capacity, "no capacity"));
         let request = self.run.request;
-        let message = if last.kind == Kind::Failed {
-            last.message
-        } else if tried.len() > 1 {
+        let message = if last.kind == Kind::Capacity && tried.len() > 1 {
             format!(
                 "cannot launch {}: there was no capacity in any place that was tried",
                 request.vm_types_text()

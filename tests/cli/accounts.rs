@@ -463,3 +463,26 @@ fn a_look_at_what_was_launched_that_fails_takes_nothing_back() {
         assert_eq!(run.document()["launched"], 1, "{kind}");
     }
 }
+
+#[test]
+fn a_security_group_that_is_there_and_does_not_show_is_waited_for() {
+    let account = Account::new();
+    let duplicate = |count: serde_json::Value| {
+        account.fault(json!({"service": "ec2", "operation": "CreateSecurityGroup", "code": "InvalidGroup.Duplicate", "status": 400, "message": "The security group 'inductiva-aws' already exists for VPC 'vpc-1'", "count": count}));
+    };
+    duplicate(json!(null));
+    let run = account.run("start --machine-group-name g -q");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("hint: EC2 says that it is there and does not show it"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!((account.launched(), account.groups().len()), (0, 0));
+    account.forget_faults();
+    // What is deleted may be in the way for some seconds.
+    duplicate(json!(3));
+    account.json("start --machine-group-name g");
+    assert_eq!(account.launched(), 1);
+}
