@@ -552,6 +552,64 @@ CHANGES = [
         cli=("console::keys_are_refreshed_by_one_run_for_all",),
     ),
     Change(
+        "sign-in: the files of before the AWS CLI go before the profile",
+        file="src/identity/places/mod.rs",
+        old="let all = own.into_iter().chain(older);\n",
+        new="let all = older.chain(own);\n",
+        cli=("like_the_cli::files_of_before_the_aws_cli_are_read_where_it_reads_them",),
+    ),
+    Change(
+        "sign-in: FIPS is forgotten for the console's sign-in",
+        file="src/identity/console/service.rs",
+        old="variant.fips.unwrap_or_default(),",
+        new="false,",
+        unit=("identity::console::service::tests::the_sign_in_service_is_where_its_endpoint_rules_say",),
+    ),
+    Change(
+        "regions that were left out speak for no machines",
+        file="src/machines/unseen.rs",
+        old="if unseen.is_empty() {",
+        new="if true {",
+        cli=(
+            "regions::machines_that_inductiva_sees_alive_where_nobody_looked_are_not_said_to_have_ended",
+        ),
+    ),
+    Change(
+        "a region that does not answer fails a terminate that only checks it",
+        file="src/commands/terminate/look.rs",
+        old="let failure = self.found.hole_in(region)?;\n",
+        new="let (_, failure) = self.found.hole()?;\n",
+        cli=(
+            "regions::where_a_group_ends_a_region_that_was_not_looked_at_counts_only_if_machines_may_be_there",
+        ),
+    ),
+    Change(
+        "a line to be pasted has what was typed alone",
+        file="src/identity/settings.rs",
+        old="profile: self.profile.clone().filter(|_| counts),",
+        new="profile: self.profile.clone().filter(|_| self.profile_is_typed),",
+        cli=(
+            "lines::every_commands_lines_have_the_region_the_profile_and_the_address_that_were_used",
+        ),
+    ),
+    Change(
+        "a start does not look at what it has launched",
+        file="src/commands/start/mod.rs",
+        old="None => self.ended_at_once(&mut filled.machines).await,",
+        new="None => Ok(()),",
+        cli=(
+            "accounts::a_start_tells_of_machines_that_have_ended_by_the_time_it_has_launched_them",
+        ),
+    ),
+    Change(
+        "a way out for IPv6 is none",
+        file="src/plan/way_out.rs",
+        old="if by_ipv4 == WayOut::Open || !has_way_out_by_ipv6(subnet, table) {",
+        new="if true {",
+        unit=("plan::way_out::tests::only_what_is_certain_is_closed",),
+        cli=("ways_out::a_way_out_for_ipv6_alone_is_a_warning_where_machines_have_such_addresses",),
+    ),
+    Change(
         "a type that the free plan does not have ends the walk",
         file="src/aws/run_instances.rs",
         old="Sort::Fatal if launch.may_not_be_in_free_plan(code(&error)) => {",
