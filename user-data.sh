@@ -14,6 +14,8 @@
 #   FILE_TRACKER_IMAGE    inductiva/file-tracker:main
 #   MAX_IDLE_MINUTES      30: power off after so long without a task; 0: never
 #   MAX_LIFETIME_SECONDS  power off at this age; empty: never
+#   BUDGET_SECONDS        save the work and power off at this age: the budget is used up
+#   BUDGET_ENDS           the same at this time, seconds since 1970
 #   BOOT_TIMEOUT_SECONDS  1800: power off when not registered by then
 #   NUM_MACHINES          1: how many the group is to have
 #   GPU                   true on a machine with NVIDIA GPUs
@@ -215,6 +217,8 @@ machine=$(this_machine)
 boot=$(cat "$root/proc/sys/kernel/random/boot_id" 2>/dev/null || true)
 boot_timeout=${BOOT_TIMEOUT_SECONDS:-1800}
 lifetime=${MAX_LIFETIME_SECONDS:-}
+budget=${BUDGET_SECONDS:-}
+budget_ends=${BUDGET_ENDS:-}
 timers=()
 mkdir -p "$units" "$root/var/log"
 install -d -m 0700 "$state"
@@ -225,11 +229,22 @@ install -d -m 0700 "$state"
   echo 'not_due "$@"'
 } >"$state/not-due"
 ending end 'powering off'
-[[ $boot_timeout =~ ^[0-9]+$ && $lifetime =~ ^[0-9]*$ ]] ||
-  fail "not a number of seconds: $boot_timeout, $lifetime"
+[[ $boot_timeout =~ ^[0-9]+$ && "$lifetime $budget $budget_ends" =~ ^[0-9]*\ [0-9]*\ [0-9]*$ ]] ||
+  fail "not a number of seconds: $boot_timeout, $lifetime${budget:+, $budget}${budget_ends:+, $budget_ends}"
 boot_timeout=$((10#$boot_timeout))
 deadline boot-deadline "$boot_timeout" "failed boot-deadline: not registered within $boot_timeout s"
 [[ -z $lifetime ]] || deadline lifetime "$lifetime" "the maximum lifetime of $lifetime s is over"
+# Money is counted from the boot. A later launch ends with the first one; by a clock that
+# is behind it would end later than by its age.
+if [[ $budget$budget_ends ]]; then
+  left=$((10#${budget:-999999999} - began))
+  if [[ $budget_ends ]]; then
+    until_end=$((10#$budget_ends - $(date +%s)))
+    ((until_end >= left)) || left=$until_end
+  fi
+  ((left > 0)) || fail 'the budget is used up'
+  deadline budget "$left" 'the budget is used up'
+fi
 systemctl enable --quiet "${timers[@]}"
 systemctl restart "${timers[@]}"
 
@@ -237,10 +252,11 @@ systemctl restart "${timers[@]}"
 
 # The old service is not stopped here, which would take as long as its task takes to
 # be saved. On another machine it ends by itself; on this one it is restarted below.
-if [[ -z $lifetime && -e $units/inductiva-aws-lifetime.timer ]]; then
-  timeout 60 systemctl disable --quiet --now inductiva-aws-lifetime.timer || true
-  rm -f "$units"/inductiva-aws-lifetime.{timer,service}
-fi
+for name in lifetime budget; do
+  [[ "${timers[*]}" != *"-$name.timer"* && -e $units/inductiva-aws-$name.timer ]] || continue
+  timeout 60 systemctl disable --quiet --now "inductiva-aws-$name.timer" || true
+  rm -f "$units/inductiva-aws-$name".{timer,service}
+done
 # With `registered`, a machine that never joined would delete the group.
 rm -f "$state/registered" "$state/instance-id"
 

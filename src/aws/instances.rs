@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use aws_sdk_ec2::{
     error::SdkError,
     operation::get_console_output::GetConsoleOutputError,
-    primitives::DateTimeFormat,
+    primitives::{DateTime, DateTimeFormat},
     types::{self, Filter, InstanceType},
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -159,6 +159,11 @@ impl Aws {
         Machine {
             platform_details: instance.platform_details,
             is_dedicated: tenancy.is_some_and(|tenancy| tenancy != types::Tenancy::Default),
+            ended_at: instance
+                .state_transition_reason
+                .as_deref()
+                .and_then(ended_at)
+                .filter(|_| state(instance.state.as_ref()).is_gone()),
             state: state(instance.state.as_ref()),
             state_reason: instance.state_reason.and_then(reason),
             vm_type: instance
@@ -187,6 +192,15 @@ impl Aws {
     }
 }
 
+/// When it was told to end, by EC2's `StateTransitionReason`, which is empty or reads
+/// `User initiated (2025-11-24 16:00:00 GMT)`.
+fn ended_at(reason: &str) -> Option<SystemTime> {
+    let (_, time) = reason.rsplit_once('(')?;
+    let time = time.strip_suffix(" GMT)")?.replacen(' ', "T", 1);
+    let time = DateTime::from_str(&format!("{time}Z"), DateTimeFormat::DateTime).ok()?;
+    SystemTime::try_from(time).ok()
+}
+
 /// The code, and the message, which mostly begins with it.
 fn reason(reason: types::StateReason) -> Option<String> {
     match (reason.code, reason.message) {
@@ -207,5 +221,29 @@ pub(super) fn state(state: Option<&types::InstanceState>) -> State {
         Some(Name::ShuttingDown) => State::ShuttingDown,
         Some(Name::Terminated) => State::Terminated,
         _ => State::Running,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn the_reason_of_an_end_tells_its_time_or_nothing() {
+        let time = UNIX_EPOCH + Duration::from_hours(490_000);
+        assert_eq!(
+            ended_at("User initiated (2025-11-24 16:00:00 GMT)"),
+            Some(time)
+        );
+        for reason in [
+            "",
+            "User initiated",
+            "Server.X: why (so)",
+            "(yesterday GMT)",
+        ] {
+            assert_eq!(ended_at(reason), None, "{reason}");
+        }
     }
 }

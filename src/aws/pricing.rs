@@ -22,7 +22,8 @@ use crate::{
     model::{request::Request, system::System},
     plan::{
         disk_prices::DiskPrices,
-        prices::{Known, Prices, SpotPriceNow},
+        known::Known,
+        prices::{Prices, SpotPriceNow},
     },
     time::Time,
     values::{Market, VmType, VolumeType},

@@ -8,7 +8,7 @@ use super::{Aws, errors::failure, filter};
 use crate::{
     error::Result,
     model::machine::{LAUNCHER, TAG_LAUNCHER},
-    plan::{disk_prices::PricedDisk, prices::Known},
+    plan::{disk_prices::PricedDisk, known::Known},
     values::VolumeType,
 };
 

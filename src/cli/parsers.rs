@@ -61,6 +61,14 @@ pub fn usd(text: &str) -> Result<f64, String> {
     }
 }
 
+/// An amount of money.
+pub fn budget(text: &str) -> Result<String, String> {
+    match usd(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("an amount in USD looks like 20 or 7.50".into()),
+    }
+}
+
 /// A name that is a file's name too.
 pub fn file_stem(text: &str) -> Result<String, String> {
     if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {

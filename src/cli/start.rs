@@ -6,7 +6,9 @@ use clap::{ArgGroup, Args};
 
 use super::{
     boot::BootArgs,
-    parsers::{account, duration, file_stem, price, resource_id, up_to_a_day, usd},
+    parsers::{
+        account, budget, duration, file_stem, price, resource_id, up_to_a_day, usd,
+    },
 };
 use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
 
@@ -57,10 +59,19 @@ pub struct StartArgs {
     /// ten minutes or more.
     #[arg(long)]
     pub standard_credits: bool,
-    /// Launch nothing if the group and its disks would cost more than this, in USD an hour
+    /// Budget of the group, in USD: its machines end before it is used up
     ///
-    /// Uses AWS's list price, or today's highest spot price. If a price is not known,
-    /// nothing is launched.
+    /// Counts machines, disks, public addresses and surplus CPU credits at the most that
+    /// they can cost, from the group's first launch to its end. Machines that are
+    /// launched later end with the others. It is kept on the machines, so it holds when
+    /// this computer is off. If a price is not known, nothing is launched.
+    #[arg(long, value_name = "USD", value_parser = budget, conflicts_with = "allow_other_regions")]
+    pub max_cost: Option<String>,
+    /// Launch nothing if the group can cost more than this, in USD an hour
+    ///
+    /// Counts machines, disks, public addresses and surplus CPU credits, at AWS's list
+    /// prices; a spot machine at its --max-price or the on-demand price. If a price is
+    /// not known, nothing is launched.
     #[arg(long, value_name = "USD", value_parser = usd)]
     pub max_cost_per_hour: Option<f64>,
     /// Tag for machines, disks and network interfaces; can be repeated

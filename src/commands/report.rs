@@ -2,15 +2,19 @@
 //! form, beside its command. Fields are added, never renamed; what is unknown is
 //! null.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::SystemTime};
 
 use anstyle::Style;
 use serde::Serialize;
 
 use crate::{
     machines::everywhere::Survey,
-    model::machine::{Machine, State, remedy},
-    terminal::printable::printable,
+    model::{
+        machine::{Machine, State, remedy},
+        request::Request,
+    },
+    plan::{budget::ENDING, decision::LaunchPlan},
+    terminal::{printable::printable, time::moment},
     values::{GroupName, Market},
 };
 
@@ -162,6 +166,66 @@ impl From<&Survey> for RegionsReport {
             left_out: left_out.collect(),
         }
     }
+}
+
+/// What becomes of machines whose budget is used up.
+#[derive(Clone, Debug, Serialize)]
+pub struct BudgetReport {
+    /// USD.
+    max_cost: f64,
+    /// When the machines of a launch are off at the latest, RFC 3339.
+    ends_at: String,
+    #[serde(skip)]
+    off_at: SystemTime,
+    #[serde(skip)]
+    now: SystemTime,
+    /// Whether `--max-lifetime` ends them before.
+    lifetime_is_earlier: bool,
+}
+
+impl BudgetReport {
+    /// That of a launch as of its plan; none without a budget.
+    pub fn of(request: &Request, plan: &LaunchPlan) -> Option<Self> {
+        let budget = plan.budget.as_ref()?;
+        let now = plan.looked_at;
+        let by_budget = budget.ends(Some(now))? + ENDING;
+        let by_lifetime = request.runner.max_lifetime.map(|lifetime| now + lifetime);
+        let lifetime = by_lifetime.filter(|lifetime| *lifetime < by_budget);
+        let off_at = lifetime.unwrap_or(by_budget);
+        Some(Self {
+            max_cost: budget.usd.parse().ok()?,
+            ends_at: rfc_3339(off_at),
+            off_at,
+            now,
+            lifetime_is_earlier: lifetime.is_some(),
+        })
+    }
+}
+
+impl fmt::Display for BudgetReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = moment(self.off_at, self.now);
+        if self.lifetime_is_earlier {
+            write!(
+                f,
+                "ends by {moment} (--max-lifetime), before {} USD are used up",
+                self.max_cost
+            )
+        } else {
+            write!(
+                f,
+                "ends by {moment}, when {} USD are used up",
+                self.max_cost
+            )
+        }
+    }
+}
+
+/// A time for JSON.
+pub fn rfc_3339(time: SystemTime) -> String {
+    jiff::Timestamp::try_from(time)
+        .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .unwrap_or_default()
 }
 
 /// `label  value` lines, the values aligned.

@@ -77,6 +77,8 @@ pub struct GroupMachine {
     /// What the machine calls itself: the EC2 instance id on ours.
     #[serde(default)]
     pub host_name: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    pub started_at: Option<SystemTime>,
     /// When it left, none while it is there.
     #[serde(default)]
     pub terminated_at: Option<String>,
@@ -86,6 +88,13 @@ pub struct GroupMachine {
     /// The task that it runs, none while it is idle.
     #[serde(default)]
     pub current_task_id: Option<String>,
+}
+
+impl GroupMachine {
+    /// When it left, as far as that can be read.
+    pub fn ended_at(&self) -> Option<SystemTime> {
+        time_of(self.terminated_at.as_deref()?)
+    }
 }
 
 /// A time; none where it cannot be read.

@@ -1,12 +1,13 @@
 //! The read-only half of `start`: everything that a plan needs, asked at once.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::{
     aws::{Aws, Identity},
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError, Group},
     model::{
+        active_group::{ActiveGroup, Record},
         image::Image,
         machine::Machine,
         network::{RouteTable, SecurityGroup, Subnet, security_group_name},
@@ -16,10 +17,13 @@ use crate::{
     },
     plan::{
         facts::Facts,
-        prices::{self, Prices},
+        prices::{self, Parts, Prices},
     },
     values::VmType,
 };
+
+/// How much later than everything else prices may come, where nothing depends on them.
+const PRICES_MAY_BE_LATER: Duration = Duration::from_millis(300);
 
 /// The group on Inductiva's side, as far as it can be known.
 #[derive(Clone, Debug)]
@@ -85,10 +89,23 @@ pub async fn gather(
     expected_account: Option<&str>,
 ) -> Result<Found> {
     let asked_at = aws.time.now();
-    let (mut lookups, prices) = tokio::join!(
-        Box::pin(look(aws, api, request)),
-        aws.prices(request, System::Linux)
-    );
+    let mut looking = Box::pin(look(aws, api, request));
+    let mut pricing = Box::pin(aws.prices(request, System::Linux));
+    let (mut lookups, prices) = tokio::select! {
+        lookups = &mut looking => {
+            let prices = if request.needs_prices() {
+                pricing.await
+            } else {
+                let late = aws.time.within(PRICES_MAY_BE_LATER, pricing).await;
+                late.unwrap_or_else(|_| {
+                    let millis = PRICES_MAY_BE_LATER.as_millis();
+                    Prices::unknown(&format!("prices were not told within {millis} ms"))
+                })
+            };
+            (lookups, prices)
+        }
+        prices = &mut pricing => (looking.await, prices),
+    };
     let identity = lookups.identity.clone()?;
     expect_account(aws, &identity, expected_account)?;
     let group = match std::mem::replace(&mut lookups.group, Ok(None)) {
@@ -97,8 +114,14 @@ pub async fn gather(
         Err(ApiError::OutOfReach(why)) => GroupLookup::OutOfReach(why),
         Err(error) => return Err(error.into()),
     };
-    let facts = lookups.facts(aws, asked_at)?;
+    let mut facts = lookups.facts(aws, asked_at)?;
+    facts.group = match &group {
+        GroupLookup::Active(group) => Ok(Some(active_group(group))),
+        GroupLookup::Absent => Ok(None),
+        GroupLookup::OutOfReach(why) => Err(why.clone()),
+    };
     let prices = prices_of_its_system(aws, request, &facts, prices).await;
+    facts.most_usd_per_hour = Parts::of(request, &facts, &prices).most();
     Ok(Found {
         asked_at,
         identity,
@@ -106,6 +129,20 @@ pub async fn gather(
         group,
         prices,
     })
+}
+
+/// The group as a budget goes by it.
+pub fn active_group(group: &Group) -> ActiveGroup {
+    let machines = group.machines.iter().map(|machine| Record {
+        host_name: machine.host_name.clone().unwrap_or_default(),
+        started_at: machine.started_at,
+        ended_at: machine.ended_at(),
+    });
+    ActiveGroup {
+        id: group.id.clone(),
+        created_at: group.created_at,
+        machines: machines.collect(),
+    }
 }
 
 /// The prices for the image's system: nearly always Linux, for which they are asked
@@ -217,6 +254,9 @@ impl Lookups {
             // Whoever may not see them launches all the same.
             route_tables: self.route_tables.map_err(|failure| failure.message),
             dedicated_vpcs: self.dedicated_vpcs.map_err(|failure| failure.message),
+            // What knows them puts them in.
+            most_usd_per_hour: Err("it was not looked up".into()),
+            group: Err("it was not asked".into()),
             security_groups: self.security_groups?,
         })
     }

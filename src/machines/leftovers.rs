@@ -165,6 +165,7 @@ mod tests {
             is_dedicated: false,
             launch_time: None,
             launched_at: None,
+            ended_at: None,
             tags: vec![
                 (TAG_GROUP.into(), group.into()),
                 (TAG_GROUP_ID.into(), format!("id of {group}")),

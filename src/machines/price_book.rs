@@ -12,7 +12,8 @@ use crate::{
     },
     plan::{
         disk_prices::{DiskPrices, PricedDisk},
-        prices::{Known, is_of_region},
+        known::Known,
+        prices::is_of_region,
     },
     values::{Market, VolumeType},
 };
@@ -173,9 +174,8 @@ async fn of_region(aws: &Aws, machines: &[Machine], known: &PriceBook) -> PriceB
     let needs_address = !known.addresses.contains_key(&aws.region)
         && machines.iter().any(|m| m.public_ip.is_some());
     let with_disks: Vec<&Machine> = machines.iter().filter(|m| has_disks(m)).collect();
-    let needs_disks = with_disks
-        .iter()
-        .any(|m| !known.disks.contains_key(&m.instance_id));
+    // Their sizes, or the prices of those.
+    let needs_disks = with_disks.iter().any(|m| known.disks_of(m).is_err());
     let addresses = async {
         let mut addresses = BTreeMap::new();
         if needs_address {

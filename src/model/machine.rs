@@ -19,6 +19,8 @@ pub const LAUNCHER: &str = "inductiva-aws";
 pub const TAG_LAUNCHER_VERSION: &str = "inductiva:launcher-version";
 /// Tag: what the user chose for the group, see [`crate::plan::group_settings`].
 pub const TAG_SETTINGS: &str = "inductiva:settings";
+/// Tag: the group's budget, see [`crate::plan::budget`].
+pub const TAG_BUDGET: &str = "inductiva:budget";
 /// Tag: the launch that the machine is of, see [`crate::plan::tokens`].
 pub const TAG_LAUNCH: &str = "inductiva:launch";
 
@@ -95,6 +97,8 @@ pub struct Machine {
     pub launch_time: Option<String>,
     /// The same as a time, by EC2's clock.
     pub launched_at: Option<SystemTime>,
+    /// When it was told to end; not always known, and only while EC2 shows it.
+    pub ended_at: Option<SystemTime>,
     pub tags: Vec<(String, String)>,
 }
 
@@ -155,6 +159,7 @@ impl Machine {
             is_dedicated: false,
             launch_time: None,
             launched_at: None,
+            ended_at: None,
             tags: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! The values that all parts speak of. No clock, network or file.
 
+pub mod active_group;
 pub mod boot_log;
 pub mod image;
 pub mod machine;

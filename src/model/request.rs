@@ -48,6 +48,11 @@ pub struct Request {
     pub spot_fallback: bool,
     /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
     pub max_price: Option<String>,
+    /// The most that the group may cost, USD an hour. No setting of the group: it
+    /// refuses a launch.
+    pub max_cost_per_hour: Option<f64>,
+    /// The group's budget, USD.
+    pub max_cost: Option<String>,
     pub tags: Vec<Tag>,
     pub script: Script,
     /// What the runner on the machine is told.
@@ -181,6 +186,7 @@ impl Request {
     /// a launch that is asked for again has to be the same to the byte.
     pub fn in_plain_words(mut self) -> Self {
         self.max_price = self.max_price.map(|price| plain_price(&price));
+        self.max_cost = self.max_cost.map(|usd| plain_price(&usd));
         if self.volume.kind == VolumeType::Gp3 {
             let volume = &mut self.volume;
             volume.iops = volume.iops.filter(|n| *n != GP3_IOPS);
@@ -200,6 +206,11 @@ impl Request {
             types_are_default: false,
             ..self.clone()
         }
+    }
+
+    /// Whether a launch depends on what it costs.
+    pub fn needs_prices(&self) -> bool {
+        self.max_cost_per_hour.is_some() || self.max_cost.is_some()
     }
 
     /// The types in order of preference.

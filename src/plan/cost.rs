@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::prices::{Known, Parts};
+use super::{known::Known, prices::Parts};
 use crate::error::Failure;
 
 /// What a group costs while all its machines run. What is unknown is null.

@@ -5,8 +5,10 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use super::{
+    budget::{self, Budget},
     choices::{self, SecurityGroupChoice},
     group_settings::Settings,
+    known::Known,
     tag_limit::OWN_TAGS,
     tokens::{Base, Call, Hour, Intent, LaunchTag, MACHINES_PER_CALL, calls},
     underway::{Standing, Underway, underway},
@@ -17,7 +19,7 @@ use crate::{
     model::{
         image::Image,
         machine::{
-            self, LAUNCHER, Machine, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
+            self, LAUNCHER, Machine, TAG_BUDGET, TAG_GROUP, TAG_GROUP_ID, TAG_LAUNCH, TAG_LAUNCHER,
             TAG_LAUNCHER_VERSION,
         },
         network::Subnet,
@@ -79,6 +81,8 @@ pub struct LaunchPlan {
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
     pub settings: Settings,
+    /// The group's budget, as the machines are told it.
+    pub budget: Option<Budget>,
     /// The default subnets to launch in, where no place was named.
     pub subnets: Vec<Subnet>,
     /// Whether there are others, so that EC2 must not choose.
@@ -117,6 +121,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         .cloned()
         .collect();
     refuse_other_settings(request, &settings, &live)?;
+    budget::refuse_another(request, facts)?;
     let underway = underway(&facts.machines, facts.looked_at);
     if underway.iter().any(|u| u.standing == Standing::Settling) {
         return Ok(Plan::Settling);
@@ -138,6 +143,11 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     let volume_gib = choices::volume_gib(request, &image)?;
     let network = choices::network(request, facts)?;
     let security_group = choices::security_group(request, facts, &network)?;
+    let budget = match (&next.launch, next.budget) {
+        (LaunchId::New(_), _) => budget::of_launch(request, facts, wanted - have)?,
+        // Its own: a call that is made again has its launch's bytes.
+        (LaunchId::Resumed, budget) => budget.transpose().map_err(Failure::failed)?,
+    };
     Ok(Plan::Launch(Box::new(LaunchPlan {
         number: next.calls.iter().map(|call| call.number).sum(),
         calls: next.calls,
@@ -158,6 +168,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         other_types: facts.other_types.clone(),
         security_group,
         settings,
+        budget,
         first_place: match (request.place(), network.subnets.first()) {
             (Place::Any, Some(subnet)) if network.leaves_out => Place::Zone(subnet.zone.clone()),
             (place, _) => place,
@@ -176,6 +187,7 @@ struct Next {
     tag: LaunchTag,
     group_id: Option<String>,
     image_id: Option<String>,
+    budget: Option<Known<Budget>>,
     calls: Vec<Call>,
 }
 
@@ -195,6 +207,7 @@ fn next(
                 tag: launch.tag,
                 group_id: launch.group_id,
                 image_id: launch.image_id,
+                budget: launch.budget,
                 calls,
             };
         }
@@ -238,6 +251,7 @@ fn next(
         launch: LaunchId::New(intent),
         group_id: None,
         image_id: None,
+        budget: None,
         calls: calls(missing),
     }
 }
@@ -397,7 +411,10 @@ impl LaunchPlan {
             .iter()
             .map(|tag| (tag.key.clone(), tag.value.clone()));
         let settings = self.settings.to_tags();
-        ours.into_iter().chain(settings).chain(users).collect()
+        let budget = self.budget.iter();
+        let budget = budget.map(|budget| (TAG_BUDGET.to_owned(), budget.to_string()));
+        let all = ours.into_iter().chain(settings).chain(budget);
+        all.chain(users).collect()
     }
 
     /// The tags of the first call.
@@ -407,6 +424,11 @@ impl LaunchPlan {
             number: 0,
         });
         self.tags(request, group_id, &self.launch_tag(first, 0))
+    }
+
+    /// What the machines are told of their budget.
+    pub fn budget_variables(&self) -> Vec<Variable> {
+        self.budget.iter().flat_map(Budget::variables).collect()
     }
 
     /// The user data as it is sent.
@@ -420,7 +442,8 @@ impl LaunchPlan {
             num_machines: self.tag.wanted,
             ..request.runner.clone()
         };
-        let variables = runner.variables(&request.group, group_id, gpu);
+        let mut variables = runner.variables(&request.group, group_id, gpu);
+        variables.extend(self.budget_variables());
         packed_user_data(&request.script, &variables)
     }
 }

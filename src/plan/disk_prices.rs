@@ -1,6 +1,6 @@
 //! What EBS volumes cost.
 
-use super::prices::Known;
+use super::known::Known;
 use crate::{
     model::request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS},
     values::VolumeType,

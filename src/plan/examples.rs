@@ -44,6 +44,8 @@ pub fn request(num_machines: u32) -> Request {
         market: Market::OnDemand,
         spot_fallback: false,
         max_price: None,
+        max_cost_per_hour: None,
+        max_cost: None,
         tags: Vec::new(),
         script: Script::standard(),
         runner: Runner {
@@ -109,6 +111,8 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             }],
         }]),
         dedicated_vpcs: Ok(Vec::new()),
+        most_usd_per_hour: Err("no price".into()),
+        group: Ok(None),
         security_groups: Vec::new(),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::known::Known;
 use crate::model::{
+    active_group::ActiveGroup,
     image::Image,
     machine::Machine,
     network::{RouteTable, SecurityGroup, Subnet},
@@ -33,6 +35,10 @@ pub struct Facts {
     /// The VPCs whose tenancy is dedicated, among those that the launch may be in; or
     /// why they are not known.
     pub dedicated_vpcs: Result<Vec<String>, String>,
+    /// The most that one machine can cost an hour, USD; what a budget goes by.
+    pub most_usd_per_hour: Known<f64>,
+    /// The group on Inductiva's side, if it is active.
+    pub group: Known<Option<ActiveGroup>>,
     /// The security groups of our name, in any VPC.
     pub security_groups: Vec<SecurityGroup>,
 }

@@ -1,14 +1,19 @@
 //! What is to be done: pure functions of what was asked for and what was looked up.
 //! No clock, network, file or randomness.
 
+pub mod budget;
+#[cfg(test)]
+mod budget_histories;
 pub mod choices;
 pub mod cost;
+pub mod deadlines;
 pub mod decision;
 pub mod disk_prices;
 #[cfg(test)]
 pub mod examples;
 pub mod facts;
 pub mod group_settings;
+pub mod known;
 pub mod prices;
 pub mod tag_limit;
 pub mod tokens;

@@ -7,6 +7,7 @@ use super::{
     choices,
     disk_prices::{DiskPrices, PricedDisk},
     facts::Facts,
+    known::Known,
 };
 use crate::{
     model::{
@@ -14,9 +15,6 @@ use crate::{
     },
     values::{Market, VmType},
 };
-
-/// A price, or why it is not known.
-pub type Known<T> = Result<T, String>;
 
 /// A vCPU's hour of surplus credits, USD, on Linux: the same in all regions
 /// (EC2 on-demand pricing, "T2/T3/T4g Unlimited Mode Pricing").

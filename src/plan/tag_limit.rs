@@ -10,7 +10,7 @@ use crate::{
 
 /// The most tags that a machine has (EC2 user guide, tag restrictions).
 const MOST_TAGS: usize = 50;
-/// Those that each machine has beside its settings and the user's.
+/// Those that each machine has beside its settings, its budget and the user's.
 pub const OWN_TAGS: usize = 6;
 
 /// Refuses tags that EC2 would refuse.
@@ -25,7 +25,8 @@ pub fn refuse_tags(request: &Request) -> Result<()> {
             twice.key
         )));
     }
-    let most = MOST_TAGS - OWN_TAGS - Settings::of(request).to_tags().len();
+    let own = OWN_TAGS + usize::from(request.max_cost.is_some());
+    let most = MOST_TAGS - own - Settings::of(request).to_tags().len();
     if request.tags.len() > most {
         return Err(Failure::usage(format!(
             "{} tags are too many: EC2 takes {MOST_TAGS}, and with these options there is room for {most} beside the machine's own (--tag)",

@@ -1,7 +1,7 @@
 //! What the tags of a machine tell of its group's settings, whichever release has
 //! written them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     model::{
@@ -45,6 +45,13 @@ pub fn vm_types(machine: &Machine) -> Option<Vec<VmType>> {
     let told = Told::by(machine);
     let types = told.words.get("vm-type")?.split('/');
     types.map(|name| name.parse().ok()).collect()
+}
+
+/// The age at which a machine ends itself, as its tags tell.
+pub fn max_lifetime(machine: &Machine) -> Option<Duration> {
+    let told = Told::by(machine);
+    let seconds = told.words.get("max-lifetime")?.strip_suffix('s')?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
 /// The former release told these values as they were typed; now they are in one

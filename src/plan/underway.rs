@@ -6,7 +6,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::tokens::{Base, Call, LaunchTag, calls};
+use super::{
+    budget::Budget,
+    known::Known,
+    tokens::{Base, Call, LaunchTag, calls},
+};
 use crate::model::{
     machine::{Machine, TAG_GROUP_ID},
     visibility::{ARRIVES_WITHIN, MADE_OR_NOT_AFTER, SHOWN_AFTER},
@@ -18,7 +22,7 @@ use crate::model::{
 pub const YOUNG: Duration = Duration::from_mins(10);
 
 /// A launch with machines that EC2 does not show.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Underway {
     /// What one of its machines says of it.
     pub tag: LaunchTag,
@@ -26,6 +30,8 @@ pub struct Underway {
     pub image_id: Option<String>,
     /// The group's id on Inductiva's side that they were given.
     pub group_id: Option<String>,
+    /// Their budget.
+    pub budget: Option<Known<Budget>>,
     /// What is to be done about it.
     pub standing: Standing,
 }
@@ -92,6 +98,7 @@ pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
             Some(Underway {
                 standing,
                 image_id: shown.machine.image_id.clone(),
+                budget: Budget::of(shown.machine),
                 group_id: group_id.filter(|id| !id.is_empty()).map(str::to_owned),
                 tag: shown.tag,
             })

@@ -27,7 +27,7 @@ use crate::{
         request::{Request, Runner},
         user_data::Script,
     },
-    plan::{decision::packed_user_data, tag_limit::refuse_tags},
+    plan::{budget, decision::packed_user_data, tag_limit::refuse_tags},
     terminal::{command_line, mask, output::Output},
     values::{GroupName, Market, Proxy, VmType},
 };
@@ -367,6 +367,8 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
         },
         spot_fallback: args.spot_fallback,
         max_price: args.max_price.clone(),
+        max_cost_per_hour: args.max_cost_per_hour,
+        max_cost: args.max_cost.clone(),
         tags: args.tags.clone(),
         script: script(boot, out)?,
         runner: runner(boot, args.num_machines, api_key)?,
@@ -383,9 +385,12 @@ pub fn unchecked_request(args: &StartArgs, api_key: &str, out: Output) -> Result
 pub fn checked_user_data(request: &Request) -> Result<usize> {
     // With an id of the usual length, so that the real one cannot make it too large.
     let group_id = "00000000-0000-0000-0000-000000000000";
-    let variables = request
+    let mut variables = request
         .runner
         .variables(&request.group, Some(group_id), true);
+    if request.max_cost.is_some() {
+        variables.extend(budget::longest_variables());
+    }
     packed_user_data(&request.script, &variables).map(|packed| packed.len())
 }
 

@@ -363,7 +363,7 @@ fn a_watched_list_asks_again_for_a_price_that_failed() {
     let mut child = account.start("list --watch");
     account.until_pausing();
     account.pass_pause();
-    crate::sandbox::until_it_says(&mut child, "1 machine runs, about 0.0196 USD an hour");
+    crate::sandbox::until_it_says(&mut child, "1 machine runs, about 0.0246 USD an hour");
     child.kill().expect("it runs");
     let _ = child.wait();
 }

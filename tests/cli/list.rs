@@ -70,6 +70,8 @@ fn json_has_what_the_contract_names() {
             "availability_zone",
             "current_task_id",
             "disks_usd_per_hour",
+            "ends_at",
+            "ends_because",
             "instance_id",
             "launch_time",
             "machine_group",
@@ -202,6 +204,7 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
   "cost_unknown_because": null,
   "ended": [],
   "leftover_groups": [],
+  "budgets": [],
   "regions": [
     "eu-central-1",
     "eu-west-1",

@@ -25,6 +25,7 @@ mod boots;
 #[cfg(unix)]
 mod bounds;
 mod broken_keys;
+mod budget;
 mod capacity;
 mod capacity_waits;
 mod check;

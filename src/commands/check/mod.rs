@@ -25,6 +25,7 @@ use crate::{
         cost::Cost,
         decision::{self, Plan},
         facts::Facts,
+        prices::Parts,
     },
     settings::{self, ApiSettings, AwsSettings},
     terminal::output::Output,
@@ -120,6 +121,10 @@ async fn of_aws(
     if let Err(error @ ApiError::OtherProvider(_)) = &found.group {
         checks.push(Check::failed("machine_group", error.clone().into()));
     }
+    let group = match &found.group {
+        Ok(group) => Ok(group.as_ref().map(look_up::active_group)),
+        Err(error) => Err(error.why().to_owned()),
+    };
     // Of the types in their order. A type that is not known has failed already.
     let mut vcpus = vec![found.vm_type.as_ref().map_or(1, |facts| facts.vcpus)];
     vcpus.extend(found.other_types.iter().flatten().map(|facts| facts.vcpus));
@@ -127,8 +132,10 @@ async fn of_aws(
         checks.extend(quotas(aws, request, &vcpus, request.num_machines).await);
     } else {
         match found.facts(aws, asked_at) {
-            Ok(facts) => {
+            Ok(mut facts) => {
+                facts.group = group;
                 let prices = look_up::prices_of_its_system(aws, request, &facts, prices).await;
+                facts.most_usd_per_hour = Parts::of(request, &facts, &prices).most();
                 let cost = cost(args, &start::cost(request, &facts, &prices));
                 match choices::network(request, &facts) {
                     Ok(found) => {

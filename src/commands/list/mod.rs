@@ -4,11 +4,11 @@ mod report;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use self::report::LeftoverGroup;
 pub use self::report::ListReport;
+use self::report::{BudgetLeft, LeftoverGroup};
 use crate::{
     aws::Aws,
     cli::ListArgs,
@@ -18,10 +18,12 @@ use crate::{
     inductiva::{self, ApiError, Group},
     machines::{everywhere::Survey, leftovers::View, price_book::PriceBook, unseen::unseen},
     model::machine::{self, Machine, State},
+    plan::deadlines::{self, Because, Deadline, Left},
     settings::{self, AwsSettings},
     terminal::{
         command_line::command,
         output::{Format, Output, Reader},
+        time::moment,
     },
     values::GroupName,
 };
@@ -108,6 +110,9 @@ async fn show(
         failure.hint("ask somebody who may look there to run inductiva-aws list --all-regions")
     });
     report.ended = ended;
+    let mut budgets = deadlines::left(&found.machines, now);
+    budgets.retain(|left| name.is_none_or(|name| left.group == name.as_str()));
+    report.budgets = budgets.iter().map(BudgetLeft::from).collect();
     report.leftover_groups = active.map(|active| {
         let left = active.iter().filter(left_over);
         left.map(LeftoverGroup::from).collect()
@@ -115,6 +120,7 @@ async fn show(
     report.regions = RegionsReport::from(&found);
     let reader = out.stream_result(&report, &report.ids())?;
     say_what_costs(&report, &machines, out);
+    say_deadlines(&machines, &budgets, now, out);
     say_leftovers(&report, &found, out);
     if let Some((regions, failure)) = found.hole() {
         return Err(Failure {
@@ -152,6 +158,36 @@ fn say_what_costs(report: &ListReport, machines: &[Machine], out: Output) {
             "stopped machines run nothing, but their disks still cost money: {}",
             command(&format!("terminate --instance-id {}", stopped.join(",")))
         ));
+    }
+}
+
+/// When machines end at the latest, and why, a line for each group; and what is left
+/// of its budget.
+fn say_deadlines(machines: &[Machine], budgets: &[Left], now: SystemTime, out: Output) {
+    for left in budgets {
+        out.say(&format!(
+            "{} ends by {}, when its budget is used up: about {:.2} of {} USD left",
+            left.group,
+            moment(left.ends_at, now),
+            left.usd,
+            left.max_cost
+        ));
+    }
+    let mut lifetimes: BTreeMap<&str, SystemTime> = BTreeMap::new();
+    for machine in machines {
+        let deadline = Deadline::of(machine);
+        let by_lifetime = deadline.filter(|d| d.because == Because::MaxLifetime);
+        if let (Some(group), Some(deadline)) = (machine.group(), by_lifetime) {
+            let last = lifetimes.entry(group).or_insert(deadline.at);
+            *last = deadline.at.max(*last);
+        }
+    }
+    for (group, at) in lifetimes {
+        let is_told = budgets.iter().any(|left| left.group == group);
+        if !is_told {
+            let moment = moment(at, now);
+            out.say(&format!("{group} ends by {moment} (--max-lifetime)"));
+        }
     }
 }
 

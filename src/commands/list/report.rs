@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, fmt, time::SystemTime};
 use serde::Serialize;
 
 use crate::{
-    commands::report::{EndedMachine, MachineReport, RegionsReport, or_na},
+    commands::report::{EndedMachine, MachineReport, RegionsReport, or_na, rfc_3339},
     inductiva::Group,
     machines::price_book::{MachineCost, PriceBook},
     model::machine::Machine,
     plan::{
         cost::{hourly, rounded},
-        prices::Known,
+        deadlines::{Because, Deadline, Left},
+        known::Known,
     },
     terminal::output::table,
 };
@@ -27,6 +28,9 @@ pub struct ListedMachine {
     age_seconds: Option<u64>,
     #[serde(flatten)]
     cost: MachineCostReport,
+    /// When it is off at the latest, RFC 3339; none without a deadline.
+    ends_at: Option<String>,
+    ends_because: Option<Because>,
     runner: Option<RunnerState>,
     current_task_id: Option<String>,
 }
@@ -93,6 +97,29 @@ impl From<&MachineCost> for MachineCostReport {
     }
 }
 
+/// What is left of a group's budget.
+#[derive(Clone, Debug, Serialize)]
+pub struct BudgetLeft {
+    machine_group: String,
+    region: String,
+    max_cost: f64,
+    usd_left: f64,
+    /// RFC 3339.
+    ends_at: String,
+}
+
+impl From<&Left> for BudgetLeft {
+    fn from(left: &Left) -> Self {
+        Self {
+            machine_group: left.group.clone(),
+            region: left.region.clone(),
+            max_cost: left.max_cost,
+            usd_left: rounded(left.usd),
+            ends_at: rfc_3339(left.ends_at),
+        }
+    }
+}
+
 /// What all machines cost an hour now; none where a price is not known.
 #[derive(Clone, Debug, Serialize)]
 pub struct ListCost {
@@ -147,6 +174,8 @@ pub struct ListReport {
     pub ended: Vec<EndedMachine>,
     /// None where Inductiva was not asked.
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
+    /// Of groups that have one, and machines.
+    pub budgets: Vec<BudgetLeft>,
     #[serde(flatten)]
     pub regions: RegionsReport,
 }
@@ -167,6 +196,7 @@ impl ListReport {
             let known = m.group().and_then(|name| groups.get(name));
             let registered =
                 known.map(|group| group.as_ref().and_then(|g| g.machine(&m.instance_id)));
+            let deadline = Deadline::of(m);
             ListedMachine {
                 machine: MachineReport::from(*m),
                 machine_group: m.group().map(str::to_owned),
@@ -175,6 +205,8 @@ impl ListReport {
                 launch_time: m.launch_time.clone(),
                 age_seconds: m.launched_at.map(age),
                 cost: MachineCostReport::from(&prices.cost(m)),
+                ends_at: deadline.map(|deadline| rfc_3339(deadline.at)),
+                ends_because: deadline.map(|deadline| deadline.because),
                 runner: registered.map(|machine| match machine {
                     None => RunnerState::NotRegistered,
                     Some(machine) if machine.current_task_id.is_some() => RunnerState::Busy,
@@ -190,6 +222,7 @@ impl ListReport {
             machines,
             ended: Vec::new(),
             leftover_groups: None,
+            budgets: Vec::new(),
             regions: RegionsReport::default(),
         }
     }

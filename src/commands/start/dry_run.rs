@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 use crate::{
-    commands::report::{GroupReport, labelled},
+    commands::report::{BudgetReport, GroupReport, labelled},
     model::request::Request,
     plan::{choices::SecurityGroupChoice, cost::Cost, decision::LaunchPlan},
     values::Market,
@@ -38,6 +38,7 @@ pub struct PlanReport {
     user_data_bytes: usize,
     variables: BTreeMap<&'static str, String>,
     cost: Cost,
+    budget: Option<BudgetReport>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -100,6 +101,7 @@ impl PlanReport {
             user_data_bytes: 0,
             variables: BTreeMap::new(),
             cost,
+            budget: None,
         }
     }
 
@@ -130,11 +132,12 @@ impl PlanReport {
             },
         };
         let gpu = plan.vm_type.gpu.as_ref();
-        let variables = request.runner.hiding_secrets().variables(
+        let mut variables = request.runner.hiding_secrets().variables(
             &request.group,
             group_id.as_deref(),
             gpu.is_some(),
         );
+        variables.extend(plan.budget_variables());
         Self {
             image_id: Some(plan.image.id.clone()),
             image_name: Some(plan.image.name.clone()),
@@ -165,6 +168,7 @@ impl PlanReport {
             user_data_bytes: plan
                 .user_data(request, group_id.as_deref())
                 .map_or(0, |sent| sent.len()),
+            budget: BudgetReport::of(request, plan),
             variables: variables.into_iter().map(|v| (v.name, v.value)).collect(),
             ..Self::complete(
                 request,
@@ -198,6 +202,9 @@ impl fmt::Display for PlanReport {
             ("existing", self.existing.to_string()),
             ("cost", self.cost.to_string()),
         ];
+        if let Some(budget) = &self.budget {
+            rows.push(("budget", budget.to_string()));
+        }
         if let (Some(id), Some(name)) = (&self.image_id, &self.image_name) {
             rows.push(("image", format!("{id} {name}")));
         }

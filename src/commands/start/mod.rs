@@ -4,13 +4,13 @@ mod dry_run;
 pub mod free_plan;
 mod report;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use self::{
     dry_run::PlanReport,
     report::{StartReport, StartedMachine},
 };
-use super::report::GroupReport;
+use super::report::{BudgetReport, GroupReport};
 use crate::{
     aws::{Aws, run_instances::Launch},
     cli::{NetworkArgs, StartArgs},
@@ -118,6 +118,7 @@ async fn carried_out(
         api,
         launcher: &launcher,
         interrupt,
+        budget: RefCell::default(),
         out,
     };
     match Box::pin(start.fill()).await {
@@ -152,6 +153,8 @@ struct Start<'a> {
     api: &'a inductiva::Client,
     launcher: &'a Launcher<'a, RealWorld<'a>>,
     interrupt: &'a Interrupt,
+    /// That of what was launched.
+    budget: RefCell<Option<BudgetReport>>,
     out: Output,
 }
 
@@ -182,6 +185,10 @@ impl Start<'_> {
             refuse_dear(self.args, &cost)?;
             if !is_said.replace(true) {
                 self.out.say(&format!("cost: {cost}"));
+                if let Some(budget) = BudgetReport::of(self.request, plan) {
+                    self.out.say(&format!("budget: {budget}"));
+                    self.budget.replace(Some(budget));
+                }
                 for warning in &plan.warnings {
                     self.out.warn(warning);
                 }
@@ -249,6 +256,7 @@ impl Start<'_> {
             existing: filled.machines.len() - launched,
             machines: filled.machines.iter().map(StartedMachine::from).collect(),
             cost,
+            budget: self.budget.take(),
         };
         let reported = self.out.result(&report, &machine::ids(&filled.machines));
         // A disk that is full: the machines run all the same, and are to be known.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    commands::report::{GroupReport, MachineReport, or_na},
+    commands::report::{BudgetReport, GroupReport, MachineReport, or_na},
     model::machine::Machine,
     plan::cost::Cost,
     terminal::output::table,
@@ -44,6 +44,8 @@ pub struct StartReport {
     pub existing: usize,
     pub machines: Vec<StartedMachine>,
     pub cost: Cost,
+    /// None without `--max-cost`, and where nothing was launched.
+    pub budget: Option<BudgetReport>,
 }
 
 impl fmt::Display for StartReport {

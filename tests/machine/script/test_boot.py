@@ -106,6 +106,54 @@ class Deadlines(MachineTest):
         self.assertEqual(self.unit("inductiva-aws-lifetime.timer"), "")
         self.assertEqual(self.unit("inductiva-aws-lifetime.service"), "")
 
+    def test_a_budget_is_a_deadline_that_counts_from_the_boot(self):
+        # A thousand seconds of uptime are paid for already.
+        self.boot(BUDGET_SECONDS="3600", MAX_LIFETIME_SECONDS="28800")
+        self.assertIn("\nOnActiveSec=2600\n", self.unit("inductiva-aws-budget.timer"))
+        self.assertIn("inductiva-aws-budget.timer", self.texts("systemctl restart")[0])
+        self.end("budget")
+        self.assertEqual(self.console[:1], [])
+        self.be_at(3600)
+        self.end("budget")
+        self.assertIn("the budget is used up", self.console)
+        self.assertTrue(self.ending)
+
+    def test_a_later_launch_ends_with_the_first(self):
+        end = int(time.time()) + 1800
+        self.boot(BUDGET_SECONDS="36000", BUDGET_ENDS=str(end))
+        timer = self.unit("inductiva-aws-budget.timer")
+        left = int(re.search(r"^OnActiveSec=(\d+)$", timer, re.M)[1])
+        at = int(re.search(r"^OnCalendar=@(\d+)$", timer, re.M)[1])
+        self.assertTrue(end - time.time() <= left <= 1800, timer)
+        self.assertIn(at, (end, end + 1))
+
+    def test_a_clock_that_is_behind_makes_no_budget_longer(self):
+        far = str(int(time.time()) + 10**6)
+        self.boot(BUDGET_SECONDS="36000", BUDGET_ENDS=far)
+        self.assertIn("\nOnActiveSec=35000\n", self.unit("inductiva-aws-budget.timer"))
+
+    def test_a_budget_that_is_used_up_powers_off(self):
+        for variables in (
+            {"BUDGET_SECONDS": "36000", "BUDGET_ENDS": str(int(time.time()) - 1)},
+            {"BUDGET_SECONDS": "1000"},
+        ):
+            with self.subTest(variables):
+                self.variables.pop("BUDGET_ENDS", None)
+                self.boot(**variables)
+                self.assert_failed("deadlines: the budget is used up")
+                self.forget()
+
+    def test_a_budget_that_is_no_number_powers_off(self):
+        self.boot(BUDGET_SECONDS="20 USD")
+        self.assert_failed("deadlines: not a number of seconds: 1800, , 20 USD$")
+
+    def test_a_second_run_without_a_budget_takes_the_first_ones_away(self):
+        self.boot(BUDGET_SECONDS="3600", MAX_LIFETIME_SECONDS="28800")
+        self.forget()
+        self.assertEqual(self.boot(BUDGET_SECONDS=None), 0, self.output)
+        self.assertEqual(self.unit("inductiva-aws-budget.timer"), "")
+        self.assertNotEqual(self.unit("inductiva-aws-lifetime.timer"), "")
+
     def test_a_clock_set_forward_ends_no_good_machine(self):
         self.boot(BOOT_TIMEOUT_SECONDS="600", MAX_LIFETIME_SECONDS="28800")
         # By the wall clock it is time.
