@@ -277,6 +277,16 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_names_every_kind() {
+        let manual = include_str!("commands/manual/output.md");
+        for kind in Kind::ALL {
+            let name = serde_json::to_value(kind).expect("a name");
+            let name = format!("`{}`", name.as_str().expect("a text"));
+            assert!(manual.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
     fn words_are_kept_and_quoted_values_are_not() {
         for (said, told) in [
             ("client error (Connect)", "client error (Connect)"),

@@ -193,13 +193,13 @@ impl Denial {
                 "--instance-profile needs iam:PassRole for the profile's role: hand the policy below to the account's administrator, or leave out --instance-profile".into()
             }
             Reason::NotAllowed(_) => {
-                format!("hand the policy below to the account's administrator (the README lists all that is needed){mfa}")
+                format!("hand the policy below to the account's administrator (all that is needed: `inductiva-aws man | man -l -`){mfa}")
             }
             Reason::Untold if self.action.is_some() => {
-                format!("ask the account's administrator for it (the README lists all that is needed){mfa}")
+                format!("ask the account's administrator for it (all that is needed: `inductiva-aws man | man -l -`){mfa}")
             }
             Reason::Untold => format!(
-                "ask the account's administrator for the permission; the README lists the least policy{mfa}"
+                "ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`{mfa}"
             ),
         }
     }

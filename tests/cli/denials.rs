@@ -18,7 +18,7 @@ fn the_missing_statement_is_shown() {
     let allow = ["ec2:Describe*", "ec2:CreateSecurityGroup", "ec2:CreateTags"];
     start_under(&Account::new(), json!({"allow": allow}), "").assert(4, str![], str![[r#"
 error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
-hint: hand the policy below to the account's administrator (the README lists all that is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+hint: hand the policy below to the account's administrator (all that is needed: `inductiva-aws man | man -l -`); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
     {
@@ -74,7 +74,7 @@ fn an_older_message_that_may_not_be_decoded_is_told_as_it_is() {
     let policy = json!({"allow": allow, "older_messages": true});
     start_under(&Account::new(), policy, "").assert(4, str![], str![[r#"
 error: cannot launch t3.micro: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])
-hint: ask the account's administrator for the permission; the README lists the least policy; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+hint: ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 
 "#]]);
 }

@@ -350,7 +350,7 @@ fn a_launch_that_is_not_permitted() {
         "message": format!("You are not authorized to perform this operation. User: arn:aws:iam::{}:user/sandbox is not authorized to perform: ec2:RunInstances on resource: arn:aws:ec2:eu-west-2:{}:instance/* because no identity-based policy allows the ec2:RunInstances action. Encoded authorization failure message: 4GIOHlTkIaWHQD0Q0m6XSnuUMCm", account.number, account.number)}));
     refused(&account, "").assert(4, str![], str![[r#"
 error: cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
-hint: hand the policy below to the account's administrator (the README lists all that is needed); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+hint: hand the policy below to the account's administrator (all that is needed: `inductiva-aws man | man -l -`); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
     {

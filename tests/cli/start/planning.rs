@@ -160,7 +160,7 @@ fn dry_run_of_a_launch_that_is_not_permitted_says_so() {
     let run = account.run("start --dry-run --machine-group-name g -q");
     run.assert(4, str![], str![[r#"
 error: cannot launch t3.micro: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])
-hint: ask the account's administrator for the permission; the README lists the least policy; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+hint: ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 
 "#]]);
 }
