@@ -6,6 +6,7 @@ use super::{older_files::OlderFile, profiles::AwsFiles};
 use crate::{aws::Source, http::Http, terminal::command_line::Options};
 
 /// Which AWS to talk to, and as whom.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
     /// `--region`, `AWS_REGION` or `AWS_DEFAULT_REGION`; else the profile may have one.

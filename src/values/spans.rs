@@ -1,6 +1,6 @@
 //! Spans of time as people write them.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 /// `90s`, `30m`, `8h`, `3d`, `1h30m`: what `--max-lifetime` and its like take. Parts
 /// of a second are left out.
@@ -9,11 +9,11 @@ pub fn told(span: Duration) -> String {
     let mut text = String::new();
     for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
         // A day and more in hours are easier to compare with other hours.
-        if unit == "d" && rest % seconds != 0 {
+        if unit == "d" && !rest.is_multiple_of(seconds) {
             continue;
         }
         if rest >= seconds {
-            text += &format!("{}{unit}", rest / seconds);
+            let _ = write!(text, "{}{unit}", rest / seconds);
             rest %= seconds;
         }
     }

@@ -156,13 +156,16 @@ fn fish_completes_behind_a_subcommand_and_knows_the_names() {
     let script = account.run("completions fish");
     assert_eq!((script.code, script.stderr.as_str()), (0, ""));
     account.file("completions.fish", script.stdout);
-    let mut lines = String::from("source completions.fish\n");
     let cases = cases(&id);
-    for (typed, _) in &cases {
-        lines += &format!("echo '>' (complete --do-complete '{typed}')\n");
-    }
+    let lines: Vec<String> = std::iter::once("source completions.fish".to_owned())
+        .chain(
+            cases
+                .iter()
+                .map(|(typed, _)| format!("echo '>' (complete --do-complete '{typed}')")),
+        )
+        .collect();
     let run = finish(
-        fish.args(["--no-config", "--command", &lines])
+        fish.args(["--no-config", "--command", &lines.join("\n")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped()),
     );
@@ -320,6 +323,9 @@ fn scripts_need_nothing_of_the_machine_that_makes_them() {
             account.run(&format!("completions {shell}")).stdout
         );
         assert!(run.stdout.contains("inductiva-aws"), "{shell}");
+        let asks = matches!(shell, "bash" | "zsh" | "fish");
+        assert_eq!(run.stdout.contains("complete-words"), asks, "{shell}");
+        assert_eq!(run.stdout.contains("machine-group-name"), !asks, "{shell}");
     }
     let left: Vec<_> = fs::read_dir(account.home.path())
         .expect("a folder")

@@ -98,6 +98,7 @@ const EVERY_COMMAND: &[&str] = &[
     "logout",
     "configure sso",
     "completions bash",
+    "complete-words bash -- inductiva-aws terminate w",
     "man",
     "terminate --all --yes",
     "terminate nothing --yes",

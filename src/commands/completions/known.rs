@@ -90,7 +90,7 @@ impl Known {
                 }
                 let groups = groups.into_iter();
                 groups
-                    .map(|(name, machines)| (name.clone(), machine::count(machines).to_string()))
+                    .map(|(name, machines)| (name.clone(), machine::count(machines)))
                     .collect()
             }
             Sort::Machines => {
@@ -119,7 +119,7 @@ pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<Sort>) -> Known {
         known.profiles = profiles.names().into_iter().map(str::to_owned).collect();
     }
     if sorts.contains(&Sort::Groups) || sorts.contains(&Sort::Machines) {
-        known.machines = machines(&settings).await.unwrap_or_default();
+        known.machines = Box::pin(machines(&settings)).await.unwrap_or_default();
     }
     known
 }
@@ -162,7 +162,7 @@ async fn machines(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
     {
         return Ok(kept.machines);
     }
-    let found = time.within(LOOKED_FOR, of_ec2(settings)).await;
+    let found = time.within(LOOKED_FOR, Box::pin(of_ec2(settings))).await;
     let machines = match found {
         Ok(Ok(machines)) => machines,
         // The next press of the key is not to wait as long.

@@ -26,10 +26,21 @@ pub fn script(shell: Shell, out: Output) -> Result<()> {
         Shell::Fish => out.bytes(include_bytes!("inductiva-aws.fish")),
         other => {
             let mut script = Vec::new();
-            clap_complete::generate(other, &mut Cli::grammar(), "inductiva-aws", &mut script);
+            clap_complete::generate(other, &mut shown(), "inductiva-aws", &mut script);
             out.bytes(&script)
         }
     }
+}
+
+/// The grammar without what no help shows: clap's scripts would propose it.
+fn shown() -> clap::Command {
+    let grammar = Cli::grammar();
+    let inner = grammar
+        .get_subcommands()
+        .filter(|inner| !inner.is_hide_set());
+    clap::Command::new("inductiva-aws")
+        .args(grammar.get_arguments())
+        .subcommands(inner)
 }
 
 /// Prints what the last word can become, a line each, as the shell takes it. Nothing,

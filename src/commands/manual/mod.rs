@@ -4,7 +4,7 @@
 mod page;
 mod text;
 
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use anyhow::Context as _;
 
@@ -43,7 +43,7 @@ fn write(pages: &[Page], folder: &Path, out: Output) -> Result<()> {
         let path = folder.join(page.file_name());
         fs::write(&path, page.roff())
             .with_context(|| format!("cannot write {}", path.display()))?;
-        names += &format!("{}\n", path.display());
+        let _ = writeln!(names, "{}", path.display());
     }
     out.bytes(names.as_bytes())
 }

@@ -309,7 +309,7 @@ fn option(roff: &mut Roff, arg: &Arg) {
 /// `-n, --num-machines N, --count N`.
 fn names(arg: &Arg) -> Vec<Inline> {
     let values = arg.get_value_names().unwrap_or_default();
-    let values: Vec<&str> = values.iter().map(|name| name.as_str()).collect();
+    let values: Vec<&str> = values.iter().map(clap::builder::Str::as_str).collect();
     let values = values.join(" ");
     if arg.is_positional() {
         let name = if values.is_empty() {
