@@ -4,7 +4,10 @@ Nothing runs in the background. Each request first brings the states up to date,
 by the account's clock.
 """
 
+import base64
 import copy
+import gzip
+import re
 from dataclasses import dataclass
 
 from .moto_library import has_changed
@@ -95,6 +98,12 @@ class Lifecycle:
         for interface in instance.nics.values():
             interface.start()
         self._running_since[instance.id] = self._now()
+        lifetime = _lifetime_seconds(instance) if self._traits.ends_at_lifetime else None
+        if lifetime is not None:
+            self._schedule(lifetime, instance, self._power_off)
+
+    def _power_off(self, instance):
+        self.terminate(instance, POWERED_OFF)
 
     def _fail(self, instance):
         self.terminate(instance, KEY_REFUSED)
@@ -102,6 +111,15 @@ class Lifecycle:
 
 def set_state(instance, state):
     instance.instance_state.name, instance.instance_state.code = state
+
+
+def _lifetime_seconds(instance):
+    """What the preamble of its user data says, None for no limit."""
+    user_data = base64.b64decode(str(instance.user_data or ""))
+    if user_data.startswith(b"\x1f\x8b"):
+        user_data = gzip.decompress(user_data)
+    found = re.search(rb"^export MAX_LIFETIME_SECONDS='(\d+)'$", user_data, re.MULTILINE)
+    return float(found[1]) if found else None
 
 
 def _end(instance):

@@ -35,6 +35,8 @@ class Traits:
                 they run, [] for none
     has_spot_role  whether the service-linked role of EC2 Spot is there; where it is
                 not, this identity may not make it
+    ends_at_lifetime  whether machines power off at the MAX_LIFETIME_SECONDS of their user
+                data, as user-data.sh does
     groups_known_after_seconds  how long a new security group is not known to the calls
                 after the one that made it ("Eventual consistency", developer guide)
     """
@@ -46,6 +48,7 @@ class Traits:
     allowed_images: str = "disabled"
     allowed_owners: list = field(default_factory=list)
     ends_at_once: list = field(default_factory=list)
+    ends_at_lifetime: bool = False
     groups_known_after_seconds: float = 0
     block_public_access: str = "off"
     excluded_subnets: list = field(default_factory=list)
