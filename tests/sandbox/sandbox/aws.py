@@ -223,6 +223,7 @@ class _Call:
             )
         with owner.lock:
             owner.lifecycle.advance()
+            owner.machine_images.advance()
             api = api_class()
             api.setup_class(self._as_moto_request(owner))
             return Response(*api.perform(owner, asked.params, caller))

@@ -109,6 +109,15 @@ def _disk(backend, device, ebs, boot):
             f"Invalid value '{name}' for VolumeType: {reason}",
         )
     kind = VOLUME_TYPES[name]
+    rate = ebs.get("VolumeInitializationRate")
+    # "EbsBlockDevice", API reference: for volumes created from snapshots.
+    if rate is not None and not ebs.get("SnapshotId"):
+        raise AwsError(
+            "InvalidParameterCombination",
+            "VolumeInitializationRate is supported only with a snapshot.",
+        )
+    if rate is not None:
+        _check_range("VolumeInitializationRate", int(rate), _between(100, 300))
     gib = _size(backend, ebs, name, kind)
     iops = _iops(ebs.get("Iops"), name, kind, gib)
     return Disk(

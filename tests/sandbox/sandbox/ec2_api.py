@@ -18,6 +18,7 @@ from .ec2_launch import (
     checked_tags,
     run_instances,
 )
+from .machine_images import own_image, own_snapshot, snapshot_attributes, tags_of
 from .moto_api import MotoApi
 from .moto_library import GOVCLOUD_REGIONS, KNOWN_REGIONS, have_changed
 from .networks import group_not_found, no_default_vpc, offered_zones
@@ -32,6 +33,7 @@ CONSOLE_BYTES = 64 * 1024
 _LEAVE_MACHINES = (
     *("Describe", "Get", "RunInstances", "TerminateInstances"),
     *("CreateSecurityGroup", "CreateKeyPair", "DeleteSecurityGroup", "DeleteKeyPair"),
+    *("StopInstances", "CreateImage", "DeregisterImage", "DeleteSnapshot"),
 )
 
 _INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
@@ -103,7 +105,8 @@ class Ec2Api(MotoApi, EC2Response):
                 "This instance type does not support retrieving the latest console "
                 "logs. Only instance types built on the Nitro System support it.",
             )
-        said = self.tenant.consoles.read(instance.id, live=latest)
+        runs = instance.state == "running"
+        said = self.tenant.consoles.read(instance.id, live=latest, runs=runs)
         return ActionResult(
             {
                 "InstanceId": instance.id,
@@ -185,6 +188,67 @@ class Ec2Api(MotoApi, EC2Response):
             least=1,
         )
         return ActionResult({"Images": images, "NextToken": following})
+
+    def stop_instances(self):
+        """"StopInstances", API reference: of running machines."""
+        instances = self._instances_by_id(self._required("InstanceIds"))
+        self.error_on_dryrun()
+        for instance in instances:
+            if instance.state not in ("running", "stopping", "stopped"):
+                raise AwsError(
+                    "IncorrectInstanceState",
+                    f"The instance '{instance.id}' is not in a state from which it can "
+                    "be stopped.",
+                )
+        at = datetime.fromtimestamp(self.tenant.now(), timezone.utc)
+        reason = f"User initiated ({at.strftime('%Y-%m-%d %H:%M:%S')} GMT)"
+        changes = []
+        for instance in instances:
+            previous = self.tenant.lifecycle.stop(instance, reason)
+            current = {"Code": instance.state_code, "Name": instance.state}
+            changes.append(
+                {
+                    "InstanceId": instance.id,
+                    "CurrentState": current,
+                    "PreviousState": previous,
+                }
+            )
+        return ActionResult({"StoppingInstances": changes})
+
+    def create_image(self):
+        (instance,) = self._instances_by_id([self._required("InstanceId")])
+        name = self._required("Name")
+        tags = tags_of(self._get_param("TagSpecifications", []))
+        self.error_on_dryrun()
+        image = self.tenant.machine_images.create(
+            self.ec2_backend, instance, name, self._get_param("Description"), tags
+        )
+        return ActionResult({"ImageId": image.id})
+
+    def deregister_image(self):
+        image = own_image(self.ec2_backend, self._required("ImageId"))
+        self.error_on_dryrun()
+        self.ec2_backend.deregister_image(image.id)
+        return ActionResult({"Return": True})
+
+    def describe_snapshots(self):
+        self.error_on_dryrun()
+        owners = self._get_param("OwnerIds", [])
+        owners = [self.current_account if o == "self" else o for o in owners]
+        by_id = {
+            s.id: s
+            for s in self.ec2_backend.snapshots.values()
+            if not owners or s.owner_id in owners
+        }
+        return self._answer_matching(
+            "Snapshots", by_id, "SnapshotIds", snapshot_attributes
+        )
+
+    def delete_snapshot(self):
+        snapshot = own_snapshot(self.ec2_backend, self._required("SnapshotId"))
+        self.error_on_dryrun()
+        del self.ec2_backend.snapshots[snapshot.id]
+        self.ec2_backend.tags.pop(snapshot.id, None)
 
     def describe_regions(self):
         self.error_on_dryrun()

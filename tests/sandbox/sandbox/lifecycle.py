@@ -14,6 +14,8 @@ from .moto_library import has_changed
 
 PENDING = ("pending", 0)
 RUNNING = ("running", 16)
+STOPPING = ("stopping", 64)
+STOPPED = ("stopped", 80)
 SHUTTING_DOWN = ("shutting-down", 32)
 TERMINATED = ("terminated", 48)
 
@@ -64,6 +66,21 @@ class Lifecycle:
         has_changed(instance)
         self._running_since.pop(instance.id, None)
         self._schedule(self._settings.shutting_down_seconds, instance, _end)
+        return previous
+
+    def stop(self, instance, reason):
+        """Begins the stop and returns the state before; of one that is stopped, or
+        being stopped, nothing changes. `reason` tells who asked, and when."""
+        previous = copy.copy(instance.instance_state)
+        if instance.state in (STOPPING[0], STOPPED[0]):
+            return previous
+        set_state(instance, STOPPING)
+        instance._reason = reason
+        instance.state_reason.code, message = ASKED_TO
+        instance.state_reason.message = f"{ASKED_TO[0]}: {message}"
+        has_changed(instance)
+        self._running_since.pop(instance.id, None)
+        self._schedule(self._settings.stopping_seconds, instance, _stopped)
         return previous
 
     def advance(self):
@@ -120,6 +137,13 @@ def _lifetime_seconds(instance):
         user_data = gzip.decompress(user_data)
     found = re.search(rb"^export MAX_LIFETIME_SECONDS='(\d+)'$", user_data, re.MULTILINE)
     return float(found[1]) if found else None
+
+
+def _stopped(instance):
+    """It keeps its disks and its address within the VPC."""
+    for interface in instance.nics.values():
+        interface.stop()
+    set_state(instance, STOPPED)
 
 
 def _end(instance):

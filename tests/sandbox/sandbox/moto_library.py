@@ -189,7 +189,10 @@ def _fix_image_disks():
             "Ebs": {
                 "DeleteOnTermination": True,
                 "Encrypted": False,
-                "SnapshotId": self.ebs_snapshot.id,
+                # That of an image that is being made does not show yet.
+                **(
+                    {} if self.state == "pending" else {"SnapshotId": self.ebs_snapshot.id}
+                ),
                 "VolumeSize": self.ebs_snapshot.volume.size,
                 "VolumeType": "gp3",
             },

@@ -20,6 +20,8 @@ _RESOURCES = {
     "AuthorizeSecurityGroupIngress": ("security-group", "GroupId"),
     "CreateKeyPair": ("key-pair", "KeyName"),
     "DeleteKeyPair": ("key-pair", "KeyName"),
+    "DeleteSnapshot": ("snapshot", "SnapshotId"),
+    "DeregisterImage": ("image", "ImageId"),
     "DeleteSecurityGroup": ("security-group", "GroupId"),
     "GetConsoleOutput": ("instance", "InstanceId"),
     "ImportKeyPair": ("key-pair", "KeyName"),
@@ -34,6 +36,7 @@ _TYPE_OF_ID = {
     "sir": "spot-instances-request",
     "key": "key-pair",
     "ami": "image",
+    "snap": "snapshot",
 }
 
 
@@ -204,6 +207,14 @@ class _Ec2Needs:
     def _TerminateInstances(self):
         for instance in self._numbered("InstanceId"):
             yield self._need(self._arn("instance", instance), instance)
+
+    _StopInstances = _TerminateInstances
+
+    def _CreateImage(self):
+        instance = self._form.get("InstanceId", "*")
+        yield self._need(self._arn("instance", instance), instance)
+        yield self._need(self._arn("image", "*", account=""))
+        yield self._need(self._arn("snapshot", "*", account=""))
 
     def _CreateSecurityGroup(self):
         yield self._need(self._arn("security-group", "*"))

@@ -31,6 +31,8 @@ _VOLUMES = {
     "io2": {"gb": 0.145, "iops": [0.076, 0.0532, 0.03724]},
     "standard": {"gb": 0.058},
 }
+# USD a GB and month.
+SNAPSHOT = 0.053
 
 
 # USD an hour for a public IPv4 address in use.

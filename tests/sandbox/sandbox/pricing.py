@@ -13,6 +13,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
 from .aws_errors import AwsError
 from .http import Response
+from .prices import SNAPSHOT
 
 # Where the service is ("AWS Price List Service", endpoints). China has its own.
 ENDPOINT_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
@@ -142,6 +143,7 @@ def _products(prices, wanted):
         if _named(wanted, "volumeApiName") is None:
             for vm_type in _vm_types(region, _named(wanted, "instanceType")):
                 yield from _machine_products(prices, where, prefix, vm_type)
+        yield from _snapshot_products(where, prefix)
         for kind in prices.volume_kinds:
             yield from _volume_products(prices, where, prefix, kind)
 
@@ -217,6 +219,17 @@ def _volume_products(prices, where, prefix, kind):
         yield product("Provisioned Throughput", usagetype, "GiBps-mo", monthly["gibps"])
     if kind == "standard":
         yield product("System Operation", "VolumeIOUsage", "IOs", 0.000000058)
+
+
+def _snapshot_products(where, prefix):
+    """Snapshots of the usual kind, and the others that have their family."""
+    for usage, usd in (
+        ("SnapshotUsage", SNAPSHOT),
+        ("SnapshotUsageUnderBilling", 0),
+        ("SnapshotArchiveStorage", 0.0131),
+    ):
+        attributes = {**where, "usagetype": f"{prefix}-EBS:{usage}"}
+        yield _product("Storage Snapshot", attributes, "GB-Mo", usd)
 
 
 def _product(family, attributes, unit, usd, service="AmazonEC2"):

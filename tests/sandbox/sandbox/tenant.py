@@ -14,6 +14,7 @@ from .identity import Identity
 from .inductiva_groups import Groups
 from .launches import Launches
 from .lifecycle import Lifecycle
+from .machine_images import MachineImages
 from .recorder import Recorder
 from .spot import SpotRequests
 from .traits import Traits
@@ -28,6 +29,9 @@ class Settings:
     delay_ms: float = 0  # before each answer, slept while others are served
     pending_seconds: float = 0.5
     shutting_down_seconds: float = 0.3
+    stopping_seconds: float = 0.3
+    # How long a new image is pending.
+    image_pending_seconds: float = 0.5
     # How long new instances do not show, but for the first so many of a launch.
     visible_after_seconds: float = 0
     visible_at_once: int = 0
@@ -74,6 +78,9 @@ class Tenant:
         self.launches = Launches(self.now)
         self.traits = Traits()
         self.lifecycle = Lifecycle(self.settings, self.traits, self.clock.now)
+        self.machine_images = MachineImages(
+            self.settings, self.traits, self.clock.now, self.now
+        )
         self.visibility = Visibility(self.settings, self.traits, self.clock.now)
         self.buckets = Buckets(self.launches, self.clock.now)
         self.capacity = Capacity()

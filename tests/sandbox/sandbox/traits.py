@@ -39,6 +39,7 @@ class Traits:
                 data, as user-data.sh does
     groups_known_after_seconds  how long a new security group is not known to the calls
                 after the one that made it ("Eventual consistency", developer guide)
+    images_fail  whether new images come to `failed` instead of `available`
     """
 
     plan: str = "legacy"
@@ -52,6 +53,7 @@ class Traits:
     groups_known_after_seconds: float = 0
     block_public_access: str = "off"
     excluded_subnets: list = field(default_factory=list)
+    images_fail: bool = False
 
     def change(self, given):
         """Raises ValueError at an unknown trait or value."""
