@@ -6,9 +6,7 @@ use clap::{ArgGroup, Args};
 
 use super::{
     boot::BootArgs,
-    parsers::{
-        account, budget, duration, file_stem, price, resource_id, up_to_a_day, usd,
-    },
+    parsers::{account, budget, duration, file_stem, price, resource_id, up_to_a_day, usd},
 };
 use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
 
