@@ -47,7 +47,6 @@ pub struct SpotPriceNow {
 
 impl Prices {
     /// No price at all is known.
-    #[cfg(test)]
     pub fn unknown(why: &str) -> Self {
         Self {
             system: System::Linux,
