@@ -12,7 +12,7 @@ from pathlib import Path
 from packages import elf, source
 
 GLIBC = "2.17"
-# Of what is downloaded once a job: README, "How fast".
+# Of what is downloaded once a job: CONTRIBUTING.md, "How fast".
 MOST_BYTES = 15_000_000
 # The oldest macOS that Rust supports, on each of its processors.
 MACOS = {"aarch64-apple-darwin": "11.0", "x86_64-apple-darwin": "10.12"}

@@ -13,7 +13,7 @@ const runner = require('./lib/runner');
 const summary = require('./lib/summary');
 
 /** Seconds after the end of a `start` until EC2 shows all that it has launched: what
- * the program itself counts with (README, "Never twice"). */
+ * the program itself counts with (the manual of start, THE GROUP). */
 const SHOWN_AFTER = 120;
 /** Seconds between two runs of `terminate`. */
 const PAUSE = 10;
