@@ -9,11 +9,13 @@ use aws_sdk_ec2::{
     types::{InstanceType, SpotPrice},
 };
 use aws_sdk_pricing::types::{Filter, FilterType};
+use aws_types::service_config::ServiceConfigKey;
 
 use super::{
     Aws,
     errors::failure,
     pages::Pages,
+    price_cache::{GOOD_FOR, GOOD_FOR_LIMITS, Price, PriceCache},
     price_list::{ADDRESS_IN_USE, Product, address_price, amount, disk_prices, machine_prices},
     trace::Trace,
 };
@@ -29,8 +31,33 @@ use crate::{
     values::{Market, VmType, VolumeType},
 };
 
-/// How long a price is worth.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// How much a price is worth.
+#[derive(Clone, Copy, Debug)]
+pub struct Worth {
+    /// One from before may be so old.
+    good_for: Duration,
+    /// It is waited for so long.
+    wait: Duration,
+}
+
+impl Worth {
+    /// Where nothing depends on it.
+    pub const A_LOOK: Self = Self {
+        good_for: GOOD_FOR,
+        wait: Duration::from_secs(2),
+    };
+    /// Where prices are what was asked for.
+    pub const A_LIST: Self = Self {
+        good_for: GOOD_FOR,
+        wait: Duration::from_secs(30),
+    };
+    /// Where a launch does.
+    pub const A_LIMIT: Self = Self {
+        good_for: GOOD_FOR_LIMITS,
+        wait: Duration::from_secs(30),
+    };
+}
+
 /// The most characters of a filter's value (Price List API reference, `Filter`).
 const MOST_FILTER_CHARS: usize = 1_024;
 
@@ -40,13 +67,19 @@ impl Aws {
     pub async fn prices(&self, request: &Request, system: System) -> Prices {
         let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
         let is_spot = request.markets().contains(&Market::Spot);
+        // What nothing depends on may be older.
+        let worth = if request.needs_prices() {
+            Worth::A_LIMIT
+        } else {
+            Worth::A_LOOK
+        };
         let not_asked = || "they were not asked for".to_owned();
         // Without a highest price of the user's a spot machine's is the one on demand.
         let needs_on_demand =
             request.markets().contains(&Market::OnDemand) || request.max_price.is_none();
         let on_demand = async {
             if needs_on_demand {
-                self.on_demand_prices(&vm_types, system).await
+                self.on_demand_prices(&vm_types, system, worth).await
             } else {
                 Err(not_asked())
             }
@@ -54,7 +87,7 @@ impl Aws {
         let spot = async {
             if is_spot {
                 let zone = request.availability_zone.as_deref();
-                self.spot_prices(&vm_types, zone, system).await
+                self.spot_prices(&vm_types, zone, system, worth).await
             } else {
                 Err(not_asked())
             }
@@ -64,6 +97,7 @@ impl Aws {
                 let asking = self.offerings(&vm_types);
                 in_time(
                     &self.time,
+                    worth,
                     asking,
                     "ec2:DescribeInstanceTypeOfferings",
                     "EC2",
@@ -75,12 +109,12 @@ impl Aws {
         };
         let kind = request.volume.kind;
         let disk = async {
-            let mut prices = self.disk_prices(&[kind]).await?;
+            let mut prices = self.disk_prices(&[kind], worth).await?;
             let none = || format!("the Price List has no {kind} disk in {}", self.region);
             prices.remove(kind.as_str()).ok_or_else(none)
         };
         let (on_demand, spot, offerings, disk, address) =
-            tokio::join!(on_demand, spot, offerings, disk, self.address_price());
+            tokio::join!(on_demand, spot, offerings, disk, self.address_price(worth));
         Prices {
             system,
             on_demand,
@@ -92,14 +126,32 @@ impl Aws {
     }
 
     /// The on-demand prices of machines, USD an hour, by their types: one call for all
-    /// of them. Types that the Price List does not have are left out.
+    /// that are not known from before. Types that the Price List does not have are left
+    /// out.
     pub async fn on_demand_prices(
         &self,
         vm_types: &[&str],
         system: System,
+        worth: Worth,
     ) -> Known<BTreeMap<String, f64>> {
-        let mut prices = BTreeMap::new();
-        for names in any_of(vm_types) {
+        let name = |vm_type: &str| format!("{vm_type} {} Shared", system.in_price_list());
+        let names: Vec<String> = vm_types.iter().map(|vm_type| name(vm_type)).collect();
+        let cache = self.price_cache(worth.good_for);
+        let known = cache.read(&names);
+        let known = |vm_type: &&&str| match known.get(&name(vm_type)) {
+            Some(Price::PerHour(usd)) => Some(*usd),
+            _ => None,
+        };
+        let mut prices: BTreeMap<String, f64> = vm_types
+            .iter()
+            .filter_map(|vm_type| Some(((*vm_type).to_owned(), known(&vm_type)?)))
+            .collect();
+        let missing: Vec<&str> = vm_types
+            .iter()
+            .filter(|vm_type| known(vm_type).is_none())
+            .copied()
+            .collect();
+        for names in any_of(&missing) {
             // What singles one price out (Amazon EC2 offer file): the machine itself,
             // not a reservation of it, with no licence in the price.
             let wanted = [
@@ -109,28 +161,80 @@ impl Aws {
                 is("preInstalledSw", "NA"),
                 is("capacitystatus", "Used"),
             ];
-            prices.extend(machine_prices(&self.products("AmazonEC2", &wanted).await?));
+            let new = machine_prices(&self.products("AmazonEC2", &wanted, worth).await?);
+            let to_keep = new
+                .iter()
+                .map(|(vm_type, usd)| (name(vm_type), Price::PerHour(*usd)));
+            cache.keep(to_keep.collect());
+            prices.extend(new);
         }
         Ok(prices)
     }
 
     /// The prices of disks, by the names of their types.
-    pub async fn disk_prices(&self, kinds: &[VolumeType]) -> Known<BTreeMap<String, DiskPrices>> {
-        let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
-        let wanted = [(FilterType::AnyOf, "volumeApiName", &*names.join(","))];
-        Ok(disk_prices(&self.products("AmazonEC2", &wanted).await?))
+    pub async fn disk_prices(
+        &self,
+        kinds: &[VolumeType],
+        worth: Worth,
+    ) -> Known<BTreeMap<String, DiskPrices>> {
+        let name = |kind: &str| format!("disk {kind}");
+        let names: Vec<String> = kinds.iter().map(|kind| name(kind.as_str())).collect();
+        let cache = self.price_cache(worth.good_for);
+        let known = cache.read(&names);
+        let known = |kind: &VolumeType| match known.get(&name(kind.as_str())) {
+            Some(Price::Disk(prices)) => Some(prices.clone()),
+            _ => None,
+        };
+        let mut prices: BTreeMap<String, DiskPrices> = kinds
+            .iter()
+            .filter_map(|kind| Some((kind.as_str().to_owned(), known(kind)?)))
+            .collect();
+        let missing = kinds.iter().filter(|kind| known(kind).is_none());
+        let missing: Vec<&str> = missing.map(|kind| kind.as_str()).collect();
+        if !missing.is_empty() {
+            let wanted = [(FilterType::AnyOf, "volumeApiName", &*missing.join(","))];
+            let new = disk_prices(&self.products("AmazonEC2", &wanted, worth).await?);
+            let to_keep = new
+                .iter()
+                .map(|(kind, price)| (name(kind), Price::Disk(price.clone())));
+            cache.keep(to_keep.collect());
+            prices.extend(new);
+        }
+        Ok(prices)
     }
 
     /// What a public IPv4 address costs an hour.
-    pub async fn address_price(&self) -> Known<f64> {
+    pub async fn address_price(&self, worth: Worth) -> Known<f64> {
+        let name = "address".to_owned();
+        let cache = self.price_cache(worth.good_for);
+        if let Some(Price::PerHour(usd)) = cache.read(std::slice::from_ref(&name)).remove(&name) {
+            return Ok(usd);
+        }
         let wanted = [(FilterType::Contains, "usagetype", ADDRESS_IN_USE)];
-        let products = self.products("AmazonVPC", &wanted).await?;
-        address_price(&products).ok_or_else(|| {
+        let products = self.products("AmazonVPC", &wanted, worth).await?;
+        let usd = address_price(&products).ok_or_else(|| {
             format!(
                 "the Price List has no public IPv4 address in {}",
                 self.region
             )
-        })
+        })?;
+        cache.keep([(name, Price::PerHour(usd))].into());
+        Ok(usd)
+    }
+
+    /// The prices of this region that are known from before.
+    fn price_cache(&self, good_for: Duration) -> PriceCache {
+        let key = ServiceConfigKey::builder()
+            .service_id("Pricing")
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build();
+        let of_service = key
+            .ok()
+            .and_then(|key| self.config.service_config()?.load_config(key));
+        let other = of_service.or_else(|| self.config.endpoint_url().map(str::to_owned));
+        let list = other.as_deref().unwrap_or("aws");
+        PriceCache::new(list, &self.region, good_for, self.time.now())
     }
 
     /// The spot prices of now, in each zone; `zone` names a single one.
@@ -139,6 +243,7 @@ impl Aws {
         vm_types: &[&str],
         zone: Option<&str>,
         system: System,
+        worth: Worth,
     ) -> Known<Vec<SpotPriceNow>> {
         price_region(&self.region)?;
         let product = system
@@ -165,7 +270,14 @@ impl Aws {
             }
             Ok(newest(found))
         };
-        in_time(&self.time, asking, "ec2:DescribeSpotPriceHistory", "EC2").await
+        in_time(
+            &self.time,
+            worth,
+            asking,
+            "ec2:DescribeSpotPriceHistory",
+            "EC2",
+        )
+        .await
     }
 
     /// The products of a service's price list in the region that these filters let
@@ -174,6 +286,7 @@ impl Aws {
         &self,
         service: &str,
         wanted: &[(FilterType, &str, &str)],
+        worth: Worth,
     ) -> Known<Vec<Product>> {
         let endpoint_region = price_region(&self.region)?;
         let config = aws_sdk_pricing::config::Builder::from(&self.config)
@@ -209,7 +322,14 @@ impl Aws {
             }
             Ok(products)
         };
-        in_time(&self.time, asking, "pricing:GetProducts", "the Price List").await
+        in_time(
+            &self.time,
+            worth,
+            asking,
+            "pricing:GetProducts",
+            "the Price List",
+        )
+        .await
     }
 }
 
@@ -236,11 +356,12 @@ fn any_of(values: &[&str]) -> Vec<String> {
 /// The answer, or the reason why there is none, in few words.
 async fn in_time<T>(
     time: &Time,
+    worth: Worth,
     asking: impl Future<Output = Result<T, Failure>>,
     permission: &str,
     who: &str,
 ) -> Known<T> {
-    match time.within(TIME_LIMIT, asking).await {
+    match time.within(worth.wait, asking).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(failure)) if failure.kind == Kind::NotPermitted => {
             Err(format!("{permission} is not permitted"))
@@ -248,7 +369,7 @@ async fn in_time<T>(
         Ok(Err(failure)) => Err(failure.message),
         Err(_) => Err(format!(
             "{who} did not answer within {} s",
-            TIME_LIMIT.as_secs()
+            worth.wait.as_secs()
         )),
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    aws::Aws,
+    aws::{Aws, pricing::Worth},
     error::Kind,
     model::{
         machine::{Machine, State},
@@ -179,7 +179,7 @@ async fn of_region(aws: &Aws, machines: &[Machine], known: &PriceBook) -> PriceB
     let addresses = async {
         let mut addresses = BTreeMap::new();
         if needs_address {
-            addresses.insert(aws.region.clone(), aws.address_price().await);
+            addresses.insert(aws.region.clone(), aws.address_price(Worth::A_LOOK).await);
         }
         addresses
     };
@@ -238,7 +238,7 @@ async fn disks(
         return (disks, BTreeMap::new());
     }
     let kinds: Vec<VolumeType> = kinds.into_iter().collect();
-    let prices = aws.disk_prices(&kinds).await;
+    let prices = aws.disk_prices(&kinds, Worth::A_LOOK).await;
     let price = |kind: VolumeType| {
         let none = || format!("the Price List has no {kind} disk in {}", aws.region);
         let prices = prices.as_ref().map_err(Clone::clone)?;
@@ -263,10 +263,13 @@ async fn machine_prices(aws: &Aws, wanted: BTreeSet<Key>) -> BTreeMap<Key, Known
         let spot_prices = async {
             match spot.as_slice() {
                 [] => Ok(Vec::new()),
-                types => aws.spot_prices(types, None, system).await,
+                types => aws.spot_prices(types, None, system, Worth::A_LOOK).await,
             }
         };
-        let (on_demand, spot) = tokio::join!(aws.on_demand_prices(&on_demand, system), spot_prices);
+        let (on_demand, spot) = tokio::join!(
+            aws.on_demand_prices(&on_demand, system, Worth::A_LOOK),
+            spot_prices
+        );
         let price = |key: &Key| match &key.zone {
             None => {
                 let prices = on_demand.as_ref().map_err(Clone::clone)?;

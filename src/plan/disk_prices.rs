@@ -1,5 +1,7 @@
 //! What EBS volumes cost.
 
+use serde::{Deserialize, Serialize};
+
 use super::known::Known;
 use crate::{
     model::request::{GP3_IOPS, GP3_THROUGHPUT_MIBPS},
@@ -13,7 +15,7 @@ const IO2_TIERS: [u32; 3] = [32_000, 64_000, u32::MAX];
 
 /// Prices of an EBS volume type, by the month. One that the Price List does not
 /// have is none: what needs it has no price either.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DiskPrices {
     /// A GiB.
     pub gib: f64,

@@ -13,6 +13,14 @@ fn usd(document: &Value, field: &str) -> f64 {
     cost[field].as_f64().unwrap_or_else(|| panic!("{cost}"))
 }
 
+/// The cache's file.
+const CACHE: &str = ".cache/inductiva-aws/prices.json";
+
+/// What was looked up before is asked for again.
+fn forget_prices(account: &Account) {
+    std::fs::remove_file(account.home.path().join(CACHE)).expect("it was kept");
+}
+
 #[track_caller]
 fn assert_close(usd: f64, expected: f64) {
     assert!((usd - expected).abs() < 2e-6, "{usd}, not {expected}");
@@ -130,6 +138,7 @@ fn of_several_types_and_markets_the_dearest_counts() {
         machine("start --vm-type t2.micro --dry-run --spot --spot-fallback"),
         0.9,
     );
+    forget_prices(&account);
     account.put("prices", json!({"on_demand": {"t3.small": null}}));
     let document = account.json("start --dry-run --vm-type t2.micro,t3.small");
     assert_eq!(
@@ -358,6 +367,7 @@ fn machines_with_another_system_cost_what_it_costs() {
 fn a_watched_list_asks_again_for_a_price_that_failed() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");
+    forget_prices(&account);
     account.hold_pauses();
     account.fault(json!({"service": "pricing", "operation": "GetProducts", "status": 400, "code": "InvalidParameterException", "message": "no", "count": 2}));
     let mut child = account.start("list --watch");
@@ -401,4 +411,66 @@ fn the_price_list_is_asked_where_it_is() {
         .collect();
     regions.dedup();
     assert_eq!(regions, ["eu-central-1", "us-east-1"]);
+}
+
+#[test]
+fn a_price_that_is_known_is_not_asked_for() {
+    let account = Account::new();
+    let asked = |line: &str| {
+        account.forget_requests();
+        let document = account.json(&format!("{line} --dry-run"));
+        assert_close(usd(&document, "usd_per_hour"), 0.024_556);
+        account.calls("GetProducts")
+    };
+    let line = "start --vm-type t2.micro --machine-group-name g";
+    assert_eq!(asked(line), 3);
+    assert_eq!(asked(line), 0);
+    // A launch with a limit asks after a day, any after a week.
+    let limited = format!("{line} --max-cost-per-hour 1");
+    assert_eq!(asked(&limited), 0);
+    account.pass(25.0 * 3_600.0);
+    assert_eq!(asked(line), 0);
+    assert_eq!(asked(&limited), 3);
+    assert_eq!(asked(&format!("{line} --max-cost 20")), 0);
+    account.pass(6.0 * 86_400.0);
+    assert_eq!(asked(line), 0);
+    account.pass(86_400.0);
+    assert_eq!(asked(line), 3);
+    // One call for what is missing; a spot price is asked for each time.
+    account.forget_requests();
+    account.json("start --vm-type t2.micro,t3.small,c5.large --dry-run");
+    assert_eq!(account.calls("GetProducts"), 1);
+    account.json("start --vm-type t2.micro --spot --dry-run");
+    account.json("start --vm-type t2.micro --spot --dry-run");
+    assert_eq!(account.calls("GetProducts"), 1);
+    assert_eq!(account.calls("DescribeSpotPriceHistory"), 2);
+}
+
+#[test]
+fn a_launch_whose_price_is_known_does_not_wait_for_the_price_list() {
+    let account = Account::new();
+    let line = "start --vm-type t2.micro --dry-run";
+    account.json(line);
+    account.fault(
+        json!({"service": "pricing", "operation": "GetProducts", "kind": "hold", "count": null}),
+    );
+    let document = account.json(line);
+    assert_close(usd(&document, "usd_per_hour"), 0.024_556);
+}
+
+#[test]
+fn a_cache_that_cannot_be_used_is_no_error() {
+    let account = Account::new();
+    let line = "start --vm-type t2.micro --dry-run";
+    for contents in ["", "{", "{\"format\": 7}", "[1]", "\u{0}"] {
+        account.file(CACHE, contents);
+        let run = account.run(&format!("{line} --output json"));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_close(usd(&run.document(), "usd_per_hour"), 0.024_556);
+    }
+    // A file where its folder would be.
+    let other = Account::new();
+    other.file(".cache", "mine");
+    let document = other.json(line);
+    assert_close(usd(&document, "usd_per_hour"), 0.024_556);
 }

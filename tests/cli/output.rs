@@ -26,6 +26,7 @@ fn start_in_json_is_what_the_contract_names() {
         fields(&document),
         [
             "account",
+            "budget",
             "cost",
             "existing",
             "image_id",

@@ -163,6 +163,8 @@ fn waiting_turns_a_spinner_on_a_terminal() {
 fn list_is_drawn_again_while_watching() {
     let account = Account::new();
     account.json("start --machine-group-name g");
+    let cache = account.home.path().join(".cache/inductiva-aws/prices.json");
+    std::fs::remove_file(cache).expect("it was kept");
     account.forget_requests();
     account.hold_pauses();
     let clear = "see:\x1b[2J";

@@ -270,15 +270,15 @@ CHANGES = [
     Change(
         "a price of 0 is a price",
         file="src/aws/price_list.rs",
-        old="prices.reduce(f64::max).filter(|usd| *usd > 0.0)",
-        new="prices.reduce(f64::max)",
+        old="(usd.is_finite() && usd > 0.0).then_some(usd)",
+        new="usd.is_finite().then_some(usd)",
         unit=("aws::price_list::tests::a_price_of_zero_is_no_price",),
     ),
     Change(
         "a group that costs as much as --max-cost-per-hour is refused",
         file="src/plan/cost.rs",
-        old="Some(usd) if usd <= most => Ok(()),",
-        new="Some(usd) if usd < most => Ok(()),",
+        old="Some(usd) if usd <= limit => Ok(()),",
+        new="Some(usd) if usd < limit => Ok(()),",
         unit=("plan::cost::tests::what_costs_as_much_as_the_limit_is_within_it",),
     ),
     Change(
@@ -296,21 +296,42 @@ CHANGES = [
         cli=("inductiva::an_api_that_never_answers_is_given_up",),
     ),
     Change(
+        "what a group has been promised is not added up before a later launch",
+        file="src/plan/budget.rs",
+        old="if promised + new > total {",
+        new="if false {",
+        unit=("plan::budget_histories::no_group_costs_more_than_its_budget",),
+    ),
+    Change(
+        "surplus CPU credits are no part of what a machine can cost",
+        file="src/plan/prices.rs",
+        old="most: dearest.most.max(most + surplus),",
+        new="most: dearest.most.max(most),",
+        unit=("plan::prices::tests::surplus_credits_count_in_what_it_can_be_at_most",),
+    ),
+    Change(
+        "a price under a limit may be as old as any",
+        file="src/aws/pricing.rs",
+        old="let worth = if request.needs_prices() {",
+        new="let worth = if false {",
+        cli=("cost::a_price_that_is_known_is_not_asked_for",),
+    ),
+    Change(
         "list has no price for a machine that does not run",
         file="src/machines/price_book.rs",
-        old="return Some(0.0);",
-        new="return None;",
+        old="machine: if is_live { price() } else { Ok(0.0) },",
+        new="machine: if is_live { price() } else { unknown() },",
         unit=(
-            "machines::price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
+            "machines::price_book::tests::a_machine_that_does_not_run_costs_nothing_beyond_its_disks",
         ),
     ),
     Change(
         "list has the price of a running machine for one that does not run",
         file="src/machines/price_book.rs",
-        old="if !machine.state.is_live() {",
-        new="if false {",
+        old="machine: if is_live { price() } else { Ok(0.0) },",
+        new="machine: price(),",
         unit=(
-            "machines::price_book::tests::a_machine_that_does_not_run_costs_nothing_whether_its_price_is_known_or_not",
+            "machines::price_book::tests::a_machine_that_does_not_run_costs_nothing_beyond_its_disks",
         ),
     ),
     Change(

@@ -25,7 +25,7 @@ error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 #[test]
 fn a_start_takes_two_round_trips() {
-    const FACTS: usize = 10;
+    const FACTS: usize = 11;
     let account = Account::new();
     // The security group is made only once.
     account
@@ -38,6 +38,8 @@ fn a_start_takes_two_round_trips() {
 "#]],
             str![],
         );
+    let cache = account.home.path().join(".cache/inductiva-aws/prices.json");
+    std::fs::remove_file(cache).expect("prices were kept");
     account.forget_requests();
     // All facts are asked at a time, or they would never all be held.
     account.fault(json!({"service": "*", "operation": "*", "kind": "hold", "count": FACTS}));
@@ -75,7 +77,7 @@ fn a_start_takes_two_round_trips() {
             "DescribeSecurityGroups",
             "DescribeSubnets",
             "GetCallerIdentity",
-            // The machine's price and the disk's.
+            // The prices of the machine, its disk and its address.
             "GetProducts",
             "GetProducts",
             "GetProducts"
