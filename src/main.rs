@@ -157,6 +157,7 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
             Box::pin(commands::terminate::run(args, &aws, out, interrupt)).await
         }
         Command::Logs(args) => commands::logs::run(args, &aws, out).await,
+        Command::Types(args) => commands::types::run(args, &aws, out).await,
         Command::Check(args) => commands::check::run(args, &aws, out).await,
         Command::Login(args) => commands::login::run(args, &aws, out).await,
         Command::Logout(args) => commands::logout::run(args, &aws, out).await,

@@ -115,6 +115,12 @@ impl Aws {
         Ok(found.into_iter().map(|facts| facts.name).collect())
     }
 
+    /// All amd64 types of the region.
+    pub async fn amd64_types(&self) -> Result<Vec<VmTypeFacts>> {
+        self.types_with([filter("processor-info.supported-architecture", ["x86_64"])])
+            .await
+    }
+
     async fn types_with(
         &self,
         filters: impl IntoIterator<Item = types::Filter>,

@@ -11,6 +11,7 @@ mod parsers;
 mod sign_in;
 mod start;
 mod tips;
+mod types;
 mod value_enums;
 mod version;
 mod without_effect;
@@ -31,6 +32,7 @@ pub use self::{
         SsoLoginArgs,
     },
     start::{CheckArgs, NetworkArgs, StartArgs},
+    types::TypesArgs,
 };
 use crate::{error::Kind, terminal::output::Format};
 
@@ -215,6 +217,12 @@ pub enum Command {
     Logs(LogsArgs),
     /// Terminate a group, single machines, or everything
     Terminate(TerminateArgs),
+    /// List the amd64 types of the region, with what they have and cost
+    ///
+    /// Prices are for Linux, without disks and addresses; the spot price is that of the
+    /// cheapest zone now. Accounts on AWS's free plan may launch only the types marked
+    /// so.
+    Types(TypesArgs),
     /// Check everything that start needs, without launching
     Check(Box<CheckArgs>),
     /// Show the AWS identity in use and where its credentials came from

@@ -15,5 +15,6 @@ mod questions;
 mod report;
 pub mod start;
 pub mod terminate;
+pub mod types;
 pub mod user_data;
 pub mod whoami;

@@ -83,6 +83,7 @@ mod ten_accounts;
 mod terminal;
 mod terminate;
 mod tokens;
+mod types;
 mod user_data;
 mod wait;
 mod ways_out;

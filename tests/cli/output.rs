@@ -280,6 +280,7 @@ Commands:
   list         List machine groups and their machines [alias: ls]
   logs         Show the boot logs (consoles) of machines
   terminate    Terminate a group, single machines, or everything
+  types        List the amd64 types of the region, with what they have and cost
   check        Check everything that start needs, without launching
   whoami       Show the AWS identity in use and where its credentials came from
   login        Sign in with IAM Identity Center (SSO) or the AWS console

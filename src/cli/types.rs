@@ -1,0 +1,16 @@
+//! `types`.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct TypesArgs {
+    /// Only types with so many vCPUs or more
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub min_vcpus: u32,
+    /// Only types with so much memory or more, in GiB
+    #[arg(long, value_name = "GIB", default_value_t = 0)]
+    pub min_memory: u32,
+    /// Only types with an NVIDIA GPU
+    #[arg(long)]
+    pub gpu: bool,
+}
