@@ -18,6 +18,7 @@ mod rounds;
 mod run;
 #[cfg(test)]
 mod simulation;
+mod told;
 mod undo;
 mod walk;
 pub mod world;
@@ -209,7 +210,8 @@ impl<'a, W: World> Launcher<'a, W> {
     fn complete(&self, found: Found, machines: Vec<Machine>) -> Filled {
         if self.run.known().is_empty() {
             self.run.out.say(&format!(
-                "the group has {} already, nothing to launch",
+                "the group {} has {} already, nothing to launch",
+                self.run.request.group,
                 machine::count(machines.len())
             ));
         }
@@ -282,8 +284,7 @@ impl<'a, W: World> Launcher<'a, W> {
         if plan.tag.or_fewer && plan.is_new() && have < run.request.least() as usize {
             return Err(calls.no_capacity());
         }
-        let ids: Vec<&str> = launched.iter().map(|m| m.instance_id.as_str()).collect();
-        run.out.say(&format!("launched {}", ids.join(" ")));
+        run.out.say(&told::launched(&launched, run.request));
         let is_told = !plan.is_new() || run.group_tells(found, group_id.as_deref());
         if (calls.has_walked.get() || !is_told) && !run.may_stay(plan, &launched).await? {
             return Ok(Step::PlanAgain);

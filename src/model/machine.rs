@@ -192,6 +192,12 @@ pub fn remedy(reason: &str) -> &'static str {
     }
 }
 
+/// Brings the machines of a group into the order of `list`.
+pub fn sort(machines: &mut [Machine]) {
+    machines
+        .sort_by(|a, b| (&a.launch_time, &a.instance_id).cmp(&(&b.launch_time, &b.instance_id)));
+}
+
 /// The ids of `machines`, in their order.
 pub fn ids(machines: &[Machine]) -> Vec<String> {
     machines.iter().map(|m| m.instance_id.clone()).collect()

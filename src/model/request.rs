@@ -218,6 +218,11 @@ impl Request {
         std::iter::once(&self.vm_type).chain(&self.other_types)
     }
 
+    /// Whether the user named several types: which was taken is worth a word then.
+    pub fn names_several_types(&self) -> bool {
+        !self.other_types.is_empty() && !self.types_are_default
+    }
+
     /// The types as they are shown.
     pub fn vm_types_text(&self) -> String {
         let names: Vec<&str> = self.vm_types().map(VmType::as_str).collect();

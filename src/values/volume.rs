@@ -81,29 +81,33 @@ impl Volume {
     /// Refuses what the volume type cannot have, for the size it will have.
     pub fn check(&self, size_gib: u32) -> Result<(), String> {
         let kind = self.kind;
+        let a_kind = match kind {
+            VolumeType::Io1 | VolumeType::Io2 => format!("an {kind}"),
+            VolumeType::Gp2 | VolumeType::Gp3 | VolumeType::Standard => format!("a {kind}"),
+        };
         let (least, most) = kind.sizes_gib();
         if !(least..=most).contains(&size_gib) {
             return Err(format!(
-                "a {kind} volume has {least} to {most} GiB, not {size_gib} (--volume-size)"
+                "{a_kind} volume has {least} to {most} GiB, not {size_gib} (--volume-size)"
             ));
         }
         match (self.iops, kind.iops()) {
             (Some(_), None) => {
-                return Err(format!("a {kind} volume takes no --iops"));
+                return Err(format!("{a_kind} volume takes no --iops"));
             }
             (None, Some(_)) if kind != VolumeType::Gp3 => {
-                return Err(format!("a {kind} volume needs --iops"));
+                return Err(format!("{a_kind} volume needs --iops"));
             }
             (Some(iops), Some((least, most, per_gib))) => {
                 if !(least..=most).contains(&iops) {
                     return Err(format!(
-                        "a {kind} volume has {least} to {most} IOPS, not {iops} (--iops)"
+                        "{a_kind} volume has {least} to {most} IOPS, not {iops} (--iops)"
                     ));
                 }
                 let most = u64::from(least).max(u64::from(per_gib) * u64::from(size_gib));
                 if u64::from(iops) > most {
                     return Err(format!(
-                        "a {kind} volume has at most {per_gib} IOPS for each GiB: {size_gib} GiB allow {most}, not {iops} (--iops)"
+                        "{a_kind} volume has at most {per_gib} IOPS for each GiB: {size_gib} GiB allow {most}, not {iops} (--iops)"
                     ));
                 }
             }
@@ -111,7 +115,7 @@ impl Volume {
         }
         match self.throughput_mibps {
             Some(_) if kind != VolumeType::Gp3 => {
-                Err(format!("a {kind} volume takes no --throughput: gp3 does"))
+                Err(format!("{a_kind} volume takes no --throughput: gp3 does"))
             }
             Some(mibps) if !(125..=2_000).contains(&mibps) => Err(format!(
                 "a gp3 volume has a throughput of 125 to 2000 MiB/s, not {mibps} (--throughput)"
@@ -155,7 +159,7 @@ mod tests {
             (volume(Gp3, None, Some(751)), 50, "need --iops 3004"),
             (volume(Gp2, Some(3_000), None), 50, "no --iops"),
             (volume(Gp2, None, Some(125)), 50, "no --throughput"),
-            (volume(Io1, None, None), 50, "needs --iops"),
+            (volume(Io1, None, None), 50, "an io1 volume needs --iops"),
             (volume(Io1, Some(2_501), None), 50, "allow 2500"),
             (volume(Io2, None, None), 50, "needs --iops"),
             (volume(Standard, None, None), 1_025, "1 to 1024 GiB"),

@@ -87,7 +87,6 @@ fn without_a_type_the_other_is_taken_where_one_is_missing() {
     account.run("start --machine-group-name g").fails(
         1,
         str![[r#"
-machine group g
 error: eu-west-2 has none of t3.micro, t2.micro
 hint: name a type of that region with --vm-type
 
@@ -117,7 +116,6 @@ fn without_a_type_a_group_keeps_its_own() {
         .fails(
             1,
             str![[r#"
-machine group g
 error: the group g has machines with other settings: volume-size is the default there and 60 here
 hint: use the group's settings, or another --machine-group-name
 

@@ -56,8 +56,7 @@ fn waiting_shows_the_phases_that_can_be_known() {
         .collect();
     assert_eq!(phases, lines);
     run.ends(6, str![[r#"
-machine group g
-the group has 2 machines already, nothing to launch
+the group g has 2 machines already, nothing to launch
 [ID]  phase images
 [ID]  phase container-engine
 2 of 2 running, 0 registered
@@ -410,8 +409,7 @@ fn a_timeout_says_that_inductiva_could_not_be_asked() {
     account.put("inductiva", json!({"status": 503}));
     let run = account.run("start --vm-type t2.micro --machine-group-name g --wait --timeout 1s");
     run.ends(6, str![[r#"
-machine group g
-the group has 1 machine already, nothing to launch
+the group g has 1 machine already, nothing to launch
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 1 of 1 running, 0 registered
 error: timed out after 1s: 0 of 1 machine registered (Inductiva cannot be asked: HTTP 503, set by the test)

@@ -313,7 +313,6 @@ fn types_that_need_different_images_are_refused() {
         1,
         str![],
         str![[r#"
-machine group g
 error: g4dn.xlarge has an NVIDIA GPU and t3.micro has none: they need different images
 hint: name types that all have an NVIDIA GPU, or types that have none
 

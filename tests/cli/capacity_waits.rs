@@ -198,7 +198,6 @@ fn more_machines_than_one_call_has_are_waited_for_with_a_least_number() {
     run.fails(
         2,
         str![[r#"
-machine group g
 error: --wait-for-capacity takes 100 machines at once, and 101 are missing
 hint: add --min-machines 100: it launches as many as there are from 100 on, and the same line later fills the group up
 

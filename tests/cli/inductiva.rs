@@ -432,7 +432,6 @@ fn a_group_of_another_providers_machines_is_not_joined() {
         1,
         str![],
         str![[r#"
-machine group g
 error: machines on AWS cannot join the group: g has machines of GCP on Inductiva's side
 hint: choose another --machine-group-name
 

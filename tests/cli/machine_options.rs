@@ -93,7 +93,6 @@ fn threads_that_a_type_does_not_have_are_refused_before_anything_is_made() {
             1,
             "",
             str![[r#"
-machine group [GROUP]
 error: t2.micro cannot run 2 threads on each core: EC2 does not let anybody choose them (1 vCPU, 1 core)
 hint: leave out --threads-per-core, or choose another --vm-type
 

@@ -298,7 +298,7 @@ ok       identity    arn:aws:iam::[ACCOUNT]:user/sandbox (environment variables)
 ok       account     [ACCOUNT]
 ok       region      eu-west-2
 ok       clock       the same as AWS's
-warning  vm_type     cannot look up which zones offer a type: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:DescribeInstanceTypeOfferings: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
+warning  vm-type     cannot look up which zones offer a type: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:DescribeInstanceTypeOfferings: no identity-based policy allows it (UnauthorizedOperation, request [UUID])
                      hint: hand the policy below to the account's administrator (all that is needed: `inductiva-aws man | man -l -`); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
@@ -316,7 +316,6 @@ ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-nobl
 failed   permission  cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
                      hint: an administrator has to change the policy that denies it; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 warning  quota       cannot look up the vCPU quota L-1216C47A: arn:aws:iam::[ACCOUNT]:user/sandbox may not servicequotas:GetServiceQuota: no identity-based policy allows it (AccessDeniedException, request [UUID])
-                     hint: hand the policy below to the account's administrator (all that is needed: `inductiva-aws man | man -l -`); if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 {
   "Statement": [
     {
@@ -328,8 +327,8 @@ warning  quota       cannot look up the vCPU quota L-1216C47A: arn:aws:iam::[ACC
   "Version": "2012-10-17"
 }
 ok       disk        gp3, of the standard size or the image's
-ok       user_data   [..] bytes of at most 16384
-ok       api_key     of sandbox
+ok       user-data   [..] bytes of at most 16384
+ok       api-key     of sandbox
 
 "#]],
             str![[r#"

@@ -33,7 +33,6 @@ fn a_group_in_another_region_is_not_launched_once_more() {
         account.run(&line).fails(
             1,
             str![[r#"
-machine group g
 error: the group g is in another region: it has 2 machines in us-east-1
 hint: go there: the same line with --region us-east-1; or launch here, too, with --allow-other-regions
 
@@ -193,7 +192,6 @@ fn where_regions_may_not_be_listed_those_that_are_known_are_asked() {
     );
     assert_eq!(said.matches("warning: ").count(), 2, "{said}");
     account.run(LINE).fails(1, str![[r#"
-machine group g
 error: the group g is in another region: it has 2 machines in us-east-1
 hint: go there: the same line with --region us-east-1; or launch here, too, with --allow-other-regions
 

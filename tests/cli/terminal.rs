@@ -256,7 +256,6 @@ fn an_interruption_before_the_launch_launches_nothing() {
     run.fails(
         130,
         str![[r#"
-machine group g
 error: interrupted; nothing was launched
 
 "#]],

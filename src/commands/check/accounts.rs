@@ -18,9 +18,12 @@ pub fn network(request: &Request, facts: &Facts, network: &Network) -> Vec<Check
         let detail = match &request.subnet_id {
             Some(id) => format!("{id} in {}", first.vpc_id),
             None => format!(
-                "default VPC {} with {} default subnets",
+                "default VPC {} with {}",
                 first.vpc_id,
-                network.subnets.len()
+                match network.subnets.len() {
+                    1 => "1 default subnet".to_owned(),
+                    n => format!("{n} default subnets"),
+                }
             ),
         };
         checks.push(Check::ok(name, detail));

@@ -1,6 +1,6 @@
 //! What `check` finds: one line each, with a remedy.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -105,6 +105,11 @@ impl Check {
             && without_request(&self.detail) == without_request(&other.detail)
     }
 
+    /// Its name as options are written.
+    fn label(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
     pub fn has_failed(&self) -> bool {
         self.status == Status::Failed
     }
@@ -125,7 +130,7 @@ impl CheckReport {
         let Some(first) = failed.first() else {
             return Ok(());
         };
-        let names: Vec<&str> = failed.iter().map(|check| check.name).collect();
+        let names: Vec<String> = failed.iter().map(|check| check.label()).collect();
         Err(Failure::new(
             first.kind.unwrap_or(Kind::Failed),
             format!("a start would not go through: {}", names.join(", ")),
@@ -136,6 +141,7 @@ impl CheckReport {
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
+        let mut hints = BTreeSet::new();
         for check in &self.checks {
             let (status, color) = match check.status {
                 Status::Ok => ("ok", AnsiColor::Green),
@@ -146,10 +152,11 @@ impl fmt::Display for CheckReport {
             writeln!(
                 f,
                 "{style}{status:7}{style:#}  {:width$}  {}",
-                check.name,
+                check.label(),
                 printable(&check.detail)
             )?;
-            if let Some(hint) = &check.hint {
+            // What several have in common is said once.
+            if let Some(hint) = check.hint.as_ref().filter(|hint| hints.insert(*hint)) {
                 let hint = printable(hint);
                 writeln!(f, "{:7}  {:width$}  hint: {hint}", "", "")?;
             }

@@ -57,7 +57,6 @@ pub async fn run(
     )?;
     let key_pair = new_key_pair(&args.network)?;
     interrupt.starts(&request.group);
-    out.say(&format!("machine group {}", request.group));
     let signing_in = Box::pin(identity::connect(settings, out));
     let aws = interrupt.or(signing_in, NOTHING_LAUNCHED).await?;
     let world = RealWorld {
@@ -184,6 +183,9 @@ impl Start<'_> {
             let cost = cost(self.request, &found.facts, &found.prices);
             refuse_dear(self.args, &cost)?;
             if !is_said.replace(true) {
+                // Before anything is made of it: a new group's name is nowhere else.
+                self.out
+                    .say(&format!("machine group {}", self.request.group));
                 self.out.say(&format!("cost: {cost}"));
                 if let Some(budget) = BudgetReport::of(self.request, plan) {
                     self.out.say(&format!("budget: {budget}"));
@@ -223,6 +225,7 @@ impl Start<'_> {
     /// Waits if asked to, and reports in any case: ids that were launched are said
     /// even when waiting fails.
     async fn finish(&self, mut filled: Filled) -> Result<()> {
+        machine::sort(&mut filled.machines);
         let waited = match self.args.wait {
             None => self.ended_at_once(&mut filled.machines).await,
             Some(until) => {
@@ -255,6 +258,7 @@ impl Start<'_> {
             launched,
             existing: filled.machines.len() - launched,
             machines: filled.machines.iter().map(StartedMachine::from).collect(),
+            several_were_named: self.request.names_several_types(),
             cost,
             budget: self.budget.take(),
         };

@@ -43,6 +43,9 @@ pub struct StartReport {
     /// Machines that the group had.
     pub existing: usize,
     pub machines: Vec<StartedMachine>,
+    /// Whether it is worth saying which type was taken.
+    #[serde(skip)]
+    pub several_were_named: bool,
     pub cost: Cost,
     /// None without `--max-cost`, and where nothing was launched.
     pub budget: Option<BudgetReport>,
@@ -50,13 +53,14 @@ pub struct StartReport {
 
 impl fmt::Display for StartReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The type is a column only where there are several.
+        // The type is a column only where it is not known before.
         let vm_type = |m: &StartedMachine| m.vm_type.clone();
         let first = self.machines.first().map(vm_type);
-        let several = self
-            .machines
-            .iter()
-            .any(|m| Some(&m.vm_type) != first.as_ref());
+        let several = self.several_were_named
+            || self
+                .machines
+                .iter()
+                .any(|m| Some(&m.vm_type) != first.as_ref());
         let column = |cell: String| several.then_some(cell);
         let rows: Vec<Vec<String>> = self
             .machines

@@ -126,7 +126,6 @@ fn whoever_does_not_want_to_sign_in_is_told_how_to() {
     let line = "start --machine-group-name g --profile new";
     let run = on_a_terminal(&account, line, &["see:sign in now", "type:n\n"], DESKTOP);
     run.assert(4, str![[r#"
-machine group g
 not signed in to AWS: there is no SSO token for corp ([HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json)
 sign in now ([Y]/n)? n
 error: not signed in to AWS: there is no SSO token for corp ([HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json)
@@ -135,7 +134,6 @@ hint: sign in: inductiva-aws login --profile new
 "#]], str![]);
     let run = on_a_terminal(&account, &format!("{line} --no-input"), &[], DESKTOP);
     run.assert(4, str![[r#"
-machine group g
 error: not signed in to AWS: there is no SSO token for corp ([HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json)
 hint: sign in: inductiva-aws login --profile new
 

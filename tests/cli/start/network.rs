@@ -105,8 +105,7 @@ launched [ID]
     account
         .run("start --create-key-pair mykey --ssh-from 203.0.113.7/32 --machine-group-name g")
         .succeeds(str![[r#"
-machine group g
-the group has 1 machine already, nothing to launch
+the group g has 1 machine already, nothing to launch
 
 "#]]);
     assert_eq!(account.launched(), 1);

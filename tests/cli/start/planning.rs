@@ -122,7 +122,6 @@ user data       [..] bytes
   variable  TASK_RUNNER_IMAGE=inductiva/task-runner:main
 
 "#]], str![[r#"
-machine group g
 EC2 would permit this launch (capacity and quotas are only known when it happens)
 
 "#]]);
@@ -175,7 +174,6 @@ fn the_wrong_account_is_refused() {
         4,
         str![],
         str![[r#"
-machine group g
 error: signed in to account [ACCOUNT], not to 111122223333 (--expect-account)
 hint: choose another --profile; these credentials came from: environment variables
 
