@@ -21,6 +21,7 @@ mod reach;
 mod retries;
 pub mod run_instances;
 mod security_groups;
+mod slow;
 mod source;
 pub mod terminate;
 pub mod trace;
@@ -38,7 +39,7 @@ use aws_smithy_types::{
 
 pub use self::{clock::Clock, source::Source};
 use crate::{
-    error::{Failure, Result},
+    error::{Failure, Kind, Result},
     terminal::output::Output,
     time::Time,
 };
@@ -88,6 +89,7 @@ impl Aws {
             .interceptor(answers::Answers)
             .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))
+            .interceptor(slow::Slow::new(out, clock.time()))
             .interceptor(pages::Pages::default())
             .interceptor(clock.clone())
             .retry_classifier(clock.clone())
@@ -100,6 +102,7 @@ impl Aws {
             .interceptor(answers::Answers)
             .retry_classifier(answers::Answers)
             .interceptor(trace::Trace(out))
+            .interceptor(slow::Slow::new(out, clock.time()))
             .interceptor(clock.clone())
             .retry_classifier(clock.clone())
             .build();
@@ -152,6 +155,27 @@ impl Aws {
         Ok(Identity {
             account: answer.account.unwrap_or_default(),
             arn: answer.arn.unwrap_or_default(),
+        })
+    }
+
+    /// What comes of a call of `service`, if it does so within `limit`.
+    ///
+    /// # Errors
+    /// Those of the call; out of reach where there is no answer by then.
+    pub async fn within<T>(
+        &self,
+        limit: Option<Duration>,
+        service: &str,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(limit) = limit else {
+            return Box::pin(call).await;
+        };
+        let answer = self.time.within(limit, Box::pin(call)).await;
+        answer.unwrap_or_else(|_| {
+            let seconds = limit.as_secs();
+            let message = format!("{service} has not answered within {seconds} s");
+            Err(Failure::new(Kind::Unreachable, message).hint("try again in a minute"))
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{InstanceLifecycleType, InstanceType};
 
-use super::{Aws, errors, filter, trace::Trace};
+use super::{Aws, errors, filter, slow::Slow, trace::Trace};
 use crate::{
     error::{Failure, Result},
     values::Market,
@@ -115,6 +115,7 @@ impl Aws {
     pub async fn vcpu_quota(&self, code: &str) -> Result<f64> {
         let config = aws_sdk_servicequotas::config::Builder::from(&self.config)
             .interceptor(Trace(self.out))
+            .interceptor(Slow::new(self.out, &self.time))
             .build();
         let answer = aws_sdk_servicequotas::Client::from_conf(config)
             .get_service_quota()

@@ -1,5 +1,7 @@
 //! Why a call of Inductiva's API had no answer that can be used.
 
+use std::time::Duration;
+
 use crate::{
     error::{Failure, Kind},
     terminal::mask,
@@ -22,6 +24,10 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    pub fn no_answer_within(limit: Duration) -> Self {
+        Self::OutOfReach(format!("no answer within {} s", limit.as_secs()))
+    }
+
     pub fn why(&self) -> &str {
         match self {
             Self::KeyRefused(why)

@@ -19,6 +19,7 @@ use crate::{
     http::{Answer, Http},
     model::{request::Runner, vm_type::VmTypeFacts},
     terminal::{mask, output::Output},
+    time::Time,
     values::{GroupName, VmType},
 };
 
@@ -99,6 +100,11 @@ impl Client {
             }
         }
         None
+    }
+
+    /// The clock of the run that makes these calls.
+    pub fn time(&self) -> &Time {
+        self.http.time()
     }
 
     /// `GET /compute/group/{name}`: the group of that name, active or not.

@@ -89,7 +89,7 @@ pub async fn gather(
     expected_account: Option<&str>,
 ) -> Result<Found> {
     let asked_at = aws.time.now();
-    let mut looking = Box::pin(look(aws, api, request));
+    let mut looking = Box::pin(look(aws, api, request, None));
     let mut pricing = Box::pin(aws.prices(request, System::Linux));
     let (mut lookups, prices) = tokio::select! {
         lookups = &mut looking => {
@@ -159,31 +159,49 @@ pub async fn prices_of_its_system(
     }
 }
 
-/// Asks everything in one round trip.
-pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Lookups {
+/// Asks everything in one round trip. What has no answer within `limit` is not waited
+/// for.
+pub async fn look(
+    aws: &Aws,
+    api: &inductiva::Client,
+    request: &Request,
+    limit: Option<Duration>,
+) -> Lookups {
     let security_group_name = security_group_name(request.ssh_from.as_ref());
     let security_groups = async {
-        match request.security_group_id {
-            Some(_) => Ok(Vec::new()),
-            None => aws.security_groups(&security_group_name).await,
+        if request.security_group_id.is_some() {
+            return Ok(Vec::new());
+        }
+        let asking = aws.security_groups(&security_group_name);
+        aws.within(limit, "EC2", asking).await
+    };
+    let group = async {
+        let asking = api.group_to_join(&request.group);
+        match limit {
+            None => asking.await,
+            Some(limit) => aws
+                .time
+                .within(limit, asking)
+                .await
+                .unwrap_or_else(|_| Err(ApiError::no_answer_within(limit))),
         }
     };
     let dedicated_vpcs = async {
         match request.subnet_id {
-            Some(_) => aws.dedicated_vpcs().await,
+            Some(_) => aws.within(limit, "EC2", aws.dedicated_vpcs()).await,
             None => Ok(Vec::new()),
         }
     };
     let vm_types = async {
         if !request.types_are_default {
             return tokio::join!(
-                aws.vm_type(&request.vm_type),
-                aws.vm_types(&request.other_types)
+                aws.within(limit, "EC2", aws.vm_type(&request.vm_type)),
+                aws.within(limit, "EC2", aws.vm_types(&request.other_types))
             );
         }
         // Where the region lacks one of them, the others do.
         let wanted: Vec<VmType> = request.vm_types().cloned().collect();
-        match aws.vm_types_there(&wanted).await {
+        match aws.within(limit, "EC2", aws.vm_types_there(&wanted)).await {
             Ok(mut there) => {
                 let others = there.split_off(1);
                 let first = there.pop();
@@ -204,13 +222,13 @@ pub async fn look(aws: &Aws, api: &inductiva::Client, request: &Request) -> Look
         dedicated_vpcs,
         security_groups,
     ) = tokio::join!(
-        aws.identity(),
-        api.group_to_join(&request.group),
-        aws.group_machines(&request.group),
+        aws.within(limit, "AWS STS", aws.identity()),
+        group,
+        aws.within(limit, "EC2", aws.group_machines(&request.group)),
         vm_types,
-        aws.images(request),
-        aws.subnets(request),
-        aws.route_tables(),
+        aws.within(limit, "EC2", aws.images(request)),
+        aws.within(limit, "EC2", aws.subnets(request)),
+        aws.within(limit, "EC2", aws.route_tables()),
         dedicated_vpcs,
         security_groups,
     );

@@ -49,15 +49,15 @@ ok       identity    arn:aws:iam::[ACCOUNT]:user/sandbox (environment variables)
 ok       account     [ACCOUNT]
 ok       region      eu-west-2
 ok       clock       the same as AWS's
-ok       vm_type     t2.micro with 1 vCPU, offered in eu-west-2a, eu-west-2b, eu-west-2c
+ok       vm-type     t2.micro with 1 vCPU, offered in eu-west-2a, eu-west-2b, eu-west-2c
 ok       network     default VPC [VPC] with 3 default subnets
 ok       cost        about [..] USD an hour, [..]
 ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
 ok       permission  EC2 would permit the launch of 3 machines
 ok       quota       0 of 256 vCPUs in use, 3 more needed for t2.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)
 ok       disk        gp3, of the standard size or the image's
-ok       user_data   [..] bytes of at most 16384
-ok       api_key     of sandbox
+ok       user-data   [..] bytes of at most 16384
+ok       api-key     of sandbox
 
 "#]],
             str![],
@@ -355,4 +355,64 @@ fn a_key_pair_to_be_made_is_tried_too() {
 fn a_group_that_costs_more_than_it_may() {
     let report = agrees(&Account::new(), "--max-cost-per-hour 0.001").document();
     assert_eq!(troubles(&report), ["failed cost"]);
+}
+
+#[test]
+fn no_service_is_waited_for_longer_than_five_seconds() {
+    let account = Account::new();
+    account.fault(json!({"service": "servicequotas", "operation": "*", "kind": "stall", "seconds": 30, "count": null}));
+    let run = account.run("check --output json");
+    run.ends(
+        0,
+        str![[r#"
+waiting for Service Quotas to answer GetServiceQuota
+
+"#]],
+    );
+    let report = run.document();
+    assert_eq!(troubles(&report), ["warning quota"]);
+    assert_eq!(
+        named(&report, "quota")["detail"],
+        "Service Quotas has not answered within 5 s"
+    );
+    account.forget_faults();
+    account.fault(json!({"service": "inductiva", "operation": "*", "kind": "stall", "seconds": 30, "count": null}));
+    let run = account.run("check --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(troubles(&run.document()), ["warning api_key"]);
+    account.forget_faults();
+    account.fault(json!({"service": "ec2", "operation": "DescribeImages", "kind": "stall", "seconds": 30, "count": null}));
+    let run = account.run("check --output json");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "unreachable");
+    assert_eq!(
+        named(&run.document(), "image")["detail"],
+        "EC2 has not answered within 5 s"
+    );
+}
+
+#[test]
+fn a_hint_that_several_have_in_common_is_said_once() {
+    let account = Account::new();
+    account.put("policy", json!({"deny": ["ec2:Describe*"]}));
+    let run = account.run("check");
+    let hints: Vec<&str> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("hint: "))
+        .collect();
+    let mut different = hints.clone();
+    different.sort_unstable();
+    different.dedup();
+    assert!(
+        !hints.is_empty() && different.len() == hints.len(),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("failed   vm-type "), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("vm-type") && !run.stderr.contains('_'),
+        "{}",
+        run.stderr
+    );
 }

@@ -5,6 +5,8 @@ mod report;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use futures_util::future::join_all;
+
 use self::{
     accounts::{free_plan, network},
     report::{Check, CheckReport},
@@ -35,6 +37,8 @@ use crate::{
 /// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM
 /// user guide).
 const CLOCK_MAY_DIFFER_SECONDS: u64 = 300;
+/// How long a service is waited for.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 /// A session that ends so soon is worth a word.
 const SOON: Duration = Duration::from_mins(30);
 
@@ -48,7 +52,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
     let aws_side = async {
         match identity::try_connect(settings, out).await {
-            Ok(aws) => of_aws(&aws, &api, settings, args, &request).await,
+            Ok(aws) => Box::pin(of_aws(&aws, &api, settings, args, &request)).await,
             Err(Obstacle::Region(failure)) => vec![Check::failed("region", failure)],
             Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)],
         }
@@ -61,6 +65,11 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     report.verdict()
 }
 
+/// What comes of a call of `service`, which is not waited for any longer.
+async fn in_time<T>(aws: &Aws, service: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
+    aws.within(Some(ANSWERED_WITHIN), service, call).await
+}
+
 async fn of_aws(
     aws: &Aws,
     api: &inductiva::Client,
@@ -71,10 +80,10 @@ async fn of_aws(
     let asked_at = aws.time.now();
     let types = [request.vm_type.as_str()];
     let (found, zones, prices, free_types) = tokio::join!(
-        Box::pin(look_up::look(aws, api, request)),
-        aws.offerings(&types),
+        Box::pin(look_up::look(aws, api, request, Some(ANSWERED_WITHIN))),
+        in_time(aws, "EC2", aws.offerings(&types)),
         aws.prices(request, System::Linux),
-        aws.free_tier_types()
+        in_time(aws, "EC2", aws.free_tier_types())
     );
     let machines = found.machines.as_deref().unwrap_or_default();
     if let Some(types) = types_instead(request, machines, found.vm_types()) {
@@ -141,7 +150,8 @@ async fn of_aws(
                     Ok(found) => {
                         checks.extend(network(request, &facts, &found));
                         checks.push(cost);
-                        checks.extend(launch(aws, args, request, &facts, &vcpus).await);
+                        let launch = Box::pin(launch(aws, args, request, &facts, &vcpus));
+                        checks.extend(launch.await);
                     }
                     Err(failure) => {
                         checks.push(Check::failed("network", failure));
@@ -160,7 +170,8 @@ async fn of_aws(
 /// whether they may.
 async fn kept_key(aws: &Aws, place: &KeyPlace, settings: &AwsSettings) -> Check {
     let name = "api_key_from";
-    match aws.find_kept_key(place, &settings.http).await {
+    let finding = aws.find_kept_key(place, &settings.http);
+    match in_time(aws, "the service that keeps the key", finding).await {
         Ok(()) => Check::ok(name, format!("{place} is there")),
         Err(failure) if failure.kind == Kind::NotFound => Check::failed(name, failure),
         Err(failure) => Check::warning(name, failure),
@@ -205,7 +216,8 @@ async fn launch(
             };
             let mut to_make = key_pair.as_ref();
             if let Some(key_pair) = &key_pair {
-                let standing = key_pair.look(aws).await;
+                let looking = Box::pin(key_pair.look(aws));
+                let standing = in_time(aws, "EC2", looking).await;
                 if matches!(standing, Ok(Standing::Usable)) {
                     to_make = None;
                 }
@@ -219,7 +231,8 @@ async fn launch(
             }
             // Too much user data is a check of its own, and cannot be asked about.
             if settings::checked_user_data(request).is_ok() {
-                let permission = start::permitted(aws, request, &plan, None, to_make).await;
+                let asking = Box::pin(start::permitted(aws, request, &plan, None, to_make));
+                let permission = in_time(aws, "EC2", asking).await;
                 let number = machine::count(plan.number as usize);
                 checks.push(Check::of("permission", permission, |()| {
                     format!("EC2 would permit the launch of {number}")
@@ -380,17 +393,16 @@ fn user_data(request: &Request) -> Check {
 /// Whether so many machines more may run, for each type and market that a start
 /// would try: it goes on to the next where a quota is used up, so one is enough.
 async fn quotas(aws: &Aws, request: &Request, vcpus: &[u32], machines: u32) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for market in request.markets() {
-        for (vm_type, vcpus) in request.vm_types().zip(vcpus) {
-            let check = quota(aws, vm_type.as_str(), market, machines * vcpus).await;
-            // Types of one family have one quota, and it may not be visible.
-            if !checks
-                .iter()
-                .any(|other: &Check| other.says_the_same(&check))
-            {
-                checks.push(check);
-            }
+    let markets = request.markets();
+    let asking = markets.iter().flat_map(|market| {
+        let types = request.vm_types().zip(vcpus);
+        types.map(|(vm_type, vcpus)| quota(aws, vm_type.as_str(), *market, machines * vcpus))
+    });
+    let mut checks: Vec<Check> = Vec::new();
+    for check in join_all(asking).await {
+        // Types of one family have one quota, and it may not be visible.
+        if !checks.iter().any(|other| other.says_the_same(&check)) {
+            checks.push(check);
         }
     }
     if checks.iter().any(|check| !check.has_failed()) {
@@ -414,7 +426,10 @@ async fn quota(aws: &Aws, vm_type: &str, market: Market, more: u32) -> Check {
             Failure::failed(message).hint("look in the Service Quotas console"),
         );
     };
-    let (most, used) = tokio::join!(aws.vcpu_quota(code), aws.vcpus_in_use(quota, market));
+    let (most, used) = tokio::join!(
+        in_time(aws, "Service Quotas", aws.vcpu_quota(code)),
+        in_time(aws, "EC2", aws.vcpus_in_use(quota, market))
+    );
     let (most, used) = match (most, used) {
         (Ok(most), Ok(used)) => (most, used),
         (Err(failure), _) | (_, Err(failure)) => return Check::warning(name, failure),
@@ -439,7 +454,9 @@ async fn api_key(settings: &ApiSettings, api: &inductiva::Client) -> Check {
     if let Err(failure) = settings.require_key() {
         return Check::failed(name, failure);
     }
-    match api.user().await {
+    let user = api.time().within(ANSWERED_WITHIN, api.user()).await;
+    let user = user.unwrap_or_else(|_| Err(ApiError::no_answer_within(ANSWERED_WITHIN)));
+    match user {
         Ok(user) => Check::ok(name, format!("of {user}")),
         // A start goes on without the API: the machines try again themselves.
         Err(error @ ApiError::OutOfReach(_)) => Check::warning(name, error.into()),
