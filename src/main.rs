@@ -152,11 +152,11 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
     let aws = settings::aws(&cli.global);
     match &cli.command {
         Command::Start(args) => Box::pin(commands::start::run(args, &aws, out, interrupt)).await,
-        Command::List(args) => Box::pin(commands::list::run(args, &aws, out)).await,
+        Command::List(args) => Box::pin(commands::list::run(args, &aws, out, interrupt)).await,
         Command::Terminate(args) => {
             Box::pin(commands::terminate::run(args, &aws, out, interrupt)).await
         }
-        Command::Logs(args) => commands::logs::run(args, &aws, out).await,
+        Command::Logs(args) => Box::pin(commands::logs::run(args, &aws, out, interrupt)).await,
         Command::Types(args) => commands::types::run(args, &aws, out).await,
         Command::Check(args) => commands::check::run(args, &aws, out).await,
         Command::Login(args) => commands::login::run(args, &aws, out).await,

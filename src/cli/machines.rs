@@ -19,6 +19,9 @@ pub struct ListArgs {
     /// Include every region that the account has enabled
     #[arg(long)]
     pub all_regions: bool,
+    /// Show every column, however wide
+    #[arg(long)]
+    pub wide: bool,
     /// Refresh the list every 5 seconds, or as often as this says, until interrupted
     #[arg(short, long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "5s",
           value_parser = seconds)]
@@ -39,7 +42,7 @@ pub struct LogsArgs {
     /// Single machine
     #[arg(long, value_name = "ID", value_parser = resource_id("i-"))]
     pub instance_id: Option<String>,
-    /// Keep showing new lines until interrupted
+    /// Keep showing new lines until interrupted, or until all machines have ended
     #[arg(short, long)]
     pub follow: bool,
 }

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     identity::{self, sso::How},
     settings::AwsSettings,
-    terminal::output::Output,
+    terminal::{output::Output, time},
 };
 
 /// Signs in to the session that is named, or in the way that the profile has.
@@ -58,6 +58,10 @@ pub struct LoginReport {
 impl fmt::Display for LoginReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.sso_session.as_ref().unwrap_or(&self.start_url);
-        writeln!(f, "signed in to {name} until {}", self.expires_at)
+        writeln!(
+            f,
+            "signed in to {name} until {}",
+            time::told(&self.expires_at)
+        )
     }
 }

@@ -17,11 +17,12 @@ use crate::{
     identity,
     model::{
         boot_log,
-        machine::{self, Machine},
+        machine::{self, Machine, State},
     },
     settings::AwsSettings,
     terminal::{
         command_line::command,
+        interrupt::Interrupt,
         output::{Format, Output, Reader},
         panics, printable,
     },
@@ -52,11 +53,17 @@ struct LogsReport {
     ended: Vec<EndedMachine>,
 }
 
-/// Prints the consoles, and goes on with what is new if asked to.
-pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result<()> {
+/// Prints the consoles, and goes on with what is new if asked to: until interrupted, or
+/// until all of the machines have ended.
+pub async fn run(
+    args: &LogsArgs,
+    settings: &AwsSettings,
+    out: Output,
+    interrupt: &Interrupt,
+) -> Result<()> {
     if args.follow && out.format == Format::Json {
         return Err(Failure::usage(
-            "--follow cannot be combined with --output json: it never ends, and JSON output is one document",
+            "--follow cannot be combined with --output json: it goes on and on, and JSON output is one document",
         ));
     }
     let aws = identity::connect(settings, out).await?;
@@ -78,7 +85,12 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
         for ended in &ended {
             out.stream(&format!("{ended}\n"))?;
         }
-        return follow(&aws, &asked, many, out).await;
+        return tokio::select! {
+            biased;
+            ended = follow(&aws, machines, &asked, many, out) => ended,
+            // That is how somebody stops following.
+            () = interrupt.until(1) => Ok(()),
+        };
     }
     let mut logs = Vec::new();
     let mut failures = Vec::new();
@@ -108,12 +120,20 @@ pub async fn run(args: &LogsArgs, settings: &AwsSettings, out: Output) -> Result
     last.map_or(Ok(()), Err)
 }
 
-/// Shows whole lines as they come, until the reader goes away. A console that
-/// cannot be read is said and tried again.
-async fn follow(aws: &Aws, asked: &[(String, bool)], many: bool, out: Output) -> Result<()> {
+/// Shows whole lines as they come, until the reader goes away, or until no machine is
+/// left that says more. A console that cannot be read is said and tried again.
+async fn follow(
+    aws: &Aws,
+    mut machines: Vec<Machine>,
+    asked: &[(String, bool)],
+    many: bool,
+    out: Output,
+) -> Result<()> {
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     let mut failing: BTreeSet<String> = BTreeSet::new();
     loop {
+        // Before the consoles are read, so that nothing is missed of what they say last.
+        let have_ended = machines.iter().all(|m| m.state == State::Terminated);
         for read in read(aws, asked).await? {
             let log = match read {
                 Ok(log) => log,
@@ -139,7 +159,39 @@ async fn follow(aws: &Aws, asked: &[(String, bool)], many: bool, out: Output) ->
                 shown.insert(log.instance_id.clone(), console.to_owned());
             }
         }
+        if have_ended {
+            say_ended(&machines, out);
+            return Ok(());
+        }
         aws.time.pause(LOOK_EVERY).await;
+        match aws.machines_by_id(&machine::ids(&machines)).await {
+            Ok(seen) => {
+                failing.remove(aws.region.as_str());
+                // What EC2 does not show stays as it was.
+                for new in seen {
+                    if let Some(known) = machines
+                        .iter_mut()
+                        .find(|m| m.instance_id == new.instance_id)
+                    {
+                        *known = new;
+                    }
+                }
+            }
+            Err(failure) if failure.kind.may_pass() => {
+                if failing.insert(aws.region.clone()) {
+                    out.warn(&failure.message);
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// That nothing more is to come, and why.
+fn say_ended(machines: &[Machine], out: Output) {
+    for m in machines {
+        let reason = m.state_reason.as_deref().unwrap_or("no reason is given");
+        out.say(&format!("{} has ended: {reason}", m.instance_id));
     }
 }
 

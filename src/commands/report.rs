@@ -18,6 +18,9 @@ use crate::{
     values::{GroupName, Market},
 };
 
+/// What is over.
+pub const DIMMED: Style = Style::new().dimmed();
+
 #[derive(Clone, Debug, Serialize)]
 pub struct MachineReport {
     pub instance_id: String,
@@ -90,18 +93,23 @@ impl EndedMachine {
     }
 }
 
-/// A line below the machines that run.
-impl fmt::Display for EndedMachine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dimmed = Style::new().dimmed();
-        let line = format!(
+impl EndedMachine {
+    /// What became of it, and what to do about that.
+    pub fn line(&self) -> String {
+        printable(&format!(
             "{} of {} was ended by EC2: {} ({})",
             self.instance_id,
             or_na(self.machine_group.as_deref()),
             self.reason,
             self.hint
-        );
-        write!(f, "{dimmed}{}{dimmed:#}", printable(&line))
+        ))
+    }
+}
+
+/// A line below the machines that run.
+impl fmt::Display for EndedMachine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{DIMMED}{}{DIMMED:#}", self.line())
     }
 }
 

@@ -6,7 +6,11 @@ use serde::Serialize;
 
 use super::report::labelled;
 use crate::{
-    aws::expiry, error::Result, identity, settings::AwsSettings, terminal::output::Output,
+    aws::expiry,
+    error::Result,
+    identity,
+    settings::AwsSettings,
+    terminal::{output::Output, time},
 };
 
 /// Prints account, ARN, region, where the credentials came from, and when they end.
@@ -50,7 +54,7 @@ impl fmt::Display for WhoamiReport {
             ("credentials from", self.credentials_from.clone()),
         ];
         if let Some(end) = &self.credentials_expire {
-            rows.push(("credentials end", end.clone()));
+            rows.push(("credentials end", time::told(end)));
         }
         labelled(f, &rows)
     }

@@ -50,9 +50,10 @@ impl Wait<'_> {
     /// machines that go on.
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
         let time = &self.aws.time;
-        let deadline = time.instant() + self.timeout;
+        let began = time.instant();
+        let deadline = began + self.timeout;
         let mut consoles = self.consoles(machines).await;
-        let mut progress = self.out.progress();
+        let mut progress = self.out.progress_within(Some(self.timeout));
         let mut pause = FIRST_PAUSE;
         loop {
             let count = self.count(machines).await?;
@@ -69,6 +70,8 @@ impl Wait<'_> {
             }
             progress.update(count.to_string());
             if count.is_complete() {
+                let took = time.instant().saturating_duration_since(began);
+                progress.done(&count.done_after(took));
                 return Ok(());
             }
             if time.instant() + pause > deadline {
@@ -215,6 +218,19 @@ impl Count {
 
     fn is_complete(&self) -> bool {
         self.done() == self.of
+    }
+
+    /// `2 of 2 registered after 58 s`
+    fn done_after(&self, took: Duration) -> String {
+        let what = match self.registered {
+            None => "running",
+            Some(_) => "registered",
+        };
+        let took = match took.as_secs() {
+            seconds @ 0..120 => format!("{seconds} s"),
+            _ => spans::told(took),
+        };
+        format!("{} of {} {what} after {took}", self.done(), self.of)
     }
 
     fn timed_out(&self, timeout: Duration) -> Failure {

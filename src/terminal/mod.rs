@@ -9,4 +9,6 @@ pub mod output;
 pub mod panics;
 pub mod printable;
 pub mod quoting;
+pub mod screen;
+pub mod table;
 pub mod time;

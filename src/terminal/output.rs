@@ -1,18 +1,24 @@
 //! The two streams: stdout is data, stderr is conversation.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    time::Duration,
+};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
-use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     echo,
     github_actions::{in_json, without_commands},
     mask, panics, printable,
+    table::{self, Column, whole},
 };
-use crate::error::{Failure, Result, Tried};
+use crate::{
+    error::{Failure, Result, Tried},
+    values::spans,
+};
 
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,9 +110,14 @@ impl Output {
     ) -> Result<Reader> {
         match self.format {
             Format::Json => self.stream(&document(result)?),
-            Format::Text if self.quiet => self.stream(&lines(ids)),
+            Format::Text if self.quiet => self.ids(ids),
             Format::Text => self.stream(&result.to_string()),
         }
+    }
+
+    /// Ids, a line each.
+    pub fn ids(self, ids: &[String]) -> Result<Reader> {
+        self.stream(&lines(ids))
     }
 
     pub fn json<T: serde::Serialize>(self, result: &T) -> Result<()> {
@@ -164,14 +175,22 @@ impl Output {
         }
     }
 
-    /// Clears the screen before a list is shown again; where stdout is no
-    /// terminal the lists follow each other.
-    pub fn clear_screen(self) -> Result<()> {
-        let stdout = console::Term::stdout();
-        if stdout.is_term() {
-            written(stdout.clear_screen())?;
+    /// The columns of the terminal that stdout is; none where nothing is to be cut.
+    pub fn width(self) -> Option<usize> {
+        columns(&console::Term::stdout())
+    }
+
+    /// The same of stderr.
+    pub fn width_of_conversation(self) -> Option<usize> {
+        columns(&console::Term::stderr())
+    }
+
+    /// A line above a result that is shown again and again; ids stand alone.
+    pub fn head(self, line: &str) -> Result<Reader> {
+        if self.quiet {
+            return Ok(Reader::IsThere);
         }
-        Ok(())
+        self.stream(&format!("{DIM}{line}{DIM:#}\n"))
     }
 
     /// Asks for a yes; anything else is a no.
@@ -234,13 +253,21 @@ impl Output {
     }
 
     /// Progress of something that takes a while: a spinner on a terminal, else
-    /// a line whenever the message changes.
+    /// a line whenever the message changes, as on a terminal that cannot turn one.
     pub fn progress(self) -> Progress {
-        let bar = (io::stderr().is_terminal() && !self.quiet).then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")
-                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        self.progress_within(None)
+    }
+
+    /// The same of something that is given up after `limit`.
+    pub fn progress_within(self, limit: Option<Duration>) -> Progress {
+        let turns = io::stderr().is_terminal() && moves_its_cursor();
+        let bar = (turns && !self.quiet).then(|| {
+            let of = limit.map_or(String::new(), |limit| format!(" of {}", spans::told(limit)));
+            let style =
+                ProgressStyle::with_template(&format!("{{spinner}} {{msg}} ({{elapsed}}{of})"))
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
-            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
         Progress {
@@ -249,6 +276,17 @@ impl Output {
             last: String::new(),
         }
     }
+}
+
+/// Whether a terminal can move its cursor: a dumb one cannot.
+pub(super) fn moves_its_cursor() -> bool {
+    std::env::var_os("TERM").is_none_or(|name| name != "dumb")
+}
+
+fn columns(terminal: &console::Term) -> Option<usize> {
+    let (_, columns) = terminal.size_checked()?;
+    // Some terminals do not know.
+    (columns > 0).then_some(columns.into())
 }
 
 fn no_answer() -> Failure {
@@ -271,6 +309,14 @@ impl Progress {
                 self.last = message;
             }
             None => {}
+        }
+    }
+
+    /// The end of it: a line that stays where the spinner was.
+    pub fn done(&self, message: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            self.output.say(message);
         }
     }
 
@@ -349,7 +395,7 @@ fn lines(ids: &[String]) -> String {
     ids.iter().map(|id| printable::cell(id) + "\n").collect()
 }
 
-fn written(result: io::Result<()>) -> Result<Reader> {
+pub(super) fn written(result: io::Result<()>) -> Result<Reader> {
     match result {
         Ok(()) => Ok(Reader::IsThere),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::IsGone),
@@ -361,26 +407,12 @@ fn written(result: io::Result<()>) -> Result<Reader> {
 
 /// Left-aligned columns under bold upper-case headers; nothing is `n/a`.
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
-    let printed = |row: &Vec<String>| row.iter().map(|cell| printable::cell(cell)).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(printed).collect();
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].width())
-            .chain([headers[column].len()])
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..headers.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<String> = cells
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell}{:1$}", "", width - cell.width()))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    let mut text = format!("{HEADER}{}{HEADER:#}\n", line(&mut headers.iter().copied()));
-    for row in &rows {
-        text.push_str(&line(&mut row.iter().map(String::as_str)));
+    let columns: Vec<Column<'_>> = headers.iter().map(|header| whole(header)).collect();
+    let mut lines = table::lines(&columns, rows, None).into_iter();
+    let header = lines.next().unwrap_or_default();
+    let mut text = format!("{HEADER}{header}{HEADER:#}\n");
+    for line in lines {
+        text.push_str(&line);
         text.push('\n');
     }
     text

@@ -35,6 +35,33 @@ fn moment_in(zone: &TimeZone, time: SystemTime, now: SystemTime) -> String {
     time.strftime(format).to_string()
 }
 
+/// `2026-12-03 14:20 CET`: a time that was told as RFC 3339, in the user's own zone; what
+/// cannot be read stays as it is.
+pub fn told(rfc_3339: &str) -> String {
+    told_in(&TimeZone::system(), rfc_3339)
+}
+
+fn told_in(zone: &TimeZone, rfc_3339: &str) -> String {
+    rfc_3339.parse::<Timestamp>().map_or_else(
+        |_| rfc_3339.to_owned(),
+        |time| {
+            let time = time.to_zoned(zone.clone());
+            time.strftime("%Y-%m-%d %H:%M %Z").to_string()
+        },
+    )
+}
+
+/// `14:20:05`, in the user's own time.
+pub fn of_day(time: SystemTime) -> String {
+    Timestamp::try_from(time).map_or_else(
+        |_| "n/a".into(),
+        |time| {
+            let time = time.to_zoned(TimeZone::system());
+            time.strftime("%H:%M:%S").to_string()
+        },
+    )
+}
+
 /// `42s`, `12m`, `3h12m`, `2d3h`: whole units, rounded down.
 pub fn span(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -84,5 +111,14 @@ mod tests {
         ] {
             assert_eq!(span(Duration::from_secs(seconds)), told);
         }
+    }
+
+    #[test]
+    fn a_time_that_was_told_is_told_in_the_zone_of_its_reader() {
+        let tokyo = TimeZone::fixed(jiff::tz::offset(9));
+        let text = "2025-11-24T16:00:00Z";
+        assert_eq!(told_in(&TimeZone::UTC, text), "2025-11-24 16:00 UTC");
+        assert_eq!(told_in(&tokyo, text), "2025-11-25 01:00 +09");
+        assert_eq!(told_in(&tokyo, "soon"), "soon");
     }
 }

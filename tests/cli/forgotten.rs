@@ -93,7 +93,7 @@ fn everything_in_all_regions_is_found_and_ended() {
     assert_eq!(named, [stopped.as_str()]);
     run.succeeds(str![[r#"
 2 machines run, about 0.0555 USD an hour
-stopped machines run nothing, but their disks still cost money: inductiva-aws terminate --instance-id [ID]
+stopped machines run nothing, but their disks still cost money: inductiva-aws terminate [ID]
 
 "#]]);
     let mut expected = alive(&account);
@@ -190,10 +190,7 @@ fn a_group_without_machines_is_shown_and_cleaned() {
         .run("list --machine-group-name lost --all-regions")
         .assert(
             0,
-            str![[r#"
-MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  AGE  USD/H  RUNNER  TASK
-
-"#]],
+            str![],
             str![[r#"
 left over on Inductiva's side, without a machine in any region: lost; inductiva-aws terminate NAME deletes them
 

@@ -257,7 +257,8 @@ fn a_tag_forges_no_row_of_a_table() {
     let listed = account.run("list");
     assert_eq!(listed.code, 0, "{}", listed.stderr);
     assert_harmless(&listed.stdout);
-    assert_eq!(listed.stdout.lines().count(), 2, "{}", listed.stdout);
+    // A row for the group, and one for its machine, each with its headers.
+    assert_eq!(listed.stdout.lines().count(), 5, "{}", listed.stdout);
     let document = account.json("list");
     let groups = strings(&document);
     assert!(
@@ -282,7 +283,7 @@ fn a_tag_forges_no_row_above_the_question_either() {
     let run = on_a_terminal(
         &account,
         "terminate --all",
-        &["see:1 machine will be terminated. Are you sure", "type:n\n"],
+        &["see:1 machine of account", "type:n\n"],
         &[("NO_COLOR", "1")],
     );
     assert_eq!(run.code, 1, "{}", run.stdout);

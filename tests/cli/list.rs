@@ -6,52 +6,82 @@ use snapbox::str;
 use crate::sandbox::{Account, REGION, ended, list, text};
 
 #[test]
-fn nothing_is_an_empty_table() {
-    Account::new().run("list").assert(
+fn nothing_is_said() {
+    let account = Account::new();
+    account.run("list").assert(
         0,
+        str![],
         str![[r#"
-MACHINE GROUP  INSTANCE ID  TYPE  STATE  ZONE  PRIVATE IP  PUBLIC IP  MARKET  AGE  USD/H  RUNNER  TASK
+no machines in eu-west-2; inductiva-aws list --all-regions looks everywhere
 
 "#]],
-        str![],
     );
+    account.run("list --all-regions").assert(
+        0,
+        str![],
+        str![[r#"
+no machines in any region
+
+"#]],
+    );
+    account.run("list -q").assert(0, str![], str![]);
+    assert_eq!(account.json("list")["machines"], json!([]));
 }
 
 #[test]
-fn machines_are_listed_by_group() {
+fn groups_and_machines_are_listed_by_name_and_id() {
     let account = Account::new();
-    account.json("start --vm-type t2.micro --machine-group-name beta");
-    account.json("start --machine-group-name alpha --num-machines 2 --vm-type t3.small");
-    let run = account.run("ls");
-    assert_eq!(
-        (run.code, run.stderr.as_str()),
-        (0, "3 machines run, about 0.0795 USD an hour\n")
-    );
-    let lines: Vec<Vec<&str>> = run
-        .stdout
-        .lines()
-        .map(|l| l.split_whitespace().collect())
-        .collect();
-    assert_eq!(lines.len(), 4, "{}", run.stdout);
-    assert_eq!(
-        lines[0].join(" "),
-        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET AGE USD/H RUNNER TASK"
-    );
-    assert_eq!(
-        [lines[1][0], lines[2][0], lines[3][0]],
-        ["alpha", "alpha", "beta"]
-    );
-    assert_eq!(lines[1][2], "t3.small");
-    // Every column starts where its header does.
-    for (header, column) in [("INSTANCE ID", 1), ("TYPE", 2), ("STATE", 3)] {
-        let start = run.stdout.find(header).expect("the header");
-        for (line, cells) in run.stdout.lines().zip(&lines).skip(1) {
-            assert!(line[start..].starts_with(cells[column]), "{header}: {line}");
-        }
+    for name in ["a", "b", "c"] {
+        account.json(&format!(
+            "start --vm-type t2.micro --machine-group-name {name}"
+        ));
     }
-    let one = account.json("list --machine-group-name beta");
-    assert_eq!(list(&one["machines"]).len(), 1);
-    assert_eq!(one["machines"][0]["machine_group"], "beta");
+    let all = list(&account.json("list")["machines"]);
+    let id = text(&all[2]["instance_id"]);
+    let named = |line: &str| -> Vec<String> {
+        let machines = list(&account.json(line)["machines"]).into_iter();
+        machines
+            .map(|m| text(&m["machine_group"]).to_owned())
+            .collect()
+    };
+    assert_eq!(named("list a"), ["a"]);
+    assert_eq!(named(&format!("list {id} b")), ["b", "c"]);
+    assert_eq!(named("list a --machine-group-name b"), ["a", "b"]);
+}
+
+#[test]
+fn what_nobody_knows_is_not_found() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g");
+    let run = account.run("list nothing i-00000000000000000");
+    run.assert(
+        1,
+        str![],
+        str![[r#"
+error: eu-west-2 has no machine group nothing, no machine [ID]
+hint: inductiva-aws list --all-regions shows what there is
+
+"#]],
+    );
+    let run = account.run("list g nothing --all-regions --output json");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "not_found");
+    assert_eq!(
+        run.error()["message"],
+        "no region has the machine group nothing"
+    );
+    assert_eq!(list(&run.document()["machines"]).len(), 1);
+    assert_eq!(account.run("list nothing -q").code, 1);
+    // A group that has just ended, and one that has no machine, are known.
+    assert_eq!(account.run("terminate g -y").code, 0);
+    account.run("list g").assert(
+        0,
+        str![],
+        str![[r#"
+no such machines in eu-west-2; inductiva-aws list --all-regions looks everywhere
+
+"#]],
+    );
 }
 
 #[test]
@@ -82,6 +112,7 @@ fn json_has_what_the_contract_names() {
             "region",
             "runner",
             "state",
+            "state_reason",
             "usd_per_hour",
             "vm_type"
         ]
@@ -248,4 +279,25 @@ fn watching_is_no_single_document() {
     let run = Account::new().run("list --watch --output json");
     assert_eq!(run.code, 2);
     assert_eq!(run.error()["kind"], "usage");
+}
+
+#[test]
+fn what_is_waited_for_is_said() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "kind": "hold"}));
+    let mut child = account.start("list");
+    account.until_held();
+    account.pass(3.0);
+    let slow = "waiting for EC2 to answer DescribeInstances\n";
+    assert_eq!(crate::sandbox::until_it_says(&mut child, slow), slow);
+    account.post("release", json!({}));
+    assert_eq!(ended(child).code, 0);
+}
+
+#[test]
+fn machines_have_the_order_in_which_they_were_started() {
+    let account = Account::new();
+    let started = account.run("start --vm-type t2.micro --machine-group-name g -n 20 -q");
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    assert_eq!(account.run("list -q").stdout, started.stdout);
 }

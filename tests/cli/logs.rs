@@ -205,7 +205,8 @@ fn follow_goes_on_with_what_is_new_until_interrupted() {
     account.pass_pause();
     signal(&child, "-INT");
     let run = ended(child);
-    assert_eq!((run.code, run.stdout.as_str()), (130, "one\ntwo\n"));
+    assert_eq!((run.code, run.stdout.as_str()), (0, "one\ntwo\n"));
+    assert_eq!(run.stderr, "");
 }
 
 #[cfg(unix)]
@@ -238,13 +239,7 @@ fn follow_repeats_nothing_of_a_console_that_is_longer_than_what_ec2_keeps() {
     account.pass_pause();
     account.pass_pause();
     signal(&child, "-INT");
-    ended(child).fails(
-        130,
-        str![[r#"
-error: interrupted
-
-"#]],
-    );
+    ended(child).assert(0, str![], str![]);
     let shown = std::fs::read_to_string(path).expect("it is UTF-8");
     let (_, whole) = shown.split_once('\n').expect("lines");
     assert!(numbered_lines(8_010).ends_with(whole));
@@ -275,9 +270,45 @@ fn follow_goes_on_with_the_others_and_comes_back_to_one_that_cannot_be_read() {
     ];
     assert_eq!(
         (run.code, shown),
-        (130, expected.each_ref().map(String::as_str).to_vec())
+        (0, expected.each_ref().map(String::as_str).to_vec())
     );
     assert_eq!(run.stderr.matches("not now").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn follow_ends_when_all_machines_have_ended() {
+    let account = Account::new();
+    let ids = group_that_says(&account, "--vm-type t3.micro --num-machines 2", "one\n");
+    account.settle();
+    account.hold_pauses();
+    let child = account.start("logs g --follow");
+    account.until_pausing();
+    account.ec2("terminate_instances", json!({"InstanceIds": [ids[0]]}));
+    account.pass_pause();
+    account.ec2("terminate_instances", json!({"InstanceIds": [ids[1]]}));
+    account.put("consoles", json!({&ids[1]: "one\ntwo\n"}));
+    account.settle();
+    let run = account.ended(child);
+    let mut shown: Vec<&str> = run.stdout.lines().collect();
+    shown.sort_unstable();
+    let mut expected = [
+        format!("{}  one", ids[0]),
+        format!("{}  one", ids[1]),
+        format!("{}  two", ids[1]),
+    ];
+    expected.sort();
+    assert_eq!(
+        (run.code, shown),
+        (0, expected.each_ref().map(String::as_str).to_vec())
+    );
+    run.ends(
+        0,
+        str![[r#"
+[ID] has ended: Client.UserInitiatedShutdown: User initiated shutdown
+[ID] has ended: Client.UserInitiatedShutdown: User initiated shutdown
+
+"#]],
+    );
 }
 
 #[test]

@@ -73,6 +73,8 @@ mod refusals;
 #[cfg(target_os = "linux")]
 mod regions;
 #[cfg(unix)]
+mod screens;
+#[cfg(unix)]
 mod searches;
 mod secrets;
 mod sign_in;

@@ -594,7 +594,10 @@ fn placeholders() -> Redactions {
         ("[GROUP]", r"\baws-[a-z0-9]{8}\b"),
         ("[ACCOUNT]", r"\b20000000[0-9]{4}\b"),
         ("[SERVER]", r"127\.0\.0\.1:[0-9]+"),
-        ("[TIME]", r"\b20[0-9-]{8}T[0-9:.]+Z\b"),
+        (
+            "[TIME]",
+            r"\b20[0-9-]{8}(T[0-9:.]+Z| [0-9:]{5} [A-Z0-9+-]+)\b",
+        ),
         ("[HOME]", r"(/[\w.-]+)*/\.tmp\w{6}"),
     ] {
         let pattern: regex::Regex = regex::Regex::new(pattern).expect("a pattern");

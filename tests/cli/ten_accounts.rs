@@ -24,7 +24,7 @@ const GOOD: Hour = Hour {
 };
 
 /// What is left where nothing was launched.
-const NOTHING_TO_LIST: (i32, &[&str]) = (0, &["MACHINE GROUP"]);
+const NOTHING_TO_LIST: (i32, &[&str]) = (0, &["no machines in eu-west-2"]);
 const NOTHING_TO_READ: (i32, &[&str]) = (1, &["has no machine group first", "list --all-regions"]);
 const NOTHING_TO_END: (i32, &[&str]) = (1, &["first"]);
 

@@ -6,16 +6,20 @@ A STEP is `see:TEXT`, which waits until the command has shown TEXT since the
 step before, `type:TEXT`, which types it, `put:PATH JSON`, which tells the
 sandbox's control endpoint (the variable SANDBOX), or `run:LINE`, which a shell runs
 to its end beside the command, or `browse:`, which opens the last address shown and
-types what that page has between <code> and </code>. What the terminal showed goes
-to stdout, and the command's exit code is this program's.
+types what that page has between <code> and </code>. The variable SIZE is that of the
+terminal, `24x80`. What the terminal showed goes to stdout, and the command's exit code is
+this program's.
 """
 
+import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 
@@ -28,6 +32,9 @@ def main(arguments):
     steps, command = arguments[:split], arguments[split + 1 :]
     pid, terminal = pty.fork()
     if pid == 0:
+        if size := os.environ.pop("SIZE", ""):
+            rows, columns = map(int, size.split("x"))
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.execvp(command[0], command)
     shown = bytearray()
     seen = 0

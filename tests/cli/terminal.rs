@@ -52,7 +52,7 @@ fn terminate_shows_what_goes_and_asks() {
     let run = on_a_terminal(
         &account,
         "terminate g",
-        &["see:MACHINE GROUP", question, "type:\n"],
+        &["see:INSTANCE ID", question, "type:\n"],
         &[("NO_COLOR", "1")],
     );
     // In a row of the table each, and nowhere else.
@@ -150,45 +150,135 @@ fn waiting_turns_a_spinner_on_a_terminal() {
     let run = on_a_terminal(
         &account,
         "start --machine-group-name g --wait=running",
-        &["see:0 of 1 running (", PASS_PAUSE],
+        &[
+            "see:0 of 1 running (",
+            PASS_PAUSE,
+            "see:1 of 1 running after ",
+        ],
         &[],
     );
     assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(run.stdout.contains(" of 15m)"), "{}", run.stdout);
     // The spinner redraws its line and is gone in the end.
     assert!(run.stdout.contains("\r\x1b[2K"), "{:?}", run.stdout);
     assert!(run.stdout.contains("INSTANCE ID"), "{}", run.stdout);
 }
 
 #[test]
-fn list_is_drawn_again_while_watching() {
+fn a_dumb_terminal_is_told_in_lines() {
     let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.1}));
+    account.hold_pauses();
+    let run = on_a_terminal(
+        &account,
+        "start --machine-group-name g --wait=running",
+        &[
+            "see:0 of 1 running\r\n",
+            PASS_PAUSE,
+            "see:1 of 1 running\r\n",
+        ],
+        &[("TERM", "dumb")],
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(!run.stdout.contains("\x1b[2K"), "{:?}", run.stdout);
+}
+
+/// With the first look, another after a call that fails, and a third.
+fn watched(account: &Account, environment: &[(&str, &str)]) -> Run {
     account.json("start --machine-group-name g");
     let cache = account.home.path().join(".cache/inductiva-aws/prices.json");
     std::fs::remove_file(cache).expect("it was kept");
     account.forget_requests();
+    // Not worth a second try.
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "after": 1, "code": "InvalidParameterValue", "message": "broken", "status": 400}));
     account.hold_pauses();
-    let clear = "see:\x1b[2J";
-    let run = on_a_terminal(
-        &account,
+    on_a_terminal(
+        account,
         "list --watch 1",
         &[
-            clear,
-            "see:MACHINE GROUP",
+            "see:INSTANCE ID",
             PASS_PAUSE,
-            clear,
-            "see:MACHINE GROUP",
+            "see:warning",
+            "see:broken",
+            PASS_PAUSE,
+            "see:INSTANCE ID",
+            PASS_PAUSE,
+            "see:INSTANCE ID",
             "type:\\x03",
         ],
-        &[],
-    );
-    assert_eq!(run.code, 130, "{}", run.stdout);
+        environment,
+    )
+}
+
+#[test]
+fn a_watched_list_is_drawn_in_place() {
+    let account = Account::new();
+    let run = watched(&account, &[("SIZE", "24x80"), ("TZ", "Asia/Tokyo")]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(!run.stdout.contains("error"), "{}", run.stdout);
     // Machines and disks; the address once it has one.
     assert_eq!(account.calls("GetProducts"), 3, "a price is asked once");
+    // From the first list on there is one at every moment.
+    let mut terminal = vt100::Parser::new(
+        std::num::NonZero::new(24).expect("some"),
+        std::num::NonZero::new(80).expect("some"),
+        0,
+    );
+    let mut is_drawn = false;
+    let mut warned = false;
+    for byte in run.stdout.replace('\n', "\r\n").bytes() {
+        terminal.process(&[byte]);
+        if byte == b'\n' {
+            continue;
+        }
+        let shown = terminal.screen().contents();
+        let has_list = shown.contains("INSTANCE ID") && shown.contains("running");
+        is_drawn |= has_list;
+        warned |= shown.contains("warning: cannot list machines: broken");
+        assert!(
+            !is_drawn || shown.contains("INSTANCE ID") || shown.contains("GROUP"),
+            "{shown}"
+        );
+    }
+    let last = terminal.screen().contents();
+    assert!(is_drawn && warned, "{}", run.stdout);
+    assert!(!last.contains("warning"), "{last}");
+    let head = last.lines().next().unwrap_or_default();
+    assert!(head.contains("every 1s, Ctrl-C ends it"), "{head}");
+    let clock = head.split(' ').next().unwrap_or_default();
+    assert_eq!(clock.split(':').count(), 3, "{head}");
+}
+
+#[test]
+fn a_list_watched_without_a_screen_follows_itself() {
+    let account = Account::new();
+    let run = watched(&account, &[("TERM", "dumb")]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(!run.stdout.contains("\x1b[H"), "{:?}", run.stdout);
+    assert_eq!(
+        run.stdout.matches("INSTANCE ID").count(),
+        3,
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn more_machines_than_the_screen_has_rows_are_counted() {
+    let account = Account::new();
+    account.json("start --machine-group-name g -n 40");
+    account.hold_pauses();
+    let steps = ["see:more lines than there is room for", "type:\\x03"];
+    let run = on_a_terminal(&account, "list --watch", &steps, &[("SIZE", "24x80")]);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    assert!(run.stdout.contains("… and 25 more lines"), "{}", run.stdout);
+    assert!(run.stdout.contains("40 machines run"), "{}", run.stdout);
 }
 
 #[test]
 fn colours_are_for_terminals_without_no_color() {
     let account = Account::new();
+    account.json("start --machine-group-name g");
     let bold = "\x1b[1m";
     assert!(
         on_a_terminal(&account, "list", &[], &[])

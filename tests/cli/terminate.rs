@@ -273,8 +273,11 @@ fn without_a_terminal_it_does_not_go_ahead_unasked() {
     run.fails(
         2,
         str![[r#"
-MACHINE GROUP  INSTANCE ID  [..]
-g              [ID]  t2.micro  [..]
+GROUP  REGION [..]
+g      eu-west-2 [..]
+
+INSTANCE ID [..]
+[ID]  pending [..]
 error: there is no terminal to ask on
 hint: add -y/--yes to go ahead without being asked
 

@@ -1,11 +1,11 @@
 //! What `list` found.
 
-use std::{collections::BTreeMap, fmt, time::SystemTime};
+use std::{collections::BTreeMap, time::SystemTime};
 
 use serde::Serialize;
 
 use crate::{
-    commands::report::{EndedMachine, MachineReport, RegionsReport, or_na, rfc_3339},
+    commands::report::{EndedMachine, MachineReport, RegionsReport, rfc_3339},
     inductiva::Group,
     machines::price_book::{MachineCost, PriceBook},
     model::machine::Machine,
@@ -14,25 +14,39 @@ use crate::{
         deadlines::{Because, Deadline, Left},
         known::Known,
     },
-    terminal::output::table,
 };
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ListedMachine {
     #[serde(flatten)]
-    machine: MachineReport,
-    machine_group: Option<String>,
-    vm_type: String,
-    region: String,
+    pub(super) machine: MachineReport,
+    pub(super) machine_group: Option<String>,
+    pub(super) vm_type: String,
+    pub(super) region: String,
     launch_time: Option<String>,
-    age_seconds: Option<u64>,
+    #[serde(skip)]
+    pub(super) launched_at: Option<SystemTime>,
+    pub(super) age_seconds: Option<u64>,
     #[serde(flatten)]
-    cost: MachineCostReport,
+    pub(super) cost: MachineCostReport,
     /// When it is off at the latest, RFC 3339; none without a deadline.
     ends_at: Option<String>,
+    /// The same, as a time.
+    #[serde(skip)]
+    pub(super) off_by: Option<SystemTime>,
     ends_because: Option<Because>,
-    runner: Option<RunnerState>,
-    current_task_id: Option<String>,
+    pub(super) runner: Option<RunnerState>,
+    pub(super) current_task_id: Option<String>,
+    /// Why it is stopped or ends, as EC2 tells it.
+    state_reason: Option<String>,
+}
+
+impl ListedMachine {
+    /// Why it is stopped or ends, in EC2's words without its code.
+    pub fn reason(&self) -> Option<&str> {
+        let reason = self.state_reason.as_deref();
+        reason.map(|reason| reason.split_once(": ").map_or(reason, |(_, words)| words))
+    }
 }
 
 /// A group on Inductiva's side that has no machine any more.
@@ -62,7 +76,7 @@ pub enum RunnerState {
 }
 
 impl RunnerState {
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::NotRegistered => "not registered",
             Self::Idle => "idle",
@@ -77,9 +91,9 @@ impl RunnerState {
     clippy::struct_field_names,
     reason = "they are JSON's names, with their unit"
 )]
-struct MachineCostReport {
+pub(super) struct MachineCostReport {
     /// The sum of the others.
-    usd_per_hour: Option<f64>,
+    pub(super) usd_per_hour: Option<f64>,
     machine_usd_per_hour: Option<f64>,
     disks_usd_per_hour: Option<f64>,
     address_usd_per_hour: Option<f64>,
@@ -178,6 +192,9 @@ pub struct ListReport {
     pub budgets: Vec<BudgetLeft>,
     #[serde(flatten)]
     pub regions: RegionsReport,
+    /// By AWS's clock.
+    #[serde(skip)]
+    pub now: SystemTime,
 }
 
 impl ListReport {
@@ -203,9 +220,11 @@ impl ListReport {
                 vm_type: m.vm_type.clone(),
                 region: m.region.clone(),
                 launch_time: m.launch_time.clone(),
+                launched_at: m.launched_at,
                 age_seconds: m.launched_at.map(age),
                 cost: MachineCostReport::from(&prices.cost(m)),
                 ends_at: deadline.map(|deadline| rfc_3339(deadline.at)),
+                off_by: deadline.map(|deadline| deadline.at),
                 ends_because: deadline.map(|deadline| deadline.because),
                 runner: registered.map(|machine| match machine {
                     None => RunnerState::NotRegistered,
@@ -213,6 +232,10 @@ impl ListReport {
                     Some(_) => RunnerState::Idle,
                 }),
                 current_task_id: registered.flatten().and_then(|m| m.current_task_id.clone()),
+                state_reason: m
+                    .state_reason
+                    .clone()
+                    .filter(|reason| !m.state.is_live() && !reason.is_empty()),
             }
         };
         let costs: Vec<MachineCost> = machines.iter().map(|m| prices.cost(m)).collect();
@@ -224,13 +247,8 @@ impl ListReport {
             leftover_groups: None,
             budgets: Vec::new(),
             regions: RegionsReport::default(),
+            now,
         }
-    }
-
-    /// The tasks that the machines run.
-    pub fn tasks(&self) -> Vec<String> {
-        let tasks = self.machines.iter();
-        tasks.filter_map(|m| m.current_task_id.clone()).collect()
     }
 
     /// The ids, in the list's order.
@@ -242,73 +260,10 @@ impl ListReport {
     }
 }
 
-impl fmt::Display for ListReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<Vec<String>> = self
-            .machines
-            .iter()
-            .map(|listed| {
-                let m = &listed.machine;
-                vec![
-                    or_na(listed.machine_group.as_deref()),
-                    m.instance_id.clone(),
-                    listed.vm_type.clone(),
-                    m.state.to_string(),
-                    or_na(m.availability_zone.as_deref().or(Some(&listed.region))),
-                    or_na(m.private_ip.as_deref()),
-                    or_na(m.public_ip.as_deref()),
-                    m.market.to_string(),
-                    listed.age_seconds.map_or("n/a".into(), age),
-                    listed.cost.usd_per_hour.map_or("n/a".into(), hourly),
-                    or_na(listed.runner.map(RunnerState::as_str)),
-                    or_na(listed.current_task_id.as_deref()),
-                ]
-            })
-            .collect();
-        let headers = [
-            "MACHINE GROUP",
-            "INSTANCE ID",
-            "TYPE",
-            "STATE",
-            "ZONE",
-            "PRIVATE IP",
-            "PUBLIC IP",
-            "MARKET",
-            "AGE",
-            "USD/H",
-            "RUNNER",
-            "TASK",
-        ];
-        f.write_str(&table(&headers, &rows))?;
-        self.ended
-            .iter()
-            .try_for_each(|ended| writeln!(f, "{ended}"))
-    }
-}
-
-/// `42s`, `12m`, `3h12m`, `2d3h`.
-fn age(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, _) => format!("{minutes}m"),
-        (0, _, _) => format!("{hours}h{}m", minutes % 60),
-        _ => format!("{days}d{}h", hours % 24),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_have_two_units_at_most() {
-        let ages = [0, 59, 60, 3_599, 3_600, 11_520, 86_399, 86_400, 200_000].map(age);
-        assert_eq!(
-            ages,
-            [
-                "0s", "59s", "1m", "59m", "1h0m", "3h12m", "23h59m", "1d0h", "2d7h"
-            ]
-        );
+impl ListReport {
+    /// The tasks that the machines run.
+    pub fn tasks(&self) -> Vec<String> {
+        let tasks = self.machines.iter();
+        tasks.filter_map(|m| m.current_task_id.clone()).collect()
     }
 }

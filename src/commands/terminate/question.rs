@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use super::groups::Groups;
 use crate::{
     aws::Aws,
-    commands::list::ListReport,
+    commands::list::{Layout, ListReport, text},
     inductiva::Group,
     machines::price_book::PriceBook,
     model::machine::{self, Machine},
@@ -15,6 +15,9 @@ use crate::{
 
 /// How long the question waits for what it can do without: prices, tasks, the account.
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
+
+/// Machines that are shown above it.
+const MOST_MACHINES: usize = 20;
 
 /// The question, and what is shown above it.
 pub struct Question {
@@ -69,7 +72,12 @@ impl Question {
     /// Shows what goes.
     pub fn show(&self, out: Output) {
         if let Some(list) = &self.list {
-            out.say_lines(list.to_string().trim_end());
+            let layout = Layout {
+                width: out.width_of_conversation(),
+                most: Some(MOST_MACHINES),
+                ..Layout::default()
+            };
+            out.say_lines(text(list, layout).trim_end());
         }
         for name in &self.left_over {
             out.say(&format!("machine group {name}, without machines"));

@@ -1,0 +1,229 @@
+//! One look at the machines, with what Inductiva and AWS's prices say of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    notes,
+    report::{BudgetLeft, LeftoverGroup, ListReport},
+};
+use crate::{
+    aws::Aws,
+    commands::report::{EndedMachine, RegionsReport},
+    error::{Failure, Kind, Result},
+    inductiva::{self, ApiError, Group},
+    machines::{everywhere::Survey, leftovers::View, price_book::PriceBook, unseen::unseen},
+    model::machine::{Machine, State},
+    plan::deadlines,
+    terminal::{
+        command_line::command,
+        output::{Format, Output},
+    },
+    values::{GroupName, Target},
+};
+
+/// What is looked for, and what is remembered from one look to the next.
+pub struct Looking<'a> {
+    pub aws: &'a Aws,
+    pub api: Option<&'a inductiva::Client>,
+    /// What was named; everything where nothing was.
+    pub targets: Vec<Target>,
+    pub all_regions: bool,
+    pub prices: PriceBook,
+    pub out: Output,
+}
+
+/// What a look has come to.
+pub struct Seen {
+    pub report: ListReport,
+    pub warnings: Vec<String>,
+    pub notes: Vec<String>,
+    /// Why the report is not all that was asked for.
+    pub failure: Option<Failure>,
+}
+
+impl Looking<'_> {
+    /// Looks.
+    ///
+    /// # Errors
+    /// There is nothing to show: no region has answered.
+    pub async fn look(&mut self) -> Result<Seen> {
+        let Self { aws, out, .. } = *self;
+        let found = if self.all_regions {
+            Survey::everywhere(aws, out).await?
+        } else {
+            Survey::here(aws).await?
+        };
+        let asked_for = || found.machines.iter().filter(|m| self.is_asked_for(m));
+        let machines: Vec<Machine> = asked_for()
+            .filter(|m| m.state != State::Terminated && m.ended_by_ec2().is_none())
+            .cloned()
+            .collect();
+        let ended = EndedMachine::of(asked_for());
+        // Ids alone need neither prices nor Inductiva.
+        let ids_alone = out.quiet && out.format == Format::Text;
+        // Whether machines may be where nobody could look is for Inductiva to say, and
+        // whether there is a group without machines.
+        let is_shown = |target: &&Target| found.machines.iter().any(|m| is_meant(target, m));
+        let hidden: Vec<Target> = self
+            .targets
+            .iter()
+            .filter(|target| !is_shown(target))
+            .cloned()
+            .collect();
+        let may_do_without = ids_alone && found.denied.is_empty() && hidden.is_empty();
+        let api = self.api.filter(|_| !may_do_without);
+        let learning = async {
+            if !ids_alone {
+                self.prices.learn(aws, &machines).await;
+            }
+        };
+        let (groups, active, ()) = tokio::join!(groups(api, &machines), active(api), learning);
+        let (groups, why) = groups;
+        let (active, why) = match active {
+            Ok(active) => (active, why),
+            Err(error) => (None, Some(error)),
+        };
+        let warnings = why.map(|error| {
+            format!(
+                "Inductiva cannot be asked about the machines: {}",
+                error.why()
+            )
+        });
+        let now = aws.clock.now();
+        let view = View {
+            machines: &found.machines,
+            everywhere: found.everywhere,
+            now,
+        };
+        let left_over = |group: &&Group| self.is_named(&group.name) && view.judge(group).is_some();
+        let mut report = ListReport::of(&machines, &groups, &self.prices, now);
+        let unseen = unseen(&found, active.as_deref(), view).map(|failure| {
+            failure.hint("ask somebody who may look there to run inductiva-aws list --all-regions")
+        });
+        let mut budgets = deadlines::left(&found.machines, now);
+        budgets.retain(|left| self.is_named(&left.group));
+        let unknown = not_found(&found, &hidden, active.as_deref());
+        report.ended = ended;
+        report.budgets = budgets.iter().map(BudgetLeft::from).collect();
+        report.leftover_groups = active.map(|active| {
+            let left = active.iter().filter(left_over);
+            left.map(LeftoverGroup::from).collect()
+        });
+        report.regions = RegionsReport::from(&found);
+        let mut notes = notes::what_costs(&report, &machines);
+        notes.extend(notes::deadlines(&machines, &budgets, now));
+        let leftovers = notes::leftovers(&report, &found);
+        let says_all = unknown.is_some() || out.format == Format::Json;
+        if !says_all && (leftovers.is_none() || self.targets.is_empty()) {
+            notes.extend(notes::nothing(&report, &found, self.targets.is_empty()));
+        }
+        notes.extend(leftovers);
+        Ok(Seen {
+            report,
+            warnings: warnings.into_iter().collect(),
+            notes,
+            failure: not_complete(&found).or(unseen).or(unknown),
+        })
+    }
+
+    fn is_asked_for(&self, machine: &Machine) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| is_meant(target, machine))
+    }
+
+    /// Whether the group is one of those that are asked for.
+    fn is_named(&self, name: &str) -> bool {
+        let is_it = |target: &Target| matches!(target, Target::Group(it) if it.as_str() == name);
+        self.targets.is_empty() || self.targets.iter().any(is_it)
+    }
+}
+
+fn is_meant(target: &Target, machine: &Machine) -> bool {
+    match target {
+        Target::Group(name) => machine.group() == Some(name.as_str()),
+        Target::Machine(id) => machine.instance_id == *id,
+    }
+}
+
+fn not_complete(found: &Survey) -> Option<Failure> {
+    let (regions, failure) = found.hole()?;
+    let failure = Failure {
+        kind: Kind::MachinesMayBeRunning,
+        message: format!(
+            "the list is not complete, {regions} did not answer: {}",
+            failure.message
+        ),
+        ..failure.clone()
+    };
+    Some(failure.hint("machines may be running there: try again in a minute"))
+}
+
+/// What was named and nobody knows: neither EC2, which shows machines for an hour after
+/// their end, nor Inductiva.
+fn not_found(found: &Survey, hidden: &[Target], active: Option<&[Group]>) -> Option<Failure> {
+    let is_active = |name: &GroupName| {
+        let mut active = active.into_iter().flatten();
+        active.any(|group| group.name == name.as_str())
+    };
+    let unknown: Vec<String> = hidden
+        .iter()
+        .filter_map(|target| match target {
+            Target::Group(name) if is_active(name) => None,
+            Target::Group(name) => Some(format!("machine group {name}")),
+            Target::Machine(id) => Some(format!("machine {id}")),
+        })
+        .collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    let message = match found.regions.as_slice() {
+        [region] if !found.everywhere => format!("{region} has no {}", unknown.join(", no ")),
+        _ => format!("no region has the {}", unknown.join(", or the ")),
+    };
+    let failure = Failure::new(Kind::NotFound, message);
+    Some(failure.hint(format!(
+        "{} shows what there is",
+        command("list --all-regions")
+    )))
+}
+
+/// The active groups on Inductiva's side; none where there is no key.
+async fn active(api: Option<&inductiva::Client>) -> Result<Option<Vec<Group>>, ApiError> {
+    match api {
+        Some(api) => api.groups().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What Inductiva says of the machines' groups, none of those that it does not
+/// have, and why one could not be asked about.
+async fn groups(
+    api: Option<&inductiva::Client>,
+    machines: &[Machine],
+) -> (BTreeMap<String, Option<Group>>, Option<ApiError>) {
+    let mut groups = BTreeMap::new();
+    let Some(api) = api else {
+        return (groups, None);
+    };
+    let names: BTreeSet<GroupName> = machines
+        .iter()
+        .filter_map(|m| m.group()?.parse().ok())
+        .collect();
+    let mut asked = tokio::task::JoinSet::new();
+    for name in names {
+        let api = api.clone();
+        asked.spawn(async move {
+            let group = api.group(&name).await;
+            (name, group)
+        });
+    }
+    let mut why = None;
+    for (name, group) in asked.join_all().await {
+        match group {
+            Ok(group) => {
+                groups.insert(name.to_string(), group);
+            }
+            Err(error) => why = Some(error),
+        }
+    }
+    (groups, why)
+}

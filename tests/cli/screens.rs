@@ -1,0 +1,187 @@
+//! What stands on the screen, in terminals of 60, 80 and 120 columns.
+
+use std::num::NonZero;
+
+use serde_json::json;
+use snapbox::str;
+
+use crate::{
+    sandbox::{Account, Run, list, text},
+    terminal::on_a_terminal,
+};
+
+/// More rows than any of these screens has lines.
+const ROWS: u16 = 60;
+const WIDTHS: [u16; 3] = [60, 80, 120];
+
+/// The screen of a terminal that is so wide, after the program has run there.
+pub fn screen(account: &Account, line: &str, columns: u16) -> (Run, vt100::Screen) {
+    let size = format!("{ROWS}x{columns}");
+    let run = on_a_terminal(account, line, &[], &[("SIZE", &size)]);
+    let screen = drawn(&run.stdout, ROWS, columns);
+    (run, screen)
+}
+
+/// What a terminal shows that was sent this.
+pub fn drawn(sent: &str, rows: u16, columns: u16) -> vt100::Screen {
+    let size = |number| NonZero::new(number).expect("some");
+    let mut terminal = vt100::Parser::new(size(rows), size(columns), 0);
+    terminal.process(sent.replace('\n', "\r\n").as_bytes());
+    terminal.screen().clone()
+}
+
+/// Its lines. None of them was broken in two by the terminal.
+pub fn lines(screen: &vt100::Screen) -> Vec<String> {
+    let (rows, columns) = screen.size();
+    let (rows, columns) = (rows.get(), columns.get());
+    for row in 0..rows {
+        assert!(!screen.row_wrapped(row), "{}", screen.contents());
+    }
+    let lines = screen.rows(0, columns);
+    let mut lines: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
+    }
+    lines
+}
+
+const ALIKE: [&str; 2] = [
+    "parameter-sweep-of-the-wind-tunnel-a-with-a-very-long-name-2026",
+    "parameter-sweep-of-the-wind-tunnel-b-with-a-very-long-name-2026",
+];
+
+fn groups_alike() -> Account {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    for name in ALIKE {
+        account.json(&format!(
+            "start --vm-type t2.micro --machine-group-name {name} --wait"
+        ));
+    }
+    account
+        .json("start --vm-type t2.micro -n 2 --machine-group-name there --region us-east-1 --wait");
+    account
+}
+
+#[test]
+fn a_list_has_the_width_of_the_terminal() {
+    let account = groups_alike();
+    let id = account.live()[0].clone();
+    let task = "a-task-whose-id-is-much-longer-than-there-is-room-for-on-a-screen";
+    account.put("inductiva", json!({"auto_register_seconds": null, "machines": [{"host_name": id, "current_task_id": task}]}));
+    for columns in WIDTHS {
+        let (run, screen) = screen(&account, "list --all-regions", columns);
+        assert_eq!(run.code, 0, "{}", run.stdout);
+        let lines = lines(&screen);
+        let shown: Vec<&str> = lines[1..4]
+            .iter()
+            .map(|line| line.split("  ").next().unwrap_or_default())
+            .collect();
+        // They stay different, and whole where there is room.
+        assert_ne!(shown[0], shown[1], "{columns}: {lines:?}");
+        assert!(
+            shown
+                .iter()
+                .all(|name| name.starts_with('p') || *name == "there")
+        );
+        assert_eq!(lines[0].contains("USD/H"), columns > 60, "{lines:?}");
+        assert_eq!(shown[0] == ALIKE[0], columns == 120, "{lines:?}");
+        for id in account.live() {
+            assert!(
+                lines.iter().any(|line| line.starts_with(&id)),
+                "{columns}: {lines:?}"
+            );
+        }
+        assert!(
+            lines.iter().any(|line| line == "there, us-east-1"),
+            "{lines:?}"
+        );
+    }
+    // What goes to a pipe is never cut.
+    let run = account.run("list");
+    for whole in [ALIKE[0], ALIKE[1], task] {
+        assert!(run.stdout.contains(whole), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn groups_come_first_and_then_their_machines() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.json("start --vm-type t2.micro --machine-group-name beta --wait");
+    let id = account.live()[0].clone();
+    account.json("start --vm-type t3.small -n 2 --machine-group-name alpha --wait");
+    account.put("inductiva", json!({"auto_register_seconds": null, "machines": [{"host_name": id, "current_task_id": "task-7"}]}));
+    account.put("clock", json!({"advance": 3600}));
+    account.run("list").assert(
+        0,
+        str![[r#"
+GROUP  REGION     MACHINES   TYPE      AGE   USD/H
+alpha  eu-west-2  2, 0 busy  t3.small  1h0m  [..]
+beta   eu-west-2  1, 1 busy  t2.micro  1h0m  [..]
+
+INSTANCE ID          STATE    ZONE        RUNNER  TASK
+alpha
+[ID]  running  eu-west-2a  idle
+[ID]  running  eu-west-2a  idle
+beta
+[ID]  running  eu-west-2a  busy    task-7
+
+"#]],
+        str![[r#"
+3 machines run, about [..] USD an hour
+
+"#]],
+    );
+}
+
+#[test]
+fn two_hundred_machines_are_all_there() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro -n 200 --machine-group-name g");
+    let run = account.run("list");
+    assert_eq!(run.stdout.lines().count(), 204, "{}", run.stdout);
+    assert!(run.stdout.contains("  200, 0 busy  "), "{}", run.stdout);
+}
+
+#[test]
+fn the_wide_list_has_every_column() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g");
+    let (_, screen) = screen(&account, "list --wide", 400);
+    let lines = lines(&screen);
+    let header: Vec<&str> = lines[3].split_whitespace().collect();
+    assert_eq!(
+        header.join(" "),
+        "MACHINE GROUP INSTANCE ID TYPE STATE ZONE PRIVATE IP PUBLIC IP MARKET LAUNCHED AGE USD/H RUNNER TASK REASON"
+    );
+    let launched = list(&account.json("list")["machines"])[0]["launch_time"].clone();
+    // The terminal is in UTC, and in Tokyo nine hours later.
+    let hour: u32 = text(&launched)[11..13].parse().expect("an hour");
+    for (zone, hours) in [("UTC", 0), ("Asia/Tokyo", 9)] {
+        let size = format!("{ROWS}x400");
+        let environment = [("TZ", zone), ("SIZE", size.as_str())];
+        let run = crate::terminal::on_a_terminal(&account, "list --wide", &[], &environment);
+        let time = format!(" {:02}:{}", (hour + hours) % 24, &text(&launched)[14..16]);
+        assert!(run.stdout.contains(&time), "{zone} {time}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_group_with_a_deadline_shows_when_it_ends() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g --max-lifetime 12h");
+    let run = account.run("list");
+    let header = run.stdout.lines().next().unwrap_or_default();
+    assert!(header.ends_with("  ENDS"), "{}", run.stdout);
+    // It is said in words, too.
+    let moment = run.stderr.split("g ends by ").nth(1).unwrap_or_default();
+    let moment = moment.split(" (").next().unwrap_or_default();
+    let row = run.stdout.lines().nth(1).unwrap_or_default();
+    assert!(
+        !moment.is_empty() && row.ends_with(moment),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+}
