@@ -95,6 +95,7 @@ class Packages(unittest.TestCase):
             "completions/inductiva-aws.bash",
             "completions/inductiva-aws.fish",
             "man/inductiva-aws.1",
+            "man/inductiva-aws-start.1",
         ):
             self.assertIn(file, found)
         self.assertEqual(run(folder / "inductiva-aws", "--version"), self.said)
@@ -122,6 +123,7 @@ class Packages(unittest.TestCase):
             "fish/vendor_completions.d/inductiva-aws.fish",
             "doc/inductiva-aws/copyright",
             "man/man1/inductiva-aws.1.gz",
+            "man/man1/inductiva-aws-start.1.gz",
         ):
             self.assertTrue((root / "usr/share" / file).is_file(), file)
         self.assertEqual(run("dpkg-deb", "--field", deb, "Version").strip(), VERSION)
