@@ -30,15 +30,15 @@ pub fn of(path: &str) -> &'static [Example] {
     ];
     const LIST: &[Example] = &[
         example("Show the machines in every region, forgotten ones too", "inductiva-aws list --all-regions"),
-        example("Show them again every 10 seconds", "inductiva-aws list --watch 10s"),
+        example("Show one group, again every 10 seconds", "inductiva-aws list wind --watch 10s"),
     ];
     const LOGS: &[Example] = &[
         example("Follow the boot of a group's machines", "inductiva-aws logs wind --follow"),
-        example("See why a single machine ended", "inductiva-aws logs --instance-id i-0123456789abcdef0"),
+        example("See why a single machine ended", "inductiva-aws logs i-0123456789abcdef0"),
     ];
     const TERMINATE: &[Example] = &[
         example("End a group, after a question", "inductiva-aws terminate wind"),
-        example("End a single machine in a script", "inductiva-aws terminate --instance-id i-0123456789abcdef0 --yes"),
+        example("End a group and a machine of another in a script", "inductiva-aws terminate wind i-0123456789abcdef0 --yes"),
         example("End everything that was launched, in every region", "inductiva-aws terminate --all --all-regions"),
     ];
     const CHECK: &[Example] = &[

@@ -146,6 +146,15 @@ fn zsh_completes_behind_a_subcommand_and_knows_the_names() {
     types_on_a_terminal("zsh", &["-f", "-i"], before);
 }
 
+/// As a package installs it: zsh loads the file when the function is first called.
+#[test]
+fn zsh_loads_the_script_of_a_package() {
+    let before = "mkdir functions; cp completions functions/_inductiva-aws; \
+                  fpath=($PWD/functions $fpath); autoload -U compinit; compinit -u -D; \
+                  echo : > completions; ";
+    types_on_a_terminal("zsh", &["-f", "-i"], before);
+}
+
 #[test]
 fn fish_completes_behind_a_subcommand_and_knows_the_names() {
     let account = Account::new();

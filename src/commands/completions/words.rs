@@ -140,6 +140,10 @@ mod tests {
             ("inductiva-aws terminate w", vec!["wind tunnel"]),
             ("inductiva-aws logs w", vec!["wind tunnel"]),
             (
+                "inductiva-aws terminate tank i-01",
+                vec!["i-0123456789abcdef0"],
+            ),
+            (
                 "inductiva-aws terminate --instance-id i-01",
                 vec!["i-0123456789abcdef0"],
             ),

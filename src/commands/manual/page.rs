@@ -108,7 +108,7 @@ impl Page<'_> {
     fn head(&self, roff: &mut Roff) {
         let program = self.grammar.get_name();
         let version = self.grammar.get_version().unwrap_or_default();
-        let title = self.name().to_uppercase();
+        let title = self.name();
         let source = format!("{program} {version}");
         // Without a date: the same release makes the same page. An argument that is
         // empty has to be in quotes, or the next one would take its place.
