@@ -184,6 +184,15 @@ class Step:
             return
         self.process.kill()
 
+    def kill_all(self):
+        """Main, and the program that it has started: the runner's last resort."""
+        children = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], stdout=subprocess.PIPE, check=False
+        ).stdout.split()
+        self.process.kill()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+
     @property
     def errors(self):
         """What the job's page shows as errors."""

@@ -9,6 +9,7 @@ from job import REGION, Account, ActionTest, Job, Step, until
 
 # A tenth of what the runner lets pass, unless the real pauses are asked for.
 PAUSES = (7.5, 2.5) if os.environ.get("INDUCTIVA_AWS_ACTION_PAUSES") else (0.2, 0.1)
+WAYS = ("cancelled", "killed", "all killed")
 # Most of each case is waiting for processes to start.
 SIDE_BY_SIDE = 4
 
@@ -42,10 +43,14 @@ class Cancelled(ActionTest):
         step = job.step(num_machines="2", wait="running")
         step.begin()
         until("the call is held", lambda: account.held() or step.process.poll() is not None)
-        if way == "cancelled":
-            step.cancel(PAUSES)
-        else:
-            step.process.kill()
+        match way:
+            case "cancelled":
+                step.cancel(PAUSES)
+            case "killed":
+                # The start lives on, until post sees to it.
+                step.process.kill()
+            case "all killed":
+                step.kill_all()
         step.process.wait()
         # What was sent takes effect, whoever has sent it.
         account.post("release", {})
@@ -58,7 +63,7 @@ class Cancelled(ActionTest):
     def test_no_machine_is_left_whatever_call_main_is_cut_off_at(self):
         calls = list(dict.fromkeys(calls_of_a_start()))
         self.assertIn(("ec2", "RunInstances", 0), calls)
-        cases = list(itertools.product(calls, ("hold", "hold_answer"), ("cancelled", "killed")))
+        cases = list(itertools.product(calls, ("hold", "hold_answer"), WAYS))
         with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             ended = [pool.submit(self.cut_off, *call, kind, way) for call, kind, way in cases]
         for case, future in zip(cases, ended):
@@ -80,7 +85,8 @@ class Cancelled(ActionTest):
                 step = job.step(num_machines="2", wait="false")
                 step.begin()
                 until("the launch is held", account.held)
-                step.process.kill()
+                # A start that lives on would wait for the machines, and the clock go on.
+                step.kill_all()
                 step.end()
                 account.post("release", {"drop": True})
                 account.put("inductiva", {"status": None})
