@@ -391,5 +391,7 @@ fn a_plan_from_before_a_sleep_is_not_carried_out() {
             "DescribeInstances"
         ]
     );
+    // All of it is looked at again, not the machines alone.
+    assert_eq!(account.calls("DescribeImages"), 2);
     assert_eq!(account.launched(), 1);
 }

@@ -191,8 +191,8 @@ CHANGES = [
     Change(
         "a plan from before a sleep is carried out",
         file="src/launch/attempt.rs",
-        old="if is_good && now < self.machines_asked_at.get() + FRESH_FOR {",
-        new="if true {",
+        old="let good_until = self.looked_at.get() + GOOD_FOR;",
+        new="let good_until = self.looked_at.get() + GOOD_FOR * 60;",
         cli=("launches::a_plan_from_before_a_sleep_is_not_carried_out",),
     ),
     Change(
