@@ -24,7 +24,7 @@ error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 }
 
 #[test]
-fn a_start_takes_two_round_trips() {
+fn a_start_takes_two_round_trips_and_one_look_at_what_it_launched() {
     const FACTS: usize = 11;
     let account = Account::new();
     // The security group is made only once.
@@ -66,6 +66,10 @@ fn a_start_takes_two_round_trips() {
         .filter(is_awss)
         .partition(|r| r["operation"] == "RunInstances");
     let mut asked: Vec<&str> = facts.iter().map(|r| text(&r["operation"])).collect();
+    // When the ids have been said: whether EC2 has ended them at once.
+    assert_eq!(asked.pop(), Some("DescribeInstances"));
+    let last = requests.iter().rfind(is_awss).map(|r| &r["operation"]);
+    assert_eq!(last, Some(&json!("DescribeInstances")));
     asked.sort_unstable();
     assert_eq!(
         asked,
