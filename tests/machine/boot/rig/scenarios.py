@@ -288,6 +288,37 @@ def done(world):
     require("inductiva-aws: the task runner is done" in machine.console, "no reason")
 
 
+def budget(world):
+    """The group's budget is used up while a task runs: the runner saves its work, and
+    the machine is off before the time that the budget has for that is over."""
+    script = world.run_directory / "budget.sh"
+    text = (REPOSITORY / "user-data.sh").read_text(encoding="utf-8")
+    # A start refuses a budget for less than 15 minutes. This one has said how long.
+    begins = "# --- Deadlines, "
+    require(text.count(begins) == 1, "the script has its deadlines otherwise")
+    sooner = "\n".join(
+        (
+            '[[ ${BUDGET_SECONDS:-} -gt 900 ]] || fail "no budget"',
+            "BUDGET_SECONDS=150",
+            "",
+        )
+    )
+    script.write_text(text.replace(begins, sooner + begins), encoding="utf-8")
+    machine = world.machine("budget", docker=True)
+    machine.launch("--max-cost", "20", script=script)
+    wait_until_registered(machine)
+    (runner,) = machine.account.machines()
+    task = {"host_name": machine.instance_id, "current_task_id": "task-1"}
+    machine.account.change_inductiva(machines=[task])
+    require(machine.uptime() < 150, "it was registered too late to see its budget end")
+    machine.wait_for_power_off(150 + 7 * 60)
+    require("inductiva-aws: the budget is used up" in machine.console, "no reason was said")
+    events = machine.account.calls(f"POST /task-runner/{runner['id']}/event")
+    reasons = [json.loads(e["params"]["body"]["json"])["reason"] for e in events]
+    require_equal("the runner's last events", reasons, ["interrupted"])
+    require_group_deleted(machine)
+
+
 def spot_notice(world):
     """The runner is told, sends its last event, and the machine goes."""
     machine = world.machine("spot-notice", docker=True)
@@ -782,6 +813,7 @@ SCENARIOS = {
         wrong_key,
         registry_hangs,
         spot_notice,
+        budget,
         done,
         rebooted,
         second_run,
