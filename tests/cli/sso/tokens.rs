@@ -194,7 +194,7 @@ fn a_sign_in_that_ends_in_the_middle_of_a_run_says_how_to_sign_in_again() {
 [..]  every 1s, Ctrl-C ends it
 
 "#]], str![[r#"
-no machines in eu-west-2; inductiva-aws list --all-regions --profile new looks everywhere
+no machines in eu-west-2; inductiva-aws list --all-regions --region eu-west-2 --profile new looks everywhere
 error: cannot list machines: not signed in to AWS: IAM Identity Center no longer takes the SSO token in [HOME]/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json: Session token not found or invalid
 hint: sign in: inductiva-aws login --profile new
 
