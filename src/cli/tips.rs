@@ -49,7 +49,7 @@ const COMMANDS: [(&str, &[&str]); 13] = [
 ];
 
 /// The same of options, without hyphens in front.
-const OPTIONS: [(&str, &[&str]); 17] = [
+const OPTIONS: [(&str, &[&str]); 19] = [
     (
         "machine-group-name",
         &["name", "group", "group-name", "machine-group"],
@@ -74,6 +74,8 @@ const OPTIONS: [(&str, &[&str]); 17] = [
         &["idle", "idle-time", "idle-timeout", "max-idle"],
     ),
     ("max-lifetime", &["lifetime", "ttl", "max-age"]),
+    ("max-cost", &["budget", "max-budget", "cost-limit"]),
+    ("wait-for-capacity", &["retry", "wait-capacity"]),
     ("user-data-path", &["user-data", "script"]),
     ("instance-id", &["id", "ids", "instance", "instance-ids"]),
     ("yes", &["force", "f", "assume-yes"]),
@@ -300,6 +302,7 @@ mod tests {
                 "start g",
                 "to name the machine group: '--machine-group-name g'",
             ),
+            ("start --budget 5", "did you mean '--max-cost'?"),
             ("start --follow", "--follow is an option of 'logs'"),
             ("terminate g --force", "did you mean '--yes'?"),
             ("terminate g -f", "did you mean '--yes'?"),
