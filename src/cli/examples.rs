@@ -41,6 +41,10 @@ pub fn of(path: &str) -> &'static [Example] {
         example("End a group and a machine of another in a script", "inductiva-aws terminate wind i-0123456789abcdef0 --yes"),
         example("End everything that was launched, in every region", "inductiva-aws terminate --all --all-regions"),
     ];
+    const TYPES: &[Example] = &[
+        example("Show the types that a simulation fits on, with their prices", "inductiva-aws types --min-vcpus 16 --min-memory 64"),
+        example("Show those with an NVIDIA GPU in another region", "inductiva-aws types --gpu --region us-east-1"),
+    ];
     const CHECK: &[Example] = &[
         example("Try everything that a start with these options needs", "inductiva-aws check --vm-type c7i.4xlarge --num-machines 4"),
     ];
@@ -84,6 +88,7 @@ pub fn of(path: &str) -> &'static [Example] {
         "list" => LIST,
         "logs" => LOGS,
         "terminate" => TERMINATE,
+        "types" => TYPES,
         "check" => CHECK,
         "whoami" => WHOAMI,
         "login" => LOGIN,
