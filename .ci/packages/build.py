@@ -1,7 +1,7 @@
 """The release build: one binary that says nothing of the machine that built it.
 
-For Linux it is built against glibc 2.17 (2014, the oldest that Rust itself supports)
-with zig as the C compiler and linker. Elsewhere it is a plain cargo build.
+For Linux it is built against glibc 2.17, the oldest that Rust itself supports (that of
+RHEL 7, of 2014), with zig as the C compiler and linker. Elsewhere it is a plain cargo build.
 """
 
 import os

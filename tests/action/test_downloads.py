@@ -3,11 +3,12 @@
 import hashlib
 import http.server
 import io
+import re
 import signal
 import tarfile
 import threading
 
-from job import PROGRAM, ActionTest, until
+from job import PROGRAM, ROOT, ActionTest, until
 
 VERSION = "9.8.7"
 NAME = f"inductiva-aws-{VERSION}-x86_64-unknown-linux-gnu"
@@ -99,6 +100,14 @@ class Downloads(ActionTest):
             self.assertEqual(step.main(), 1, step.log)
             self.assertIn(told, step.errors[0])
         self.assertNotIn("..", "".join(self.asked))
+
+    def test_the_version_is_the_actions_own_unless_one_is_given(self):
+        manifest = (ROOT / "Cargo.toml").read_text(encoding="utf-8")
+        version = re.search(r'^version = "(.+)"$', manifest, re.MULTILINE)[1]
+        step = self.job.step(path="")
+        self.assertEqual(step.main(), 1, step.log)
+        [asked] = self.asked
+        self.assertTrue(asked.endswith(f"/releases/download/v{version}/SHA256SUMS"), asked)
 
     def test_a_step_that_is_cut_off_while_it_downloads_has_launched_nothing(self):
         for number in (signal.SIGINT, signal.SIGKILL):
