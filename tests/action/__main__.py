@@ -24,6 +24,7 @@ subprocess.run(
     ],
     check=True,
 )
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 arguments = sys.argv[1:] or ["discover", "-s", str(HERE)]
 unittest.main(module=None, argv=["tests/action", *arguments], verbosity=2)
