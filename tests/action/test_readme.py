@@ -69,9 +69,12 @@ class Shell(ActionTest):
                 self.account.post("faults", {
                     "service": "ec2", "operation": "RunInstances", "kind": "hold_answer",
                 })
+                # And Inductiva has no group that would tell of it.
+                self.account.put("inductiva", {"status": 503})
                 before = self.account.launched()
                 self.begin()
                 until("the launch is held", self.account.held)
+                self.account.put("inductiva", {"status": None})
                 if of_all:
                     os.killpg(self.process.pid, number)
                 else:
