@@ -184,8 +184,13 @@ impl Start<'_> {
             refuse_dear(self.args, &cost)?;
             if !is_said.replace(true) {
                 // Before anything is made of it: a new group's name is nowhere else.
-                self.out
-                    .say(&format!("machine group {}", self.request.group));
+                let group = &self.request.group;
+                let named = if self.args.boot.machine_group_name.is_some() {
+                    String::new()
+                } else {
+                    format!(", a new one: to run this again, add --machine-group-name {group}")
+                };
+                self.out.say(&format!("machine group {group}{named}"));
                 self.out.say(&format!("cost: {cost}"));
                 if let Some(budget) = BudgetReport::of(self.request, plan) {
                     self.out.say(&format!("budget: {budget}"));

@@ -15,7 +15,7 @@ fn a_start_without_a_name_says_the_new_name_before_it_launches() {
         1,
         str![],
         str![[r#"
-machine group [GROUP]
+machine group [GROUP], a new one: to run this again, add --machine-group-name [GROUP]
 cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
@@ -186,7 +186,7 @@ hint: choose another --profile; these credentials came from: environment variabl
     assert_eq!(account.launched(), 0);
     let own = format!("start --expect-account {}", account.number);
     account.run(&own).succeeds(str![[r#"
-machine group [GROUP]
+machine group [GROUP], a new one: to run this again, add --machine-group-name [GROUP]
 cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 launched [ID]
 
