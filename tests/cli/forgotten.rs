@@ -83,6 +83,7 @@ fn everything_in_all_regions_is_found_and_ended() {
     let stopped = account.live().into_iter().find(|id| *id != other);
     let stopped = stopped.expect("a machine of ours");
     account.ec2("stop_instances", json!({"InstanceIds": [stopped]}));
+    account.settle();
 
     let run = account.run("list --all-regions --output json");
     let named: Vec<&str> = run

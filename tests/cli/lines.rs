@@ -100,6 +100,7 @@ fn every_commands_lines_have_the_region_the_profile_and_the_address_that_were_us
             format!("aws ec2 create-default-vpc{options}")
         );
     }
+    account.settle();
     let stopped = account.ec2_in("eu-west-1", "describe_instances", json!({}));
     let id = &stopped["Reservations"][0]["Instances"][0]["InstanceId"];
     account.ec2_in("eu-west-1", "stop_instances", json!({"InstanceIds": [id]}));

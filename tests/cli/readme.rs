@@ -52,6 +52,8 @@ fn the_picture_is_what_the_program_prints() {
     }
     picture = picture.replace(&account.number, "123456789012");
     for (differs, instead) in [
+        (r"PRIVATE IP +", "PRIVATE IP   "),
+        (r"\b172\.31(\.[0-9]+){2} +", "172.31.10.4  "),
         (r"PUBLIC IP +", "PUBLIC IP       "),
         (r"\b54(\.[0-9]+){3} +", "54.214.220.233  "),
         (r"\b(\w+day )?[0-9]{2}:[0-9]{2}\b", "20:00"),
