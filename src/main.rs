@@ -7,6 +7,7 @@ mod commands;
 mod error;
 mod http;
 mod identity;
+mod image;
 mod inductiva;
 mod launch;
 mod machines;
@@ -26,7 +27,7 @@ use std::{
 use anyhow::Context as _;
 
 use crate::{
-    cli::{Cli, Command, Configure},
+    cli::{Cli, Command, Configure, ImageCommand},
     error::{Failure, Kind, Result},
     terminal::{
         command_line,
@@ -129,6 +130,19 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
             interrupt.until(2).await;
             interrupt.insisted()
         }
+        Command::Image {
+            image: ImageCommand::Build(_),
+        } => {
+            interrupt.until(1).await;
+            out.say("interrupted: ending what was launched; interrupt again to stop at once");
+            interrupt.until(2).await;
+            Failure::new(
+                Kind::Interrupted,
+                "interrupted twice: the machine that prepares the image may be running",
+            )
+            .hint("it ends itself unless it is stopped; inductiva-aws list shows it, and terminate --instance-id ends it")
+            .machines(interrupt.running())
+        }
         Command::Terminate(_) => {
             interrupt.until(1).await;
             Failure::new(
@@ -155,6 +169,9 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
         Command::List(args) => Box::pin(commands::list::run(args, &aws, out, interrupt)).await,
         Command::Terminate(args) => {
             Box::pin(commands::terminate::run(args, &aws, out, interrupt)).await
+        }
+        Command::Image { image } => {
+            Box::pin(commands::image::run(image, &aws, out, interrupt)).await
         }
         Command::Logs(args) => Box::pin(commands::logs::run(args, &aws, out, interrupt)).await,
         Command::Types(args) => commands::types::run(args, &aws, out).await,

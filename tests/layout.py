@@ -26,7 +26,8 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 # From the top down: a part, and those that it may import. Each is below it.
 PARTS = {
     "main": "commands settings cli identity terminal error",
-    "commands": "launch machines settings cli identity aws inductiva plan model terminal error values",
+    "commands": "image launch machines settings cli identity aws inductiva plan model terminal error values",
+    "image": "machines aws plan model terminal error values",
     "launch": "machines aws inductiva plan model terminal time error values",
     "machines": "aws inductiva plan model terminal time error values",
     "settings": "cli identity inductiva http plan model terminal error values bounds",

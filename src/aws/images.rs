@@ -1,6 +1,9 @@
 //! Images that may serve, and why they may not show.
 
-use aws_sdk_ec2::types;
+use aws_sdk_ec2::{
+    primitives::{DateTime, DateTimeFormat},
+    types,
+};
 
 use super::{
     Aws,
@@ -10,7 +13,8 @@ use super::{
 use crate::{
     error::{Failure, Result},
     model::{
-        image::{self, CANONICAL, Image, ImageDisk},
+        image::{self, CANONICAL, Image, ImageDisk, ImageState},
+        prepared_image::NAME_PREFIX,
         request::Request,
     },
     values::VmType,
@@ -29,7 +33,13 @@ impl Aws {
         let call = if let Some(id) = &request.image_id {
             call.image_ids(id)
         } else {
-            let mut names = vec![format!("{}*", image::UBUNTU_IMAGE)];
+            // The prepared ones too, in the same call. Whether this start is to use
+            // them does not matter: one that is resumed may have.
+            owners.push("self");
+            let mut names = vec![
+                format!("{}*", image::UBUNTU_IMAGE),
+                format!("{NAME_PREFIX}*"),
+            ];
             if may_have_gpu {
                 names.push(format!("{}*", image::GPU_IMAGE));
             }
@@ -50,7 +60,7 @@ impl Aws {
         };
         let images = answer.images.unwrap_or_default().into_iter();
         let images: Vec<Image> = images.map(image).collect();
-        if images.is_empty() {
+        if images.iter().all(|i| i.name.starts_with(NAME_PREFIX)) {
             let none = Failure::failed(format!("{} shows no image that may serve", self.region))
                 .hint("name an image of that region with --image-id");
             return Err(self.unless_hidden(none).await);
@@ -76,7 +86,19 @@ impl Aws {
     }
 }
 
-fn image(image: types::Image) -> Image {
+pub(super) fn image(image: types::Image) -> Image {
+    let state = match image.state {
+        Some(types::ImageState::Available) => ImageState::Available,
+        Some(types::ImageState::Pending | types::ImageState::Transient) | None => {
+            ImageState::Pending
+        }
+        // `failed`, `error`, `invalid`, `disabled`, and whatever comes.
+        Some(_) => ImageState::Failed,
+    };
+    let tags = image.tags.unwrap_or_default().into_iter();
+    let tags = tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
+    let creation_date = image.creation_date.unwrap_or_default();
+    let created_at = DateTime::from_str(&creation_date, DateTimeFormat::DateTime);
     let root_device = image.root_device_name.unwrap_or_else(|| "/dev/sda1".into());
     // Those without `Ebs` are disks of the host.
     let disk = |mapping: types::BlockDeviceMapping| {
@@ -90,6 +112,10 @@ fn image(image: types::Image) -> Image {
         })
     };
     let mappings = image.block_device_mappings.unwrap_or_default();
+    let snapshot_ids = mappings
+        .iter()
+        .filter_map(|mapping| mapping.ebs.as_ref()?.snapshot_id.clone())
+        .collect();
     let (root, other_disks): (Vec<ImageDisk>, Vec<ImageDisk>) = mappings
         .into_iter()
         .filter_map(disk)
@@ -100,7 +126,11 @@ fn image(image: types::Image) -> Image {
         name: image.name.unwrap_or_default(),
         owner: image.owner_id.unwrap_or_default(),
         owner_alias: image.image_owner_alias,
-        creation_date: image.creation_date.unwrap_or_default(),
+        creation_date,
+        created_at: created_at.ok().and_then(|at| at.try_into().ok()),
+        state,
+        tags: tags.collect(),
+        snapshot_ids,
         is_of_marketplace: image.product_codes.is_some_and(|codes| !codes.is_empty()),
         architecture: image
             .architecture

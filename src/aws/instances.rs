@@ -57,7 +57,7 @@ impl Aws {
         Ok(machines)
     }
 
-    async fn machines(&self, filters: Vec<Filter>) -> Result<Vec<Machine>> {
+    pub(super) async fn machines(&self, filters: Vec<Filter>) -> Result<Vec<Machine>> {
         let mut machines = Vec::new();
         let mut pages = self
             .ec2
@@ -178,6 +178,10 @@ impl Aws {
             launched_at: instance
                 .launch_time
                 .and_then(|time| SystemTime::try_from(time).ok()),
+            stopped_at: instance
+                .state_transition_reason
+                .as_deref()
+                .and_then(stopped_at),
             launch_time: instance
                 .launch_time
                 .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
@@ -209,6 +213,16 @@ fn reason(reason: types::StateReason) -> Option<String> {
         }
         (code, message) => message.or(code),
     }
+}
+
+/// When a machine was stopped, by EC2's words about its last change of state: `User
+/// initiated (2026-11-27 06:10:47 GMT)` (EC2 API reference, `Instance`). There is no
+/// field for it.
+fn stopped_at(reason: &str) -> Option<SystemTime> {
+    let (_, time) = reason.strip_suffix(" GMT)")?.split_once('(')?;
+    let time = format!("{}Z", time.replacen(' ', "T", 1));
+    let time = DateTime::from_str(&time, DateTimeFormat::DateTime).ok()?;
+    SystemTime::try_from(time).ok()
 }
 
 /// A state that EC2 adds one day counts as running: it may cost money.

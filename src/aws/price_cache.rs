@@ -27,6 +27,8 @@ const FORMAT: u32 = 1;
 pub enum Price {
     /// A machine or an address an hour.
     PerHour(f64),
+    /// What is stored, a GiB and month.
+    PerGibMonth(f64),
     Disk(DiskPrices),
 }
 
@@ -34,7 +36,7 @@ impl Price {
     fn is_sound(&self) -> bool {
         let is_amount = |usd: f64| usd.is_finite() && usd > 0.0;
         match self {
-            Self::PerHour(usd) => is_amount(*usd),
+            Self::PerHour(usd) | Self::PerGibMonth(usd) => is_amount(*usd),
             Self::Disk(DiskPrices { gib, iops, mibps }) => {
                 let others = iops.iter().flatten().chain(mibps);
                 is_amount(*gib) && others.copied().all(is_amount)

@@ -109,6 +109,20 @@ pub fn machine_prices(products: &[Product]) -> BTreeMap<String, f64> {
     prices
 }
 
+/// The price of snapshots from their products, USD a GiB and month: of the usual kind,
+/// not archived ones or those that are kept for fast restores.
+pub fn snapshot_price(products: &[Product]) -> Option<f64> {
+    let usual = products
+        .iter()
+        .filter(|p| p.usage().ends_with(SNAPSHOTS_STORED));
+    usual
+        .filter_map(|p| p.price(|unit| unit.eq_ignore_ascii_case("GB-Mo")))
+        .reduce(f64::max)
+}
+
+/// How the usage type of snapshots ends; it begins with the region.
+pub const SNAPSHOTS_STORED: &str = "EBS:SnapshotUsage";
+
 /// What a public IPv4 address in use costs an hour.
 pub fn address_price(products: &[Product]) -> Option<f64> {
     let in_use = products

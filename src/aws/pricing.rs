@@ -16,7 +16,10 @@ use super::{
     errors::failure,
     pages::Pages,
     price_cache::{GOOD_FOR, GOOD_FOR_LIMITS, Price, PriceCache},
-    price_list::{ADDRESS_IN_USE, Product, address_price, amount, disk_prices, machine_prices},
+    price_list::{
+        ADDRESS_IN_USE, Product, SNAPSHOTS_STORED, address_price, amount, disk_prices,
+        machine_prices, snapshot_price,
+    },
     trace::Trace,
 };
 use crate::{
@@ -219,6 +222,22 @@ impl Aws {
             )
         })?;
         cache.keep([(name, Price::PerHour(usd))].into());
+        Ok(usd)
+    }
+
+    /// What snapshots cost, USD a GiB and month.
+    pub async fn snapshot_price(&self, worth: Worth) -> Known<f64> {
+        let name = "snapshots".to_owned();
+        let cache = self.price_cache(worth.good_for);
+        if let Some(Price::PerGibMonth(usd)) = cache.read(std::slice::from_ref(&name)).remove(&name)
+        {
+            return Ok(usd);
+        }
+        let wanted = [(FilterType::Contains, "usagetype", SNAPSHOTS_STORED)];
+        let products = self.products("AmazonEC2", &wanted, worth).await?;
+        let usd = snapshot_price(&products)
+            .ok_or_else(|| format!("the Price List has no snapshots in {}", self.region))?;
+        cache.keep([(name, Price::PerGibMonth(usd))].into());
         Ok(usd)
     }
 

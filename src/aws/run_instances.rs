@@ -295,12 +295,15 @@ impl Aws {
             Place::Zone(zone) => (Some(zone), None),
             Place::Subnet(id) => (None, Some(id.clone())),
         };
-        let disk = |device: &str, size_gib: u32| {
+        // EC2 takes the rate for disks of snapshots alone, as the root disk is.
+        let rate = request.initialization_rate_mibps.map(number);
+        let disk = |device: &str, size_gib: u32, rate: Option<i32>| {
             let ebs = EbsBlockDevice::builder()
                 .volume_size(number(size_gib))
                 .volume_type(types::VolumeType::from(request.volume.kind.as_str()))
                 .set_iops(request.volume.iops.map(number))
                 .set_throughput(request.volume.throughput_mibps.map(number))
+                .set_volume_initialization_rate(rate)
                 .encrypted(true)
                 .delete_on_termination(true)
                 .build();
@@ -311,8 +314,8 @@ impl Aws {
         };
         // The image's own may outlive the machine, and go on costing.
         let others = plan.image.other_disks.iter();
-        let disks = std::iter::once(disk(&plan.image.root_device, plan.volume_gib))
-            .chain(others.map(|other| disk(&other.device, other.size_gib)));
+        let disks = std::iter::once(disk(&plan.image.root_device, plan.volume_gib, rate))
+            .chain(others.map(|other| disk(&other.device, other.size_gib, None)));
         let is_burstable = plan
             .facts_of(&candidate.vm_type)
             .is_some_and(|facts| facts.is_burstable);

@@ -113,6 +113,6 @@ fn max_idle_time() -> String {
 }
 
 /// [`Runner::BOOT_TIMEOUT`] as it is typed.
-fn boot_timeout() -> String {
+pub(super) fn boot_timeout() -> String {
     spans::told(Runner::BOOT_TIMEOUT)
 }

@@ -17,6 +17,7 @@ const fn example(does: &'static str, line: &'static str) -> Example {
 /// One to three for each command, by its words behind the program's name; none for a
 /// command that does not exist.
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub fn of(path: &str) -> &'static [Example] {
     const ROOT: &[Example] = &[
         example("See whether everything is there that a launch needs", "inductiva-aws check"),
@@ -44,6 +45,21 @@ pub fn of(path: &str) -> &'static [Example] {
     const TYPES: &[Example] = &[
         example("Show the types that a simulation fits on, with their prices", "inductiva-aws types --min-vcpus 16 --min-memory 64"),
         example("Show those with an NVIDIA GPU in another region", "inductiva-aws types --gpu --region us-east-1"),
+    ];
+    const IMAGE: &[Example] = &[
+        example("Make an image from which machines boot in seconds", "inductiva-aws image build"),
+        example("See what images there are, and what they cost", "inductiva-aws image list --all-regions"),
+    ];
+    const IMAGE_BUILD: &[Example] = &[
+        example("Make an image for types without a GPU", "inductiva-aws image build"),
+        example("Make one for NVIDIA types", "inductiva-aws image build --gpu"),
+    ];
+    const IMAGE_LIST: &[Example] = &[
+        example("Show the images in every region", "inductiva-aws image list --all-regions"),
+    ];
+    const IMAGE_REMOVE: &[Example] = &[
+        example("Remove an image and its snapshot", "inductiva-aws image remove ami-0123456789abcdef0"),
+        example("Remove all, in every region", "inductiva-aws image remove --all --all-regions"),
     ];
     const CHECK: &[Example] = &[
         example("Try everything that a start with these options needs", "inductiva-aws check --vm-type c7i.4xlarge --num-machines 4"),
@@ -89,6 +105,10 @@ pub fn of(path: &str) -> &'static [Example] {
         "logs" => LOGS,
         "terminate" => TERMINATE,
         "types" => TYPES,
+        "image" => IMAGE,
+        "image build" => IMAGE_BUILD,
+        "image list" => IMAGE_LIST,
+        "image remove" => IMAGE_REMOVE,
         "check" => CHECK,
         "whoami" => WHOAMI,
         "login" => LOGIN,

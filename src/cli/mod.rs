@@ -5,6 +5,7 @@
 
 mod boot;
 pub mod examples;
+mod image;
 mod machines;
 mod packaging;
 mod parsers;
@@ -25,6 +26,7 @@ use clap::{
 
 pub use self::{
     boot::{ApiArgs, BootArgs, UserDataArgs},
+    image::{ImageBuildArgs, ImageCommand, ImageListArgs, ImageRemoveArgs},
     machines::{ListArgs, LogsArgs, TerminateArgs},
     packaging::{Asking, CompleteWordsArgs, CompletionsArgs, ManArgs},
     sign_in::{
@@ -223,6 +225,11 @@ pub enum Command {
     /// cheapest zone now. Accounts on AWS's free plan may launch only the types marked
     /// so.
     Types(TypesArgs),
+    /// Prepared images, from which machines boot in seconds
+    Image {
+        #[command(subcommand)]
+        image: ImageCommand,
+    },
     /// Check everything that start needs, without launching
     Check(Box<CheckArgs>),
     /// Show the AWS identity in use and where its credentials came from

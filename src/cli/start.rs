@@ -8,6 +8,7 @@ use super::{
     boot::BootArgs,
     parsers::{account, budget, duration, file_stem, price, resource_id, up_to_a_day, usd},
 };
+use crate::model::request::Request;
 use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
 
 #[derive(Debug, Args)]
@@ -41,6 +42,13 @@ pub struct StartArgs {
     /// AMI to launch from [default: newest Ubuntu 24.04 amd64 by Canonical; on NVIDIA types AWS's Deep Learning Base GPU image]
     #[arg(long, value_name = "AMI", value_parser = resource_id("ami-"))]
     pub image_id: Option<String>,
+    /// Launch from the standard image even if there is a prepared one (see `image build`)
+    #[arg(long)]
+    pub no_prepared_image: bool,
+    /// Use no prepared image that is older than this
+    #[arg(long, value_name = "DURATION", default_value = prepared_image_age(), value_parser = duration,
+          conflicts_with = "no_prepared_image")]
+    pub prepared_image_age: Duration,
     /// Launch spot machines: cheaper, but AWS may reclaim them
     #[arg(long)]
     pub spot: bool,
@@ -120,6 +128,12 @@ pub struct DiskArgs {
     /// Throughput in MiB/s (gp3)
     #[arg(long, value_name = "MIBPS")]
     pub throughput: Option<u32>,
+    /// Copy the image to the disk at this rate, in MiB/s, 100 to 300 [default: as it is read]
+    ///
+    /// EBS reads the blocks of a new disk when they are first used, which is slow. AWS
+    /// charges for it once for each disk, by the GiB of the image.
+    #[arg(long, value_name = "MIBPS", value_parser = clap::value_parser!(u32).range(100..=300))]
+    pub initialization_rate: Option<u32>,
 }
 
 impl DiskArgs {
@@ -178,4 +192,9 @@ pub struct NetworkArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub start: StartArgs,
+}
+
+/// [`Request::PREPARED_IMAGE_AGE`] as it is typed.
+fn prepared_image_age() -> String {
+    format!("{}d", Request::PREPARED_IMAGE_AGE.as_secs() / 86_400)
 }

@@ -6,6 +6,7 @@ pub mod configure;
 pub mod configure_sso;
 mod console_login;
 pub mod credentials;
+pub mod image;
 pub mod list;
 pub mod login;
 pub mod logout;

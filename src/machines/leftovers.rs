@@ -163,6 +163,7 @@ mod tests {
             image_id: None,
             platform_details: None,
             is_dedicated: false,
+            stopped_at: None,
             launch_time: None,
             launched_at: None,
             ended_at: None,

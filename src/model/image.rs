@@ -1,5 +1,7 @@
 //! Amazon Machine Images, and which of them are taken.
 
+use std::time::SystemTime;
+
 use crate::values::VmType;
 
 /// The owner of Ubuntu's images (Canonical's AWS account).
@@ -55,6 +57,16 @@ pub fn old_gpu(vm_type: &VmType) -> Option<&'static str> {
     old.find_map(|(name, gpu)| (*name == family).then_some(*gpu))
 }
 
+/// Where in its life an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageState {
+    Pending,
+    /// Machines can be launched from it.
+    Available,
+    /// It will never be available.
+    Failed,
+}
+
 /// A disk of an image beside the root disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageDisk {
@@ -74,6 +86,12 @@ pub struct Image {
     pub owner_alias: Option<String>,
     /// RFC 3339, so that text order is time order.
     pub creation_date: String,
+    /// The same as a time, where it is one.
+    pub created_at: Option<SystemTime>,
+    pub state: ImageState,
+    pub tags: Vec<(String, String)>,
+    /// The snapshots of its disks, as far as EC2 tells.
+    pub snapshot_ids: Vec<String>,
     /// Whether the account has to subscribe to a product first.
     pub is_of_marketplace: bool,
     /// `x86_64`, `arm64`.

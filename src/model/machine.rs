@@ -93,6 +93,8 @@ pub struct Machine {
     pub platform_details: Option<String>,
     /// Whether it is on hardware of its own, or on a host of the account's.
     pub is_dedicated: bool,
+    /// When its state last changed because somebody asked for it, by EC2's clock.
+    pub stopped_at: Option<SystemTime>,
     /// RFC 3339, UTC.
     pub launch_time: Option<String>,
     /// The same as a time, by EC2's clock.
@@ -157,6 +159,7 @@ impl Machine {
             image_id: None,
             platform_details: Some("Linux/UNIX".into()),
             is_dedicated: false,
+            stopped_at: None,
             launch_time: None,
             launched_at: None,
             ended_at: None,

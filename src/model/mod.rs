@@ -6,6 +6,7 @@ pub mod image;
 pub mod machine;
 pub mod network;
 pub mod place;
+pub mod prepared_image;
 pub mod request;
 pub mod system;
 pub mod user_data;

@@ -27,7 +27,13 @@ pub struct Request {
     pub types_are_default: bool,
     /// An image other than the newest standard one.
     pub image_id: Option<String>,
+    /// How old a prepared image may be that is taken instead of the standard one;
+    /// none: no prepared image.
+    pub prepared_image_age: Option<Duration>,
     pub volume: Volume,
+    /// MiB per second at which EBS fills the root disk from its snapshot; none: as it
+    /// is read.
+    pub initialization_rate_mibps: Option<u32>,
     /// A subnet; else the default VPC.
     pub subnet_id: Option<String>,
     /// Launch although machines reach no internet there.
@@ -182,6 +188,9 @@ impl Runner {
 }
 
 impl Request {
+    /// Older prepared images are not used: their system lacks a month of updates.
+    pub const PREPARED_IMAGE_AGE: Duration = Duration::from_hours(30 * 24);
+
     /// The same with equal values in equal words: groups are compared by them, and
     /// a launch that is asked for again has to be the same to the byte.
     pub fn in_plain_words(mut self) -> Self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     facts::Facts,
-    told_settings,
+    prepared, told_settings,
     way_out::{WayOut, way_out},
 };
 use crate::{
@@ -173,8 +173,34 @@ fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<
     )
 }
 
+/// The image of a launch: a prepared one that fits, else the standard one.
+#[derive(Clone, Debug)]
+pub struct ImageChoice {
+    pub image: Image,
+    /// Why it is no prepared one.
+    pub why_not_prepared: Option<String>,
+}
+
+/// The newest prepared image that fits, else the named or the standard one.
+///
+/// # Errors
+/// No image, or one that the machines cannot use.
+pub fn image(request: &Request, facts: &Facts) -> Result<ImageChoice> {
+    let standard = standard_image(request, facts)?;
+    Ok(match prepared::choose(request, facts, &standard) {
+        Ok(image) => ImageChoice {
+            image: image.clone(),
+            why_not_prepared: None,
+        },
+        Err(why) => ImageChoice {
+            image: standard,
+            why_not_prepared: Some(why),
+        },
+    })
+}
+
 /// The named image, or the newest of the standard ones.
-pub fn image(request: &Request, facts: &Facts) -> Result<Image> {
+fn standard_image(request: &Request, facts: &Facts) -> Result<Image> {
     let canonical = image::canonical(&facts.region);
     if request.image_id.is_none() && facts.vm_type.gpu.is_some() {
         refuse_old_gpus(facts)?;
@@ -252,7 +278,7 @@ fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
 /// # Errors
 /// No image, or one that is larger than the disk asked for.
 pub fn disks_gib(request: &Request, facts: &Facts) -> Result<Vec<u32>> {
-    let image = image(request, facts)?;
+    let image = image(request, facts)?.image;
     let others = image.other_disks.iter().map(|disk| disk.size_gib);
     Ok(std::iter::once(volume_gib(request, &image)?)
         .chain(others)

@@ -9,6 +9,7 @@ use super::{
     choices::{self, SecurityGroupChoice},
     group_settings::Settings,
     known::Known,
+    prepared,
     tag_limit::OWN_TAGS,
     tokens::{Base, Call, Hour, Intent, LaunchTag, MACHINES_PER_CALL, calls},
     underway::{Standing, Underway, underway},
@@ -69,6 +70,8 @@ pub struct LaunchPlan {
     pub seen: Vec<String>,
     /// The image to launch from.
     pub image: Image,
+    /// Why a new launch is not from a prepared one.
+    pub why_not_prepared: Option<String>,
     /// GiB of the root disk.
     pub volume_gib: u32,
     /// The type's properties, with the threads that were asked for.
@@ -135,11 +138,15 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     choices::refuse_types(request, facts)?;
     let next = next(request, facts, used, wanted - have, underway);
     refuse_half_rounds(request, &next)?;
-    let image = match &next.image_id {
-        Some(id) => facts.images.iter().find(|image| image.id == *id).cloned(),
-        None => None,
+    // Of a launch that is under way, whatever this start would take.
+    let of_launch = next.image_id.as_ref();
+    let of_launch = of_launch.and_then(|id| facts.images.iter().find(|image| image.id == *id));
+    let (image, why_not_prepared) = if let Some(image) = of_launch {
+        (image.clone(), None)
+    } else {
+        let choice = choices::image(request, facts)?;
+        (choice.image, choice.why_not_prepared)
     };
-    let image = image.map_or_else(|| choices::image(request, facts), Ok)?;
     let volume_gib = choices::volume_gib(request, &image)?;
     let network = choices::network(request, facts)?;
     let security_group = choices::security_group(request, facts, &network)?;
@@ -159,6 +166,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         seen: machine::ids(&facts.machines),
         warnings: warnings(request, facts, &image, network.warnings),
         image,
+        why_not_prepared,
         volume_gib,
         vm_type: facts
             .vm_type
@@ -368,6 +376,22 @@ impl LaunchPlan {
     /// Whether it is a launch of this run's own.
     pub fn is_new(&self) -> bool {
         self.intent().is_some()
+    }
+
+    /// What is to be said of its image: that it is a prepared one, or why not.
+    ///
+    /// # Errors
+    /// The reason, where it is the standard or the named one.
+    pub fn prepared_image(&self, facts: &Facts) -> Result<String, String> {
+        let image = &self.image;
+        if image.is_prepared(&facts.account) {
+            let age = prepared::age(image, facts);
+            return Ok(format!("prepared image {}, {age}", image.id));
+        }
+        let why = self.why_not_prepared.as_deref();
+        Err(why
+            .unwrap_or("an earlier start of the group took none")
+            .to_owned())
     }
 
     /// What EC2 says of one of the types.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::facts::Facts;
 use crate::{
     model::{
-        image::{CANONICAL, Image, UBUNTU_IMAGE},
+        image::{CANONICAL, Image, ImageState, UBUNTU_IMAGE},
         machine::Machine,
         network::{Destination, Route, RouteTable, Subnet, Target},
         request::{Request, Runner},
@@ -27,12 +27,14 @@ pub fn request(num_machines: u32) -> Request {
         other_types: Vec::new(),
         types_are_default: false,
         image_id: None,
+        prepared_image_age: Some(Request::PREPARED_IMAGE_AGE),
         volume: Volume {
             size_gib: None,
             kind: VolumeType::Gp3,
             iops: None,
             throughput_mibps: None,
         },
+        initialization_rate_mibps: None,
         subnet_id: None,
         allow_no_internet: false,
         standard_credits: false,
@@ -78,6 +80,10 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             owner: CANONICAL.into(),
             owner_alias: None,
             creation_date: "2026".into(),
+            created_at: None,
+            state: ImageState::Available,
+            tags: Vec::new(),
+            snapshot_ids: Vec::new(),
             is_of_marketplace: false,
             architecture: "x86_64".into(),
             root_device: "/dev/sda1".into(),

@@ -63,6 +63,10 @@ impl Settings {
             ("volume-type", not_default(&volume.kind, &VolumeType::Gp3)),
             ("iops", volume.iops.map(|n| n.to_string())),
             ("throughput", volume.throughput_mibps.map(|n| n.to_string())),
+            (
+                "initialization-rate",
+                request.initialization_rate_mibps.map(|n| n.to_string()),
+            ),
             ("subnet-id", request.subnet_id.clone()),
             ("security-group-id", request.security_group_id.clone()),
             ("availability-zone", request.availability_zone.clone()),
@@ -238,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_option_that_makes_other_machines_is_a_setting() {
-        let changes: [(&str, Change); 23] = [
+        let changes: [(&str, Change); 24] = [
             ("vm-type", |r| {
                 r.vm_type = "t3.micro".parse().expect("a type");
             }),
@@ -250,6 +254,9 @@ mod tests {
             ("volume-type", |r| r.volume.kind = VolumeType::Io2),
             ("iops", |r| r.volume.iops = Some(4_000)),
             ("throughput", |r| r.volume.throughput_mibps = Some(200)),
+            ("initialization-rate", |r| {
+                r.initialization_rate_mibps = Some(300);
+            }),
             ("subnet-id", |r| r.subnet_id = Some("subnet-2".into())),
             ("security-group-id", |r| {
                 r.security_group_id = Some("sg-2".into());

@@ -98,7 +98,8 @@ impl Parts {
 
 /// What the machines' prices have to be for; the reason why there are none.
 pub fn system(request: &Request, facts: &Facts) -> Known<System> {
-    let image = choices::image(request, facts).map_err(|failure| failure.message)?;
+    let choice = choices::image(request, facts).map_err(|failure| failure.message)?;
+    let image = choice.image;
     if image.is_of_marketplace {
         return Err(format!(
             "the image {} is of AWS Marketplace, which may charge for it",

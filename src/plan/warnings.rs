@@ -19,7 +19,15 @@ pub fn warnings(
             "EC2 has ended {id} of this group ({reason}): {remedy}"
         ))
     });
-    let all = image_warning(image).into_iter().chain(of_credits);
+    let of_rate = request.initialization_rate_mibps.map(|rate| {
+        format!(
+            "--initialization-rate {rate}: EBS charges for it once for each disk, which is not in the cost above"
+        )
+    });
+    let all = image_warning(image)
+        .into_iter()
+        .chain(of_credits)
+        .chain(of_rate);
     all.chain(ended).chain(of_network).collect()
 }
 

@@ -68,6 +68,7 @@ mod networks;
 mod output;
 mod panics;
 mod policies;
+mod prepared_images;
 mod readme;
 mod refusals;
 #[cfg(target_os = "linux")]

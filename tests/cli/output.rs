@@ -281,6 +281,7 @@ Commands:
   logs         Show the boot logs (consoles) of machines
   terminate    Terminate a group, single machines, or everything
   types        List the amd64 types of the region, with what they have and cost
+  image        Prepared images, from which machines boot in seconds
   check        Check everything that start needs, without launching
   whoami       Show the AWS identity in use and where its credentials came from
   login        Sign in with IAM Identity Center (SSO) or the AWS console

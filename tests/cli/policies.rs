@@ -28,7 +28,8 @@ fn policies_in(text: &str) -> Vec<Value> {
 
 /// The least policy, and the one that demands MFA.
 fn policies() -> [Value; 2] {
-    policies_in(PERMISSIONS).try_into().expect("two policies")
+    let [least, mfa, _] = all_policies();
+    [least, mfa]
 }
 
 #[test]
@@ -49,7 +50,17 @@ fn needs(what: &str) -> Vec<&'static str> {
     actions.split('`').skip(1).step_by(2).collect()
 }
 
-fn actions(policy: &Value) -> Vec<String> {
+/// What `image` needs, with the least policy.
+pub fn policies_of_images() -> [Value; 2] {
+    let [least, _, images] = all_policies();
+    [least, images]
+}
+
+fn all_policies() -> [Value; 3] {
+    policies_in(PERMISSIONS).try_into().expect("three policies")
+}
+
+pub fn actions(policy: &Value) -> Vec<String> {
     list(&policy["Statement"])
         .iter()
         .flat_map(|statement| match &statement["Action"] {
@@ -60,7 +71,7 @@ fn actions(policy: &Value) -> Vec<String> {
         .collect()
 }
 
-fn without(policy: &Value, action: &str) -> Value {
+pub fn without(policy: &Value, action: &str) -> Value {
     let mut policy = policy.clone();
     let statements = policy["Statement"].as_array_mut().expect("statements");
     for statement in statements.iter_mut() {

@@ -120,7 +120,10 @@ impl Account {
         if std::env::var_os(NO_DELAYS).is_some() {
             account.put(
                 "settings",
-                json!({"pending_seconds": 0, "shutting_down_seconds": 0}),
+                json!({
+                    "pending_seconds": 0, "shutting_down_seconds": 0,
+                    "stopping_seconds": 0, "image_pending_seconds": 0,
+                }),
             );
         }
         account

@@ -203,8 +203,12 @@ async fn launch(
             ),
         )],
         Ok(Plan::Launch(plan)) => {
-            let image = Check::ok("image", format!("{} {}", plan.image.id, plan.image.name));
-            let mut checks = vec![image];
+            let name = &plan.image.name;
+            let image = match plan.prepared_image(facts) {
+                Ok(prepared) => prepared,
+                Err(why) => format!("{} {name}; not a prepared one: {why}", plan.image.id),
+            };
+            let mut checks = vec![Check::ok("image", image)];
             let warnings = plan.warnings.iter().map(Failure::failed);
             checks.extend(warnings.map(|failure| Check::warning("launch", failure)));
             let key_pair = match start::new_key_pair(&args.network) {

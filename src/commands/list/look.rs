@@ -111,6 +111,7 @@ impl Looking<'_> {
         });
         report.regions = RegionsReport::from(&found);
         let mut notes = notes::what_costs(&report, &machines);
+        notes.extend(notes::builders(&machines));
         notes.extend(notes::deadlines(&machines, &budgets, now));
         let leftovers = notes::leftovers(&report, &found);
         let says_all = unknown.is_some() || out.format == Format::Json;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use super::report::ListReport;
 use crate::{
+    image::leftovers::told,
     machines::everywhere::Survey,
     model::machine::{self, Machine, State},
     plan::deadlines::{Because, Deadline, Left},
@@ -59,6 +60,14 @@ pub fn nothing(report: &ListReport, found: &Survey, is_of_all: bool) -> Option<S
         )),
         _ => Some(format!("no {what} in {regions}")),
     }
+}
+
+/// The machines that prepare images, or have been left by a build that was killed.
+pub fn builders(machines: &[Machine]) -> Vec<String> {
+    let builders = machines
+        .iter()
+        .filter(|m| m.is_builder() && !m.state.is_gone());
+    builders.map(told).collect()
 }
 
 /// Groups on Inductiva's side that have no machine.

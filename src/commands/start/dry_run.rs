@@ -21,6 +21,10 @@ pub struct PlanReport {
     threads_per_core: Option<u32>,
     image_id: Option<String>,
     image_name: Option<String>,
+    /// Of `image build`; none for a group that has its machines.
+    image_is_prepared: Option<bool>,
+    /// Why it is no prepared one.
+    not_prepared_because: Option<String>,
     launch: u32,
     existing: usize,
     market: Market,
@@ -85,6 +89,8 @@ impl PlanReport {
             threads_per_core: request.threads_per_core,
             image_id: None,
             image_name: None,
+            image_is_prepared: None,
+            not_prepared_because: None,
             launch: 0,
             existing,
             market: request.market,
@@ -112,6 +118,7 @@ impl PlanReport {
         account: &str,
         region: &str,
         plan: &LaunchPlan,
+        prepared: Result<String, String>,
         cost: Cost,
     ) -> Self {
         let ssh = request
@@ -141,6 +148,8 @@ impl PlanReport {
         Self {
             image_id: Some(plan.image.id.clone()),
             image_name: Some(plan.image.name.clone()),
+            image_is_prepared: Some(prepared.is_ok()),
+            not_prepared_because: prepared.err(),
             launch: plan.number,
             volume: Some(VolumeReport {
                 size_gib: plan.volume_gib,
@@ -207,6 +216,9 @@ impl fmt::Display for PlanReport {
         }
         if let (Some(id), Some(name)) = (&self.image_id, &self.image_name) {
             rows.push(("image", format!("{id} {name}")));
+        }
+        if let Some(why) = &self.not_prepared_because {
+            rows.push(("not prepared", why.clone()));
         }
         if let Some(threads) = self.threads_per_core {
             rows.push(("threads per core", threads.to_string()));

@@ -192,6 +192,9 @@ impl Start<'_> {
                 };
                 self.out.say(&format!("machine group {group}{named}"));
                 self.out.say(&format!("cost: {cost}"));
+                if let Ok(image) = plan.prepared_image(&found.facts) {
+                    self.out.say(&image);
+                }
                 if let Some(budget) = BudgetReport::of(self.request, plan) {
                     self.out.say(&format!("budget: {budget}"));
                     self.budget.replace(Some(budget));
@@ -316,6 +319,7 @@ async fn dry_run(
             account,
             region,
             plan,
+            plan.prepared_image(&found.facts),
             cost.clone(),
         ),
         &[],

@@ -1,6 +1,6 @@
 //! `terminate NAME`: a group in the region, and the group on Inductiva's side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ending::Ending,
@@ -51,6 +51,7 @@ pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Resu
         out,
         seen: BTreeMap::new(),
         asked_at,
+        left_over_builders: BTreeSet::new(),
     };
     looking.saw(&here, asked_at);
     if showing.is_empty() {

@@ -9,6 +9,7 @@ use std::{
 use super::{
     ending::Ending,
     groups::Claim,
+    images,
     look::{Look, Looking, Scope},
     security_groups::{Removed, SecurityGroups},
     terminating::{Terminating, unseen},
@@ -58,6 +59,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         out,
         seen: BTreeMap::new(),
         asked_at,
+        left_over_builders: images::left_over_builders(aws, &first.found.machines).await,
     };
     looking.saw(&first.found.machines, asked_at);
     let mut ending = terminating.ending(None);
@@ -99,6 +101,8 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         security_groups.say_kept().await;
         Removed::default()
     };
+    images::say_builders(&look.found.machines, &looking.left_over_builders, out);
+    images::say_kept(aws, &found.regions, out).await;
     if args.all_regions {
         say_denied(terminating, &look);
     } else {

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::ending::Ending;
+use super::{ending::Ending, images::may_be_at_work};
 use crate::{
     aws::Aws,
     error::{Failure, Kind, Result},
@@ -111,6 +111,8 @@ pub struct Looking<'a> {
     /// When the latest look began, by this computer's clock. What it says is judged
     /// by that time: the computer may sleep between a look and what follows from it.
     pub asked_at: SystemTime,
+    /// The stopped machines of image builds that are left over for certain.
+    pub left_over_builders: BTreeSet<String>,
 }
 
 impl<'a> Looking<'a> {
@@ -136,8 +138,8 @@ impl<'a> Looking<'a> {
         let here = |m: &Machine| m.region == self.aws.region;
         let is_meant = |m: &&Machine| match self.scope {
             Scope::Group(name) => here(m) && m.group() == Some(name.as_str()),
-            Scope::Region => here(m),
-            Scope::AllRegions => true,
+            Scope::Region => here(m) && !may_be_at_work(m, &self.left_over_builders),
+            Scope::AllRegions => !may_be_at_work(m, &self.left_over_builders),
         };
         machines.iter().filter(is_meant).cloned().collect()
     }

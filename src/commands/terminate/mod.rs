@@ -5,6 +5,7 @@ mod by_name;
 mod ending;
 mod everything;
 mod groups;
+mod images;
 mod lines;
 mod look;
 mod named;

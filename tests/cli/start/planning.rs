@@ -102,12 +102,13 @@ to launch       2 × t3.micro,t2.micro on-demand
 existing        0
 cost            about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 image           ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
+not prepared    eu-west-2 has none (inductiva-aws image build makes one)
 root disk       50 GiB gp3, encrypted
 security group  to be made inductiva-aws, inbound: none
-user data       [..] bytes
+user data       13809 bytes
   tag       Name=g
   tag       a=b
-  tag       inductiva:launch=[..] call=0 total=2 known=0 wanted=2 hour=[..] number=1
+  tag       inductiva:launch=53f5e3c6ad7c2c4752901f0bb85591f5 call=0 total=2 known=0 wanted=2 hour=498823 number=1
   tag       inductiva:launcher=inductiva-aws
   tag       inductiva:launcher-version=0.1.0
   tag       inductiva:machine-group=g

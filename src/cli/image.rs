@@ -1,0 +1,96 @@
+//! `image`: prepared images.
+
+use std::time::Duration;
+
+use clap::{ArgGroup, Args, Subcommand};
+
+use super::{
+    boot::boot_timeout,
+    parsers::{account, duration, resource_id},
+    start::DiskArgs,
+};
+use crate::{model::request::Runner, values::VmType};
+
+#[derive(Debug, Subcommand)]
+pub enum ImageCommand {
+    /// Make an image from which machines boot in seconds
+    ///
+    /// Launches one machine, without a key or anything secret, which installs the
+    /// container engine and pulls both container images; makes an AMI of it and ends
+    /// it. Takes some minutes. `start` uses the newest image that fits.
+    Build(Box<ImageBuildArgs>),
+    /// List the prepared images
+    #[command(visible_alias = "ls")]
+    List(ImageListArgs),
+    /// Remove prepared images with their snapshots
+    Remove(ImageRemoveArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ImageBuildArgs {
+    /// For types with an NVIDIA GPU: from AWS's Deep Learning Base GPU image
+    #[arg(long)]
+    pub gpu: bool,
+    /// Type of the machine that prepares the image [default: t3.small; with --gpu g4dn.xlarge]
+    ///
+    /// A Nitro type, as its console is read live. With --gpu one with an NVIDIA GPU.
+    #[arg(long, value_name = "TYPE", visible_aliases = ["instance-type", "machine-type"])]
+    pub vm_type: Option<VmType>,
+    /// Task runner container image
+    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
+          hide_env_values = true)]
+    pub task_runner_image: String,
+    /// File tracker container image
+    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
+          hide_env_values = true)]
+    pub file_tracker_image: String,
+    /// The machine ends itself if it has not finished within this time
+    #[arg(long, value_name = "DURATION", default_value = boot_timeout(), value_parser = duration)]
+    pub boot_timeout: Duration,
+    /// Refuse to work in any other AWS account
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub expect_account: Option<String>,
+    #[command(flatten)]
+    pub disk: DiskArgs,
+    /// Subnet to launch in [default: any of the default VPC]
+    #[arg(long, value_name = "SUBNET", value_parser = resource_id("subnet-"), help_heading = NETWORK)]
+    pub subnet_id: Option<String>,
+    /// Security group [default: inductiva-aws, which has no inbound rules]
+    #[arg(long, value_name = "SG", value_parser = resource_id("sg-"), help_heading = NETWORK)]
+    pub security_group_id: Option<String>,
+    /// Availability Zone in the default VPC [default: any]
+    #[arg(long, value_name = "ZONE", conflicts_with = "subnet_id", help_heading = NETWORK)]
+    pub availability_zone: Option<String>,
+    /// Launch although machines cannot reach the internet from there
+    #[arg(long, help_heading = NETWORK)]
+    pub allow_no_internet: bool,
+    /// HTTP proxy for everything that the machine sends out; it is not in the image
+    #[arg(long, value_name = "URL", env = "INDUCTIVA_AWS_PROXY", hide_env_values = true, help_heading = NETWORK)]
+    pub proxy: Option<String>,
+}
+
+const NETWORK: &str = "Network and access";
+
+#[derive(Debug, Args)]
+pub struct ImageListArgs {
+    /// Include every region that the account has enabled
+    #[arg(long)]
+    pub all_regions: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which_images").args(["ids", "all"]).required(true)))]
+pub struct ImageRemoveArgs {
+    /// The images
+    #[arg(value_name = "AMI", value_parser = resource_id("ami-"))]
+    pub ids: Vec<String>,
+    /// Every prepared image of the region
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: in every region that the account has enabled
+    #[arg(long, requires = "all", conflicts_with = "ids")]
+    pub all_regions: bool,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+}

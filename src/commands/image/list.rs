@@ -1,0 +1,196 @@
+//! `image list`: the prepared images.
+
+use std::{collections::BTreeSet, fmt, time::SystemTime};
+
+use serde::Serialize;
+
+use crate::{
+    aws::{Aws, pricing::Worth},
+    cli::ImageListArgs,
+    commands::report::{RegionsReport, or_na},
+    error::Result,
+    image::{
+        cost::{gib, usd_per_month},
+        leftovers::{orphans, told},
+    },
+    machines::everywhere::Survey,
+    model::{
+        image::{Image, ImageState},
+        machine::Machine,
+        prepared_image::{Snapshot, TAG_BASE, TAG_FILE_TRACKER, TAG_LAYOUT, TAG_TASK_RUNNER},
+    },
+    plan::{known::Known, prepared::age_in_words},
+    terminal::{
+        command_line::command,
+        output::{Output, table},
+    },
+};
+
+/// Prints the images, and names what builds have left.
+pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
+    let survey = if args.all_regions {
+        Survey::everywhere(aws, out).await?
+    } else {
+        Survey::here(aws).await?
+    };
+    let now = aws.clock.now();
+    let mut images = Vec::new();
+    for region in &survey.regions {
+        let aws = aws.in_region(region);
+        let (found, snapshots, price) = tokio::join!(
+            aws.prepared_images(),
+            aws.prepared_snapshots(),
+            aws.snapshot_price(Worth::A_LIST)
+        );
+        // Prices and sizes are no reason to show nothing.
+        let snapshots = snapshots.unwrap_or_default();
+        let found = found?;
+        say_left(&found, &snapshots, now, out);
+        let of_region = found
+            .iter()
+            .map(|image| ListedImage::of(image, region, &snapshots, &price, &survey.machines, now));
+        images.extend(of_region);
+    }
+    for machine in survey
+        .machines
+        .iter()
+        .filter(|m| m.is_builder() && !m.state.is_gone())
+    {
+        out.say(&told(machine));
+    }
+    images.sort_by(|a, b| (&a.region, &b.creation_date).cmp(&(&b.region, &a.creation_date)));
+    let report = ImageListReport {
+        images,
+        regions: RegionsReport::from(&survey),
+    };
+    let ids: Vec<String> = report.images.iter().map(|i| i.image_id.clone()).collect();
+    out.result(&report, &ids)
+}
+
+/// The snapshots that have lost their image: they cost.
+fn say_left(images: &[Image], snapshots: &[Snapshot], now: SystemTime, out: Output) {
+    let left = orphans(snapshots, images, now);
+    if !left.is_empty() {
+        let ids: Vec<&str> = left.iter().map(|s| s.id.as_str()).collect();
+        out.say(&format!(
+            "left over without an image, and costing: {}; {} deletes them",
+            ids.join(", "),
+            command("image remove --all")
+        ));
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ImageListReport {
+    images: Vec<ListedImage>,
+    #[serde(flatten)]
+    regions: RegionsReport,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ListedImage {
+    image_id: String,
+    region: String,
+    /// `pending`, `available` or `failed`.
+    state: &'static str,
+    creation_date: String,
+    age_seconds: Option<u64>,
+    layout: Option<String>,
+    /// The name of the image that it was made from.
+    base: Option<String>,
+    task_runner_image: Option<String>,
+    file_tracker_image: Option<String>,
+    size_gib: u32,
+    /// What is paid for, at most.
+    stored_gib: Option<f64>,
+    usd_per_month: Option<f64>,
+    /// The machine groups that have machines of it.
+    used_by: BTreeSet<String>,
+}
+
+impl ListedImage {
+    fn of(
+        image: &Image,
+        region: &str,
+        snapshots: &[Snapshot],
+        price: &Known<f64>,
+        machines: &[Machine],
+        now: SystemTime,
+    ) -> Self {
+        let tag = |key| image.tag(key).map(str::to_owned);
+        let age = |at| now.duration_since(at).unwrap_or_default().as_secs();
+        let gib = gib(image, snapshots);
+        let is_of_it = |m: &&Machine| {
+            m.region == region && !m.state.is_gone() && m.image_id.as_ref() == Some(&image.id)
+        };
+        let used_by = machines.iter().filter(is_of_it);
+        Self {
+            image_id: image.id.clone(),
+            region: region.to_owned(),
+            state: match image.state {
+                ImageState::Pending => "pending",
+                ImageState::Available => "available",
+                ImageState::Failed => "failed",
+            },
+            creation_date: image.creation_date.clone(),
+            age_seconds: image.created_at.map(age),
+            layout: tag(TAG_LAYOUT),
+            base: tag(TAG_BASE),
+            task_runner_image: tag(TAG_TASK_RUNNER),
+            file_tracker_image: tag(TAG_FILE_TRACKER),
+            size_gib: image.snapshot_gib,
+            stored_gib: gib,
+            usd_per_month: usd_per_month(gib, price),
+            used_by: used_by
+                .map(|m| m.group().unwrap_or(&m.instance_id).to_owned())
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Display for ImageListReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |n: Option<f64>| n.map_or("n/a".into(), |n| format!("{n:.2}"));
+        let rows: Vec<Vec<String>> = self
+            .images
+            .iter()
+            .map(|image| {
+                let age = image.age_seconds.map(std::time::Duration::from_secs);
+                let containers = [&image.task_runner_image, &image.file_tracker_image];
+                let containers: Vec<&str> = containers
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str)
+                    .collect();
+                let used_by: Vec<&str> = image.used_by.iter().map(String::as_str).collect();
+                vec![
+                    image.image_id.clone(),
+                    image.region.clone(),
+                    image.state.to_owned(),
+                    age.map_or("n/a".into(), age_in_words),
+                    or_na(image.base.as_deref()),
+                    containers.join(" "),
+                    number(image.stored_gib),
+                    number(image.usd_per_month),
+                    or_na(
+                        Some(used_by.join(" "))
+                            .as_deref()
+                            .filter(|text| !text.is_empty()),
+                    ),
+                ]
+            })
+            .collect();
+        let headers = [
+            "IMAGE",
+            "REGION",
+            "STATE",
+            "AGE",
+            "MADE FROM",
+            "CONTAINERS",
+            "GIB",
+            "USD/MONTH",
+            "IN USE BY",
+        ];
+        f.write_str(&table(&headers, &rows))
+    }
+}

@@ -1,0 +1,364 @@
+//! `image build`: one builder, its image, and nothing of it left.
+
+use super::{
+    builder::{self, Builder},
+    cost::{gib, monthly, usd_per_month},
+    leftovers::{self, may_be_running},
+    making::{Expected, Making},
+};
+use crate::{
+    aws::{Aws, Identity, pricing::Worth},
+    error::{Failure, Kind, Result},
+    model::{
+        image::{Image, ImageState},
+        network::security_group_name,
+        place::Candidate,
+        prepared_image::{builder_tags, layout, tags},
+        request::Request,
+        system::System,
+        user_data::Variable,
+        vm_type::VmTypeFacts,
+    },
+    plan::{
+        choices::SecurityGroupChoice,
+        cost::{Cost, rounded},
+        decision::{self, LaunchPlan, Plan, packed_user_data},
+        facts::Facts,
+        known::Known,
+        prices::{Parts, Prices},
+    },
+    terminal::{command_line::command, interrupt::Interrupt, output::Output},
+};
+
+/// The image that was made.
+pub struct Built {
+    pub image: Image,
+    /// The standard image that it was made from.
+    pub base: Image,
+    pub builder_id: String,
+    pub account: String,
+    /// What is paid for of its snapshots, at most.
+    pub gib: Option<f64>,
+    pub usd_per_month: Option<f64>,
+    pub seconds: u64,
+}
+
+pub struct Build<'a> {
+    pub aws: &'a Aws,
+    /// Of the builder: one machine without a group or a key.
+    pub request: &'a Request,
+    pub expected_account: Option<&'a str>,
+    pub interrupt: &'a Interrupt,
+    pub out: Output,
+}
+
+/// What a build is planned by.
+struct Looked {
+    identity: Identity,
+    facts: Facts,
+    prices: Prices,
+    snapshot_price: Known<f64>,
+}
+
+impl Build<'_> {
+    /// Makes an image.
+    ///
+    /// # Errors
+    /// Whatever failed; nothing is left then but what the failure names.
+    pub async fn run(&self) -> Result<Built> {
+        let (aws, request) = (self.aws, self.request);
+        let looked = self.interrupt.or(self.look(), builder::INTERRUPTED);
+        let looked = Box::pin(looked).await?;
+        let Plan::Launch(plan) = decision::plan(request, &looked.facts, None)? else {
+            return Err(Failure::failed("there is no launch to plan"));
+        };
+        Box::pin(leftovers::clear(aws, self.out)).await;
+        self.say_plan(&plan, &looked);
+        let security_group_id = match &plan.security_group {
+            SecurityGroupChoice::Existing(id) => id.clone(),
+            SecurityGroupChoice::New { name, vpc_id } => {
+                aws.create_security_group(name, vpc_id, None).await?
+            }
+        };
+        let began = aws.time.instant();
+        let builder = Builder {
+            aws,
+            request,
+            interrupt: self.interrupt,
+            out: self.out,
+        };
+        let user_data = user_data(request, looked.facts.vm_type.gpu.is_some())?;
+        let candidate = Candidate {
+            place: plan.first_place.clone(),
+            ..request.first_choice()
+        };
+        let machine_tags = builder_tags();
+        let launch = builder::launch(
+            request,
+            &plan,
+            &candidate,
+            &security_group_id,
+            &machine_tags,
+            &user_data,
+        );
+        let machine = Box::pin(builder.launch(launch)).await?;
+        let id = &machine.instance_id;
+        self.interrupt.launched([id]);
+        self.out
+            .say(&format!("launched {id}, which prepares the image"));
+        let made = match Box::pin(self.made(&builder, id, &plan)).await {
+            Ok(image) => image,
+            Err(failure) => return Err(Box::pin(self.undo(id, failure)).await),
+        };
+        self.out.say(&format!("made {}", made.id));
+        if let Err(why) = self.terminate(id).await {
+            let done = Failure::failed(format!("the image {} is there and can be used", made.id));
+            return Err(may_be_running(done, id, &why));
+        }
+        let snapshots = aws.prepared_snapshots().await.unwrap_or_default();
+        let gib = gib(&made, &snapshots);
+        Ok(Built {
+            gib,
+            usd_per_month: usd_per_month(gib, &looked.snapshot_price),
+            image: made,
+            base: plan.image,
+            builder_id: id.clone(),
+            account: looked.identity.account,
+            seconds: aws.time.instant().duration_since(began).as_secs(),
+        })
+    }
+
+    /// Everything that the plan needs, asked at once.
+    async fn look(&self) -> Result<Looked> {
+        let (aws, request) = (self.aws, self.request);
+        let asked_at = aws.time.now();
+        let name = security_group_name(None);
+        let security_groups = async {
+            match request.security_group_id {
+                Some(_) => Ok(Vec::new()),
+                None => aws.security_groups(&name).await,
+            }
+        };
+        let dedicated_vpcs = async {
+            match request.subnet_id {
+                Some(_) => aws.dedicated_vpcs().await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let vm_type = request.vm_type.as_str();
+        let (
+            identity,
+            facts,
+            has_console,
+            images,
+            subnets,
+            route_tables,
+            dedicated_vpcs,
+            groups,
+            prices,
+            snapshot,
+        ) = tokio::join!(
+            aws.identity(),
+            aws.vm_type(&request.vm_type),
+            aws.has_live_console(vm_type),
+            aws.images(request),
+            aws.subnets(request),
+            aws.route_tables(),
+            dedicated_vpcs,
+            security_groups,
+            aws.prices(request, System::Linux),
+            aws.snapshot_price(Worth::A_LOOK),
+        );
+        let identity = identity?;
+        self.expect_account(&identity)?;
+        let vm_type: VmTypeFacts = facts?;
+        if !has_console? {
+            return Err(Failure::failed(format!(
+                "{} has no live console, on which a machine says that it is prepared",
+                request.vm_type
+            ))
+            .hint("choose a Nitro type with --vm-type, such as t3.small"));
+        }
+        Ok(Looked {
+            facts: Facts {
+                account: identity.account.clone(),
+                region: aws.region.clone(),
+                looked_at: aws.clock.at(asked_at),
+                hours_offset: aws.time.hours_offset(),
+                machines: Vec::new(),
+                vm_type,
+                other_types: Vec::new(),
+                images: images?,
+                subnets: subnets?,
+                route_tables: route_tables.map_err(|failure| failure.message),
+                dedicated_vpcs: dedicated_vpcs.map_err(|failure| failure.message),
+                // A builder has neither a budget nor a group.
+                most_usd_per_hour: Err("it was not looked up".into()),
+                group: Ok(None),
+                security_groups: groups?,
+            },
+            identity,
+            prices,
+            snapshot_price: snapshot,
+        })
+    }
+
+    fn expect_account(&self, identity: &Identity) -> Result<()> {
+        match self.expected_account {
+            Some(expected) if expected != identity.account => Err(Failure::new(
+                Kind::NotPermitted,
+                format!(
+                    "signed in to account {}, not to {expected} (--expect-account)",
+                    identity.account
+                ),
+            )
+            .hint("choose another --profile")),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is going to be made, and its cost.
+    fn say_plan(&self, plan: &LaunchPlan, looked: &Looked) {
+        let (request, out) = (self.request, self.out);
+        let gib = plan.volume_gib;
+        out.say(&format!(
+            "an image of {} ({}) with {} and {}, layout {}, made in {} on one {} with {gib} GiB",
+            plan.image.id,
+            plan.image.name,
+            request.runner.task_runner_image,
+            request.runner.file_tracker_image,
+            layout(),
+            self.aws.region,
+            request.vm_type,
+        ));
+        let machine = Cost::of(&Parts::of(request, &looked.facts, &looked.prices), 1);
+        let price = looked.snapshot_price.as_ref().ok();
+        let month = price.map(|price| rounded(price * f64::from(gib)));
+        out.say(&format!(
+            "cost: {machine}, for some minutes; then the image, at most {}",
+            monthly(month)
+        ));
+        for warning in &plan.warnings {
+            out.warn(warning);
+        }
+    }
+
+    /// From a machine that boots to an image that is whole.
+    async fn made(&self, builder: &Builder<'_>, id: &str, plan: &LaunchPlan) -> Result<Image> {
+        builder.until_prepared(id).await?;
+        self.out.say(&format!("{id} is prepared: stopping it"));
+        builder.stop(id).await?;
+        let tags = tags(&plan.image, &self.request.runner);
+        let expected = Expected {
+            tags: &tags,
+            architecture: &plan.image.architecture,
+            root_gib: plan.volume_gib,
+        };
+        let making = Making {
+            aws: self.aws,
+            interrupt: self.interrupt,
+            out: self.out,
+        };
+        making.image_of(id, &expected).await
+    }
+
+    /// Takes back a build that has failed: its image, if there is one, and its machine.
+    async fn undo(&self, id: &str, failure: Failure) -> Failure {
+        let failure = match self.drop_image(id).await {
+            Ok(()) => failure,
+            Err(why) => {
+                let hint = format!(
+                    "remove what there is of the image: {}",
+                    command("image remove --all")
+                );
+                Failure {
+                    message: format!("{}; {}", failure.message, why.message),
+                    ..failure
+                }
+                .hint(hint)
+            }
+        };
+        match self.terminate(id).await {
+            Ok(()) => failure,
+            Err(why) => may_be_running(failure, id, &why),
+        }
+    }
+
+    /// Removes the image of a builder, pending or not as it should be.
+    async fn drop_image(&self, id: &str) -> Result<()> {
+        let Some(image) = self.aws.image_of_builder(id).await? else {
+            return Ok(());
+        };
+        super::remove::remove(self.aws, &image).await?;
+        if image.state == ImageState::Pending {
+            self.out.say(&format!(
+                "{} was not complete and is removed; a snapshot that is left goes with {} in an hour",
+                image.id,
+                command("image remove --all")
+            ));
+        }
+        Ok(())
+    }
+
+    /// Ends the builder; why not.
+    async fn terminate(&self, id: &str) -> Result<(), String> {
+        let ids = [id.to_owned()];
+        let terminated = self.aws.terminate(&ids).await;
+        if terminated.left(&ids).is_empty() {
+            self.interrupt.ended(&ids);
+            return Ok(());
+        }
+        // One that has ended itself may be forgotten already.
+        let why = terminated.failure.map(|failure| failure.message);
+        Err(why.unwrap_or_else(|| "EC2 did not answer for it".into()))
+    }
+}
+
+/// What a builder is given: nothing of a group, and no key.
+pub fn user_data(request: &Request, gpu: bool) -> Result<Vec<u8>> {
+    packed_user_data(&request.script, &variables(request, gpu))
+}
+
+fn variables(request: &Request, gpu: bool) -> Vec<Variable> {
+    let without = [
+        "INDUCTIVA_API_KEY",
+        "INDUCTIVA_API_URL",
+        "MACHINE_GROUP_ID",
+        "MACHINE_GROUP_NAME",
+        "MAX_IDLE_MINUTES",
+        "MAX_LIFETIME_SECONDS",
+        "NUM_MACHINES",
+    ];
+    let mut variables = request.runner.variables(&request.group, None, gpu);
+    variables.retain(|variable| !without.contains(&variable.name));
+    variables.insert(
+        0,
+        Variable {
+            name: "PREPARE_IMAGE",
+            value: "true".into(),
+        },
+    );
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::examples;
+
+    #[test]
+    fn a_builder_is_told_nothing_of_a_run() {
+        let variables = variables(&examples::request(1), false);
+        let names: Vec<&str> = variables.iter().map(|v| v.name).collect();
+        assert_eq!(
+            names,
+            [
+                "PREPARE_IMAGE",
+                "TASK_RUNNER_IMAGE",
+                "FILE_TRACKER_IMAGE",
+                "BOOT_TIMEOUT_SECONDS",
+                "GPU"
+            ]
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! The machine that prepares an image: its launch, and what it comes to.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+
+use crate::{
+    aws::{
+        Aws,
+        run_instances::{Launch, LaunchError},
+    },
+    error::{Failure, Kind, Result},
+    model::{
+        boot_log::{self, Stage},
+        machine::{Machine, State},
+        prepared_image::layout,
+        request::Request,
+        visibility::VISIBLE_WITHIN,
+    },
+    plan::decision::LaunchPlan,
+    terminal::{command_line::command, interrupt::Interrupt, output::Output},
+};
+
+/// A launch that may have been made is asked for again for so long.
+const ASKED_FOR: Duration = Duration::from_secs(90);
+/// The builder's own deadline ends it; this is for one that does not even begin.
+const BEYOND_DEADLINE: Duration = Duration::from_mins(10);
+/// EC2 stops a machine within a minute or two; after some it is forced.
+const STOPPED_WITHIN: Duration = Duration::from_mins(15);
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Lines of the console that are shown when it has ended.
+const TAIL: usize = 10;
+
+pub struct Builder<'a> {
+    pub aws: &'a Aws,
+    pub request: &'a Request,
+    pub interrupt: &'a Interrupt,
+    pub out: Output,
+}
+
+impl Builder<'_> {
+    /// Launches it: one machine, whatever becomes of the answers.
+    ///
+    /// # Errors
+    /// Nothing was launched; or, naming what is known, a machine may be running, which
+    /// ends itself at its deadline.
+    pub async fn launch(&self, launch: Launch<'_>) -> Result<Machine> {
+        let token = random_token()?;
+        let time = &self.aws.time;
+        let until = time.instant() + ASKED_FOR;
+        // Nobody else has this token: it can be asked for at any time.
+        let before = time.now() + 2 * ASKED_FOR;
+        let mut may_be_made = false;
+        loop {
+            if self.interrupt.fired() && !may_be_made {
+                return Err(interrupted());
+            }
+            let failure = match self.aws.run_instances(launch, &token, before).await {
+                Ok(machines) => {
+                    return machines
+                        .into_iter()
+                        .next()
+                        .ok_or_else(|| Failure::failed("EC2's answer names no machine"));
+                }
+                Err(LaunchError::Unknown(failure)) => {
+                    may_be_made = true;
+                    failure
+                }
+                Err(LaunchError::NotNow(failure) | LaunchError::NotFound(_, failure)) => failure,
+                Err(error) if may_be_made => return self.lost(refused(error), &token).await,
+                Err(error) => return Err(refused(error)),
+            };
+            if time.instant() >= until {
+                return if may_be_made {
+                    self.lost(failure, &token).await
+                } else {
+                    Err(failure)
+                };
+            }
+            time.pause(AGAIN_AFTER).await;
+        }
+    }
+
+    /// The machine of a launch without an answer, as soon as it shows.
+    async fn lost(&self, failure: Failure, token: &str) -> Result<Machine> {
+        let time = &self.aws.time;
+        let until = time.instant() + VISIBLE_WITHIN;
+        loop {
+            if let Ok(machines) = self.aws.launched_with(token).await
+                && let Some(machine) = machines.into_iter().next()
+            {
+                return Ok(machine);
+            }
+            if time.instant() >= until {
+                break;
+            }
+            time.pause(LOOK_AGAIN_AFTER).await;
+        }
+        let minutes = self.request.runner.boot_timeout.as_secs().div_ceil(60);
+        Err(Failure {
+            kind: Kind::MachinesMayBeRunning,
+            message: format!(
+                "nobody knows whether the machine was launched: {}",
+                failure.message
+            ),
+            ..failure
+        }
+        .hint(format!(
+            "if it was, it ends itself within {minutes} minutes of its boot; {} shows it",
+            command("list")
+        )))
+    }
+
+    /// Waits until it has said that it is prepared, and tells its phases.
+    ///
+    /// # Errors
+    /// It has ended, with the reason; interrupted; or it takes too long.
+    pub async fn until_prepared(&self, id: &str) -> Result<()> {
+        let time = &self.aws.time;
+        let began = time.instant();
+        let until = began + self.request.runner.boot_timeout + BEYOND_DEADLINE;
+        let prepared = format!("prepared, layout {}", layout());
+        let mut last: Option<Stage> = None;
+        let mut progress = self.out.progress();
+        loop {
+            let (shown, console) = tokio::join!(self.state(id, began), self.aws.console(id, true));
+            let state = shown?;
+            let console = match console {
+                Ok(console) => console.text,
+                // It would be waited for in vain.
+                Err(failure) if failure.kind == Kind::NotPermitted => return Err(failure),
+                Err(_) => String::new(),
+            };
+            let mut lines = console.lines().filter_map(boot_log::ours);
+            // What EC2 shows as pending still cannot be stopped.
+            let runs = state == State::Running;
+            if lines.any(|line| line == prepared) && runs {
+                return Ok(());
+            }
+            let told = boot_log::stage(&console);
+            if state.is_gone() {
+                return Err(self.ended(id, told, &console));
+            }
+            if let Some(stage) = told
+                && last.as_ref() != Some(&stage)
+            {
+                progress.note(&format!("{id}: {stage}"));
+                last = Some(stage);
+            }
+            progress.update(format!("preparing {id}"));
+            self.pause_before(until, "has not said that it is prepared", id)
+                .await?;
+        }
+    }
+
+    /// Stops it, and waits until it is.
+    ///
+    /// # Errors
+    /// It cannot be stopped, has ended, or takes too long; interrupted.
+    pub async fn stop(&self, id: &str) -> Result<()> {
+        self.aws.stop_instance(id).await?;
+        let began = self.aws.time.instant();
+        let mut progress = self.out.progress();
+        loop {
+            match self.state(id, began).await? {
+                State::Stopped => return Ok(()),
+                state if state.is_gone() => return Err(self.ended(id, None, "")),
+                _ => {}
+            }
+            progress.update(format!("stopping {id}"));
+            self.pause_before(began + STOPPED_WITHIN, "does not stop", id)
+                .await?;
+        }
+    }
+
+    /// A pause that an interruption ends, unless it is too late for one.
+    async fn pause_before(&self, until: Instant, what: &str, id: &str) -> Result<()> {
+        let time = &self.aws.time;
+        if time.instant() >= until {
+            return Err(Failure::failed(format!("{id} {what}")));
+        }
+        let pause = async {
+            time.pause(LOOK_AGAIN_AFTER).await;
+            Ok(())
+        };
+        self.interrupt.or(pause, INTERRUPTED).await
+    }
+
+    /// Its state; a machine that was launched a moment ago may not show yet.
+    async fn state(&self, id: &str, since: Instant) -> Result<State> {
+        let machines = self.aws.machines_by_id(&[id.to_owned()]).await?;
+        match machines.first() {
+            Some(machine) => Ok(machine.state),
+            None if self.aws.time.instant() < since + VISIBLE_WITHIN => Ok(State::Pending),
+            None => Err(Failure::failed(format!("EC2 does not show {id} any more"))),
+        }
+    }
+
+    fn ended(&self, id: &str, stage: Option<Stage>, console: &str) -> Failure {
+        let why = match &stage {
+            Some(Stage::Failed(_)) => stage.map(|stage| format!(": {stage}")),
+            _ => None,
+        };
+        for line in boot_log::tail(console, TAIL) {
+            self.out.say(&format!("{id}| {line}"));
+        }
+        Failure::failed(format!(
+            "{id} has ended before it was prepared{}",
+            why.unwrap_or_default()
+        ))
+        .hint("nothing is left of it; if it could not reach the internet, name another --subnet-id or --proxy, and run the same command again")
+    }
+}
+
+pub const INTERRUPTED: &str = "interrupted: no image was made";
+
+pub fn interrupted() -> Failure {
+    Failure::new(Kind::Interrupted, INTERRUPTED)
+}
+
+/// What a launch was refused with.
+fn refused(error: LaunchError) -> Failure {
+    match error {
+        LaunchError::Unknown(failure)
+        | LaunchError::NotNow(failure)
+        | LaunchError::NotFound(_, failure)
+        | LaunchError::Refused(failure) => failure,
+        LaunchError::NoCapacity(none) => none.failure,
+        LaunchError::TokenMismatch | LaunchError::TokenSpent => {
+            Failure::failed("EC2 takes the launch for one that it has made already")
+        }
+        LaunchError::TooLate => Failure::failed("the launch took too long"),
+    }
+}
+
+/// A client token of this run alone: 32 characters.
+fn random_token() -> Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(std::io::Error::other)
+        .context("the system has no randomness for a client token")?;
+    Ok(hex::encode(random))
+}
+
+/// The launch of a builder, with its own user data and tags.
+pub fn launch<'a>(
+    request: &'a Request,
+    plan: &'a LaunchPlan,
+    candidate: &'a crate::model::place::Candidate,
+    security_group_id: &'a str,
+    tags: &'a [(String, String)],
+    user_data: &'a [u8],
+) -> Launch<'a> {
+    Launch {
+        request,
+        plan,
+        candidate,
+        security_group_id: Some(security_group_id),
+        tags,
+        user_data,
+        least: 1,
+        number: 1,
+    }
+}
