@@ -1,35 +1,58 @@
-"""Prepared images: a machine that is prepared for an image, and machines made of it."""
+"""Prepared images: a machine that `image build` has launched, and machines made of it."""
 
-import gzip
-import shlex
+import json
 import threading
 
-from .host import REPOSITORY, Broken
+from .host import Broken, wait_for
 
 PREPARED = "inductiva-aws: prepared, layout "
 
 
-def user_data(images, script=None, **variables):
-    """What `image build` gives its machine."""
-    given = {
-        "PREPARE_IMAGE": "true",
-        "TASK_RUNNER_IMAGE": images[0],
-        "FILE_TRACKER_IMAGE": images[1],
-        "BOOT_TIMEOUT_SECONDS": "1800",
-        "GPU": "false",
-        **variables,
-    }
-    exports = "".join(f"export {n}={shlex.quote(v)}\n" for n, v in given.items())
-    text = script or (REPOSITORY / "user-data.sh").read_text(encoding="utf-8")
-    first, rest = text.split("\n", 1)
-    return gzip.compress(f"{first}\n{exports}{rest}".encode())
+class Building:
+    """A real `image build` in the sandbox, whose machine is booted here."""
+
+    def __init__(self, world, machine, *arguments, images=None):
+        self._machine = machine
+        machine.account = world.sandbox.account("no-key-is-needed")
+        self.process, machine.instance_id, user_data = machine.account.start_building(
+            world.program, arguments, images or world.images
+        )
+        machine.switch_on(user_data)
+
+    def finish(self):
+        """Stops the machine when it is prepared; the image is the program's to make."""
+        machine = self._machine
+        machine.wait_for_console(PREPARED, 400)
+        machine.account.says(machine.instance_id, machine.console)
+        stopped = ("stopping", "stopped", "terminated")
+        wait_for(
+            lambda: set(machine.account.states()) & set(stopped),
+            60,
+            "image build stops its machine",
+        )
+        machine.stop()
+        output, errors = self.process.communicate(timeout=120)
+        if self.process.returncode != 0:
+            raise Broken(f"image build ended with {self.process.returncode}: {errors}")
+        (image,) = machine.account.images()
+        if image["ImageId"] != json.loads(output)["image_id"]:
+            raise Broken(f"another image than {output}: {image}")
+
+    def end(self):
+        """Before it is done."""
+        self.process.kill()
+        self.process.communicate()
 
 
-def prepare(machine, images, script=None):
-    """Boots the machine, and stops it when it is prepared."""
-    machine.switch_on(user_data(images, script))
-    machine.wait_for_console(PREPARED, 400)
-    machine.stop()
+def prepare(world, name, images=None):
+    """A machine that is off, of which there is an image."""
+    machine = world.machine(name)
+    building = Building(world, machine, images=images)
+    try:
+        building.finish()
+    except Broken as error:
+        building.end()
+        raise Broken(f"{error}\n{machine.console[-3000:]}") from None
     return machine
 
 
@@ -43,9 +66,5 @@ class PreparedDisks:
     def of(self, world):
         with self._lock:
             if self._machine is None:
-                machine = world.machine("a-builder")
-                try:
-                    self._machine = prepare(machine, world.images)
-                except Broken as error:
-                    raise Broken(f"{error}\n{machine.console[-3000:]}") from None
+                self._machine = prepare(world, "a-builder")
             return self._machine

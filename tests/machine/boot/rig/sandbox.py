@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 
-from .host import REPOSITORY, Broken
+from .host import REPOSITORY, Broken, wait_for
 from .servers import request_json
 
 REGION = "eu-west-2"
@@ -60,18 +60,7 @@ class Account:
 
     def start(self, program, arguments, images, group_known=True, variables=()):
         """Runs `inductiva-aws start`; the machine's id and its user data."""
-        environment = {
-            "PATH": os.environ["PATH"],
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            "AWS_REGION": REGION,
-            "AWS_ENDPOINT_URL": self._url,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "INDUCTIVA_API_KEY": self._key,
-            "INDUCTIVA_API_URL": self.api_url,
-            "INDUCTIVA_TASK_RUNNER_IMAGE": images[0],
-            "INDUCTIVA_FILE_TRACKER_IMAGE": images[1],
-        }
+        environment = self._environment(images)
         if "--instance-profile" in arguments:
             profile = arguments[arguments.index("--instance-profile") + 1]
             request = {
@@ -101,20 +90,65 @@ class Account:
         if done.returncode != 0:
             raise Broken(f"start ended with {done.returncode}: {done.stderr}")
         (machine,) = json.loads(done.stdout)["machines"]
-        answer = self._control(
-            "POST",
-            "boto3",
-            {
-                "method": "describe_instance_attribute",
-                "region": REGION,
-                "kwargs": {
-                    "InstanceId": machine["instance_id"],
-                    "Attribute": "userData",
-                },
-            },
+        return machine["instance_id"], self._user_data(machine["instance_id"])
+
+    def start_building(self, program, arguments, images):
+        """Runs `inductiva-aws image build`; the process, and the id and the user data
+        of the machine that it has launched."""
+        process = subprocess.Popen(
+            [program, "image", "build", "--output", "json", "--no-input", *arguments],
+            env={**self._environment(images), "HOME": "/nonexistent"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
         )
-        data = base64.b64decode(answer["UserData"]["Value"])
-        return machine["instance_id"], data
+
+        def launched():
+            if process.poll() is not None:
+                raise Broken(f"image build ended early: {process.stderr.read()}")
+            found = self._ec2("describe_instances")["Reservations"]
+            return [i["InstanceId"] for r in found for i in r["Instances"]]
+
+        (instance_id,) = wait_for(launched, 120, "image build launches a machine")
+        return process, instance_id, self._user_data(instance_id)
+
+    def says(self, instance_id, console):
+        """On the console that GetConsoleOutput shows."""
+        self._control("PUT", "consoles", {instance_id: console})
+
+    def states(self):
+        """The state of each machine that EC2 shows."""
+        found = self._ec2("describe_instances")["Reservations"]
+        return [i["State"]["Name"] for r in found for i in r["Instances"]]
+
+    def images(self):
+        """The account's own."""
+        return self._ec2("describe_images", Owners=["self"])["Images"]
+
+    def _environment(self, images):
+        return {
+            "PATH": os.environ["PATH"],
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AWS_REGION": REGION,
+            "AWS_ENDPOINT_URL": self._url,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "INDUCTIVA_API_KEY": self._key,
+            "INDUCTIVA_API_URL": self.api_url,
+            "INDUCTIVA_TASK_RUNNER_IMAGE": images[0],
+            "INDUCTIVA_FILE_TRACKER_IMAGE": images[1],
+        }
+
+    def _user_data(self, instance_id):
+        answer = self._ec2(
+            "describe_instance_attribute", InstanceId=instance_id, Attribute="userData"
+        )
+        return base64.b64decode(answer["UserData"]["Value"])
+
+    def _ec2(self, method, **arguments):
+        request = {"method": method, "region": REGION, "kwargs": arguments}
+        return self._control("POST", "boto3", request)
 
     def change_inductiva(self, **changes):
         self._control("PUT", "inductiva", changes)

@@ -8,7 +8,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from .host import REPOSITORY, Broken, wait_for
-from .prepared import PREPARED, user_data
+from .prepared import PREPARED, Building
 from .sandbox import REGION
 
 RUNNER = "inductiva-task-runner"
@@ -699,7 +699,8 @@ def prepared_unreachable(world):
 def prepared_forgotten(world):
     """A machine that is prepared, and that nobody stops: its deadline ends it."""
     machine = world.machine("prepared-forgotten", docker=True)
-    machine.switch_on(user_data(world.images, BOOT_TIMEOUT_SECONDS="90"))
+    building = Building(world, machine, "--boot-timeout", "90s")
+    building.end()
     machine.wait_for_console(PREPARED, BOOT_SECONDS)
     require(machine.on, "powered off")
     machine.wait_for_power_off(BOOT_SECONDS)
@@ -709,7 +710,7 @@ def prepared_forgotten(world):
 def prepared_rebooted(world):
     """A reboot while it is prepared, or after that: all is done again."""
     machine = world.machine("prepared-rebooted", docker=True)
-    machine.switch_on(user_data(world.images))
+    Building(world, machine).end()
     machine.wait_for_console(PREPARED, BOOT_SECONDS)
     machine.reboot()
     wait_for(lambda: machine.boots == 2, 120, "the machine boots again")
