@@ -86,7 +86,10 @@ class Prepare(MachineTest):
 
     def test_nothing_of_the_machine_is_left_in_its_image(self):
         self.assertEqual(self.prepare(https_proxy="http://me:secret-word@proxy.test:3128"), 0)
+        removed = self.texts("docker rm") + self.texts("docker volume")
+        self.forget()
         self.assertEqual(self.finish(), 0, self.output)
+        self.assertEqual(self.texts()[-1], "sync")
         self.assertEqual(self.console[-1], PREPARED)
         image = {name for name in self.left() if not name.startswith(("run/", "proc/", "sys/", "dev/"))}
         locks = "lib/apt/lists/lock cache/apt/archives/lock lib/dpkg/lock-frontend lib/dpkg/lock"
@@ -103,7 +106,7 @@ class Prepare(MachineTest):
         for name in ("etc/machine-id", "var/log/cloud-init-output.log", "var/log/inductiva-aws.log"):
             self.assertEqual(self.read(f"root/{name}"), "", name)
         self.assertEqual(
-            self.texts("docker rm") + self.texts("docker volume"),
+            removed,
             [
                 "docker rm --force inductiva-task-runner inductiva-file-tracker",
                 "docker volume rm --force workdir",
@@ -134,7 +137,7 @@ class Prepare(MachineTest):
 
     def test_the_registry_decides_even_if_an_older_image_is_there(self):
         self.write("local-images", "")
-        self.reply("docker-pull", "fail_the_first 8 toomanyrequests")
+        self.reply("docker-pull", "fail_the_first 14 toomanyrequests")
         self.assertEqual(self.prepare(), 0, self.output)
         self.assertEqual([line for line in self.console if "going on" in line], [])
 
@@ -148,7 +151,7 @@ class Prepare(MachineTest):
     def test_everything_is_on_the_root_disk(self):
         self.write("root/sys/block/nvme1n1/device/model", "Amazon EC2 NVMe Instance Storage\n")
         self.assertEqual(self.prepare(), 0, self.output)
-        self.assertEqual(self.texts("mkfs.ext4") + self.texts("mount "), [])
+        self.assertEqual(self.texts("lsblk") + self.texts("mkfs.ext4") + self.texts("mount "), [])
 
     def test_without_it_a_group_and_a_key_are_needed(self):
         for missing in ("MACHINE_GROUP_NAME", "INDUCTIVA_API_KEY"):
