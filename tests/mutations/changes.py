@@ -842,4 +842,60 @@ CHANGES = [
         new="true",
         cli=("manual::the_programs_page_has_what_all_commands_share_and_the_others_do_not",),
     ),
+    Change(
+        "a prepared image that another account has shared is used",
+        file="src/model/prepared_image.rs",
+        old="self.owner == account",
+        new="(true || self.owner == account)",
+        unit=(
+            "plan::prepared::tests::one_that_does_not_fit_is_not_taken_and_the_reason_is_told",
+        ),
+    ),
+    Change(
+        "a prepared image is used however old it is",
+        file="src/plan/prepared.rs",
+        old="(age > most).then(",
+        new="(age > most && false).then(",
+        unit=("plan::prepared::tests::the_age_is_the_one_asked_for",),
+        cli=(
+            "prepared_images::a_start_does_without_where_it_is_told_to_or_none_fits",
+        ),
+    ),
+    Change(
+        "a launch that is resumed takes the image of this start",
+        file="src/plan/decision.rs",
+        old="let of_launch = next.image_id.as_ref();",
+        new="let of_launch = next.image_id.as_ref().filter(|_| false);",
+        cli=("prepared_images::a_launch_that_is_resumed_has_its_own_image",),
+    ),
+    Change(
+        "an image is made of a machine that has not said that it is prepared",
+        file="src/image/builder.rs",
+        old="if lines.any(|line| line == prepared) && runs {",
+        new="if lines.any(|line| line == prepared) || runs {",
+        cli=("prepared_images::a_builder_that_says_nothing_is_ended",),
+    ),
+    Change(
+        "a build that fails leaves its machine",
+        file="src/image/build.rs",
+        old="return Err(Box::pin(self.undo(id, failure)).await)",
+        new="return Err(failure)",
+        cli=(
+            "prepared_images::an_image_that_ec2_cannot_make_is_removed",
+            "prepared_images::an_interruption_at_any_time_leaves_no_machine_and_no_half_image",
+        ),
+    ),
+    Change(
+        "the stopped machine of a build that is at work is ended",
+        file="src/image/leftovers.rs",
+        old="machine.stopped_at.is_some_and(|at| is_old(at, now))",
+        new="machine.stopped_at.is_some()",
+        unit=(
+            "image::leftovers::tests::a_builder_is_left_over_once_it_was_stopped_for_an_hour_and_no_image_is_pending",
+        ),
+        cli=(
+            "prepared_images::a_builder_that_was_left_stopped_is_named_and_after_an_hour_ended",
+            "prepared_images::terminate_all_ends_a_stopped_builder_only_once_it_is_old",
+        ),
+    ),
 ]
