@@ -105,10 +105,10 @@ image           ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.
 not prepared    eu-west-2 has none (inductiva-aws image build makes one)
 root disk       50 GiB gp3, encrypted
 security group  to be made inductiva-aws, inbound: none
-user data       13809 bytes
+user data       [..] bytes
   tag       Name=g
   tag       a=b
-  tag       inductiva:launch=53f5e3c6ad7c2c4752901f0bb85591f5 call=0 total=2 known=0 wanted=2 hour=498823 number=1
+  tag       inductiva:launch=[..] call=0 total=2 known=0 wanted=2 hour=[..] number=1
   tag       inductiva:launcher=inductiva-aws
   tag       inductiva:launcher-version=0.1.0
   tag       inductiva:machine-group=g
