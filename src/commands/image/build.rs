@@ -24,7 +24,7 @@ pub async fn run(
     out: Output,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let request = settings::image_build_request(args)?;
+    let request = settings::image::build_request(args)?;
     let aws = identity::connect(settings, out).await?;
     let work = Build {
         aws: &aws,
