@@ -507,7 +507,7 @@ fn a_group_of_before_the_image_goes_on_with_it_in_one_round_trip() {
 #[test]
 fn a_launch_that_is_resumed_has_its_own_image() {
     let account = Account::new();
-    with_image(&account);
+    let prepared = with_image(&account);
     // The second call of the launch is never made.
     account
         .fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold", "after": 1}));
@@ -523,6 +523,14 @@ fn a_launch_that_is_resumed_has_its_own_image() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(account.live().len(), 150);
     assert_eq!(account.launched(), 151);
+    let instances = account.instances();
+    let live = instances
+        .iter()
+        .filter(|i| i["State"]["Name"] != "terminated");
+    assert!(
+        live.map(|i| &i["ImageId"])
+            .all(|id| *id == prepared.as_str())
+    );
 }
 
 #[test]
