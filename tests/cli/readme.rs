@@ -1,6 +1,7 @@
 //! The README: its picture, and the messages that it explains.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -42,7 +43,11 @@ fn the_picture_is_what_the_program_prints() {
                 .stdout(Stdio::piped()),
         );
         assert_eq!(run.code, 0, "{line}\n{}", run.stdout);
-        picture += &format!("\u{1b}[1m$ inductiva-aws {line}\u{1b}[0m\n{}\n", run.stdout);
+        let _ = writeln!(
+            picture,
+            "\u{1b}[1m$ inductiva-aws {line}\u{1b}[0m\n{}",
+            run.stdout
+        );
     }
     let machines = account.instances();
     let mut ids: Vec<&str> = machines.iter().map(|m| text(&m["InstanceId"])).collect();
@@ -74,7 +79,10 @@ fn each_message_that_it_explains_is_one_of_the_programs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut said = fs::read_to_string(root.join("user-data.sh")).expect("the script");
     add(&mut said, &root.join("src"));
-    let rows: Vec<&str> = rows.lines().take_while(|row| row.starts_with("| ")).collect();
+    let rows: Vec<&str> = rows
+        .lines()
+        .take_while(|row| row.starts_with("| "))
+        .collect();
     assert!(rows.len() > 5, "{rows:?}");
     for row in rows {
         let message = row.split('`').nth(1).expect("a message");
