@@ -323,7 +323,7 @@ warning  vm-type     cannot look up which zones offer a type: arn:aws:iam::[ACCO
 }
 ok       network     default VPC [VPC] with 3 default subnets
 ok       cost        n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a, addresses n/a)
-ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
+ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022; not a prepared one: eu-west-2 has none (inductiva-aws image build makes one)
 failed   permission  cannot launch t3.micro: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:RunInstances on arn:aws:ec2:eu-west-2:[ACCOUNT]:instance/*: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
                      hint: an administrator has to change the policy that denies it; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 warning  quota       cannot look up the vCPU quota L-1216C47A: arn:aws:iam::[ACCOUNT]:user/sandbox may not servicequotas:GetServiceQuota: no identity-based policy allows it (AccessDeniedException, request [UUID])
