@@ -106,7 +106,7 @@ fn every_commands_lines_have_the_region_the_profile_and_the_address_that_were_us
     account.ec2_in("eu-west-1", "stop_instances", json!({"InstanceIds": [id]}));
     account.settle();
     let listed = run("list");
-    let line = line_from(&listed.stderr, "inductiva-aws terminate --instance-id");
+    let line = line_from(&listed.stderr, "inductiva-aws terminate i-");
     assert!(line.ends_with(&options), "{line}");
     // It is what ends the machine.
     let ended = pasted(&account, &format!("{line} -y"));
