@@ -579,7 +579,7 @@ fn whole(output: &str, expected: impl IntoData) {
 fn without_usual_options(output: &str) -> String {
     let endpoint = r" --endpoint-url http://127\.0\.0\.1:[0-9]+/[0-9]{12}\b";
     // By the sandbox's clock, of which a test moves on what is under way: any call may
-    // be said to be slow then (`list.rs` and `check.rs` have it said).
+    // be said to be slow then (`list.rs` has it said).
     let slow = r"(?m)^waiting for [A-Za-z0-9 ]+ to answer [A-Za-z]+\n";
     let usual = regex::Regex::new(&format!("( --region {REGION})?{endpoint}|{slow}"));
     usual
