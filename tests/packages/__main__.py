@@ -100,7 +100,7 @@ class Packages(unittest.TestCase):
             self.assertIn(file, found)
         self.assertEqual(run(folder / "inductiva-aws", "--version"), self.said)
         run("bash", "-n", folder / "completions/inductiva-aws.bash")
-        self.assertIn(".TH INDUCTIVA-AWS 1", (folder / "man/inductiva-aws.1").read_text())
+        self.assertIn(".TH inductiva-aws 1", (folder / "man/inductiva-aws.1").read_text())
         # Where binstall looks for the program.
         where = source.package()["metadata"]["binstall"]["bin-dir"]
         self.assertEqual(where, "{ name }-{ version }-{ target }/{ bin }{ binary-ext }")
