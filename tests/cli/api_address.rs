@@ -23,11 +23,12 @@ const EVERY_LINE: [&str; 4] = [
 fn what_aws_alone_can_do_is_done_with_any_address() {
     let account = Account::new();
     account.json("start --machine-group-name g");
+    account.settle();
     let before = account.groups();
     for url in ["https://api.example.com/?x=1", "http://10.0.0.1:8000"] {
         run(&account, "list", url).succeeds(str![[r#"
 warning: Inductiva cannot be asked: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: [..]
-1 machine runs, about 0.0182 USD an hour
+1 machine runs, about 0.0232 USD an hour
 
 "#]]);
     }

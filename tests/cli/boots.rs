@@ -203,11 +203,12 @@ fn list_shows_what_the_runners_do() {
     ];
     expected.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(seen("list"), expected);
+    account.settle();
     let table = account.run("list");
     assert!(
         table
             .succeeds(str![[r#"
-3 machines run, about 0.0687 USD an hour
+3 machines run, about 0.0737 USD an hour
 
 "#]])
             .lines()
@@ -221,7 +222,7 @@ fn list_shows_what_the_runners_do() {
     assert!(
         run.succeeds(str![[r#"
 warning: Inductiva cannot be asked about the machines: HTTP 503, set by the test
-3 machines run, about 0.0687 USD an hour
+3 machines run, about 0.0737 USD an hour
 
 "#]])
             .lines()
@@ -433,6 +434,7 @@ fn a_machine_whose_group_inductiva_does_not_have_is_not_registered() {
 fn without_a_key_or_with_one_that_is_refused_runners_are_not_known() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");
+    account.settle();
     let listed = |key: &str| {
         let mut command = account.command(["list", "--output", "json"]);
         let run = crate::sandbox::finish(command.env("INDUCTIVA_API_KEY", key));
@@ -440,12 +442,12 @@ fn without_a_key_or_with_one_that_is_refused_runners_are_not_known() {
         run
     };
     listed("").succeeds(str![[r#"
-1 machine runs, about 0.0196 USD an hour
+1 machine runs, about 0.0246 USD an hour
 
 "#]]);
     listed("another-key").succeeds(str![[r#"
 warning: Inductiva cannot be asked about the machines: HTTP 401, Invalid API key
-1 machine runs, about 0.0196 USD an hour
+1 machine runs, about 0.0246 USD an hour
 
 "#]]);
 }

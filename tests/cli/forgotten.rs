@@ -420,23 +420,23 @@ fn a_list_says_what_runs_and_what_it_costs() {
         "start --vm-type t2.micro --machine-group-name b --spot --availability-zone eu-west-2b",
     );
     account.json("start --machine-group-name c --vm-type t3.small");
+    account.settle();
     account.forget_requests();
     let run = account.run("list");
     assert_eq!(run.code, 0);
-    // 2 × 0.0132, 0.00462 and 0.0236, and four disks of 50 GiB; they have no public
-    // addresses yet.
-    assert_eq!(run.stderr, "4 machines run, about 0.0800 USD an hour\n");
+    // 2 × 0.0132, 0.00462 and 0.0236, and four disks of 50 GiB and addresses.
+    assert_eq!(run.stderr, "4 machines run, about 0.1000 USD an hour\n");
     // All were looked up before.
     assert_eq!(account.calls("GetProducts"), 0);
     assert_eq!(account.calls("DescribeSpotPriceHistory"), 1);
     let document = account.json("list");
     assert_eq!(document["machines_usd_per_hour"], 0.05462);
     assert_eq!(document["disks_usd_per_hour"], 0.025_425);
-    assert_eq!(document["addresses_usd_per_hour"], 0.0);
-    assert_eq!(document["usd_per_hour"], 0.080_045);
+    assert_eq!(document["addresses_usd_per_hour"], 0.02);
+    assert_eq!(document["usd_per_hour"], 0.100_045);
     let machine = &document["machines"][0];
     assert_eq!(machine["machine_usd_per_hour"], 0.0132);
-    assert_eq!(machine["usd_per_hour"], 0.019_556);
+    assert_eq!(machine["usd_per_hour"], 0.024_556);
     assert!(machine["age_seconds"].as_u64().is_some_and(|age| age < 600));
 
     account.forget_requests();

@@ -203,10 +203,11 @@ fn all_regions_are_asked_side_by_side() {
 fn a_region_that_cannot_be_asked_makes_the_list_a_failure() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name here");
+    account.settle();
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
     let run = account.run("list --all-regions --output json");
     run.ends(3, str![[r#"
-1 machine runs, about 0.0196 USD an hour
+1 machine runs, about 0.0246 USD an hour
 {"error":{"hint":"machines may be running there: try again in a minute","kind":"machines_may_be_running","machines":[],"message":"the list is not complete, us-west-2 did not answer: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
 
 "#]]);

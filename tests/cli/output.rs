@@ -129,18 +129,19 @@ fn a_command_line_that_is_wrong_is_told_in_json_too() {
 fn a_reader_that_went_away_is_no_panic() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g --num-machines 50");
+    account.settle();
     for (line, said) in [
         (
             "list",
             str![[r#"
-50 machines run, about 0.9778 USD an hour
+50 machines run, about 1.2278 USD an hour
 
 "#]],
         ),
         (
             "list --output json",
             str![[r#"
-50 machines run, about 0.9778 USD an hour
+50 machines run, about 1.2278 USD an hour
 
 "#]],
         ),

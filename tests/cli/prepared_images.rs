@@ -125,6 +125,10 @@ fn a_builder_has_no_key_no_group_and_ends_when_it_powers_off() {
 #[test]
 fn the_plan_and_the_cost_come_first() {
     let account = Account::new();
+    account.put(
+        "settings",
+        json!({"pending_seconds": 0.5, "stopping_seconds": 0.3, "image_pending_seconds": 0.5}),
+    );
     let run = build_that_says(&account, BUILD, PREPARED);
     run.ends(0, str![[r#"
 an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
@@ -254,6 +258,10 @@ fn an_interruption_at_any_time_leaves_no_machine_and_no_half_image() {
     let times = ["RunInstances", "StopInstances", "CreateImage"];
     for time in times {
         let account = Account::new();
+        account.put(
+            "settings",
+            json!({"pending_seconds": 0.5, "stopping_seconds": 0.3, "image_pending_seconds": 0.5}),
+        );
         account.put("consoles", json!({"*": PREPARED}));
         // The answer is there, and comes only later.
         account.fault(json!({"service": "ec2", "operation": time, "kind": "hold_answer"}));

@@ -268,6 +268,7 @@ fn of_an_option_of_one_value_the_last_counts() {
 fn without_a_terminal_it_does_not_go_ahead_unasked() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");
+    account.settle();
     let mut command = account.command(["terminate", "g"]);
     let run = crate::sandbox::finish_with_stdin(&mut command, "y\n");
     run.fails(
@@ -277,7 +278,7 @@ GROUP  REGION [..]
 g      eu-west-2 [..]
 
 INSTANCE ID [..]
-[ID]  pending [..]
+[ID]  running [..]
 error: there is no terminal to ask on
 hint: add -y/--yes to go ahead without being asked
 
