@@ -90,6 +90,18 @@ pub fn command(arguments: &str) -> String {
     Options::of_this_run().command(arguments)
 }
 
+/// This program with these arguments, for a sign-in: they name its profile, and region
+/// and account follow from that; where AWS is does not.
+pub fn sign_in(arguments: &str) -> String {
+    let of_this_run = Options::of_this_run();
+    Options {
+        region: None,
+        profile: None,
+        ..of_this_run
+    }
+    .command(arguments)
+}
+
 /// The command that ends a group, for messages.
 pub fn terminate_command(group: &GroupName) -> String {
     command(&format!(

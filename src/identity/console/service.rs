@@ -14,7 +14,7 @@ use crate::{
     error::{Failure, Kind, Result},
     http::Http,
     identity::{profiles::Profiles, settings::AwsSettings, sso::endpoint::Variant},
-    terminal::{mask, output::Output, quoting},
+    terminal::{command_line::sign_in, mask, output::Output, quoting},
 };
 
 /// Keys with less time left are refreshed, as the SDKs do it.
@@ -85,7 +85,7 @@ impl Console {
             variant,
             http: settings.http.clone(),
             folder: Folder::new(&settings.login_cache),
-            login_command: format!("inductiva-aws login --console{flag}"),
+            login_command: sign_in(&format!("login --console{flag}")),
             out,
         })
     }

@@ -10,7 +10,7 @@ use crate::{
         profiles::{Profile, Profiles, SsoSession},
         settings::AwsSettings,
     },
-    terminal::{output::Output, quoting},
+    terminal::{command_line::sign_in, output::Output, quoting},
 };
 
 /// The sign-in of a profile that has one.
@@ -105,14 +105,14 @@ fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Fai
 
 /// The command that signs in to a session, for messages.
 pub fn login_to_session(name: &str) -> String {
-    format!("inductiva-aws login --sso-session {}", quoting::word(name))
+    sign_in(&format!("login --sso-session {}", quoting::word(name)))
 }
 
 /// The command that signs in again, for messages.
 fn login_command(settings: &AwsSettings, profile: &str) -> String {
     if settings.profile.is_none() && profile == "default" {
-        "inductiva-aws login".into()
+        sign_in("login")
     } else {
-        format!("inductiva-aws login --profile {}", quoting::word(profile))
+        sign_in(&format!("login --profile {}", quoting::word(profile)))
     }
 }
