@@ -93,6 +93,10 @@ hint: sign in: inductiva-aws login --profile new
 
 "#]],
     );
+    // It can be pasted where the environment is another.
+    let raw = account.run("whoami --profile new").stderr;
+    let line = format!("login --profile new --endpoint-url {}\n", account.aws_url());
+    assert!(raw.contains(&line), "{raw}");
     login(&account, "--profile new");
     make_stale(&account, CORP);
     account.put("sso", json!({"refresh": false}));
