@@ -34,7 +34,7 @@ use crate::{
         place::{Candidate, Place},
         request::Request,
     },
-    plan::decision::LaunchPlan,
+    plan::launch_plan::LaunchPlan,
     terminal::panics,
     values::Market,
 };

@@ -13,7 +13,7 @@ use crate::{
         machine::{Machine, State, remedy},
         request::Request,
     },
-    plan::{budget::ENDING, decision::LaunchPlan},
+    plan::{budget::ENDING, launch_plan::LaunchPlan},
     terminal::{printable::printable, time::moment},
     values::{GroupName, Market},
 };

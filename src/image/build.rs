@@ -22,9 +22,10 @@ use crate::{
     plan::{
         choices::SecurityGroupChoice,
         cost::{Cost, rounded},
-        decision::{self, LaunchPlan, Plan, packed_user_data},
+        decision::{self, Plan},
         facts::Facts,
         known::Known,
+        launch_plan::{LaunchPlan, packed_user_data},
         prices::{Parts, Prices},
     },
     terminal::{command_line::command, interrupt::Interrupt, output::Output},

@@ -18,7 +18,7 @@ use crate::{
         request::Request,
         visibility::VISIBLE_WITHIN,
     },
-    plan::decision::LaunchPlan,
+    plan::launch_plan::LaunchPlan,
     terminal::{command_line::command, interrupt::Interrupt, output::Output},
 };
 

@@ -16,7 +16,7 @@ use crate::{
     error::{Failure, Kind, Result},
     model::machine::Machine,
     plan::{
-        decision::LaunchPlan,
+        launch_plan::LaunchPlan,
         tokens::{ASKED_UNTIL, Call, FRESH_FOR, GOOD_FOR, Intent, Later},
     },
     terminal::command_line::terminate_command,
@@ -295,8 +295,9 @@ mod tests {
     use crate::{
         model::machine::{State, TAG_SETTINGS},
         plan::{
-            decision::{LaunchId, Plan, plan},
+            decision::{Plan, plan},
             examples::{facts, request},
+            launch_plan::LaunchId,
         },
     };
 

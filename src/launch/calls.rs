@@ -24,7 +24,7 @@ use crate::{
         visibility::MADE_OR_NOT_AFTER,
     },
     plan::{
-        decision::LaunchPlan,
+        launch_plan::LaunchPlan,
         tokens::{Call, LaunchTag, MACHINES_PER_CALL},
     },
     terminal::{command_line::terminate_command, output::Progress},

@@ -23,7 +23,7 @@ use crate::{
         machine::{self, Machine},
         visibility::VISIBLE_WITHIN,
     },
-    plan::{decision::LaunchPlan, tokens::LaunchTag},
+    plan::{launch_plan::LaunchPlan, tokens::LaunchTag},
     terminal::command_line::terminate_command,
 };
 

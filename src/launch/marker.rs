@@ -14,7 +14,7 @@ use crate::{
     error::{Failure, Result},
     inductiva::{ApiError, Group},
     model::machine::{Machine, TAG_GROUP_ID},
-    plan::decision::LaunchPlan,
+    plan::launch_plan::LaunchPlan,
 };
 
 /// A group on Inductiva's side that is not older than this and has no machines may

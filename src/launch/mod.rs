@@ -47,7 +47,8 @@ use crate::{
     },
     plan::{
         choices::SecurityGroupChoice,
-        decision::{self, LaunchPlan, Plan},
+        decision::{self, Plan},
+        launch_plan::LaunchPlan,
     },
     terminal::{interrupt::Interrupt, output::Output},
     values::VmType,

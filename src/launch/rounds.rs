@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::{Filled, Launcher, look_up::Found, world::World};
 use crate::{
     error::{Failure, Kind, Result},
-    plan::decision::LaunchPlan,
+    plan::launch_plan::LaunchPlan,
 };
 
 /// The pauses: capacity that comes back within a minute is met soon, and a day costs

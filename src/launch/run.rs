@@ -19,7 +19,7 @@ use crate::{
         request::Request,
         visibility::SHOWN_AFTER,
     },
-    plan::{decision::LaunchPlan, tokens::Hour},
+    plan::{launch_plan::LaunchPlan, tokens::Hour},
     terminal::{interrupt::Interrupt, output::Output},
 };
 

@@ -14,6 +14,7 @@ pub mod examples;
 pub mod facts;
 pub mod group_settings;
 pub mod known;
+pub mod launch_plan;
 pub mod prepared;
 pub mod prices;
 pub mod tag_limit;

@@ -28,7 +28,7 @@ use crate::{
         request::{Request, Runner},
         user_data::Script,
     },
-    plan::{budget, decision::packed_user_data, tag_limit::refuse_tags},
+    plan::{budget, launch_plan::packed_user_data, tag_limit::refuse_tags},
     terminal::{command_line, mask, output::Output},
     values::{GroupName, Market, Proxy, VmType},
 };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     commands::report::{BudgetReport, GroupReport, labelled},
     model::request::Request,
-    plan::{choices::SecurityGroupChoice, cost::Cost, decision::LaunchPlan},
+    plan::{choices::SecurityGroupChoice, cost::Cost, launch_plan::LaunchPlan},
     values::Market,
 };
 

@@ -31,8 +31,9 @@ use crate::{
     plan::{
         choices::SecurityGroupChoice,
         cost::Cost,
-        decision::{LaunchPlan, Plan},
+        decision::Plan,
         facts::Facts,
+        launch_plan::LaunchPlan,
         prices::{Parts, Prices},
     },
     settings::{self, AwsSettings},
