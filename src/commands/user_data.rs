@@ -12,11 +12,11 @@ pub fn run(args: &UserDataArgs, out: Output) -> Result<()> {
     } else {
         HIDDEN.to_owned()
     };
-    let mut runner = settings::runner(&args.boot, 1, &key)?;
+    let mut runner = settings::request::runner(&args.boot, 1, &key)?;
     if !args.show_secrets {
         runner = runner.hiding_secrets();
     }
-    let script = settings::script(&args.boot, out)?;
-    let group = settings::group_name(&args.boot)?;
+    let script = settings::request::script(&args.boot, out)?;
+    let group = settings::request::group_name(&args.boot)?;
     out.bytes(&script.with_preamble(&runner.variables(&group, None, args.gpu)))
 }

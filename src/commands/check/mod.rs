@@ -48,7 +48,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let api_settings = settings::api(&args.boot.api)?;
     // Without a key there is nothing that the API would tell; the rest is checked.
     let key = api_settings.key.clone().unwrap_or_default();
-    let request = settings::unchecked_request(args, &key, out)?;
+    let request = settings::request::unchecked(args, &key, out)?;
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
     let aws_side = async {
         match identity::try_connect(settings, out).await {
@@ -234,7 +234,7 @@ async fn launch(
                 }));
             }
             // Too much user data is a check of its own, and cannot be asked about.
-            if settings::checked_user_data(request).is_ok() {
+            if settings::request::checked_user_data(request).is_ok() {
                 let asking = Box::pin(start::permitted(aws, request, &plan, None, to_make));
                 let permission = in_time(aws, "EC2", asking).await;
                 let number = machine::count(plan.number as usize);
@@ -389,9 +389,11 @@ fn disk(request: &Request) -> Check {
 }
 
 fn user_data(request: &Request) -> Check {
-    Check::of("user_data", settings::checked_user_data(request), |bytes| {
-        format!("{bytes} bytes of at most {MAX_BYTES}")
-    })
+    Check::of(
+        "user_data",
+        settings::request::checked_user_data(request),
+        |bytes| format!("{bytes} bytes of at most {MAX_BYTES}"),
+    )
 }
 
 /// Whether so many machines more may run, for each type and market that a start

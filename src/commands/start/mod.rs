@@ -48,7 +48,7 @@ pub async fn run(
     out: Output,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    let request = settings::request(args, out)?;
+    let request = settings::request::checked(args, out)?;
     let api_settings = settings::api(&args.boot.api)?;
     let api = inductiva::Client::new(
         &api_settings,
