@@ -82,17 +82,17 @@ class Machine:
         first, _, rest = user_data.partition(b"\n")
         if preamble:
             sent = gzip.compress(b"\n".join([first, preamble.encode() + rest]))
-        if role:
-            self._world.metadata.give_role(self.address, *role)
-        self.switch_on(sent)
+        self.switch_on(sent, role)
 
-    def switch_on(self, user_data):
+    def switch_on(self, user_data, role=None):
         """With the bytes that a launch would have sent."""
         if self.instance_id is None:
             self.instance_id = f"i-{secrets.token_hex(9)[:17]}"
         self._world.metadata.tell(
             self.address, self._mac, self.instance_id, REGION, user_data
         )
+        if role:
+            self._world.metadata.give_role(self.address, *role)
         board = self.directory / "board_asset_tag"
         board.write_text(f"{self.instance_id}\n", encoding="utf-8")
         self._power = threading.Thread(target=self._keep_on, daemon=True)
