@@ -37,6 +37,7 @@ def speed_up():
         botocore._parse_timestamp_with_tzinfo
     )
     _speed_up_types()
+    _speed_up_images()
     _speed_up_parser()
     _speed_up_serializer()
     xmltodict.unparse = xml_writer(xmltodict.unparse)
@@ -58,6 +59,22 @@ def _speed_up_types():
         return known[asked]
 
     types.InstanceTypeBackend.describe_instance_types = describe_instance_types
+
+
+def _speed_up_images():
+    """moto compares each image with a pattern, for each machine that it makes."""
+    # Only now, as `moto_library` imports it in a way of its own.
+    from moto.ec2.models import amis
+
+    slow = amis.AmiBackend.describe_images
+
+    def describe_images(self, ami_ids=None, filters=None, exec_users=None, owners=None):
+        one = filters.get("image-id") if filters and len(filters) == 1 else None
+        if isinstance(one, str) and one in self.amis and not (ami_ids or exec_users or owners):
+            return [self.amis[one]]
+        return slow(self, ami_ids, filters, exec_users, owners)
+
+    amis.AmiBackend.describe_images = describe_images
 
 
 # --- Parser ---------------------------------------------------------------------
