@@ -2,7 +2,7 @@
 """A browser for tests: goes where it is sent, redirects and all.
 
 With FORGE in the environment it first comes back with somebody else's answer. What
-everybody can see of it is written down, as by the recorders of leaks.rs.
+everybody can see of it is written down, as by the recorders of sandbox/leaks.rs.
 """
 
 import contextlib

@@ -1,6 +1,9 @@
 //! Proxies, companies' own certificates, endpoints and partitions, and what is
 //! said where AWS is out of reach.
 
+mod clock;
+mod out_of_reach;
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -327,87 +330,6 @@ fn endpoints_of_single_services_are_honoured() {
 }
 
 #[test]
-fn each_reason_to_be_out_of_reach_has_its_own_words() {
-    let network = Network::new();
-    let tls = network.url("https", "tls");
-    let expired = network.url("https", "expired");
-    let plain = network.account.aws_url().replace("http://", "https://");
-    let (refusing, guarded) = (
-        network.url("http", "refusing"),
-        network.url("http", "guarded"),
-    );
-    let aws = "https://sts.eu-west-2.amazonaws.com".to_owned();
-    for (endpoint, proxy, meaning, hint) in [
-        (
-            &aws,
-            Some("http://127.0.0.1:9"),
-            "the proxy does not answer",
-            "HTTPS_PROXY",
-        ),
-        (
-            &aws,
-            Some(refusing.as_str()),
-            "the proxy refuses to connect to AWS",
-            "HTTPS_PROXY",
-        ),
-        (
-            &aws,
-            Some(&guarded),
-            "the proxy wants a user and a password",
-            "http://USER:PASSWORD@HOST:PORT",
-        ),
-        (
-            &tls,
-            None,
-            "the certificate's issuer is not trusted",
-            "AWS_CA_BUNDLE",
-        ),
-        (
-            &expired,
-            None,
-            "the certificate has expired, by this machine's clock",
-            "clock",
-        ),
-        (
-            &plain,
-            None,
-            "what answers there does not speak TLS",
-            "--endpoint-url",
-        ),
-        (
-            &"http://no.such.host.invalid".into(),
-            None,
-            "its name is not found",
-            "--region",
-        ),
-        (
-            &"http://127.0.0.1:9".into(),
-            None,
-            "Connection refused",
-            "--endpoint-url",
-        ),
-    ] {
-        let mut command = network.command("whoami --output json");
-        command.env("AWS_ENDPOINT_URL", endpoint);
-        command.envs(proxy.map(|proxy| ("HTTPS_PROXY", proxy)));
-        if meaning.contains("is over") {
-            command.env("AWS_CA_BUNDLE", network.ca());
-        }
-        let run = finish(&mut command);
-        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-        let error = run.error();
-        let message = text(&error["message"]);
-        assert!(
-            message.starts_with("cannot tell who is signed in: cannot reach AWS in eu-west-2: ")
-                && message.contains(meaning),
-            "{message}"
-        );
-        assert!(text(&error["hint"]).contains(hint), "{error}");
-        assert_eq!(error["kind"], "unreachable");
-    }
-}
-
-#[test]
 fn a_proxys_password_is_not_shown() {
     let network = Network::new();
     let proxy = network
@@ -416,99 +338,4 @@ fn a_proxys_password_is_not_shown() {
     let run = finish(network.command("whoami -vv").env("HTTPS_PROXY", proxy));
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(!run.stderr.contains("MARKED"), "{}", run.stderr);
-}
-
-#[test]
-fn a_clock_that_is_off_does_not_stop_anybody() {
-    for seconds in [1200, -1200] {
-        let account = Account::new();
-        account.put("settings", json!({"clock_offset_seconds": seconds}));
-        let run = account.run("start --machine-group-name g --num-machines 2");
-        assert_works(&run);
-        assert_eq!(account.live().len(), 2);
-        assert_works(&account.run("terminate g -y"));
-        assert_eq!(account.live(), [] as [String; 0]);
-    }
-}
-
-#[test]
-fn a_refusal_for_the_clock_says_by_how_much_it_is_off() {
-    for (seconds, says) in [(1230, "20 minutes behind"), (-1230, "20 minutes ahead of")] {
-        let account = Account::new();
-        account.put("settings", json!({"clock_offset_seconds": seconds}));
-        for (command, service, operation, code) in [
-            ("list", "ec2", "DescribeInstances", "RequestExpired"),
-            ("list", "ec2", "DescribeInstances", "AuthFailure"),
-            (
-                "whoami",
-                "sts",
-                "GetCallerIdentity",
-                "SignatureDoesNotMatch",
-            ),
-        ] {
-            account.forget_faults();
-            account.fault(json!({"service": service, "operation": operation, "code": code, "message": "no", "status": 403, "count": null}));
-            let run = account.run(&format!("{command} --output json"));
-            assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
-            let error = run.error();
-            assert!(
-                text(&error["message"])
-                    .starts_with(&format!("this machine's clock is {says} AWS's: ")),
-                "{error}"
-            );
-            assert!(text(&error["hint"]).contains("set the clock"), "{error}");
-        }
-    }
-}
-
-#[test]
-fn only_a_test_whose_ec2_is_on_this_machine_moves_the_clock() {
-    let account = Account::new();
-    let programs = || account.get("clock")["programs"].clone();
-    let clock = format!("{}/_sandbox/clock", account.aws_url());
-    for (ec2, clock) in [
-        ("https://ec2.eu-west-2.amazonaws.com", clock.as_str()),
-        ("http://198.51.100.7", &clock),
-        // A name that may lead anywhere.
-        ("http://127.0.0.1.example.com", &clock),
-        (&account.aws_url(), "http://198.51.100.7/clock"),
-    ] {
-        let mut command = account.command(["whoami"]);
-        command
-            .env("AWS_ENDPOINT_URL_STS", account.aws_url())
-            .env("AWS_ENDPOINT_URL_EC2", ec2)
-            .env("INDUCTIVA_AWS_TEST_CLOCK", clock);
-        assert_eq!(finish(&mut command).code, 0, "{ec2} {clock}");
-        assert_eq!(programs(), 0, "{ec2} {clock}");
-    }
-    // The option goes before the variables.
-    let mut command = account.command(["whoami", "--endpoint-url", &account.aws_url()]);
-    command.env("AWS_ENDPOINT_URL_EC2", "http://198.51.100.7");
-    assert_eq!(finish(&mut command).code, 0);
-    assert_eq!(programs(), 1);
-}
-
-#[test]
-fn ec2_that_does_not_answer_in_time_is_out_of_reach_until_something_may_be_sent() {
-    let account = Account::new();
-    account.fault(
-        json!({"service": "ec2", "operation": "*", "kind": "stall", "seconds": 100, "count": null}),
-    );
-    for (line, code, kind) in [
-        ("list", 1, "unreachable"),
-        ("logs g", 1, "unreachable"),
-        ("start --machine-group-name g", 1, "unreachable"),
-        ("terminate g -y", 3, "machines_may_be_running"),
-    ] {
-        let run = account.run(&format!("{line} --output json"));
-        assert_eq!(run.code, code, "{line}: {}", run.stderr);
-        let error = run.error();
-        assert_eq!(error["kind"], kind, "{line}: {error}");
-        let message = text(&error["message"]);
-        assert!(
-            message.contains("AWS in eu-west-2 did not answer in time"),
-            "{line}: {message}"
-        );
-    }
-    assert_eq!(account.launched(), 0);
 }

@@ -1,6 +1,6 @@
 //! Secrets stay out of everything: all commands, those that fail too, at `-vv` and
 //! with everything that they may come across. What is looked for, and where, is the
-//! same as at the end of every test: `leaks.rs`.
+//! same as at the end of every test: `sandbox/leaks.rs`.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 

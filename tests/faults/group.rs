@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, INTERRUPTED, Run, ended, list, read_up_to, signal, text};
+use crate::sandbox::{Account, INTERRUPTED, Run, ended, list, run::read_up_to, signal, text};
 
 /// What did not hold, in words.
 pub type Verdict<T = ()> = Result<T, String>;

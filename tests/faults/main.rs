@@ -9,9 +9,10 @@ mod cases;
 mod damaged;
 mod group;
 mod random;
-#[path = "../cli/sandbox.rs"]
+#[path = "../cli/sandbox/mod.rs"]
 #[expect(
     dead_code,
+    unused_imports,
     clippy::needless_pass_by_value,
     reason = "the tests of the command line use the rest"
 )]

@@ -130,8 +130,8 @@ CHANGES = [
         old="if elsewhere.is_empty() {",
         new="if true {",
         cli=(
-            "ending::a_group_in_another_region_is_not_said_to_be_gone",
-            "ending::machines_of_the_group_in_another_region_are_named_when_those_here_have_ended",
+            "ending::regions::a_group_in_another_region_is_not_said_to_be_gone",
+            "ending::regions::machines_of_the_group_in_another_region_are_named_when_those_here_have_ended",
         ),
     ),
     Change(
@@ -139,7 +139,7 @@ CHANGES = [
         file="src/commands/terminate/look.rs",
         old="                found.require(&self.aws.region);\n",
         new="",
-        cli=("ending::a_last_look_that_is_denied_is_no_look",),
+        cli=("ending::regions::a_last_look_that_is_denied_is_no_look",),
     ),
     Change(
         "a batch that EC2 refuses for one of its ids is given up",
@@ -163,7 +163,7 @@ CHANGES = [
         file="src/commands/terminate/groups.rs",
         old="other.id == group.id && other.name == group.name",
         new="other.id == group.id",
-        cli=("ending::an_answer_about_another_group_deletes_nothing",),
+        cli=("ending::groups::an_answer_about_another_group_deletes_nothing",),
     ),
     Change(
         "a machine that has left its group counts as registered",
@@ -475,7 +475,7 @@ CHANGES = [
         file="src/identity/said.rs",
         old="self.out.prompt(&mask::foreign(&line));",
         new="eprintln!(\"{line}\");",
-        cli=("mfa::what_a_command_says_is_shown_without_secrets",),
+        cli=("mfa::codes::what_a_command_says_is_shown_without_secrets",),
     ),
     Change(
         "the program that ends a command gets the secrets",
@@ -542,7 +542,7 @@ CHANGES = [
         file="src/identity/places/mod.rs",
         old="Some(serial) if !is_session =>",
         new="Some(serial) =>",
-        cli=("mfa::the_variables_of_the_mfa_document_count_only_where_a_session_is_made",),
+        cli=("mfa::codes::the_variables_of_the_mfa_document_count_only_where_a_session_is_made",),
     ),
     Change(
         "sign-in: the end of the input is an answer",
@@ -635,14 +635,14 @@ CHANGES = [
         file="src/aws/run_instances.rs",
         old="Sort::Fatal if launch.may_not_be_in_free_plan(code(&error)) => {",
         new="Sort::Fatal if false => {",
-        cli=("accounts::the_walk_goes_on_to_a_type_of_the_free_plan",),
+        cli=("accounts::vm_types::the_walk_goes_on_to_a_type_of_the_free_plan",),
     ),
     Change(
         "a group without a named type is launched as another type",
         file="src/plan/choices.rs",
         old="let groups = live.find_map(told_settings::vm_types);",
         new="let groups = live.find_map(told_settings::vm_types).filter(|_| false);",
-        cli=("accounts::without_a_type_a_group_keeps_its_own",),
+        cli=("accounts::vm_types::without_a_type_a_group_keeps_its_own",),
     ),
     Change(
         "machines have metadata only where the account's default says so",

@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     ffi::OsStr,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::{
@@ -15,6 +15,8 @@ use std::{
 
 use regex::Regex;
 use tempfile::TempDir;
+
+use super::secret::{Leak, Secret, found};
 
 /// The variables of a command that are secrets.
 const VARIABLES: [&str; 6] = [
@@ -67,54 +69,6 @@ exit 127
 #[cfg(target_os = "linux")]
 const PROGRAMS: [&str; 7] = ["sh", "cat", "echo", "printf", "ps", "sleep", "yes"];
 
-#[derive(Clone, Debug)]
-pub struct Secret {
-    /// What it is, without its value.
-    pub name: String,
-    pub value: String,
-}
-
-impl Secret {
-    /// None for one that is so short that it may be anywhere by chance. A code of
-    /// six digits counts as a word.
-    fn new(name: &str, value: &str) -> Option<Self> {
-        let value = value.trim();
-        let is_code = value.len() == 6 && value.bytes().all(|b| b.is_ascii_digit());
-        (is_code || value.len() >= 8).then(|| Self {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        })
-    }
-
-    /// The lines that have it.
-    fn lines_in<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
-        // As it is in an address and in some JSON, too.
-        let encoded = self.value.replace('/', "%2F").replace('+', "%2B");
-        let spellings = [
-            self.value.clone(),
-            encoded.replace('=', "%3D"),
-            self.value.replace('/', r"\/"),
-        ];
-        let is_word = self.value.len() < 8;
-        let is_there = move |line: &str| {
-            spellings.iter().any(|spelling| {
-                line.match_indices(spelling).any(|(at, _)| {
-                    let after = line[at + spelling.len()..].chars().next();
-                    let around = [line[..at].chars().next_back(), after];
-                    !is_word || !around.into_iter().flatten().any(char::is_alphanumeric)
-                })
-            })
-        };
-        // Most texts have none: one pass over the whole before the lines.
-        let lines = if is_there(text) { text } else { "" };
-        lines.lines().filter(move |line| is_there(line))
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        self.lines_in(text).next().is_some()
-    }
-}
-
 /// A run of the program: what it was given and what it printed.
 struct Printed {
     line: Vec<String>,
@@ -144,24 +98,6 @@ impl Printed {
             let searched = secrets.iter().filter(|secret| !is_meant(secret));
             searched.for_each(|secret| found(secret, text, &place, leaks));
         }
-    }
-}
-
-/// Where a secret was found. Its display names the place and hides the secret.
-pub struct Leak {
-    pub secret: String,
-    pub place: String,
-    line: String,
-}
-
-impl fmt::Display for Leak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            secret,
-            place,
-            line,
-        } = self;
-        write!(f, "{secret} is in {place}: {line}")
     }
 }
 
@@ -418,14 +354,6 @@ impl Watch {
         }
         all
     }
-}
-
-fn found(secret: &Secret, text: &str, place: &str, leaks: &mut Vec<Leak>) {
-    leaks.extend(secret.lines_in(text).map(|line| Leak {
-        secret: secret.name.clone(),
-        place: place.replace(&secret.value, "[SECRET]"),
-        line: line.replace(&secret.value, "[SECRET]"),
-    }));
 }
 
 fn is_its_owners(path: &Path) -> bool {

@@ -1,26 +1,33 @@
 //! Sandbox servers for the whole test run, and in them an AWS account of its own
 //! for each test, so that tests neither see each other nor depend on an order.
 
+mod leaks;
+pub mod run;
+mod secret;
+mod server;
+mod values;
+
 use std::{
     collections::HashMap,
     fs,
-    io::{BufRead as _, BufReader, Read, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::{
-        LazyLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-#[path = "leaks.rs"]
-mod leaks;
-
-use leaks::{Leak, Watch};
 use serde_json::{Value, json};
-use snapbox::{Assert, IntoData, Redactions};
 use tempfile::TempDir;
+
+use leaks::Watch;
+#[cfg(unix)]
+pub use run::signal;
+pub use run::{
+    INTERRUPTED, Run, ended, finish, finish_with_stdin, spawn, until_it_says,
+};
+use secret::Leak;
+use server::{CONTROL, SERVERS, Server};
+pub use values::{list, tags, text};
 
 /// The key that the sandbox's Inductiva API takes.
 pub const API_KEY: &str = "sandbox-key";
@@ -31,49 +38,6 @@ pub const REGION: &str = "eu-west-2";
 /// The environment variable that leaves out the sandbox's delays: machines run,
 /// and are gone, by the next request. No test's outcome may hang on it.
 const NO_DELAYS: &str = "INDUCTIVA_AWS_TESTS_WITHOUT_DELAYS";
-
-/// The server. It ends when its stdin closes, which is when this process ends.
-struct Server {
-    url: String,
-    _process: Child,
-}
-
-/// Each keeps one core busy at most; accounts are spread over them.
-static SERVERS: LazyLock<Vec<Server>> =
-    LazyLock::new(|| (0..crate::SERVERS).map(|_| Server::start()).collect());
-
-impl Server {
-    fn start() -> Self {
-        let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/run");
-        let mut process = Command::new(run)
-            .arg("--serve")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tests/sandbox/run starts");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is a pipe");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("the sandbox says its port");
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
-            panic!("the sandbox did not start, its messages are above: {line:?}")
-        });
-        Self {
-            url: format!("http://127.0.0.1:{}", ready["port"]),
-            _process: process,
-        }
-    }
-}
-
-/// Speaks to the control endpoint, past any proxy; answers can be large.
-static CONTROL: LazyLock<ureq::Agent> = LazyLock::new(|| {
-    ureq::Agent::config_builder()
-        .proxy(None)
-        .http_status_as_error(false)
-        .build()
-        .into()
-});
 
 /// An AWS account, with a home folder on this machine that has nothing in it.
 pub struct Account {
@@ -97,13 +61,6 @@ impl Drop for Account {
         let leaks: Vec<String> = leaks.iter().map(Leak::to_string).collect();
         assert!(leaks.is_empty(), "secrets leak:\n{}", leaks.join("\n"));
     }
-}
-
-/// A command that has ended: a test says how, with [`Run::assert`] and the like.
-pub struct Run {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
 }
 
 impl Account {
@@ -428,211 +385,4 @@ impl Account {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-impl Run {
-    /// Asserts code, stdout and stderr together, and each of them whole: output
-    /// that is not expected fails. `[ID]` and the other placeholders stand for what
-    /// differs from run to run; `.unordered()` is for lines of machines or regions
-    /// that come in any order.
-    #[track_caller]
-    pub fn assert(&self, code: i32, stdout: impl IntoData, stderr: impl IntoData) -> &Self {
-        self.assert_code(code);
-        whole(&self.stdout, stdout);
-        whole(&self.stderr, stderr);
-        self
-    }
-
-    /// Asserts code and all of stderr, and gives stdout for the test to read: a
-    /// document, a script, or a table, whose columns are as wide as its addresses.
-    #[track_caller]
-    pub fn ends(&self, code: i32, stderr: impl IntoData) -> &str {
-        self.assert_code(code);
-        whole(&self.stderr, stderr);
-        &self.stdout
-    }
-
-    /// [`Self::ends`] with success.
-    #[track_caller]
-    pub fn succeeds(&self, stderr: impl IntoData) -> &str {
-        self.ends(0, stderr)
-    }
-
-    /// Asserts a failure that prints nothing on stdout, and all of stderr.
-    #[track_caller]
-    pub fn fails(&self, code: i32, stderr: impl IntoData) -> &Self {
-        self.assert(code, "", stderr)
-    }
-
-    #[track_caller]
-    fn assert_code(&self, code: i32) {
-        assert_eq!(
-            self.code, code,
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout, self.stderr
-        );
-    }
-
-    /// The document of `--output json`, on success.
-    #[track_caller]
-    pub fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("no JSON: {}", self.stdout))
-    }
-
-    /// The document of `--output json`, on failure: the last line of stderr.
-    #[track_caller]
-    pub fn error(&self) -> Value {
-        let last = without_usual_options(self.stderr.lines().last().unwrap_or_default());
-        let document: Value =
-            serde_json::from_str(&last).unwrap_or_else(|_| panic!("no JSON: {last}"));
-        document["error"].clone()
-    }
-}
-
-/// Runs a command to its end.
-#[must_use = "a command that fails, or says what nobody expected, fails its test"]
-pub fn finish(command: &mut Command) -> Run {
-    ended(spawn(command))
-}
-
-/// Runs a command to its end with something on its stdin.
-#[must_use = "a command that fails, or says what nobody expected, fails its test"]
-pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
-    let mut child = spawn(command.stdin(Stdio::piped()));
-    let mut pipe = child.stdin.take().expect("stdin is a pipe");
-    // The program may have ended without reading it.
-    let _ = pipe.write_all(stdin.as_bytes());
-    drop(pipe);
-    ended(child)
-}
-
-/// Starts a command whose output is kept, unless it goes elsewhere already.
-pub fn spawn(command: &mut Command) -> Child {
-    let child = command.stderr(Stdio::piped()).spawn();
-    let child = child.expect("the program starts");
-    leaks::started(command, &child);
-    child
-}
-
-/// Waits until a command has said this on stderr, which is then read up to there:
-/// what it has said.
-pub fn until_it_says(child: &mut Child, words: &str) -> String {
-    let said = read_up_to(child.stderr.as_mut().expect("stderr is a pipe"), words);
-    assert!(
-        said.ends_with(words),
-        "it never says {words:?}, but: {said}"
-    );
-    said
-}
-
-/// What comes up to these words, or to the end without them.
-pub fn read_up_to(stream: &mut impl Read, words: &str) -> String {
-    let mut said = Vec::new();
-    let mut byte = [0];
-    while !said.ends_with(words.as_bytes()) {
-        if stream.read(&mut byte).expect("it can be read") == 0 {
-            break;
-        }
-        said.extend(byte);
-    }
-    String::from_utf8(said).expect("it is UTF-8")
-}
-
-/// What a `start` says when it was interrupted, and not before.
-pub const INTERRUPTED: &str = "interrupted: bringing what is under way to an end";
-
-/// Waits for the end of a command that `spawn` started.
-#[must_use = "a command that fails, or says what nobody expected, fails its test"]
-pub fn ended(child: Child) -> Run {
-    let id = child.id();
-    let output = child.wait_with_output().expect("the program ends");
-    let run = Run {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-    };
-    leaks::printed(id, &run.stdout, &run.stderr);
-    run
-}
-
-/// Sends a signal, such as `-INT`.
-#[cfg(unix)]
-pub fn signal(child: &Child, name: &str) {
-    let kill = Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status();
-    assert!(kill.expect("kill runs").success());
-}
-
-/// Asserts all of an output; `SNAPSHOTS=overwrite` rewrites a `str!` that differs.
-#[track_caller]
-fn whole(output: &str, expected: impl IntoData) {
-    Assert::new()
-        .action_env("SNAPSHOTS")
-        .redact_with(placeholders())
-        .eq(without_usual_options(output), expected);
-}
-
-/// Lines to be pasted say which AWS they are for. That is the account's own sandbox,
-/// and mostly the same region, which nobody needs to read again and again: a test of
-/// them (`lines.rs`) looks at all of it.
-fn without_usual_options(output: &str) -> String {
-    let endpoint = r" --endpoint-url http://127\.0\.0\.1:[0-9]+/[0-9]{12}\b";
-    // By the sandbox's clock, of which a test moves on what is under way: any call may
-    // be said to be slow then (`list.rs` has it said).
-    let slow = r"(?m)^waiting for [A-Za-z0-9 ]+ to answer [A-Za-z]+\n";
-    let usual = regex::Regex::new(&format!("( --region {REGION})?{endpoint}|{slow}"));
-    usual
-        .expect("a pattern")
-        .replace_all(output, "")
-        .into_owned()
-}
-
-fn placeholders() -> Redactions {
-    let mut placeholders = Redactions::new();
-    for (name, pattern) in [
-        ("[ID]", r"\bi-[0-9a-f]{17}\b"),
-        ("[VPC]", r"\bvpc-[0-9a-f]{17}\b"),
-        ("[SG]", r"\bsg-[0-9a-f]{17}\b"),
-        ("[SUBNET]", r"\bsubnet-[0-9a-f]{17}\b"),
-        ("[ROUTES]", r"\brtb-[0-9a-f]{17}\b"),
-        ("[UUID]", r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
-        ("[GROUP]", r"\baws-[a-z0-9]{8}\b"),
-        ("[ACCOUNT]", r"\b20000000[0-9]{4}\b"),
-        ("[SERVER]", r"127\.0\.0\.1:[0-9]+"),
-        (
-            "[TIME]",
-            r"\b20[0-9-]{8}(T[0-9:.]+Z| [0-9:]{5} [A-Z0-9+-]+)\b",
-        ),
-        ("[HOME]", r"(/[\w.-]+)*/\.tmp\w{6}"),
-    ] {
-        let pattern: regex::Regex = regex::Regex::new(pattern).expect("a pattern");
-        placeholders.insert(name, pattern).expect("a placeholder");
-    }
-    placeholders
-}
-
-/// The items of a JSON list.
-#[track_caller]
-pub fn list(value: &Value) -> Vec<Value> {
-    value
-        .as_array()
-        .unwrap_or_else(|| panic!("no list: {value}"))
-        .clone()
-}
-
-/// A JSON text.
-#[track_caller]
-pub fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
-}
-
-/// The tags of an AWS resource by their keys.
-#[track_caller]
-pub fn tags(resource: &Value) -> HashMap<String, String> {
-    let tags = resource.get("Tags").or_else(|| resource.get("TagSet"));
-    list(tags.unwrap_or_else(|| panic!("no tags: {resource}")))
-        .iter()
-        .map(|tag| (text(&tag["Key"]).to_owned(), text(&tag["Value"]).to_owned()))
-        .collect()
 }

@@ -1,0 +1,141 @@
+//! What becomes of the groups on Inductiva's side.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use super::{alive, nothing};
+use crate::sandbox::{Account, ended, finish};
+
+#[test]
+fn what_aws_does_not_need_keeps_no_machine_running() {
+    let account = Account::new();
+    let folder = Account::new();
+    std::fs::create_dir_all(folder.home.path().join(".inductiva/api_key")).expect("a folder");
+    let home = folder.home.path().display().to_string();
+    for (name, value) in [
+        ("INDUCTIVA_API_KEY", "top\nsecret"),
+        ("INDUCTIVA_API_URL", "no address"),
+        ("INDUCTIVA_API_KEY", "wrong-key"),
+        ("HOME", home.as_str()),
+    ] {
+        account.json("start --machine-group-name g");
+        let run = |line: &str| {
+            let mut command = account.command(line.split_whitespace());
+            if name == "HOME" {
+                command.env_remove("INDUCTIVA_API_KEY");
+            }
+            finish(command.env(name, value))
+        };
+        for line in ["list", "terminate g -y"] {
+            let run = run(line);
+            assert_eq!(run.code, 0, "{name}={value}: {}", run.stderr);
+            let warnings = run.stderr.matches("warning: ").count();
+            assert!(warnings > 0, "{name}={value}: {}", run.stderr);
+            assert!(!run.stderr.contains("secret"), "{}", run.stderr);
+        }
+        assert_eq!(alive(&account), nothing());
+        assert_eq!(account.groups().len(), 1);
+        account.json("terminate g -y");
+    }
+}
+
+#[test]
+fn many_groups_are_asked_for_and_deleted_side_by_side() {
+    let account = Account::new();
+    for number in 0..20 {
+        account.json(&format!("start --machine-group-name g{number}"));
+    }
+    account.fault(json!({"service": "inductiva", "operation": "GET /compute/group/*", "kind": "hold", "count": 16}));
+    let child = account.start("terminate --all -y");
+    account.until_so_many_are_held(16);
+    account.post("release", json!({}));
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("machine groups: 20 of 20\n"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), [] as [Value; 0]);
+}
+
+#[test]
+fn an_answer_about_another_group_deletes_nothing() {
+    let account = Account::new();
+    account.json("start --machine-group-name mine");
+    account.json("start --machine-group-name theirs");
+    let groups = account.groups();
+    let mut theirs = groups[1].clone();
+    let wrong = |body: &Value| {
+        account.forget_faults();
+        account.fault(json!({"service": "inductiva", "operation": "GET /compute/group/mine", "kind": "answer", "count": null, "status": 200, "body": body.to_string()}));
+    };
+    // Its name shows it, or only its id.
+    wrong(&theirs);
+    account.run("terminate mine -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+warning: the machine group mine stays on Inductiva's side: it answers with another group than mine
+
+"#]],
+    );
+    assert_eq!(account.groups(), groups);
+    account.forget_faults();
+    account.json("start --machine-group-name mine");
+    theirs["name"] = "mine".into();
+    wrong(&theirs);
+    let run = account.run("terminate mine -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("Inductiva answers with the id of the group theirs"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), groups);
+    // A colleague's, of which no machine is in this account.
+    account.forget_faults();
+    let response = ureq::post(format!("{}/compute/group", account.api_url()))
+        .header("X-API-Key", crate::sandbox::API_KEY)
+        .send_json(json!({"name": "colleague", "provider_id": "LOCAL"}));
+    assert_eq!(response.expect("an answer").status(), 201);
+    let groups = account.groups();
+    let mut theirs = groups[2].clone();
+    theirs["name"] = "mine".into();
+    account.json("start --machine-group-name mine");
+    wrong(&theirs);
+    let run = account.run("terminate mine -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("Inductiva's answers do not agree on its id"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(account.groups(), groups);
+}
+
+#[test]
+fn a_group_that_a_start_makes_meanwhile_is_not_deleted_under_its_machines() {
+    let account = Account::new();
+    account.json("start --machine-group-name g");
+    account.json("terminate g -y");
+    // Nothing of that launch is waited for any more.
+    account.pass(700.0);
+    account.hold_pauses();
+    // It knows of a machine that has ended, and looks for ten seconds.
+    let terminate = account.start("terminate g -y");
+    account.until_pausing();
+    account.put("settings", json!({"visible_after_seconds": 60}));
+    let start = account.run("start --machine-group-name g");
+    assert_eq!(start.code, 0, "{}", start.stderr);
+    let run = account.ended(terminate);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
+}
