@@ -29,6 +29,8 @@ SCRIPT = HERE.parents[2] / "user-data.sh"
 KEY = "k3y.Of-Nobody_0123456789abcdef"
 ME = "i-0123456789abcdef0"
 GROUP_ID = "6a2e3a36-4ad2-4d77-9d5e-3b2f6a1c7f10"
+# Those before the supervisor's.
+PHASES = ["deadlines", "container-engine", "images", "configuration"]
 
 STAND_INS = (
     "apt-cache apt-get cloud-init curl docker dpkg findfs ip6tables iptables lsblk mdadm mkfs.ext4"
