@@ -8,7 +8,7 @@ import unittest
 
 from botocore.exceptions import ClientError
 
-from selftest import UBUNTU, SandboxTest
+from sandbox_test import UBUNTU, SandboxTest
 
 LAUNCH = {"ImageId": UBUNTU, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
 WITH_DATA = "ami-0ef00000000000007"

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from selftest import SandboxTest
+from sandbox_test import SandboxTest
 
 SAME_DEVICE = "arn:aws:signin:::devtools/same-device"
 LISTENER = "http://127.0.0.1:43210/oauth/callback"

@@ -12,7 +12,7 @@ from base64 import b64decode
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.parsers import ResponseParserError
 from sandbox.faults import Fault
-from selftest import UBUNTU, SandboxTest
+from sandbox_test import UBUNTU, SandboxTest
 
 
 class FaultsTest(SandboxTest):

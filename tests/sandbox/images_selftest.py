@@ -7,7 +7,7 @@ import unittest
 
 from botocore.exceptions import ClientError
 
-from selftest import SandboxTest
+from sandbox_test import SandboxTest
 
 TAGS = [{"Key": "inductiva:launcher", "Value": "inductiva-aws"}]
 SPECIFICATIONS = [

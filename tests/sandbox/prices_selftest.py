@@ -7,7 +7,7 @@ import json
 import unittest
 from datetime import datetime, timezone
 
-from selftest import SandboxTest
+from sandbox_test import SandboxTest
 
 MACHINE = {
     "regionCode": "eu-west-2",

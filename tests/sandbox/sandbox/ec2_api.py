@@ -11,17 +11,15 @@ from moto.ec2.responses import EC2Response
 
 from . import fingerprints
 from .aws_errors import AwsError
+from .ec2_attributes import instance_matches, tags_of_resource
 from .ec2_filters import matches, page
-from .ec2_launch import (
-    check_image_id,
-    check_security_group_id,
-    checked_tags,
-    run_instances,
-)
-from .machine_images import own_image, own_snapshot, snapshot_attributes, tags_of
+from .ec2_image_api import ImageOperations
+from .ec2_launch import run_instances
+from .ec2_launch_checks import checked_tags
+from .ec2_network_api import NetworkOperations
 from .moto_api import MotoApi
 from .moto_library import GOVCLOUD_REGIONS, KNOWN_REGIONS, have_changed
-from .networks import group_not_found, no_default_vpc, offered_zones
+from .networks import offered_zones
 from .observer import OBSERVER
 from .spot_history import spot_price_history
 from .visibility import Untagged
@@ -39,7 +37,7 @@ _LEAVE_MACHINES = (
 _INSTANCE_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 
 
-class Ec2Api(MotoApi, EC2Response):
+class Ec2Api(ImageOperations, NetworkOperations, MotoApi, EC2Response):
     # moto answers RunInstances with `pending` whatever the state: not true of
     # a replayed client token.
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {
@@ -132,7 +130,7 @@ class Ec2Api(MotoApi, EC2Response):
             (reservation, instance)
             for reservation, instance in self._shown()
             if (wanted is None or instance.id in wanted)
-            and _instance_matches(filters, reservation, instance)
+            and instance_matches(filters, reservation, instance)
         ]
         found, following = page(
             found, max_results, self._get_param("NextToken"), most=1000
@@ -155,39 +153,6 @@ class Ec2Api(MotoApi, EC2Response):
     def describe_instance_attribute(self):
         self._instances_by_id([self._get_param("InstanceId")])
         return super().describe_instance_attribute()
-
-    def describe_images(self):
-        for image_id in self._get_param("ImageIds", []):
-            check_image_id(image_id)
-            known = self.ec2_backend.amis.get(image_id)
-            if known is None or self.tenant.traits.hides(known):
-                raise AwsError(
-                    "InvalidAMIID.NotFound",
-                    f"The image id '[{image_id}]' does not exist",
-                )
-        self.error_on_dryrun()
-        ids = self._get_param("ImageIds", [])
-        owners = self._get_param("Owners", [])
-        owners = [self.current_account if o == "self" else o for o in owners]
-        filters = self._filters_from_querystring()
-        images = [
-            image
-            for image in self.ec2_backend.amis.values()
-            if not self.tenant.traits.hides(image)
-            and (not ids or image.id in ids)
-            and (not owners or {image.owner_id, image.owner_alias} & set(owners))
-            and matches(filters, _image_attributes(image), _tags_of(image))
-        ]
-        for image in images:
-            image.image_allowed = self.tenant.traits.allows(image)
-        images, following = page(
-            images,
-            self._get_int_param("MaxResults"),
-            self._get_param("NextToken"),
-            most=1000,
-            least=1,
-        )
-        return ActionResult({"Images": images, "NextToken": following})
 
     def stop_instances(self):
         """"StopInstances", API reference: of running machines."""
@@ -215,41 +180,6 @@ class Ec2Api(MotoApi, EC2Response):
             )
         return ActionResult({"StoppingInstances": changes})
 
-    def create_image(self):
-        (instance,) = self._instances_by_id([self._required("InstanceId")])
-        name = self._required("Name")
-        tags = tags_of(self._get_param("TagSpecifications", []))
-        self.error_on_dryrun()
-        image = self.tenant.machine_images.create(
-            self.ec2_backend, instance, name, self._get_param("Description"), tags
-        )
-        return ActionResult({"ImageId": image.id})
-
-    def deregister_image(self):
-        image = own_image(self.ec2_backend, self._required("ImageId"))
-        self.error_on_dryrun()
-        self.ec2_backend.deregister_image(image.id)
-        return ActionResult({"Return": True})
-
-    def describe_snapshots(self):
-        self.error_on_dryrun()
-        owners = self._get_param("OwnerIds", [])
-        owners = [self.current_account if o == "self" else o for o in owners]
-        by_id = {
-            s.id: s
-            for s in self.ec2_backend.snapshots.values()
-            if not owners or s.owner_id in owners
-        }
-        return self._answer_matching(
-            "Snapshots", by_id, "SnapshotIds", snapshot_attributes
-        )
-
-    def delete_snapshot(self):
-        snapshot = own_snapshot(self.ec2_backend, self._required("SnapshotId"))
-        self.error_on_dryrun()
-        del self.ec2_backend.snapshots[snapshot.id]
-        self.ec2_backend.tags.pop(snapshot.id, None)
-
     def describe_regions(self):
         self.error_on_dryrun()
         result = super().describe_regions().result
@@ -261,31 +191,6 @@ class Ec2Api(MotoApi, EC2Response):
             and (region.name in GOVCLOUD_REGIONS) == is_gov
         ]
         return ActionResult(result)
-
-    def get_allowed_images_settings(self):
-        self.error_on_dryrun()
-        traits = self.tenant.traits
-        return ActionResult({"State": traits.allowed_images, "ManagedBy": "account"})
-
-    def describe_subnets(self):
-        self.error_on_dryrun()
-        by_id = {s.id: s for s in self.ec2_backend.describe_subnets()}
-        for subnet_id in self._get_param("SubnetIds", []):
-            if subnet_id not in by_id:
-                raise AwsError(
-                    "InvalidSubnetID.NotFound",
-                    f"The subnet ID '{subnet_id}' does not exist",
-                )
-        for subnet in by_id.values():
-            mode = self.tenant.traits.block_mode(subnet.id)
-            subnet.block_public_access_states = {"InternetGatewayBlockMode": mode}
-        return self._answer_matching("Subnets", by_id, "SubnetIds", _subnet_attributes)
-
-    def describe_route_tables(self):
-        self.error_on_dryrun()
-        tables = super().describe_route_tables().result["RouteTables"]
-        tables, following = self._page(tables, most=100, default=100)
-        return ActionResult({"RouteTables": tables, "NextToken": following})
 
     def describe_spot_instance_requests(self):
         self.error_on_dryrun()
@@ -304,36 +209,6 @@ class Ec2Api(MotoApi, EC2Response):
                 "SpotInstanceRequests": [request.as_answer() for request in found],
                 "NextToken": following,
             }
-        )
-
-    def describe_security_groups(self):
-        self.error_on_dryrun()
-        knows = self.tenant.visibility.knows_group
-        by_id = {
-            g.id: g for g in self.ec2_backend.describe_security_groups() if knows(g.id)
-        }
-        for group_id in self._get_param("GroupIds", []):
-            check_security_group_id(group_id)
-            if group_id not in by_id:
-                raise group_not_found(group_id)
-        names = self._get_param("GroupNames", [])
-        if names:
-            default_vpc = self.ec2_backend.get_default_vpc()
-            if default_vpc is None:
-                raise no_default_vpc()
-            by_id = {
-                g.id: g
-                for g in by_id.values()
-                if g.vpc_id == default_vpc.id and g.name in names
-            }
-            for name in set(names) - {g.name for g in by_id.values()}:
-                raise AwsError(
-                    "InvalidGroup.NotFound",
-                    f"The security group '{name}' does not exist in default VPC "
-                    f"'{default_vpc.id}'",
-                )
-        return self._answer_matching(
-            "SecurityGroups", by_id, "GroupIds", _security_group_attributes
         )
 
     def create_key_pair(self):
@@ -411,17 +286,6 @@ class Ec2Api(MotoApi, EC2Response):
         )
         return ActionResult({"SpotPriceHistory": entries, "NextToken": following})
 
-    def delete_security_group(self):
-        """One that an interface has is in use ("DeleteSecurityGroup", API reference)."""
-        group_id = self._get_param("GroupId")
-        for interface in self.ec2_backend.get_all_network_interfaces():
-            if group_id in {group.id for group in interface.group_set}:
-                raise AwsError(
-                    "DependencyViolation",
-                    f"resource {group_id} has a dependent object",
-                )
-        return super().delete_security_group()
-
     def describe_tags(self):
         self.error_on_dryrun()
         filters = self._filters_from_querystring()
@@ -449,23 +313,6 @@ class Ec2Api(MotoApi, EC2Response):
         )
         return super().create_tags()
 
-    def create_security_group(self):
-        if not self._get_param("VpcId") and self.ec2_backend.get_default_vpc() is None:
-            raise no_default_vpc()
-        answer = super().create_security_group()
-        made = self.ec2_backend.get_security_group_from_name(
-            self._get_param("GroupName"), self._get_param("VpcId")
-        )
-        if made is not None:
-            self.tenant.visibility.group_made(made.id)
-        return answer
-
-    def authorize_security_group_ingress(self):
-        group_id = self._get_param("GroupId")
-        if not self.tenant.visibility.knows_group(group_id):
-            raise group_not_found(group_id)
-        return super().authorize_security_group_ingress()
-
     def _answer_matching(self, name, by_id, ids_parameter, attributes_of):
         found, following = self._matching(by_id, ids_parameter, attributes_of)
         return ActionResult({name: found, "NextToken": following})
@@ -478,7 +325,7 @@ class Ec2Api(MotoApi, EC2Response):
         found = [
             by_id[one]
             for one in ids
-            if matches(filters, attributes_of(by_id[one]), _tags_of(by_id[one]))
+            if matches(filters, attributes_of(by_id[one]), tags_of_resource(by_id[one]))
         ]
         return self._page(found, most=1000)
 
@@ -532,109 +379,6 @@ class Ec2Api(MotoApi, EC2Response):
                 f"do{'' if some else 'es'} not exist",
             )
         return [known[instance_id] for instance_id in dict.fromkeys(ids)]
-
-
-def _tags_of(resource):
-    if isinstance(resource, Untagged):
-        return {}
-    return resource.ec2_backend.tags.get(resource.id, {})
-
-
-def _instance_matches(filters, reservation, instance):
-    if not filters:
-        return True
-    return matches(
-        filters, _InstanceAttributes(reservation, instance), _tags_of(instance)
-    )
-
-
-def _groups(attribute):
-    return lambda _, instance: [getattr(g, attribute) for g in instance.security_groups]
-
-
-def _of_instance(attribute):
-    return lambda _, instance: getattr(instance, attribute)
-
-
-# Each is worked out only for a filter that asks for it: there may be many machines.
-_INSTANCE_ATTRIBUTES = {
-    "architecture": _of_instance("architecture"),
-    "availability-zone": _of_instance("availability_zone"),
-    "client-token": _of_instance("client_token"),
-    "iam-instance-profile.arn": lambda _, instance: (
-        (instance.iam_instance_profile or {}).get("Arn")
-    ),
-    "image-id": _of_instance("image_id"),
-    "instance-id": _of_instance("id"),
-    "instance-lifecycle": _of_instance("lifecycle"),
-    "instance-state-code": _of_instance("state_code"),
-    "instance-state-name": _of_instance("state"),
-    "instance-type": _of_instance("instance_type"),
-    "instance.group-id": _groups("id"),
-    "instance.group-name": _groups("name"),
-    "ip-address": _of_instance("public_ip"),
-    "key-name": _of_instance("key_name"),
-    "metadata-options.http-tokens": lambda _, instance: (
-        instance.metadata_options.http_tokens
-    ),
-    "owner-id": _of_instance("owner_id"),
-    "private-ip-address": _of_instance("private_ip"),
-    "reservation-id": lambda reservation, _: reservation.id,
-    "root-device-name": _of_instance("root_device_name"),
-    "subnet-id": _of_instance("subnet_id"),
-    "vpc-id": _of_instance("vpc_id"),
-}
-
-
-class _InstanceAttributes:
-    def __init__(self, reservation, instance):
-        self._of = reservation, instance
-
-    def __contains__(self, name):
-        return name in _INSTANCE_ATTRIBUTES
-
-    def __getitem__(self, name):
-        return _INSTANCE_ATTRIBUTES[name](*self._of)
-
-
-def _subnet_attributes(subnet):
-    return {
-        "availability-zone": subnet.availability_zone,
-        "cidr-block": subnet.cidr_block,
-        "default-for-az": str(subnet.default_for_az).lower(),
-        "map-public-ip-on-launch": str(subnet.map_public_ip_on_launch).lower(),
-        "state": subnet.state,
-        "subnet-id": subnet.id,
-        "vpc-id": subnet.vpc_id,
-    }
-
-
-def _security_group_attributes(group):
-    return {
-        "description": group.description,
-        "group-id": group.id,
-        "group-name": group.name,
-        "owner-id": group.owner_id,
-        "vpc-id": group.vpc_id,
-    }
-
-
-def _image_attributes(image):
-    return {
-        "architecture": image.architecture,
-        "creation-date": image.creation_date.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        "hypervisor": image.hypervisor,
-        "image-id": image.id,
-        "image-type": image.image_type,
-        "is-public": str(image.is_public).lower(),
-        "name": image.name,
-        "owner-alias": image.owner_alias,
-        "owner-id": image.owner_id,
-        "root-device-name": image.root_device_name,
-        "root-device-type": image.root_device_type,
-        "state": image.state,
-        "virtualization-type": image.virtualization_type,
-    }
 
 
 def _as_reservations(found):

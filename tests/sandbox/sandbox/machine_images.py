@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timezone
 
 from .aws_errors import AwsError
-from .ec2_launch import check_image_id, checked_tags
+from .ec2_launch_checks import check_image_id, checked_tags
 
 # CreateImage, API reference, `Name`.
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
