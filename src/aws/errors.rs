@@ -15,11 +15,11 @@ use super::{
     clock,
     codes::{sort_of, sort_of_answer},
     denial::{self, Denial},
-    reach,
+    hints, reach,
 };
 use crate::{
     error::{Failure, Kind, causes, find_cause},
-    terminal::{command_line::command, mask},
+    terminal::mask,
 };
 
 /// What follows it repeats the request, with the session token.
@@ -119,29 +119,16 @@ where
     {
         return clock_off(failure, minutes);
     }
-    match (kind, code) {
-        _ if clock::has_expired(error) => failure.hint("try again: the signature was too old when the call arrived, for example because this computer was asleep"),
-        _ if is_of_ended_session(error) => failure.hint("the session has ended: sign in again; for a session in the environment, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new one"),
-        (Kind::NotSignedIn, "SignatureDoesNotMatch") => {
-            failure.hint(format!("check the secret access key; `{}` shows which credentials are used", command("whoami")))
-        }
-        (Kind::NotSignedIn, "OptInRequired") => {
-            failure.hint(format!("the account is not set up for this yet, or {region} has to be enabled first"))
-        }
-        (Kind::NotSignedIn, _) => failure.hint(format!("sign in again: the credentials are wrong, no longer valid, or not enabled for this region; `{}` shows which are used", command("whoami"))),
-        (_, "AuthFailure.ServiceLinkedRoleCreationNotPermitted") => failure.hint("an account's first spot machine makes a role: ask for the permission iam:CreateServiceLinkedRole, or have an administrator run it once: aws iam create-service-linked-role --aws-service-name spot.amazonaws.com; --spot-fallback launches on demand instead"),
-        (_, "Blocked") => failure.hint("AWS has blocked the account: ask AWS Support, https://console.aws.amazon.com/support"),
-        (_, "TagPolicyViolation") => failure.hint("give the tag a value that your organisation's tag policy takes: --tag KEY=VALUE"),
-        (_, "SpotMaxPriceTooLow") => failure.hint("raise --max-price, or leave it out: the limit is the on-demand price then"),
-        (Kind::Capacity, "PendingVerification") => failure.hint("AWS is checking the new account for this region; that takes up to 4 hours"),
-        (Kind::Capacity, _) if matches!(sort_of(code), Sort::Quota | Sort::SpotQuota | Sort::Account) => {
-            failure.hint("ask for a higher EC2 quota in the Service Quotas console, choose a smaller --vm-type, or fewer --num-machines")
-        }
-        (Kind::Capacity, _) => failure.hint("try another --availability-zone, --vm-type or --region, or try again later"),
-        _ => match remedy(code, said, region) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        },
+    let hint = if clock::has_expired(error) {
+        Some("try again: the signature was too old when the call arrived, for example because this computer was asleep".to_owned())
+    } else if is_of_ended_session(error) {
+        Some("the session has ended: sign in again; for a session in the environment, set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new one".to_owned())
+    } else {
+        hints::of_code(kind, code, said, region)
+    };
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 
@@ -160,32 +147,6 @@ where
         _ => Kind::NotSignedIn,
     };
     failure
-}
-
-/// What to do about a named thing that EC2 does not know.
-fn remedy(code: &str, said: &str, region: &str) -> Option<String> {
-    let family = code.split('.').next().unwrap_or(code);
-    if code == "InvalidAMIID.Unavailable" {
-        return Some(format!(
-            "the image is no longer there, or not yet: name another of {region} with --image-id, or leave it out for the newest Ubuntu 24.04"
-        ));
-    }
-    let flag = match family {
-        "InvalidAMIID" => "--image-id: an image belongs to one region",
-        "InvalidInstanceType" => "--vm-type: not every region has every type",
-        "InvalidSubnetID" => "--subnet-id: a subnet belongs to one region",
-        "InvalidGroup" | "InvalidGroupId" => {
-            "--security-group-id: a security group belongs to one VPC"
-        }
-        "InvalidKeyPair" => {
-            "--key-name: a key pair belongs to one region; --create-key-pair makes one"
-        }
-        "InvalidParameterValue" if said.contains("iamInstanceProfile") => {
-            "--instance-profile: it is the profile's name, not the role's"
-        }
-        _ => return None,
-    };
-    Some(format!("check {flag} (this is {region})"))
 }
 
 /// Whether the session's own end is the reason, which no clock of ours has a part in.

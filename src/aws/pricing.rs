@@ -1,13 +1,9 @@
-//! Prices: the Price List for machines on demand and for disks, EC2's own
-//! history for spot machines. A price is never worth waiting or failing for:
+//! Prices of AWS's Price List: machines on demand, disks, addresses, snapshots; and
+//! all that a request depends on, spot prices too. A price is never worth waiting or failing for:
 //! what cannot be told soon is told as the reason why.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use aws_sdk_ec2::{
-    primitives::DateTime,
-    types::{InstanceType, SpotPrice},
-};
 use aws_sdk_pricing::types::{Filter, FilterType};
 use aws_types::service_config::ServiceConfigKey;
 
@@ -17,19 +13,15 @@ use super::{
     pages::Pages,
     price_cache::{GOOD_FOR, GOOD_FOR_LIMITS, Price, PriceCache},
     price_list::{
-        ADDRESS_IN_USE, Product, SNAPSHOTS_STORED, address_price, amount, disk_prices,
-        machine_prices, snapshot_price,
+        ADDRESS_IN_USE, Product, SNAPSHOTS_STORED, address_price, disk_prices, machine_prices,
+        snapshot_price,
     },
     trace::Trace,
 };
 use crate::{
     error::{Failure, Kind},
     model::{request::Request, system::System},
-    plan::{
-        disk_prices::DiskPrices,
-        known::Known,
-        prices::{Prices, SpotPriceNow},
-    },
+    plan::{disk_prices::DiskPrices, known::Known, prices::Prices},
     time::Time,
     values::{Market, VmType, VolumeType},
 };
@@ -256,49 +248,6 @@ impl Aws {
         PriceCache::new(list, &self.region, good_for, self.time.now())
     }
 
-    /// The spot prices of now, in each zone; `zone` names a single one.
-    pub async fn spot_prices(
-        &self,
-        vm_types: &[&str],
-        zone: Option<&str>,
-        system: System,
-        worth: Worth,
-    ) -> Known<Vec<SpotPriceNow>> {
-        price_region(&self.region)?;
-        let product = system
-            .in_spot_history()
-            .ok_or("EC2 lists no spot prices of the image's system")?;
-        let mut pages = self
-            .ec2
-            .describe_spot_price_history()
-            .set_instance_types(Some(
-                vm_types.iter().copied().map(InstanceType::from).collect(),
-            ))
-            .product_descriptions(product)
-            .set_availability_zone(zone.map(str::to_owned))
-            // From now on: the prices that hold, and no older ones.
-            .start_time(DateTime::from(self.clock.now()))
-            .into_paginator()
-            .items()
-            .send();
-        let asking = async {
-            let mut found = Vec::new();
-            while let Some(price) = pages.next().await {
-                let why = |error| failure(&error, "cannot look up the spot price", &self.region);
-                found.push(price.map_err(why)?);
-            }
-            Ok(newest(found))
-        };
-        in_time(
-            &self.time,
-            worth,
-            asking,
-            "ec2:DescribeSpotPriceHistory",
-            "EC2",
-        )
-        .await
-    }
-
     /// The products of a service's price list in the region that these filters let
     /// through.
     async fn products(
@@ -373,7 +322,7 @@ fn any_of(values: &[&str]) -> Vec<String> {
 }
 
 /// The answer, or the reason why there is none, in few words.
-async fn in_time<T>(
+pub async fn in_time<T>(
     time: &Time,
     worth: Worth,
     asking: impl Future<Output = Result<T, Failure>>,
@@ -394,7 +343,7 @@ async fn in_time<T>(
 }
 
 /// The nearest region that has the Price List ("AWS Price List Service", endpoints).
-fn price_region(region: &str) -> Known<&'static str> {
+pub fn price_region(region: &str) -> Known<&'static str> {
     match region.split('-').next().unwrap_or_default() {
         "cn" => Err("AWS in China has prices of its own".into()),
         "eusc" | "iso" => Err(format!("{region} is not in AWS's Price List")),
@@ -405,27 +354,6 @@ fn price_region(region: &str) -> Known<&'static str> {
         "ap" => Ok("ap-south-1"),
         _ => Ok("us-east-1"),
     }
-}
-
-/// The newest price of each type and zone.
-fn newest(history: Vec<SpotPrice>) -> Vec<SpotPriceNow> {
-    let mut newest: BTreeMap<(String, String), (DateTime, f64)> = BTreeMap::new();
-    let entry = |price: SpotPrice| {
-        let place = (
-            price.instance_type?.as_str().to_owned(),
-            price.availability_zone?,
-        );
-        Some((place, price.timestamp?, amount(&price.spot_price?)?))
-    };
-    for (place, time, usd) in history.into_iter().filter_map(entry) {
-        if newest.get(&place).is_none_or(|(known, _)| *known < time) {
-            newest.insert(place, (time, usd));
-        }
-    }
-    newest
-        .into_iter()
-        .map(|((vm_type, zone), (_, usd))| SpotPriceNow { vm_type, zone, usd })
-        .collect()
 }
 
 #[cfg(test)]
@@ -453,25 +381,5 @@ mod tests {
         assert!(joined.iter().all(|text| text.len() <= MOST_FILTER_CHARS));
         let names: usize = joined.iter().map(|text| text.split(',').count()).sum();
         assert_eq!(names, 100);
-    }
-
-    #[test]
-    fn of_each_zone_the_newest_price_counts() {
-        let price = |zone: &str, seconds, usd: &str| {
-            SpotPrice::builder()
-                .instance_type(InstanceType::T2Micro)
-                .availability_zone(zone)
-                .timestamp(DateTime::from_secs(seconds))
-                .spot_price(usd)
-                .build()
-        };
-        let now = newest(vec![
-            price("a", 1, "0.9"),
-            price("a", 3, "0.1"),
-            price("b", 2, "0.2"),
-            price("a", 2, "0.8"),
-        ]);
-        let now: Vec<(&str, f64)> = now.iter().map(|p| (p.zone.as_str(), p.usd)).collect();
-        assert_eq!(now, [("a", 0.1), ("b", 0.2)]);
     }
 }

@@ -1,16 +1,14 @@
-//! The profiles of ~/.aws/config and ~/.aws/credentials, as the AWS CLI understands
-//! the two files, in types.
+//! What the profiles of ~/.aws/config and ~/.aws/credentials mean, as the AWS CLI
+//! understands them, in types.
 
-use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
+mod read;
+
+use std::{collections::BTreeMap, path::PathBuf};
 
 use aws_credential_types::Credentials;
 
-use super::{
-    ini::{self, Ini, Odd, Properties},
-    words,
-};
+use super::ini::{self, Properties};
 use crate::{
-    bounds,
     error::{Failure, Kind, Result},
     terminal::output::Output,
 };
@@ -111,87 +109,7 @@ impl Profile {
     }
 }
 
-/// What the sections of the config file with a name of their own begin with.
-const KINDS: [&str; 3] = ["profile", "sso-session", "services"];
-
 impl Profiles {
-    /// Reads both files; one that is not there has no profiles.
-    ///
-    /// # Errors
-    /// A file that is none, or is too large.
-    pub fn load(files: &AwsFiles) -> Result<Self> {
-        let mut odd = Vec::new();
-        let config = read(&files.config, &mut odd)?;
-        let credentials = read(&files.credentials, &mut odd)?;
-        let mut profiles = Self {
-            merged: BTreeMap::new(),
-            in_config: BTreeMap::new(),
-            in_credentials: BTreeMap::new(),
-            sso_sessions: BTreeMap::new(),
-            services: BTreeMap::new(),
-            others: Vec::new(),
-            odd,
-            files: files.clone(),
-        };
-        let mut headers = Vec::new();
-        for section in config.sections {
-            if let Err(odd) = profiles.add(section) {
-                headers.push(odd);
-            }
-        }
-        let odd = [config.odd, headers].concat();
-        tell(&mut profiles.odd, &files.config, odd);
-        for section in credentials.sections {
-            let merged = profiles.merged.entry(section.name.clone()).or_default();
-            merged.extend(section.properties.clone());
-            profiles
-                .in_credentials
-                .insert(section.name, section.properties);
-        }
-        tell(&mut profiles.odd, &files.credentials, credentials.odd);
-        Ok(profiles)
-    }
-
-    /// A section of the config file. As botocore has it, a later one of a name
-    /// takes the place of an earlier one, as `[profile default]` and `[default]` are.
-    fn add(&mut self, section: ini::Section) -> Result<(), Odd> {
-        let ini::Section {
-            name,
-            line,
-            properties,
-        } = section;
-        if name == "default" {
-            self.merged.insert(name.clone(), properties.clone());
-            self.in_config.insert(name, properties);
-            return Ok(());
-        }
-        let Some(kind) = KINDS.into_iter().find(|kind| name.starts_with(kind)) else {
-            self.others.push(name);
-            return Ok(());
-        };
-        let odd = |why: String| Odd { line, why };
-        let words = words::split(&name).map_err(|why| odd(format!("[{name}] {why}")))?;
-        let [first, name] = <[String; 2]>::try_from(words).map_err(|words| {
-            let first = words.first().map_or(kind, String::as_str);
-            odd(format!(
-                "it is not [{first} NAME]; a name with blanks needs quotes: [{first} \"MY NAME\"]"
-            ))
-        })?;
-        match kind {
-            "profile" => {
-                self.merged.insert(name.clone(), properties.clone());
-                self.in_config.insert(name, properties);
-            }
-            "sso-session" => drop(self.sso_sessions.insert(name, properties)),
-            _ => drop(self.services.insert(name, properties)),
-        }
-        if first == kind {
-            Ok(())
-        } else {
-            Err(odd(format!("[{first} …] is taken for [{kind} …]")))
-        }
-    }
-
     /// Says what cannot be read, once for each file.
     pub fn warn(&self, out: Output) {
         for odd in &self.odd {
@@ -444,58 +362,4 @@ fn keys(section: Option<&Properties>, profile: &str, file: &str) -> Result<Optio
     })?;
     let token = get("aws_security_token").or_else(|| get("aws_session_token"));
     Ok(Some(Credentials::new(id, secret, token, None, "Profile")))
-}
-
-/// A file; what it has that is no text is left out and told.
-fn read(path: &std::path::Path, odd: &mut Vec<String>) -> Result<Ini> {
-    let bytes = match bounds::read(path) {
-        Ok(bytes) => bytes,
-        // As the AWS CLI has it.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
-            return Ok(Ini::default());
-        }
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            odd.push(format!("cannot read {}: {error}", path.display()));
-            return Ok(Ini::default());
-        }
-        Err(error) => {
-            return Err(Failure::usage(format!(
-                "cannot read {}: {error}",
-                path.display()
-            )));
-        }
-    };
-    let (text, wrong) = match String::from_utf8(bytes) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-            let line = before.split(|byte| *byte == b'\n').count();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            (text, Some(line))
-        }
-    };
-    let mut ini = ini::parse(&text);
-    ini.odd.extend(wrong.map(|line| Odd {
-        line,
-        why: "it is not text in UTF-8".into(),
-    }));
-    Ok(ini)
-}
-
-/// One warning for a file: its first odd line, and how many more there are.
-fn tell(told: &mut Vec<String>, path: &std::path::Path, mut odd: Vec<Odd>) {
-    odd.sort_by_key(|odd| odd.line);
-    if let Some((first, rest)) = odd.split_first() {
-        let more = match rest.len() {
-            0 => String::new(),
-            1 => " (and one more line)".to_owned(),
-            lines => format!(" (and {lines} more lines)"),
-        };
-        told.push(format!(
-            "{}, line {}: {}{more}",
-            path.display(),
-            first.line,
-            first.why
-        ));
-    }
 }

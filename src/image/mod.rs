@@ -4,7 +4,7 @@
 //! its own, and says `prepared` on its console. Its shutdown behaviour is `terminate`,
 //! so every failure on it and its boot deadline end it. Only after `prepared` it is
 //! stopped, made an image, and terminated. It is outside the protocol of launches
-//! (`plan::tokens`): each build makes one machine, with a random client token that is
+//! (`plan::protocol`): each build makes one machine, with a random client token that is
 //! asked for again until EC2 has answered.
 //!
 //! A build that is killed leaves a builder that ends itself, or one that is stopped,

@@ -17,7 +17,8 @@ use crate::{
     model::machine::Machine,
     plan::{
         launch_plan::LaunchPlan,
-        tokens::{ASKED_UNTIL, Call, FRESH_FOR, GOOD_FOR, Intent, Later},
+        protocol::{ASKED_UNTIL, FRESH_FOR, GOOD_FOR},
+        tokens::{Call, Intent, Later},
     },
     terminal::command_line::terminate_command,
 };

@@ -1,4 +1,4 @@
-//! The `RunInstances` calls of a launch: as [`crate::plan::tokens`] tells.
+//! The `RunInstances` calls of a launch: as [`crate::plan::protocol`] tells.
 
 use std::{
     cell::{Cell, RefCell},
@@ -27,7 +27,7 @@ use crate::{
         launch_plan::LaunchPlan,
         tokens::{Call, LaunchTag, MACHINES_PER_CALL},
     },
-    terminal::{command_line::terminate_command, output::Progress},
+    terminal::{command_line::terminate_command, progress::Progress},
 };
 
 /// The calls of a plan, and what they share.

@@ -340,7 +340,7 @@ fn histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many
 
 /// With all faults: with one place and Inductiva in reach never, unless a terminate
 /// has looked too short for machines that were hidden. The others, that
-/// [`crate::plan::tokens`] leaves to chance, in no more than one of a hundred.
+/// [`crate::plan::protocol`] leaves to chance, in no more than one of a hundred.
 #[test]
 fn histories_with_all_faults_have_hardly_ever_a_machine_too_many() {
     let seeds = many(40);

@@ -1,5 +1,5 @@
 //! The group on Inductiva's side: what machines are told to join, and the marker
-//! that a launch into an empty group is under way ([`crate::plan::tokens`]).
+//! that a launch into an empty group is under way ([`crate::plan::protocol`]).
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 

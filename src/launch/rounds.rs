@@ -2,7 +2,7 @@
 //! a pause, for as long as the user says.
 //!
 //! Each round is a launch like the first one, with a look of its own under all rules of
-//! [`crate::plan::tokens`]. Nothing has been launched before it: one that has is not
+//! [`crate::plan::protocol`]. Nothing has been launched before it: one that has is not
 //! tried again. What is there already is the group on Inductiva's side, which keeps
 //! other starts from taking the launch for given up, the key pair and the security
 //! group.

@@ -15,8 +15,9 @@ use crate::{
     },
     terminal::{
         command_line::{command, terminate_command},
-        output::{Output, Progress},
+        output::Output,
         printable,
+        progress::Progress,
     },
     values::{GroupName, WaitFor, spans},
 };

@@ -21,7 +21,7 @@ pub const TAG_LAUNCHER_VERSION: &str = "inductiva:launcher-version";
 pub const TAG_SETTINGS: &str = "inductiva:settings";
 /// Tag: the group's budget, see [`crate::plan::budget`].
 pub const TAG_BUDGET: &str = "inductiva:budget";
-/// Tag: the launch that the machine is of, see [`crate::plan::tokens`].
+/// Tag: the launch that the machine is of, see [`crate::plan::protocol`].
 pub const TAG_LAUNCH: &str = "inductiva:launch";
 
 /// The state of an instance, as EC2 names it.

@@ -17,6 +17,7 @@ pub mod known;
 pub mod launch_plan;
 pub mod prepared;
 pub mod prices;
+pub mod protocol;
 pub mod tag_limit;
 pub mod tokens;
 mod told_settings;

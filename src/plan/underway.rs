@@ -1,5 +1,5 @@
 //! Launches of which EC2 does not show all machines: what a run does about them
-//! before it launches machines of its own. The protocol is told in [`crate::plan::tokens`].
+//! before it launches machines of its own. The protocol is told in [`crate::plan::protocol`].
 
 use std::{
     collections::BTreeMap,

@@ -8,6 +8,8 @@ pub mod mask;
 pub mod output;
 pub mod panics;
 pub mod printable;
+pub mod progress;
+mod questions;
 pub mod quoting;
 pub mod screen;
 pub mod table;

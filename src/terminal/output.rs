@@ -1,24 +1,16 @@
 //! The two streams: stdout is data, stderr is conversation.
 
-use std::{
-    io::{self, IsTerminal as _, Write as _},
-    time::Duration,
-};
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    echo,
     github_actions::{in_json, without_commands},
-    mask, panics, printable,
+    mask, printable,
     table::{self, Column, whole},
 };
-use crate::{
-    error::{Failure, Result, Tried},
-    values::spans,
-};
+use crate::error::{Failure, Result, Tried};
 
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -192,149 +184,12 @@ impl Output {
         }
         self.stream(&format!("{DIM}{line}{DIM:#}\n"))
     }
-
-    /// Asks for a yes; anything else is a no.
-    ///
-    /// # Errors
-    /// A usage failure naming `--yes` where nobody can be asked.
-    pub async fn confirm(self, question: &str) -> Result<bool> {
-        if !self.interactive {
-            return Err(Failure::usage("there is no terminal to ask on")
-                .hint("add -y/--yes to go ahead without being asked"));
-        }
-        let answer = self.answer(&format!("{question} (y/[N])? ")).await?;
-        Ok(answer.is_some_and(|answer| matches!(answer.as_str(), "y" | "Y" | "yes")))
-    }
-
-    /// Asks for a line; it may be empty.
-    ///
-    /// Only where [`Self::interactive`].
-    ///
-    /// # Errors
-    /// There was none: the end of the input (Ctrl-D) is no answer.
-    pub async fn ask(self, question: &str) -> Result<String> {
-        self.answer(question).await?.ok_or_else(no_answer)
-    }
-
-    /// The same of a secret, which is not shown while it is typed.
-    ///
-    /// # Errors
-    /// As [`Self::ask`].
-    pub async fn ask_secret(self, question: &str) -> Result<String> {
-        // Dropped by an interruption, too.
-        let hidden = echo::hidden();
-        let answer = self.answer(question).await;
-        drop(hidden);
-        // The line break was not shown either.
-        line("");
-        answer?.ok_or_else(no_answer)
-    }
-
-    /// A line, without white space around it; none at the end of the input.
-    async fn answer(self, question: &str) -> Result<Option<String>> {
-        let mut stderr = anstream::stderr();
-        let question = printable::visible(question);
-        write!(stderr, "{}", mask::masked(&question))
-            .and_then(|()| stderr.flush())
-            .context("cannot ask")?;
-        // On a thread of its own, so that Ctrl-C is heard meanwhile.
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut answer = String::new();
-            let read = io::stdin().read_line(&mut answer)?;
-            Ok::<_, io::Error>((read > 0).then_some(answer))
-        });
-        let answer = panics::joined(answer)
-            .await
-            .context("cannot read the answer")?;
-        if answer.is_none() {
-            line("");
-        }
-        Ok(answer.map(|answer| answer.trim().to_owned()))
-    }
-
-    /// Progress of something that takes a while: a spinner on a terminal, else
-    /// a line whenever the message changes, as on a terminal that cannot turn one.
-    pub fn progress(self) -> Progress {
-        self.progress_within(None)
-    }
-
-    /// The same of something that is given up after `limit`.
-    pub fn progress_within(self, limit: Option<Duration>) -> Progress {
-        let turns = io::stderr().is_terminal() && moves_its_cursor();
-        let bar = (turns && !self.quiet).then(|| {
-            let of = limit.map_or(String::new(), |limit| format!(" of {}", spans::told(limit)));
-            let style =
-                ProgressStyle::with_template(&format!("{{spinner}} {{msg}} ({{elapsed}}{of})"))
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = ProgressBar::new_spinner().with_style(style);
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        Progress {
-            output: self,
-            bar,
-            last: String::new(),
-        }
-    }
-}
-
-/// Whether a terminal can move its cursor: a dumb one cannot.
-pub(super) fn moves_its_cursor() -> bool {
-    std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
 fn columns(terminal: &console::Term) -> Option<usize> {
     let (_, columns) = terminal.size_checked()?;
     // Some terminals do not know.
     (columns > 0).then_some(columns.into())
-}
-
-fn no_answer() -> Failure {
-    Failure::failed("there was no answer: nothing was changed")
-}
-
-/// A running account of a wait. Dropping it clears the spinner.
-pub struct Progress {
-    output: Output,
-    bar: Option<ProgressBar>,
-    last: String,
-}
-
-impl Progress {
-    pub fn update(&mut self, message: String) {
-        match &self.bar {
-            Some(bar) => bar.set_message(told(&message)),
-            None if message != self.last => {
-                self.output.say(&message);
-                self.last = message;
-            }
-            None => {}
-        }
-    }
-
-    /// The end of it: a line that stays where the spinner was.
-    pub fn done(&self, message: &str) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-            self.output.say(message);
-        }
-    }
-
-    /// A line that stays, above what is shown of how things stand.
-    pub fn note(&self, message: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.output.say(message)),
-            None => self.output.say(message),
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// What was tried, a line each.
@@ -359,7 +214,7 @@ fn tried(tried: &[Tried]) -> String {
 }
 
 /// Words on their way out, as one line.
-fn told(message: &str) -> String {
+pub(super) fn told(message: &str) -> String {
     mask::masked(&printable::printable(message)).into_owned()
 }
 
@@ -377,7 +232,7 @@ fn to_stdout(text: &str) -> Result<Reader> {
 }
 
 /// A line to stderr. Nobody can be told that stderr cannot be written.
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     // Unit tests have nobody to tell.
     if cfg!(test) {
         return;

@@ -7,8 +7,9 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::{
     mask,
-    output::{Reader, moves_its_cursor, written},
+    output::{Reader, written},
     printable::screened,
+    progress::moves_its_cursor,
 };
 use crate::error::Result;
 

@@ -26,7 +26,7 @@ struct World {
     last: Option<usize>,
     /// Whether Inductiva had a group for all machines so far: a start asks it whether
     /// they may be in another region. Where it was out of reach, a start was killed, or
-    /// the group was ended beside a start, N is each region's own (plan/tokens.rs, what
+    /// the group was ended beside a start, N is each region's own (plan/protocol.rs, what
     /// is left to chance).
     has_all_groups: bool,
     /// What was done, for the report.
@@ -121,7 +121,7 @@ impl World {
         let number = chance.one_of(&[1, 2, 2, 3]);
         self.most[place] = self.most[place].max(number);
         // A start that looks into a region which does not show its machines yet is
-        // left to chance (plan/tokens.rs).
+        // left to chance (plan/protocol.rs).
         if self.last.replace(place).is_some_and(|last| last != place) {
             self.group.account.pass(MACHINES_SHOW_WITHIN);
         }

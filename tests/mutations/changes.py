@@ -197,7 +197,7 @@ CHANGES = [
     ),
     Change(
         "EC2 is not asked again before a call that goes by a look of some seconds ago",
-        file="src/plan/tokens.rs",
+        file="src/plan/protocol.rs",
         old="FRESH_FOR: Duration = Duration::from_secs(5);",
         new="FRESH_FOR: Duration = Duration::from_mins(5);",
         cli=("capacity::a_start_that_was_slow_sees_what_was_launched_elsewhere_meanwhile",),
@@ -546,7 +546,7 @@ CHANGES = [
     ),
     Change(
         "sign-in: the end of the input is an answer",
-        file="src/terminal/output.rs",
+        file="src/terminal/questions.rs",
         old="Ok::<_, io::Error>((read > 0).then_some(answer))",
         new="Ok::<_, io::Error>((read < 9_999).then_some(answer))",
         cli=("configure::no_answer_and_an_interruption_leave_everything_as_it_was",),
@@ -581,10 +581,10 @@ CHANGES = [
     ),
     Change(
         "sign-in: FIPS is forgotten for the console's sign-in",
-        file="src/identity/console/service.rs",
+        file="src/identity/console/address.rs",
         old="variant.fips.unwrap_or_default(),",
         new="false,",
-        unit=("identity::console::service::tests::the_sign_in_service_is_where_its_endpoint_rules_say",),
+        unit=("identity::console::address::tests::the_sign_in_service_is_where_its_endpoint_rules_say",),
     ),
     Change(
         "regions that were left out speak for no machines",

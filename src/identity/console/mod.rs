@@ -2,6 +2,7 @@
 //! which are refreshed for as long as the session lasts (12 hours at most). Its tokens
 //! are bound to a key of this machine (`DPoP`, RFC 9449).
 
+mod address;
 mod cache;
 mod dpop;
 mod service;
