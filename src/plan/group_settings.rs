@@ -1,20 +1,19 @@
 //! The settings that a group's machines share.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod differences;
+
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::told_settings::{FORMAT, TAGS, Told};
+use super::told_settings::{FORMAT, TAGS};
 use crate::{
     model::{
-        machine::{Machine, TAG_SETTINGS},
+        machine::TAG_SETTINGS,
         request::{Request, Runner},
         user_data::Script,
     },
-    values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType, spans},
+    values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType},
 };
 
 /// What the user chose for a group, as it stands in its machines'
@@ -23,7 +22,7 @@ use crate::{
 /// There is one tag, and another (`…-2`, `…-3`) where one is full. The first word
 /// is [`FORMAT`]. The release before it had none: one tag, and where that would
 /// have been too long, a hash of all words in their place; the user's tags were no
-/// setting. Its machines are read as far as that goes ([`Told::former`]); it
+/// setting. Its machines are read as far as that goes ([`Told::former`](super::told_settings::Told::former)); it
 /// refuses the machines of this one, as `format` is a setting that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings(BTreeMap<String, String>);
@@ -36,15 +35,69 @@ impl Settings {
 
     /// The settings of a request: what was chosen, not what is looked up.
     pub fn of(request: &Request) -> Self {
-        let volume = &request.volume;
-        let runner = &request.runner;
-        let disk = volume
-            .size_gib
-            .and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
-        let script =
-            (request.script != Script::standard()).then(|| short_hash(request.script.bytes()));
-        let mut tags: Vec<String> = request
-            .tags
+        // Without `..`: a new field does not compile before somebody has decided here
+        // whether it is a setting. One that is forgotten makes a group of mixed machines.
+        let Request {
+            threads_per_core,
+            image_id,
+            volume,
+            initialization_rate_mibps,
+            subnet_id,
+            security_group_id,
+            availability_zone,
+            ssh_from,
+            key_name,
+            instance_profile,
+            standard_credits,
+            market,
+            max_price,
+            tags,
+            script,
+            runner,
+            // Both as `vm_types`.
+            vm_type: _,
+            other_types: _,
+            // Whose settings these are.
+            group: _,
+            // How many machines this run wants, and how far it goes for them.
+            num_machines: _,
+            min_machines: _,
+            wait_for_capacity: _,
+            spot_fallback: _,
+            // What this run takes where nothing was chosen.
+            types_are_default: _,
+            prepared_image_age: _,
+            // What it refuses.
+            allow_no_internet: _,
+            max_cost_per_hour: _,
+            // It has a tag of its own.
+            max_cost: _,
+        } = request;
+        let Volume {
+            size_gib,
+            kind,
+            iops,
+            throughput_mibps,
+        } = volume;
+        let Runner {
+            task_runner_image,
+            file_tracker_image,
+            max_idle_minutes,
+            max_lifetime,
+            boot_timeout,
+            api_key_from,
+            proxy,
+            local_disks,
+            // A secret, which may have changed since.
+            api_key: _,
+            // The same Inductiva at another address.
+            api_url: _,
+            // As the request's.
+            num_machines: _,
+        } = runner;
+        let disk = size_gib.and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
+        let script = (*script != Script::standard()).then(|| short_hash(script.bytes()));
+        let mut tags: Vec<String> = tags
             .iter()
             .map(|tag| format!("{}={}", tag.key, tag.value))
             .collect();
@@ -54,69 +107,57 @@ impl Settings {
         let vm_types = vm_types.join("/");
         let settings = [
             ("vm-type", Some(vm_types)),
-            (
-                "threads-per-core",
-                request.threads_per_core.map(|n| n.to_string()),
-            ),
-            ("image-id", request.image_id.clone()),
+            ("threads-per-core", threads_per_core.map(|n| n.to_string())),
+            ("image-id", image_id.clone()),
             ("volume-size", disk),
-            ("volume-type", not_default(&volume.kind, &VolumeType::Gp3)),
-            ("iops", volume.iops.map(|n| n.to_string())),
-            ("throughput", volume.throughput_mibps.map(|n| n.to_string())),
+            ("volume-type", not_default(kind, &VolumeType::Gp3)),
+            ("iops", iops.map(|n| n.to_string())),
+            ("throughput", throughput_mibps.map(|n| n.to_string())),
             (
                 "initialization-rate",
-                request.initialization_rate_mibps.map(|n| n.to_string()),
+                initialization_rate_mibps.map(|n| n.to_string()),
             ),
-            ("subnet-id", request.subnet_id.clone()),
-            ("security-group-id", request.security_group_id.clone()),
-            ("availability-zone", request.availability_zone.clone()),
-            ("ssh-from", request.ssh_from.map(|block| block.to_string())),
-            ("key-name", request.key_name.clone()),
-            ("instance-profile", request.instance_profile.clone()),
-            (
-                "spot",
-                (request.market == Market::Spot).then(|| "yes".to_owned()),
-            ),
-            ("max-price", request.max_price.clone()),
+            ("subnet-id", subnet_id.clone()),
+            ("security-group-id", security_group_id.clone()),
+            ("availability-zone", availability_zone.clone()),
+            ("ssh-from", ssh_from.map(|block| block.to_string())),
+            ("key-name", key_name.clone()),
+            ("instance-profile", instance_profile.clone()),
+            ("spot", (*market == Market::Spot).then(|| "yes".to_owned())),
+            ("max-price", max_price.clone()),
             (
                 "standard-credits",
-                request.standard_credits.then(|| "yes".to_owned()),
+                standard_credits.then(|| "yes".to_owned()),
             ),
             ("script", script),
             (
                 "task-runner-image",
-                not_default(runner.task_runner_image.as_str(), Runner::TASK_RUNNER_IMAGE),
+                not_default(task_runner_image.as_str(), Runner::TASK_RUNNER_IMAGE),
             ),
             (
                 "file-tracker-image",
-                not_default(
-                    runner.file_tracker_image.as_str(),
-                    Runner::FILE_TRACKER_IMAGE,
-                ),
+                not_default(file_tracker_image.as_str(), Runner::FILE_TRACKER_IMAGE),
             ),
             (
                 "max-idle-time",
-                not_default(&runner.max_idle_minutes, &Runner::MAX_IDLE_MINUTES),
+                not_default(max_idle_minutes, &Runner::MAX_IDLE_MINUTES),
             ),
             (
                 "max-lifetime",
-                runner.max_lifetime.map(|l| format!("{}s", l.as_secs())),
+                max_lifetime.map(|l| format!("{}s", l.as_secs())),
             ),
             (
                 "boot-timeout",
-                (runner.boot_timeout != Runner::BOOT_TIMEOUT)
-                    .then(|| format!("{}s", runner.boot_timeout.as_secs())),
+                (*boot_timeout != Runner::BOOT_TIMEOUT)
+                    .then(|| format!("{}s", boot_timeout.as_secs())),
             ),
             (
                 "api-key-from",
-                runner.api_key_from.as_ref().map(KeyPlace::to_string),
+                api_key_from.as_ref().map(KeyPlace::to_string),
             ),
             // Without its password: everybody may read tags.
-            ("proxy", runner.proxy.as_ref().map(Proxy::to_string)),
-            (
-                "local-disks",
-                (!runner.local_disks).then(|| "no".to_owned()),
-            ),
+            ("proxy", proxy.as_ref().map(Proxy::to_string)),
+            ("local-disks", (!local_disks).then(|| "no".to_owned())),
             (TAGS, tags),
         ];
         Self(
@@ -148,65 +189,6 @@ impl Settings {
         let tags = values.into_iter().enumerate();
         tags.map(|(place, value)| (key(place), value)).collect()
     }
-
-    /// What a machine's tags say otherwise, one phrase a setting.
-    pub fn differences(&self, machine: &Machine) -> Vec<String> {
-        let theirs = Told::by(machine);
-        if let Some(all) = theirs.words.get("all").filter(|_| theirs.former) {
-            if *all == self.former_hash() {
-                return Vec::new();
-            }
-            let (name, ours) = ("vm-type", self.0.get("vm-type"));
-            if theirs.words.get(name) == ours {
-                let why = "the release that launched them kept no more than a hash of all settings";
-                return vec![format!("one or more of them, not known which ({why})")];
-            }
-            return vec![phrase(name, theirs.words.get(name), ours)];
-        }
-        let names: BTreeSet<&String> = theirs.words.keys().chain(self.0.keys()).collect();
-        names
-            .into_iter()
-            .filter(|name| !(theirs.former && *name == TAGS))
-            .filter(|name| theirs.words.get(*name) != self.0.get(*name))
-            .map(|name| phrase(name, theirs.words.get(name), self.0.get(name)))
-            .collect()
-    }
-
-    /// What the former release told of these settings when there were too many.
-    fn former_hash(&self) -> String {
-        let words = self.0.iter().filter(|(name, _)| *name != TAGS);
-        let words: Vec<String> = words
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        short_hash(words.join(" ").as_bytes())
-    }
-}
-
-/// Tags keep spans of time in the unit that they always had.
-fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String {
-    let or_default = |value: Option<&String>| {
-        let Some(value) = value else {
-            return "the default".to_owned();
-        };
-        let span = match name {
-            "max-lifetime" | "boot-timeout" => value
-                .strip_suffix('s')
-                .and_then(|seconds| seconds.parse().ok())
-                .map(Duration::from_secs),
-            "max-idle-time" => value.parse().ok().map(Duration::from_mins),
-            _ => None,
-        };
-        match span {
-            Some(span) if span.is_zero() => "never".to_owned(),
-            Some(span) => spans::told(span),
-            None => value.clone(),
-        }
-    };
-    format!(
-        "{name} is {} there and {} here",
-        or_default(theirs),
-        or_default(ours)
-    )
 }
 
 /// The value as text, unless it is the default.
@@ -232,17 +214,22 @@ fn short_hash(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{model::machine::State, plan::examples::request};
+    use crate::{
+        model::machine::{Machine, State},
+        plan::examples::request,
+    };
 
     /// Changes one thing of a request.
     type Change = fn(&mut Request);
 
     #[test]
     fn every_option_that_makes_other_machines_is_a_setting() {
-        let changes: [(&str, Change); 24] = [
+        let changes: [(&str, Change); 28] = [
             ("vm-type", |r| {
                 r.vm_type = "t3.micro".parse().expect("a type");
             }),
@@ -288,6 +275,15 @@ mod tests {
             ("boot-timeout", |r| {
                 r.runner.boot_timeout = Duration::from_hours(1);
             }),
+            ("threads-per-core", |r| r.threads_per_core = Some(1)),
+            ("api-key-from", |r| {
+                r.runner.api_key_from = Some("ssm:/key".parse().expect("a place"));
+            }),
+            ("proxy", |r| {
+                let url = "http://proxy:3128".parse().expect("an address");
+                r.runner.proxy = Some(Proxy::new(url).expect("a proxy"));
+            }),
+            ("local-disks", |r| r.runner.local_disks = false),
             ("tags", |r| {
                 r.tags = vec!["Project=x".parse().expect("a tag")];
             }),
@@ -305,11 +301,6 @@ mod tests {
                 "{difference}"
             );
         }
-    }
-
-    /// Tags that a machine of the former release has.
-    fn former(tag: &str) -> Machine {
-        machine(vec![(TAG_SETTINGS.to_owned(), tag.to_owned())])
     }
 
     fn machine(tags: Vec<(String, String)>) -> Machine {
@@ -341,63 +332,6 @@ mod tests {
             });
             assert_eq!(one, other);
         }
-    }
-
-    #[test]
-    fn groups_of_the_former_release_are_read() {
-        let mut request = request(1);
-        request.max_price = Some("0.5".into());
-        // Whether they had such tags is not known.
-        request.tags = vec!["Project=x".parse().expect("a tag")];
-        let settings = Settings::of(&request);
-        for tag in [
-            "max-price=0.5 vm-type=t2.micro",
-            "iops=3000 max-price=0.50 throughput=125 vm-type=t2.micro",
-        ] {
-            assert_eq!(settings.differences(&former(tag)), [""; 0], "{tag}");
-        }
-        assert_eq!(
-            settings.differences(&former("iops=4000 max-price=0.5 vm-type=t2.micro")),
-            ["iops is 4000 there and the default here"]
-        );
-        // Only a hash, as that release made it of more than 256 characters.
-        let hash = short_hash(b"max-price=0.5 vm-type=t2.micro");
-        let hashed = |vm_type| former(&format!("vm-type={vm_type} all={hash}"));
-        assert_eq!(settings.differences(&hashed("t2.micro")), [""; 0]);
-        request.volume.size_gib = Some(60);
-        let other = Settings::of(&request);
-        let differences = other.differences(&hashed("t2.micro"));
-        assert!(
-            differences[0].starts_with("one or more of them"),
-            "{differences:?}"
-        );
-        assert_eq!(
-            other.differences(&hashed("t3.micro")),
-            ["vm-type is t3.micro there and t2.micro here"]
-        );
-    }
-
-    #[test]
-    fn a_difference_is_named_however_many_settings_there_are() {
-        let mut request = request(1);
-        request.vm_type = "t3.micro".parse().expect("a type");
-        request.image_id = Some("ami-0123456789abcdef0".into());
-        request.subnet_id = Some("subnet-0123456789abcdef0".into());
-        request.security_group_id = Some("sg-0123456789abcdef0".into());
-        request.key_name = Some("a key with a very long name of its own".into());
-        request.instance_profile = Some("a-profile-with-a-long-name-too".into());
-        request.runner.task_runner_image = "registry.example.com/a/task-runner:7".into();
-        request.runner.file_tracker_image = "registry.example.com/a/file-tracker:7".into();
-        request.runner.max_lifetime = Some(Duration::from_hours(100));
-        request.max_price = Some("0.5".into());
-        let theirs = Settings::of(&request).to_tags();
-        assert!(theirs.len() > 1, "{theirs:?}");
-        let theirs = machine(theirs);
-        request.volume.size_gib = Some(60);
-        assert_eq!(
-            Settings::of(&request).differences(&theirs),
-            ["volume-size is the default there and 60 here"]
-        );
     }
 
     proptest! {

@@ -79,7 +79,7 @@ CHANGES = [
     Change(
         "the instance profile is not one of a group's settings",
         file="src/plan/group_settings.rs",
-        old='            ("instance-profile", request.instance_profile.clone()),\n',
+        old='            ("instance-profile", instance_profile.clone()),\n',
         new="",
         unit=(
             "plan::group_settings::tests::every_option_that_makes_other_machines_is_a_setting",
