@@ -50,14 +50,8 @@ pub struct BootArgs {
     /// Keep tasks and images on the root disk even if the type has local NVMe disks
     #[arg(long)]
     pub no_local_disks: bool,
-    /// Task runner container image
-    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
-          hide_env_values = true)]
-    pub task_runner_image: String,
-    /// File tracker container image
-    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
-          hide_env_values = true)]
-    pub file_tracker_image: String,
+    #[command(flatten)]
+    pub containers: ContainerArgs,
     /// A machine ends itself after so long without a task, such as 30m or 2h; 0 means never
     ///
     /// In whole minutes; a number without a unit is minutes too.
@@ -69,6 +63,19 @@ pub struct BootArgs {
     /// A machine ends itself if it has not registered with Inductiva within this time
     #[arg(long, value_name = "DURATION", default_value = boot_timeout(), value_parser = duration)]
     pub boot_timeout: Duration,
+}
+
+/// The containers that a machine runs, and that a prepared image has.
+#[derive(Debug, Args)]
+pub struct ContainerArgs {
+    /// Task runner container image
+    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
+          hide_env_values = true)]
+    pub task_runner_image: String,
+    /// File tracker container image
+    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
+          hide_env_values = true)]
+    pub file_tracker_image: String,
 }
 
 #[derive(Debug, Args)]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::{
-    boot::boot_timeout,
+    boot::{ContainerArgs, boot_timeout},
     parsers::{account, duration, resource_id},
-    start::DiskArgs,
+    start::{DiskArgs, PlaceArgs},
 };
-use crate::{model::request::Runner, values::VmType};
+use crate::values::VmType;
 
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
@@ -36,14 +36,8 @@ pub struct ImageBuildArgs {
     /// A Nitro type, as its console is read live. With --gpu one with an NVIDIA GPU.
     #[arg(long, value_name = "TYPE", visible_aliases = ["instance-type", "machine-type"])]
     pub vm_type: Option<VmType>,
-    /// Task runner container image
-    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_TASK_RUNNER_IMAGE", default_value = Runner::TASK_RUNNER_IMAGE,
-          hide_env_values = true)]
-    pub task_runner_image: String,
-    /// File tracker container image
-    #[arg(long, value_name = "IMAGE", env = "INDUCTIVA_FILE_TRACKER_IMAGE", default_value = Runner::FILE_TRACKER_IMAGE,
-          hide_env_values = true)]
-    pub file_tracker_image: String,
+    #[command(flatten)]
+    pub containers: ContainerArgs,
     /// The machine ends itself if it has not finished within this time
     #[arg(long, value_name = "DURATION", default_value = boot_timeout(), value_parser = duration)]
     pub boot_timeout: Duration,
@@ -52,24 +46,18 @@ pub struct ImageBuildArgs {
     pub expect_account: Option<String>,
     #[command(flatten)]
     pub disk: DiskArgs,
-    /// Subnet to launch in [default: any of the default VPC]
-    #[arg(long, value_name = "SUBNET", value_parser = resource_id("subnet-"), help_heading = NETWORK)]
-    pub subnet_id: Option<String>,
-    /// Security group [default: inductiva-aws, which has no inbound rules]
-    #[arg(long, value_name = "SG", value_parser = resource_id("sg-"), help_heading = NETWORK)]
-    pub security_group_id: Option<String>,
-    /// Availability Zone in the default VPC [default: any]
-    #[arg(long, value_name = "ZONE", conflicts_with = "subnet_id", help_heading = NETWORK)]
-    pub availability_zone: Option<String>,
-    /// Launch although machines cannot reach the internet from there
-    #[arg(long, help_heading = NETWORK)]
-    pub allow_no_internet: bool,
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// HTTP proxy for everything that the machine sends out; it is not in the image
-    #[arg(long, value_name = "URL", env = "INDUCTIVA_AWS_PROXY", hide_env_values = true, help_heading = NETWORK)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "INDUCTIVA_AWS_PROXY",
+        hide_env_values = true,
+        help_heading = "Network and access"
+    )]
     pub proxy: Option<String>,
 }
-
-const NETWORK: &str = "Network and access";
 
 #[derive(Debug, Args)]
 pub struct ImageListArgs {

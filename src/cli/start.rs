@@ -147,9 +147,10 @@ impl DiskArgs {
     }
 }
 
+/// Where machines are launched.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network and access")]
-pub struct NetworkArgs {
+pub struct PlaceArgs {
     /// Subnet to launch in [default: any of the default VPC]
     #[arg(long, value_name = "SUBNET", value_parser = resource_id("subnet-"))]
     pub subnet_id: Option<String>,
@@ -165,6 +166,13 @@ pub struct NetworkArgs {
     /// could not be installed.
     #[arg(long)]
     pub allow_no_internet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network and access")]
+pub struct NetworkArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// EC2 key pair for SSH [default: none]
     #[arg(long, value_name = "NAME")]
     pub key_name: Option<String>,

@@ -191,6 +191,58 @@ impl Request {
     /// Older prepared images are not used: their system lacks a month of updates.
     pub const PREPARED_IMAGE_AGE: Duration = Duration::from_hours(30 * 24);
 
+    /// One that leaves everything to the defaults, but for what it has to say; without
+    /// a key.
+    pub fn with_defaults(group: GroupName, vm_type: VmType, num_machines: u32) -> Self {
+        Self {
+            group,
+            num_machines,
+            min_machines: None,
+            wait_for_capacity: None,
+            vm_type,
+            threads_per_core: None,
+            other_types: Vec::new(),
+            types_are_default: false,
+            image_id: None,
+            prepared_image_age: Some(Self::PREPARED_IMAGE_AGE),
+            volume: Volume {
+                size_gib: None,
+                kind: VolumeType::Gp3,
+                iops: None,
+                throughput_mibps: None,
+            },
+            initialization_rate_mibps: None,
+            subnet_id: None,
+            allow_no_internet: false,
+            security_group_id: None,
+            availability_zone: None,
+            ssh_from: None,
+            key_name: None,
+            instance_profile: None,
+            standard_credits: false,
+            market: Market::OnDemand,
+            spot_fallback: false,
+            max_price: None,
+            max_cost_per_hour: None,
+            max_cost: None,
+            tags: Vec::new(),
+            script: Script::standard(),
+            runner: Runner {
+                api_key: String::new(),
+                api_key_from: None,
+                proxy: None,
+                local_disks: true,
+                api_url: Runner::API_URL.to_owned(),
+                task_runner_image: Runner::TASK_RUNNER_IMAGE.to_owned(),
+                file_tracker_image: Runner::FILE_TRACKER_IMAGE.to_owned(),
+                num_machines,
+                max_idle_minutes: Runner::MAX_IDLE_MINUTES,
+                max_lifetime: None,
+                boot_timeout: Runner::BOOT_TIMEOUT,
+            },
+        }
+    }
+
     /// The same with equal values in equal words: groups are compared by them, and
     /// a launch that is asked for again has to be the same to the byte.
     pub fn in_plain_words(mut self) -> Self {

@@ -3,67 +3,22 @@
 use std::time::SystemTime;
 
 use super::facts::Facts;
-use crate::{
-    model::{
-        image::{CANONICAL, Image, ImageState, UBUNTU_IMAGE},
-        machine::Machine,
-        network::{Destination, Route, RouteTable, Subnet, Target},
-        request::{Request, Runner},
-        user_data::Script,
-        vm_type::VmTypeFacts,
-    },
-    values::{Market, Volume, VolumeType},
+use crate::model::{
+    image::{CANONICAL, Image, ImageState, UBUNTU_IMAGE},
+    machine::Machine,
+    network::{Destination, Route, RouteTable, Subnet, Target},
+    request::Request,
+    vm_type::VmTypeFacts,
 };
 
 /// A request that leaves everything to the defaults.
 pub fn request(num_machines: u32) -> Request {
-    Request {
-        group: "g".parse().expect("a name"),
-        num_machines,
-        min_machines: None,
-        wait_for_capacity: None,
-        vm_type: "t2.micro".parse().expect("a type"),
-        threads_per_core: None,
-        other_types: Vec::new(),
-        types_are_default: false,
-        image_id: None,
-        prepared_image_age: Some(Request::PREPARED_IMAGE_AGE),
-        volume: Volume {
-            size_gib: None,
-            kind: VolumeType::Gp3,
-            iops: None,
-            throughput_mibps: None,
-        },
-        initialization_rate_mibps: None,
-        subnet_id: None,
-        allow_no_internet: false,
-        standard_credits: false,
-        security_group_id: None,
-        availability_zone: None,
-        ssh_from: None,
-        key_name: None,
-        instance_profile: None,
-        market: Market::OnDemand,
-        spot_fallback: false,
-        max_price: None,
-        max_cost_per_hour: None,
-        max_cost: None,
-        tags: Vec::new(),
-        script: Script::standard(),
-        runner: Runner {
-            api_key: "k".into(),
-            api_key_from: None,
-            proxy: None,
-            local_disks: true,
-            api_url: "u".into(),
-            task_runner_image: Runner::TASK_RUNNER_IMAGE.into(),
-            file_tracker_image: Runner::FILE_TRACKER_IMAGE.into(),
-            num_machines,
-            max_idle_minutes: 30,
-            max_lifetime: None,
-            boot_timeout: Runner::BOOT_TIMEOUT,
-        },
-    }
+    let group = "g".parse().expect("a name");
+    let vm_type = "t2.micro".parse().expect("a type");
+    let mut request = Request::with_defaults(group, vm_type, num_machines);
+    request.runner.api_key = "k".into();
+    request.runner.api_url = "u".into();
+    request
 }
 
 /// What a region without surprises answers.

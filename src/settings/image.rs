@@ -4,11 +4,7 @@ use super::proxy;
 use crate::{
     cli::ImageBuildArgs,
     error::{Failure, Result},
-    model::{
-        request::{Request, Runner},
-        user_data::Script,
-    },
-    values::Market,
+    model::request::{Request, Runner},
 };
 
 /// The request of an `image build`: one machine without a group or a key.
@@ -28,48 +24,25 @@ pub fn build_request(args: &ImageBuildArgs) -> Result<Request> {
             format!("{vm_type} may have a GPU: add --gpu for an image of such types")
         }));
     }
+    let group = "image-builder".parse().map_err(Failure::usage)?;
+    let defaults = Request::with_defaults(group, vm_type, 1);
     let request = Request {
-        group: "image-builder".parse().map_err(Failure::usage)?,
-        num_machines: 1,
-        min_machines: None,
-        wait_for_capacity: None,
-        vm_type,
-        threads_per_core: None,
-        other_types: Vec::new(),
-        types_are_default: false,
-        image_id: None,
         // From the standard image, not from one that was prepared before.
         prepared_image_age: None,
         volume: args.disk.volume(),
         initialization_rate_mibps: args.disk.initialization_rate,
-        subnet_id: args.subnet_id.clone(),
-        allow_no_internet: args.allow_no_internet,
-        security_group_id: args.security_group_id.clone(),
-        availability_zone: args.availability_zone.clone(),
-        ssh_from: None,
-        key_name: None,
-        instance_profile: None,
-        standard_credits: false,
-        market: Market::OnDemand,
-        spot_fallback: false,
-        max_price: None,
-        max_cost_per_hour: None,
-        max_cost: None,
-        tags: Vec::new(),
-        script: Script::standard(),
+        subnet_id: args.place.subnet_id.clone(),
+        allow_no_internet: args.place.allow_no_internet,
+        security_group_id: args.place.security_group_id.clone(),
+        availability_zone: args.place.availability_zone.clone(),
         runner: Runner {
-            api_key: String::new(),
-            api_key_from: None,
             proxy: proxy(args.proxy.as_deref())?,
-            local_disks: true,
-            api_url: Runner::API_URL.to_owned(),
-            task_runner_image: args.task_runner_image.clone(),
-            file_tracker_image: args.file_tracker_image.clone(),
-            num_machines: 1,
-            max_idle_minutes: Runner::MAX_IDLE_MINUTES,
-            max_lifetime: None,
+            task_runner_image: args.containers.task_runner_image.clone(),
+            file_tracker_image: args.containers.file_tracker_image.clone(),
             boot_timeout: args.boot_timeout,
+            ..defaults.runner
         },
+        ..defaults
     };
     if let Some(size) = request.volume.size_gib {
         request.volume.check(size).map_err(Failure::usage)?;
