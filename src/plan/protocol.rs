@@ -1,96 +1,97 @@
-//! What makes one launch the same as another, so that no machine is launched
-//! twice: the one place where the protocol is told.
+//! The protocol that keeps one launch from being made twice. It is told here and
+//! nowhere else; [`super::tokens`] has its tokens and tags, `launch/` carries it out.
 //!
 //! There is no local state. A run may die between any two lines, sleep for hours
-//! between two calls, lose its answers; other runs may be at the same group; and
-//! EC2 shows a new machine only some seconds later, two minutes at the worst
-//! ([`visibility`]). What a run has to go by is what EC2 shows, what EC2 remembers
-//! of client tokens, and which group Inductiva has.
+//! between two calls, or lose its answers; other runs may work on the same group; and
+//! EC2 shows a new machine some seconds late, two minutes at the worst
+//! ([`visibility`]). A run can go by three things: what EC2 shows, which client tokens
+//! EC2 remembers, and which groups Inductiva has.
 //!
-//! **A token names a slot, not a request.** It is a hash of the account, the
-//! region, the group's name, an hour, the number of the launch within that hour,
-//! and the call. No ids, no settings, no N: whoever wants to launch anything in a
-//! group at that time has the same token. EC2 answers the second one with the
-//! first one's machines if the bytes are the same, and else with a mismatch; then
-//! it waits until the machines show, and plans again. The number is one more than
-//! the highest in the launch tags of this hour, those of ended machines among
-//! them, whether EC2 shows them or has told of them in an answer.
+//! **A token names a slot, not a request.** It is a hash of the account, the region,
+//! the group's name, an hour, the number of the launch within that hour, and the call.
+//! It holds no ids, no settings and no N, so any two runs that want to launch in a
+//! group at that time have the same token. If the second one sends the same bytes, EC2
+//! answers with the first one's machines; otherwise EC2 answers with a mismatch, and
+//! the run waits until those machines show, and plans again. The number is one more
+//! than the highest in this hour's launch tags. Ended machines count too, whether EC2
+//! shows them or has named them in an answer.
 //!
-//! **The hour keeps old tokens away.** EC2 remembers a token for longer than it
-//! shows ended machines, and a number that nobody can see any more would be a
-//! mismatch for ever. So the numbers begin anew each hour, at hh:33:20 (not when
-//! cron jobs run). It is the hour by EC2's clock when the look was *sent* that a
-//! launch is planned by. In the first minutes of an hour
-//! ([`MADE_OR_NOT_AFTER`](visibility::MADE_OR_NOT_AFTER)) a launch of the hour
-//! before may not show yet: a new launch waits until it does or they are over.
+//! **The hour keeps old tokens away.** EC2 remembers a token for longer than it shows
+//! ended machines, so a number that nobody can see any more would be a mismatch for
+//! ever. Therefore the numbers begin again each hour, at hh:33:20 (when no cron job
+//! runs). A launch is planned by the hour of EC2's clock at which its look was *sent*.
+//! In the first minutes of an hour ([`MADE_OR_NOT_AFTER`](visibility::MADE_OR_NOT_AFTER))
+//! a launch of the hour before may not show yet: a new launch waits until it shows or
+//! those minutes are over.
 //!
-//! **A look is good for a minute.** A token is tried first only within
-//! [`GOOD_FOR`] of the look that it was planned by and in the same hour, and the
-//! clock is looked at once more right before the request goes out. After that the
-//! group is looked at again; only if it is as it was the walk goes on. EC2 alone is
-//! asked again after [`FRESH_FOR`], as others launch elsewhere meanwhile with tokens
-//! that never meet these. A call that may have been made is asked for again with
-//! its token, never later than [`ASKED_UNTIL`] after the turn of the hour: then
-//! nobody knows, which is said.
+//! **A look is good for a minute.** A token is first tried only within [`GOOD_FOR`] of
+//! the look that planned it, and in the same hour; the clock is checked once more right
+//! before the request goes out. After that the run looks at the group again, and goes
+//! on only if nothing has changed. After [`FRESH_FOR`] it asks EC2 alone again, as
+//! others may meanwhile have launched elsewhere, with tokens that never meet these. A
+//! call that may have been made is made again with its own token, but never later than
+//! [`ASKED_UNTIL`] after the turn of the hour: from then on nobody can know, and the
+//! run says so.
 //!
-//! **The group on Inductiva's side is the marker** of a launch into an empty
-//! group. Whoever makes it, and sees after that that it is the only one of the
-//! name, is the sole maker: no other start is under way, so it need not wait for
-//! one, as long as no machine of the group has been known. Whoever finds another's that is young and has no machines, or is refused
-//! as the name is taken, or gets no answer, waits for that start's machines to
-//! show first. Without Inductiva's API the tokens alone hold.
+//! **The group on Inductiva's side is the marker** of a launch into an empty group. A
+//! run that makes the group, and then sees that it is the only one of that name, is the
+//! sole maker: no other start is under way, so it need not wait for one, as long as no
+//! machine of the group has been known. A run that finds another's group, young and
+//! without machines, or is told that the name is taken, or gets no answer, first waits
+//! for that start's machines to show. Without Inductiva's API only the tokens protect.
 //!
-//! **After a mismatch** of which nothing shows, even after
-//! [`SHOWN_AFTER`](visibility::SHOWN_AFTER), the sole maker takes the next number:
-//! that launch is over. Everybody else says so and exits: machines may be running.
-//! **A token is spent** only by EC2's own word that its machines are terminated, all
-//! of them.
-//! Their number counts, and the group is looked at again; was it a launch of more
-//! than one call, the others' machines are waited for.
+//! **After a mismatch** for which nothing shows, even after
+//! [`SHOWN_AFTER`](visibility::SHOWN_AFTER), the sole maker takes the next number: that
+//! launch is over. Any other run says so and exits, as machines may be running.
+//! **A token is spent** only when EC2 itself says that all of its machines are
+//! terminated. Their number counts, and the run looks at the group again; if the launch
+//! had more than one call, it waits for the other calls' machines.
 //!
-//! **The tag [`TAG_LAUNCH`] names the rest.** Every machine says which launch it
-//! is of, which call of it, how many machines the whole launch has, how many there
-//! were before, and how many the group was to have. A run that sees fewer than
-//! that of a launch that is young does not plan a launch of its own
-//! ([`crate::plan::underway`]): the machines are waited for. If a call still shows no
-//! machine after that wait, it is made again, with its own token and its launch's
-//! bytes, which the tags give. Only then the difference to what this run wants is
-//! launched. Where all that showed of the launch has ended, no call of it is made
-//! again; one that is on its way is waited for, as long as EC2 takes it
+//! **The tag [`TAG_LAUNCH`] names the rest.** Every machine says which launch and which
+//! call it is of, how many machines the whole launch has, how many there were before,
+//! and how many the group was to have. A run that sees fewer machines than that of a
+//! young launch does not plan one of its own ([`crate::plan::underway`]); it waits for
+//! the others. If a call shows no machine even then, the run makes that call again,
+//! with its token and the bytes of its launch, which the tags give. Only then does it
+//! launch what is still missing of the number that it wants. If all machines that
+//! showed of a launch have ended, none of its calls is made again; one that may be on
+//! its way is waited for, for as long as EC2 accepts it
 //! ([`ARRIVES_WITHIN`](visibility::ARRIVES_WITHIN)).
 //!
-//! **Where the first choice has no capacity** other types, places and markets
-//! follow in an order that the settings give, each with a token of its own, which
-//! names the place and the rank of type and market. The first choice's names none
-//! of them.
+//! **If the first choice has no capacity**, other types, places and markets follow, in
+//! an order that the settings give. Each has a token of its own, which names the place
+//! and the rank of type and market. The first choice's token names neither.
 //!
-//! **A start that waits for capacity** (`--wait-for-capacity`) launches in rounds, each
-//! with a look of its own and nothing launched before it. The tag says how many of the
-//! first call it takes at least, so that no round launches what it has to undo. In a
-//! later round others may have used the group that the run made: then it is no sole
-//! maker, looks at other regions like everybody else, and does not make the group
-//! again.
+//! **A start that waits for capacity** (`--wait-for-capacity`) launches in rounds. Each
+//! round has a look of its own, and nothing has been launched before it. The tag says
+//! how many machines the first call takes at least, so that no round launches what it
+//! would have to undo. By a later round others may have used the group that the run
+//! made. So the run is no sole maker any more: it looks at other regions like everybody
+//! else, and does not make the group again.
 //!
-//! **A start is done** when something tells of its machines: a group on Inductiva's
-//! side of which no machine shows, or else EC2 itself. So it waits until EC2 shows a
-//! top-up, what was launched without Inductiva, and what found capacity only
+//! **A start is done** when others can know of its machines: by a group on Inductiva's
+//! side of which no machine shows, or else from EC2 itself. So it waits until EC2 shows
+//! a top-up, whatever was launched without Inductiva, and whatever found capacity only
 //! elsewhere ([`VISIBLE_WITHIN`](visibility::VISIBLE_WITHIN) at most).
 //!
-//! **Undone** is only what this run has launched: machines that are not older
-//! than its first call, while no others show that another start may count, and
-//! while this run has not slept. Otherwise they are left, and named. Two equal starts
-//! share their machines: interrupting the one that launched them ends them for both.
+//! **Undone** is only what this run has launched: machines that are not older than its
+//! first call, while no others show that another start may count, and while this run
+//! has not slept. Any others are left running, and named. Two equal starts share their
+//! machines: interrupting the one that launched them ends them for both.
 //!
-//! **A wait ends with a look** that began after its end, never by the clock alone.
+//! **A wait ends with a look** that began after its end, never by the clock only.
 //!
-//! Left to chance: a start whose machines are launched in another place than the
-//! first while the next start, before they show, finds capacity in the first after
-//! all (the group on Inductiva's side closes that for empty groups); a sole maker
-//! that was shown an incomplete list by Inductiva; machines that show later than
-//! two minutes; machines in another region for which Inductiva has no group (it was
-//! out of reach, or the group was ended beside their start), or a group with others
-//! that have ended while they do not show yet; a request that EC2 gets minutes after
-//! it was sent; what a start launches while a `terminate` is about to say done.
+//! Left to chance:
+//! - a start whose machines are launched in another place than the first, while the
+//!   next start, before they show, finds capacity in the first after all (for empty
+//!   groups the group on Inductiva's side prevents that);
+//! - a sole maker to whom Inductiva showed an incomplete list;
+//! - machines that show later than two minutes;
+//! - machines in another region for which Inductiva has no group (it was out of reach,
+//!   or the group was ended beside their start), or has a group whose other machines
+//!   have ended, while they do not show yet;
+//! - a request that reaches EC2 minutes after it was sent;
+//! - what a start launches while a `terminate` is about to say that it is done.
 //!
 //! [`TAG_LAUNCH`]: crate::model::machine::TAG_LAUNCH
 //! [`visibility`]: crate::model::visibility
