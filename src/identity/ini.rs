@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 /// Names and values; a value that is empty is unset and not among them.
 pub type Properties = BTreeMap<String, String>;
 
-/// What a file has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ini {
     /// In the order of the file; each name once.

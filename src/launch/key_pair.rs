@@ -51,7 +51,6 @@ impl NewKeyPair {
         }
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }

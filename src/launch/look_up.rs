@@ -36,12 +36,10 @@ pub enum GroupLookup {
     OutOfReach(String),
 }
 
-/// What was found.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// When it was asked for, by this computer's clock.
     pub asked_at: SystemTime,
-    /// Who is signed in.
     pub identity: Identity,
     /// What the plan is made of.
     pub facts: Facts,
@@ -54,13 +52,10 @@ pub struct Found {
 /// Every answer for itself.
 #[derive(Debug)]
 pub struct Lookups {
-    /// Who is signed in.
     pub identity: Result<Identity>,
     /// The group on Inductiva's side.
     pub group: Result<Option<Group>, ApiError>,
-    /// The group's machines.
     pub machines: Result<Vec<Machine>>,
-    /// The type's properties.
     pub vm_type: Result<VmTypeFacts>,
     /// The properties of the types after it.
     pub other_types: Result<Vec<VmTypeFacts>>,

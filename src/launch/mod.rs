@@ -73,13 +73,11 @@ pub struct Launcher<'a, W> {
 
 /// What the group is made of now.
 pub struct Filled {
-    /// The last look.
     pub found: Found,
     /// The group's id on Inductiva's side.
     pub group_id: Option<String>,
     /// What the machines were launched from.
     pub image_id: Option<String>,
-    /// The group's machines.
     pub machines: Vec<Machine>,
 }
 

@@ -4,7 +4,6 @@ use crate::{aws::run_instances::NoCapacity, model::machine::Machine};
 
 /// What the calls of a plan came to.
 pub enum Launched {
-    /// Machines.
     Machines(Vec<Machine>),
     /// The facts have changed under the plan.
     LookAgain,
@@ -20,7 +19,6 @@ pub enum Attempt {
 
 /// What a call came to.
 pub enum End {
-    /// Its machines.
     Launched(Vec<Machine>),
     /// Its token was spent on machines that are gone.
     Spent,

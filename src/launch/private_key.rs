@@ -216,7 +216,6 @@ fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
-/// A DER element.
 fn to_element(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = contents.len().to_be_bytes();
     let leading = length.iter().take_while(|byte| **byte == 0).count();

@@ -39,9 +39,7 @@ pub struct Run<'a, W> {
     pub request: &'a Request,
     /// A key pair to make for it.
     pub key_pair: Option<&'a NewKeyPair>,
-    /// `--keep-on-failure`.
     pub keep_on_failure: bool,
-    /// `--allow-other-regions`.
     pub allow_other_regions: bool,
     pub interrupt: &'a Interrupt,
     pub out: Output,

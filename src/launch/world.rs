@@ -24,7 +24,6 @@ use crate::{
 
 /// Both sides, as the launch of one group sees them.
 pub trait World {
-    /// This computer's clock.
     fn time(&self) -> &Time;
 
     /// What EC2's clock showed when this computer's showed `local`.
@@ -85,13 +84,10 @@ pub trait World {
 
 /// The real ones.
 pub struct RealWorld<'a> {
-    /// EC2.
     pub aws: &'a Aws,
-    /// Inductiva.
     pub api: &'a inductiva::Client,
     /// Whose group it is about.
     pub request: &'a Request,
-    /// `--expect-account`
     pub expected_account: Option<&'a str>,
 }
 

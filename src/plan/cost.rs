@@ -17,7 +17,6 @@ pub struct Cost {
     usd_per_day: Option<f64>,
     machines_usd_per_hour: Option<f64>,
     disks_usd_per_hour: Option<f64>,
-    /// Public IPv4 addresses.
     addresses_usd_per_hour: Option<f64>,
     /// The most that all of it can come to: spot machines at their highest price, and
     /// burstable machines that are busy all the time.

@@ -60,7 +60,6 @@ pub struct LaunchPlan {
     pub cores: BTreeMap<VmType, u32>,
     /// Those of the other types.
     pub other_types: Vec<VmTypeFacts>,
-    /// The security group.
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
     pub settings: Settings,
@@ -79,7 +78,6 @@ pub struct LaunchPlan {
 /// Which launch a plan is about.
 #[derive(Clone, Debug)]
 pub enum LaunchId {
-    /// A new one.
     New(Intent),
     /// One that is under way.
     Resumed,
@@ -121,7 +119,6 @@ impl LaunchPlan {
         all.find(|facts| facts.name == *vm_type)
     }
 
-    /// The launch's name.
     pub fn base(&self) -> &Base {
         &self.tag.base
     }

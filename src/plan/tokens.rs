@@ -34,7 +34,6 @@ impl Hour {
         Self(seconds.saturating_sub(Self::TURNS_AT) / Self::SECONDS)
     }
 
-    /// When it begins.
     pub fn begins(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(self.0 * Self::SECONDS + Self::TURNS_AT)
     }
@@ -48,17 +47,13 @@ impl Hour {
 /// What the base of a new launch names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// The AWS account.
     pub account: String,
-    /// The region.
     pub region: String,
-    /// The group.
     pub group: GroupName,
     /// The hour that it was planned in.
     pub hour: Hour,
     /// When that hour has begun, by EC2's clock.
     pub begins: SystemTime,
-    /// When it ends.
     pub ends: SystemTime,
     /// Which launch of the hour it is, from 1.
     pub number: u32,
@@ -131,7 +126,6 @@ pub fn calls(total: u32) -> Vec<Call> {
 /// What a machine's [`TAG_LAUNCH`] says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaunchTag {
-    /// The launch.
     pub base: Base,
     /// The index of its call.
     pub call: u32,

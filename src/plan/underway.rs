@@ -30,7 +30,6 @@ pub struct Underway {
     pub image_id: Option<String>,
     /// The group's id on Inductiva's side that they were given.
     pub group_id: Option<String>,
-    /// Their budget.
     pub budget: Option<Known<Budget>>,
     /// What is to be done about it.
     pub standing: Standing,

@@ -46,7 +46,6 @@ pub struct Session {
 pub enum NoSession {
     /// The code is wrong, or was used before.
     WrongCode(Failure),
-    /// Anything else.
     Other(Failure),
 }
 

@@ -161,7 +161,6 @@ impl Process {
     }
 }
 
-/// The world's state.
 pub struct State {
     pub now: f64,
     pub luck: Luck,
