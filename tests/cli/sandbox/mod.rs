@@ -22,9 +22,7 @@ use tempfile::TempDir;
 use leaks::Watch;
 #[cfg(unix)]
 pub use run::signal;
-pub use run::{
-    INTERRUPTED, Run, ended, finish, finish_with_stdin, spawn, until_it_says,
-};
+pub use run::{INTERRUPTED, Run, ended, finish, finish_with_stdin, spawn, until_it_says};
 use secret::Leak;
 use server::{CONTROL, SERVERS, Server};
 pub use values::{list, tags, text};
