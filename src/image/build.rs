@@ -26,7 +26,8 @@ use crate::{
         facts::Facts,
         known::Known,
         launch_plan::{LaunchPlan, packed_user_data},
-        prices::{Parts, Prices},
+        parts::Parts,
+        prices::Prices,
     },
     terminal::{command_line::command, interrupt::Interrupt, output::Output},
 };

@@ -15,10 +15,7 @@ use crate::{
         system::System,
         vm_type::VmTypeFacts,
     },
-    plan::{
-        facts::Facts,
-        prices::{self, Parts, Prices},
-    },
+    plan::{facts::Facts, machine_price, parts::Parts, prices::Prices},
     values::VmType,
 };
 
@@ -148,7 +145,7 @@ pub async fn prices_of_its_system(
     facts: &Facts,
     prices: Prices,
 ) -> Prices {
-    match prices::system(request, facts) {
+    match machine_price::system(request, facts) {
         Ok(system) if system != prices.system => aws.prices(request, system).await,
         _ => prices,
     }

@@ -13,7 +13,7 @@ use crate::{
     plan::{
         disk_prices::{DiskPrices, PricedDisk},
         known::Known,
-        prices::is_of_region,
+        machine_price::is_of_region,
     },
     values::{Market, VolumeType},
 };

@@ -24,27 +24,20 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{facts::Facts, known::Known};
-use crate::{
-    error::{Failure, Result},
-    model::{
-        active_group::{ActiveGroup, Record},
-        machine::{Machine, TAG_BUDGET, TAG_GROUP_ID, TAG_LAUNCH},
-        request::Request,
-        user_data::{STANDARD_SCRIPT, Variable},
-    },
-    terminal::command_line::terminate_command,
+use super::known::Known;
+use crate::model::{
+    active_group::ActiveGroup,
+    machine::{Machine, TAG_BUDGET, TAG_GROUP_ID, TAG_LAUNCH},
+    user_data::Variable,
 };
 
 /// How long a machine may take to save its work and to be off, after its time is over:
 /// two minutes and five (`deadline` and `stop_containers` in user-data.sh).
 pub const ENDING: Duration = Duration::from_mins(7);
 /// A machine is paid for so long at least (EC2 on-demand pricing).
-const MINIMUM: Duration = Duration::from_mins(1);
-/// Less is not worth a boot.
-const LEAST: Duration = Duration::from_mins(15);
+pub(super) const MINIMUM: Duration = Duration::from_mins(1);
 /// An L of more is as good as none.
-const MOST: Duration = Duration::from_hours(10 * 365 * 24);
+pub(super) const MOST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// What a machine's tag says of its budget.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,7 +155,7 @@ pub fn longest_variables() -> Vec<Variable> {
 }
 
 /// The name of the first launch of the group that the machine is of.
-fn first_launch(machine: &Machine) -> Option<String> {
+pub(super) fn first_launch(machine: &Machine) -> Option<String> {
     if let Some(Ok(Budget {
         later: Some(Later { first, .. }),
         ..
@@ -197,288 +190,7 @@ pub fn members<'a>(machines: &'a [Machine], group: Option<&ActiveGroup>) -> Vec<
         .collect()
 }
 
-/// Refuses another budget than the group's.
-///
-/// # Errors
-/// What it is there, and here.
-pub fn refuse_another(request: &Request, facts: &Facts) -> Result<()> {
-    let group = facts.group.as_ref().ok().and_then(Option::as_ref);
-    for machine in members(&facts.machines, group) {
-        let theirs = match Budget::of(machine) {
-            None => None,
-            Some(Ok(budget)) => Some(budget.usd),
-            Some(Err(why)) => {
-                return Err(
-                    Failure::failed(format!("{why}: its budget is not known")).hint(format!(
-                        "end the group: {}",
-                        terminate_command(&request.group)
-                    )),
-                );
-            }
-        };
-        if theirs != request.max_cost {
-            let told = |usd: Option<&String>| usd.map_or("none".into(), |usd| format!("{usd} USD"));
-            return Err(Failure::failed(format!(
-                "the group {} has another budget: max-cost is {} there and {} here",
-                request.group,
-                told(theirs.as_ref()),
-                told(request.max_cost.as_ref())
-            ))
-            .hint(format!(
-                "use the group's, or another --machine-group-name; or end the group: {}",
-                terminate_command(&request.group)
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The budget of a new launch of `number` machines; none without `--max-cost`.
-///
-/// # Errors
-/// All that DESIGN names: what is not known, or not enough.
-pub fn of_launch(request: &Request, facts: &Facts, number: u32) -> Result<Option<Budget>> {
-    let Some(usd) = &request.max_cost else {
-        return Ok(None);
-    };
-    let refused = |why: String| Failure::failed(format!("nothing was launched: {why}"));
-    if !request.script.takes_variables() || !has_our_deadlines(request.script.bytes()) {
-        return Err(refused(
-            "the script of --user-data-path does not have the deadlines of user-data.sh, which hold --max-cost".into(),
-        )
-        .hint("begin with a copy of user-data.sh of this release, or leave out --max-cost"));
-    }
-    let total: f64 = usd.parse().unwrap_or(0.0);
-    let most = facts.most_usd_per_hour.as_ref().map_err(|why| {
-        refused(format!(
-            "a price is not known, so --max-cost {usd} cannot be kept ({why})"
-        ))
-        .hint("try again later, or leave out --max-cost")
-    })?;
-    let nobody_knows = |why: &str| {
-        refused(format!(
-            "nobody knows what the group {} has cost, so --max-cost {usd} cannot be kept: {why}",
-            request.group
-        ))
-        .hint(format!(
-            "try again later, or end the group for a new budget: {}",
-            terminate_command(&request.group)
-        ))
-    };
-    let group = facts
-        .group
-        .as_ref()
-        .map_err(|why| nobody_knows(&format!("Inductiva is out of reach ({why})")))?;
-    let members = members(&facts.machines, group.as_ref());
-    let hidden: Vec<&Record> = group
-        .iter()
-        .flat_map(|group| &group.machines)
-        .filter(|record| record.host_name.starts_with("i-"))
-        .filter(|record| {
-            let mut shown = facts.machines.iter();
-            !shown.any(|m| m.instance_id == record.host_name)
-        })
-        .collect();
-    if members.is_empty() {
-        if let Some(record) = hidden.first() {
-            return Err(nobody_knows(&format!(
-                "Inductiva's group had {}, which EC2 does not show any more",
-                record.host_name
-            )));
-        }
-        return first(request, usd, total, *most).map(Some);
-    }
-    let spending = Spending {
-        request,
-        facts,
-        members,
-        hidden,
-        usd_per_hour: *most,
-    };
-    spending.later(usd, total, number, &nobody_knows).map(Some)
-}
-
-/// The budget of a group's first launch.
-fn first(request: &Request, usd: &str, total: f64, most: f64) -> Result<Budget> {
-    let n = request.num_machines;
-    // It stands in tags: no more digits than there are.
-    let most = (most * 1e6).ceil() / 1e6;
-    let carries = Duration::try_from_secs_f64(total / (most * f64::from(n)) * 3_600.0);
-    let carries = carries.unwrap_or(MOST).min(MOST);
-    let seconds = carries.saturating_sub(MINIMUM + ENDING).as_secs() / 60 * 60;
-    if Duration::from_secs(seconds) < LEAST {
-        let needed = most * f64::from(n) * (LEAST + MINIMUM + ENDING).as_secs_f64() / 3_600.0;
-        return Err(Failure::failed(format!(
-            "nothing was launched: {usd} USD of --max-cost carry {n} × {most:.4} USD an hour, the most that it can be, for {} minutes and the 8 minutes that their start and end may cost: less than {}",
-            seconds / 60,
-            LEAST.as_secs() / 60
-        ))
-        .hint(format!(
-            "--max-cost {} or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)",
-            // Up, so that it is enough.
-            (needed * 100.0).ceil() / 100.0 + 0.01
-        )));
-    }
-    Ok(Budget {
-        usd: usd.to_owned(),
-        usd_per_hour: most,
-        seconds,
-        later: None,
-    })
-}
-
-/// What a group with machines has spent and promised.
-struct Spending<'a> {
-    request: &'a Request,
-    facts: &'a Facts,
-    members: Vec<&'a Machine>,
-    /// Machines that Inductiva has a record of and EC2 does not show.
-    hidden: Vec<&'a Record>,
-    /// The most that a new machine can cost.
-    usd_per_hour: f64,
-}
-
-impl Spending<'_> {
-    fn later(
-        &self,
-        usd: &str,
-        total: f64,
-        number: u32,
-        nobody_knows: &dyn Fn(&str) -> Failure,
-    ) -> Result<Budget> {
-        let now = self.facts.looked_at;
-        let mut budgets = Vec::new();
-        let mut ends = Vec::new();
-        for machine in &self.members {
-            // Those of another budget have been refused.
-            let Some(Ok(budget)) = Budget::of(machine) else {
-                return Err(nobody_knows(&format!(
-                    "{} has no budget",
-                    machine.instance_id
-                )));
-            };
-            let end = budget.ends(machine.launched_at);
-            ends.push(end.ok_or_else(|| {
-                nobody_knows(&format!(
-                    "EC2 does not tell when {} was launched",
-                    machine.instance_id
-                ))
-            })?);
-            budgets.push(budget);
-        }
-        // All of them have those of the first launch.
-        let seconds = budgets.iter().map(|budget| budget.seconds).min();
-        let seconds = seconds.unwrap_or(0);
-        let first_rate = budgets.iter().map(|budget| budget.usd_per_hour);
-        let first_rate = first_rate.fold(0.0, f64::max);
-        for record in &self.hidden {
-            let began = self.began(record).ok_or_else(|| {
-                nobody_knows(&format!(
-                    "Inductiva does not tell when {} began, and EC2 does not show it any more",
-                    record.host_name
-                ))
-            })?;
-            ends.push(began + Duration::from_secs(seconds));
-        }
-        let end = ends.into_iter().min().unwrap_or(now);
-        let left = end.duration_since(now).unwrap_or_default();
-        if left < LEAST {
-            let how = if left.is_zero() {
-                "is used up".to_owned()
-            } else {
-                format!("is used up in {} minutes", left.as_secs() / 60)
-            };
-            return Err(Failure::failed(format!(
-                "nothing was launched: the budget of the group {} ({usd} USD) {how}",
-                self.request.group
-            ))
-            .hint(format!(
-                "end the group, and start it with a new budget: {}",
-                terminate_command(&self.request.group)
-            )));
-        }
-        let promised = self.promised(end, first_rate);
-        let rate = first_rate.max(self.usd_per_hour);
-        let new = f64::from(number) * cost_of(left + ENDING, rate);
-        if promised + new > total {
-            return Err(Failure::failed(format!(
-                "nothing was launched: the budget of the group {} ({usd} USD) does not carry {} machines up to its end: {promised:.2} USD are used or promised, and {number} more could cost {new:.2}",
-                self.request.group, self.request.num_machines
-            ))
-            .hint(format!(
-                "fewer --num-machines; or end the group, and start it with a new budget: {}",
-                terminate_command(&self.request.group)
-            )));
-        }
-        let first = self.members.iter().find_map(|m| first_launch(m));
-        Ok(Budget {
-            usd: usd.to_owned(),
-            usd_per_hour: first_rate,
-            seconds,
-            later: Some(Later {
-                ends: seconds_since_1970(end),
-                first: first.unwrap_or_default(),
-            }),
-        })
-    }
-
-    /// When a machine that EC2 does not show was launched at the earliest.
-    fn began(&self, record: &Record) -> Option<SystemTime> {
-        let registered = record.started_at?;
-        let launched = registered.checked_sub(self.request.runner.boot_timeout)?;
-        let group = self.facts.group.as_ref().ok()?.as_ref()?;
-        Some(group.created_at.map_or(launched, |made| launched.max(made)))
-    }
-
-    /// USD for what has ended, and for what lives up to `end`; at `rate` an hour, or at
-    /// what a machine can cost now, if that is more.
-    fn promised(&self, end: SystemTime, rate: f64) -> f64 {
-        let now = self.facts.looked_at;
-        let rate = rate.max(self.usd_per_hour);
-        let between =
-            |from: SystemTime, to: SystemTime| to.duration_since(from).unwrap_or_default();
-        let members = self.members.iter().map(|m| {
-            let until = if m.state.is_gone() {
-                // At the latest.
-                m.ended_at.unwrap_or(now).min(now)
-            } else {
-                let own = Budget::of(m).and_then(|b| b.ok()?.ends(m.launched_at));
-                own.unwrap_or(end).max(now) + ENDING
-            };
-            let launched = m.launched_at.unwrap_or(now);
-            cost_of(between(launched, until), rate)
-        });
-        let hidden = self.hidden.iter().map(|record| {
-            let began = self.began(record).unwrap_or(now);
-            let until = record.ended_at.unwrap_or(now).min(now);
-            cost_of(between(began, until), rate)
-        });
-        members.chain(hidden).sum()
-    }
-}
-
 /// USD of a machine that runs so long.
 pub fn cost_of(time: Duration, usd_per_hour: f64) -> f64 {
     time.max(MINIMUM).as_secs_f64() / 3_600.0 * usd_per_hour
-}
-
-fn seconds_since_1970(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
-/// Where the deadlines of user-data.sh begin, and what comes after them.
-const DEADLINES: [&str; 2] = ["# --- Deadlines, ", "# --- What an earlier run left"];
-
-/// Whether a script arms the deadlines as the standard one does, word for word.
-pub fn has_our_deadlines(script: &[u8]) -> bool {
-    if script == STANDARD_SCRIPT {
-        return true;
-    }
-    let standard = String::from_utf8_lossy(STANDARD_SCRIPT);
-    let [begin, end] = DEADLINES;
-    let part = standard.split_once(begin).map(|(_, rest)| rest);
-    let part = part.and_then(|rest| Some(rest.split_once(end)?.0));
-    part.is_some_and(|part| String::from_utf8_lossy(script).contains(part))
 }

@@ -8,7 +8,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
-    budget::{Budget, ENDING, of_launch, refuse_another},
+    budget::{Budget, ENDING},
+    budget_of_launch::{of_launch, refuse_another},
     examples::{facts, request},
 };
 use crate::model::{

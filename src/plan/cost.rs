@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{known::Known, prices::Parts};
+use super::{known::Known, parts::Parts};
 use crate::error::Failure;
 
 /// What a group costs while all its machines run. What is unknown is null.
@@ -147,7 +147,7 @@ pub fn rounded(usd: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::prices::MachinePrice;
+    use crate::plan::machine_price::MachinePrice;
 
     fn parts(machine: f64, disks: f64, address: f64) -> Parts {
         Parts {

@@ -3,8 +3,8 @@
 //! value, and executing it decides nothing.
 
 use super::{
-    budget::{self, Budget},
-    choices,
+    budget::Budget,
+    budget_of_launch, choices,
     group_settings::Settings,
     known::Known,
     launch_plan::{LaunchId, LaunchPlan},
@@ -57,7 +57,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         .cloned()
         .collect();
     refuse_other_settings(request, &settings, &live)?;
-    budget::refuse_another(request, facts)?;
+    budget_of_launch::refuse_another(request, facts)?;
     let underway = underway(&facts.machines, facts.looked_at);
     if underway.iter().any(|u| u.standing == Standing::Settling) {
         return Ok(Plan::Settling);
@@ -84,7 +84,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     let network = choices::network(request, facts)?;
     let security_group = choices::security_group(request, facts, &network)?;
     let budget = match (&next.launch, next.budget) {
-        (LaunchId::New(_), _) => budget::of_launch(request, facts, wanted - have)?,
+        (LaunchId::New(_), _) => budget_of_launch::of_launch(request, facts, wanted - have)?,
         // Its own: a call that is made again has its launch's bytes.
         (LaunchId::Resumed, budget) => budget.transpose().map_err(Failure::failed)?,
     };

@@ -4,6 +4,7 @@
 pub mod budget;
 #[cfg(test)]
 mod budget_histories;
+pub mod budget_of_launch;
 pub mod choices;
 pub mod cost;
 pub mod deadlines;
@@ -15,6 +16,8 @@ pub mod facts;
 pub mod group_settings;
 pub mod known;
 pub mod launch_plan;
+pub mod machine_price;
+pub mod parts;
 pub mod prepared;
 pub mod prices;
 pub mod protocol;

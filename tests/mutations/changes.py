@@ -297,17 +297,17 @@ CHANGES = [
     ),
     Change(
         "what a group has been promised is not added up before a later launch",
-        file="src/plan/budget.rs",
+        file="src/plan/budget_of_launch.rs",
         old="if promised + new > total {",
         new="if false {",
         unit=("plan::budget_histories::no_group_costs_more_than_its_budget",),
     ),
     Change(
         "surplus CPU credits are no part of what a machine can cost",
-        file="src/plan/prices.rs",
+        file="src/plan/machine_price.rs",
         old="most: dearest.most.max(most + surplus),",
         new="most: dearest.most.max(most),",
-        unit=("plan::prices::tests::surplus_credits_count_in_what_it_can_be_at_most",),
+        unit=("plan::parts::tests::surplus_credits_count_in_what_it_can_be_at_most",),
     ),
     Change(
         "a price under a limit may be as old as any",

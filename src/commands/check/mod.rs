@@ -27,7 +27,7 @@ use crate::{
         cost::Cost,
         decision::{self, Plan},
         facts::Facts,
-        prices::Parts,
+        parts::Parts,
     },
     settings::{self, ApiSettings, AwsSettings},
     terminal::output::Output,
