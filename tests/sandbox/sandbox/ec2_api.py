@@ -17,6 +17,7 @@ from .ec2_image_api import ImageOperations
 from .ec2_launch import run_instances
 from .ec2_launch_checks import checked_tags
 from .ec2_network_api import NetworkOperations
+from .lifecycle import user_initiated
 from .moto_api import MotoApi
 from .moto_library import GOVCLOUD_REGIONS, KNOWN_REGIONS, have_changed
 from .networks import offered_zones
@@ -165,8 +166,7 @@ class Ec2Api(ImageOperations, NetworkOperations, MotoApi, EC2Response):
                     f"The instance '{instance.id}' is not in a state from which it can "
                     "be stopped.",
                 )
-        at = datetime.fromtimestamp(self.tenant.now(), timezone.utc)
-        reason = f"User initiated ({at.strftime('%Y-%m-%d %H:%M:%S')} GMT)"
+        reason = user_initiated(self.tenant.now())
         changes = []
         for instance in instances:
             previous = self.tenant.lifecycle.stop(instance, reason)

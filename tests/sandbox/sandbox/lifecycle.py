@@ -9,6 +9,7 @@ import copy
 import gzip
 import re
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from .moto_library import has_changed
 
@@ -60,6 +61,9 @@ class Lifecycle:
         if instance.state in (SHUTTING_DOWN[0], TERMINATED[0]):
             return previous
         set_state(instance, SHUTTING_DOWN)
+        # EC2 tells the time of what somebody asked for ("StateTransitionReason",
+        # Instance, API reference).
+        instance._reason = user_initiated(self._now()) if reason == ASKED_TO else ""
         code, message = reason
         instance.state_reason.code = code
         instance.state_reason.message = f"{code}: {message}"
@@ -126,6 +130,12 @@ class Lifecycle:
         self.terminate(instance, KEY_REFUSED)
 
 
+def user_initiated(seconds):
+    """What EC2 tells of a change that somebody asked for, and when."""
+    at = datetime.fromtimestamp(seconds, timezone.utc)
+    return f"User initiated ({at.strftime('%Y-%m-%d %H:%M:%S')} GMT)"
+
+
 def set_state(instance, state):
     instance.instance_state.name, instance.instance_state.code = state
 
@@ -151,9 +161,9 @@ def _end(instance):
     backend = instance.ec2_backend
     interfaces = [interface.id for interface in instance.nics.values()]
     volumes = [disk.volume_id for disk in instance.block_device_mapping.values()]
-    reason = instance.state_reason
+    reasons = instance.state_reason, instance._reason
     instance.terminate()
-    instance.state_reason = reason
+    instance.state_reason, instance._reason = reasons
     for resource_id in interfaces + volumes:
         if resource_id not in backend.enis and resource_id not in backend.volumes:
             backend.tags.pop(resource_id, None)
