@@ -189,6 +189,8 @@ pub struct BudgetReport {
     now: SystemTime,
     /// Whether `--max-lifetime` ends them before.
     lifetime_is_earlier: bool,
+    /// Whether an earlier group of the name had a budget, which ended with it.
+    is_anew: bool,
 }
 
 impl BudgetReport {
@@ -206,6 +208,7 @@ impl BudgetReport {
             off_at,
             now,
             lifetime_is_earlier: lifetime.is_some(),
+            is_anew: plan.budget_is_anew,
         })
     }
 }
@@ -213,7 +216,7 @@ impl BudgetReport {
 impl fmt::Display for BudgetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = moment(self.off_at, self.now);
-        if self.lifetime_is_earlier {
+        let ends = if self.lifetime_is_earlier {
             write!(
                 f,
                 "ends by {moment} (--max-lifetime), before {} USD are used up",
@@ -225,7 +228,12 @@ impl fmt::Display for BudgetReport {
                 "ends by {moment}, when {} USD are used up",
                 self.max_cost
             )
+        };
+        ends?;
+        if self.is_anew {
+            f.write_str("; a new budget, as the earlier one ended with the group")?;
         }
+        Ok(())
     }
 }
 

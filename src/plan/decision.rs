@@ -88,6 +88,10 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         // Its own: a call that is made again has its launch's bytes.
         (LaunchId::Resumed, budget) => budget.transpose().map_err(Failure::failed)?,
     };
+    // After a machine of the group as it is now, a launch is a later one.
+    let is_first = matches!(next.launch, LaunchId::New(_))
+        && budget.as_ref().is_some_and(|budget| budget.later.is_none());
+    let budget_is_anew = is_first && facts.machines.iter().any(|m| Budget::of(m).is_some());
     Ok(Plan::Launch(Box::new(LaunchPlan {
         number: next.calls.iter().map(|call| call.number).sum(),
         calls: next.calls,
@@ -110,6 +114,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
         security_group,
         settings,
         budget,
+        budget_is_anew,
         first_place: match (request.place(), network.subnets.first()) {
             (Place::Any, Some(subnet)) if network.leaves_out => Place::Zone(subnet.zone.clone()),
             (place, _) => place,

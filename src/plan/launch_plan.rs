@@ -65,6 +65,8 @@ pub struct LaunchPlan {
     pub settings: Settings,
     /// The group's budget, as the machines are told it.
     pub budget: Option<Budget>,
+    /// Whether an earlier group of the name had a budget, which ended with it.
+    pub budget_is_anew: bool,
     /// The default subnets to launch in, where no place was named.
     pub subnets: Vec<Subnet>,
     /// Whether there are others, so that EC2 must not choose.

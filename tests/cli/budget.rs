@@ -139,7 +139,9 @@ fn a_budget_that_is_not_enough_is_refused() {
 #[test]
 fn a_group_has_one_budget_from_its_first_launch_to_its_end() {
     let account = Account::new();
-    account.json(&format!("{LINE} --max-cost 20"));
+    let run = account.run(&format!("{LINE} --max-cost 20"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!run.stderr.contains("a new budget"), "{}", run.stderr);
     for (line, words) in [
         (
             format!("{LINE} -n 2 --max-cost 30"),
@@ -161,7 +163,14 @@ fn a_group_has_one_budget_from_its_first_launch_to_its_end() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     account.settle();
     // The group has ended, and its budget with it.
-    account.json(&format!("{LINE} --max-cost 30"));
+    let run = account.run(&format!("{LINE} --max-cost 30"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("; a new budget, as the earlier one ended with the group\n"),
+        "{}",
+        run.stderr
+    );
     account.json("start --machine-group-name without --vm-type t2.micro");
     let message = refused(
         &account,
@@ -198,6 +207,37 @@ fn what_nobody_knows_is_a_refusal() {
         assert_eq!(run.code, 2, "{wrong}: {}", run.stderr);
     }
     assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn what_ended_machines_cost_that_nobody_knows_is_a_refusal() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    let line = format!("{LINE} -n 2 --max-cost 20");
+    account.json(&format!("{line} --wait"));
+    let [gone, stays] = account.live().try_into().expect("two machines");
+    let run = account.run(&format!("terminate {gone} -y"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    account.pass(3_600.0);
+    // EC2 has forgotten it; Inductiva has not, but does not tell when it began.
+    account.post("forget_terminated", json!({}));
+    let untold = json!([{"host_name": gone, "started_at": null}]);
+    account.put(
+        "inductiva",
+        json!({"auto_register_seconds": null, "machines": untold}),
+    );
+    assert_says(
+        &refused(&account, &line),
+        &format!("Inductiva does not tell when {gone} began, and EC2 does not show it any more"),
+    );
+    // Nor is any machine shown of a group that is still active.
+    account.post("power_off", json!({"instance_ids": [stays]}));
+    account.settle();
+    account.post("forget_terminated", json!({}));
+    assert_says(
+        &refused(&account, &line),
+        "which EC2 does not show any more",
+    );
 }
 
 #[test]
