@@ -174,6 +174,7 @@ async fn dispatch(cli: &Cli, out: Output, interrupt: &Interrupt) -> Result<()> {
             Box::pin(commands::image::run(image, &aws, out, interrupt)).await
         }
         Command::Logs(args) => Box::pin(commands::logs::run(args, &aws, out, interrupt)).await,
+        Command::Cost(args) => commands::cost::run(args, &aws, out).await,
         Command::Types(args) => commands::types::run(args, &aws, out).await,
         Command::Check(args) => commands::check::run(args, &aws, out).await,
         Command::Login(args) => commands::login::run(args, &aws, out).await,

@@ -108,6 +108,7 @@ async function tell(installed, group, region, env, terminated) {
   const ended = terminated.length ? `terminated ${terminated.join(' ')}` : 'no machine was left to terminate';
   runner.summarize(`#### ${summary.escaped(`${group}: ${ended}`)}\n`);
   if (cost.code === 0) runner.summarize(summary.preformatted(cost.stdout.trimEnd().split('\n')));
+  else if (terminated.length) runner.summarize('What it has cost is not known.\n');
 }
 
 post().catch((error) => {

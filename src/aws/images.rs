@@ -68,6 +68,25 @@ impl Aws {
         Ok(images)
     }
 
+    /// The images of these ids; those that EC2 does not show are left out.
+    pub async fn images_by_id(&self, ids: &[&str]) -> Result<Vec<Image>> {
+        let mut images = Vec::new();
+        // EC2 API reference, "Filter": at most 200 values.
+        for ids in ids.chunks(200) {
+            let call = self.ec2.describe_images();
+            let answer = call.filters(filter("image-id", ids.iter().copied()));
+            let answer = answer.send().await.map_err(|error| {
+                failure(
+                    &error,
+                    "cannot look up the images of machines",
+                    &self.region,
+                )
+            })?;
+            images.extend(answer.images.unwrap_or_default().into_iter().map(image));
+        }
+        Ok(images)
+    }
+
     /// The failure to find an image, or that the account hides images.
     async fn unless_hidden(&self, failure: Failure) -> Failure {
         let settings = self.ec2.get_allowed_images_settings().send().await;

@@ -42,6 +42,10 @@ pub fn of(path: &str) -> &'static [Example] {
         example("End a group and a machine of another in a script", "inductiva-aws terminate wind i-0123456789abcdef0 --yes"),
         example("End everything that was launched, in every region", "inductiva-aws terminate --all --all-regions"),
     ];
+    const COST: &[Example] = &[
+        example("Show how long a group's machines ran, and what that came to", "inductiva-aws cost wind"),
+        example("Show the same of all groups, in every region", "inductiva-aws cost --all-regions"),
+    ];
     const TYPES: &[Example] = &[
         example("Show the types that a simulation fits on, with their prices", "inductiva-aws types --min-vcpus 16 --min-memory 64"),
         example("Show those with an NVIDIA GPU in another region", "inductiva-aws types --gpu --region us-east-1"),
@@ -104,6 +108,7 @@ pub fn of(path: &str) -> &'static [Example] {
         "list" => LIST,
         "logs" => LOGS,
         "terminate" => TERMINATE,
+        "cost" => COST,
         "types" => TYPES,
         "image" => IMAGE,
         "image build" => IMAGE_BUILD,

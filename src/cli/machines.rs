@@ -1,4 +1,5 @@
-//! Commands about machines that there are: `list`, `logs` and `terminate`.
+//! Commands about machines that there are, or were: `list`, `logs`, `terminate` and
+//! `cost`.
 
 use clap::{ArgGroup, Args};
 
@@ -83,6 +84,21 @@ pub struct TerminateArgs {
     /// Do not ask for confirmation
     #[arg(short, long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub api: ApiArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CostArgs {
+    /// Only these groups, by name, and machines, by id
+    #[arg(value_name = "NAME|ID")]
+    pub targets: Vec<Target>,
+    /// Only this group, too
+    #[arg(long, value_name = "NAME")]
+    pub machine_group_name: Option<GroupName>,
+    /// Include every region that the account has enabled
+    #[arg(long)]
+    pub all_regions: bool,
     #[command(flatten)]
     pub api: ApiArgs,
 }

@@ -27,7 +27,7 @@ use clap::{
 pub use self::{
     boot::{ApiArgs, BootArgs, UserDataArgs},
     image::{ImageBuildArgs, ImageCommand, ImageListArgs, ImageRemoveArgs},
-    machines::{ListArgs, LogsArgs, TerminateArgs},
+    machines::{CostArgs, ListArgs, LogsArgs, TerminateArgs},
     packaging::{Asking, CompleteWordsArgs, CompletionsArgs, ManArgs},
     sign_in::{
         Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
@@ -219,6 +219,11 @@ pub enum Command {
     Logs(LogsArgs),
     /// Terminate a group, single machines, or everything
     Terminate(TerminateArgs),
+    /// Show what groups have cost so far, ended machines too
+    ///
+    /// Without a name: all groups of the region. It counts how long the machines ran, by
+    /// EC2 and by Inductiva, at the prices of now, and says what neither knows.
+    Cost(CostArgs),
     /// List the amd64 types of the region, with what they have and cost
     ///
     /// Prices are for Linux, without disks and addresses; the spot price is that of the

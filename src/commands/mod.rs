@@ -5,6 +5,7 @@ pub mod completions;
 pub mod configure;
 pub mod configure_sso;
 mod console_login;
+pub mod cost;
 pub mod credentials;
 pub mod image;
 pub mod list;

@@ -5,7 +5,10 @@ use std::time::SystemTime;
 use aws_smithy_types::date_time::{DateTime, Format};
 use serde::{Deserialize, Deserializer};
 
-use crate::values::VmType;
+use crate::{
+    model::active_group::{GroupRecord, Record},
+    values::VmType,
+};
 
 /// A machine group on Inductiva's side. A field that is missing, or null, has its
 /// default.
@@ -23,6 +26,9 @@ pub struct Group {
     /// [`super::Client::create_group`] sends it. A server may drop it.
     #[serde(default, deserialize_with = "or_none")]
     pub machine_type: Option<String>,
+    /// GB of the root disk that it was made with.
+    #[serde(default, deserialize_with = "number_or_none")]
+    pub disk_size_gb: Option<u32>,
     #[serde(default, rename = "creation_timestamp", deserialize_with = "time")]
     pub created_at: Option<SystemTime>,
     /// registered, starting, started, terminated and others.
@@ -97,6 +103,28 @@ impl GroupMachine {
     }
 }
 
+impl From<&GroupMachine> for Record {
+    fn from(machine: &GroupMachine) -> Self {
+        Self {
+            host_name: machine.host_name.clone().unwrap_or_default(),
+            started_at: machine.started_at,
+            ended_at: machine.ended_at(),
+            last_seen_at: machine.last_seen_at,
+        }
+    }
+}
+
+impl From<&Group> for GroupRecord {
+    fn from(group: &Group) -> Self {
+        Self {
+            created_at: group.created_at,
+            vm_type: group.machine_type.clone(),
+            disk_gib: group.disk_size_gb,
+            machines: group.machines.iter().map(Record::from).collect(),
+        }
+    }
+}
+
 /// A time; none where it cannot be read.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SystemTime>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
@@ -118,6 +146,12 @@ where
     T: Deserialize<'de> + Default,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A number; none for anything else, as nothing depends on it.
+fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_u64().and_then(|number| u32::try_from(number).ok()))
 }
 
 /// A text; none for anything else, as nothing depends on it.

@@ -125,15 +125,10 @@ pub async fn gather(
 
 /// The group as a budget goes by it.
 pub fn active_group(group: &Group) -> ActiveGroup {
-    let machines = group.machines.iter().map(|machine| Record {
-        host_name: machine.host_name.clone().unwrap_or_default(),
-        started_at: machine.started_at,
-        ended_at: machine.ended_at(),
-    });
     ActiveGroup {
         id: group.id.clone(),
         created_at: group.created_at,
-        machines: machines.collect(),
+        machines: group.machines.iter().map(Record::from).collect(),
     }
 }
 

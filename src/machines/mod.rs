@@ -5,6 +5,7 @@ mod consoles;
 pub mod ended_at_once;
 pub mod everywhere;
 pub mod last_look;
+pub mod ledger;
 pub mod leftovers;
 pub mod price_book;
 pub mod unseen;

@@ -1,6 +1,8 @@
 //! What machines that there are cost an hour, each price asked once; one that could
 //! not be had is asked for again the next time.
 
+mod past;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
@@ -156,11 +158,15 @@ impl PriceBook {
         let disks = self.disks.get(&machine.instance_id).cloned();
         let mut usd = 0.0;
         for disk in disks.unwrap_or_else(unknown)? {
-            let prices = self.disk_prices.get(&(machine.region.clone(), disk.kind));
-            let prices = prices.cloned().unwrap_or_else(|| Err("no price".into()))?;
-            usd += prices.per_hour(&disk)?;
+            usd += self.disk(machine, &disk)?;
         }
         Ok(usd)
+    }
+
+    fn disk(&self, machine: &Machine, disk: &PricedDisk) -> Known<f64> {
+        let prices = self.disk_prices.get(&(machine.region.clone(), disk.kind));
+        let prices = prices.cloned().unwrap_or_else(|| Err("no price".into()))?;
+        prices.per_hour(disk)
     }
 }
 
@@ -234,18 +240,28 @@ async fn disks(
         .map(|disk| disk.kind)
         .filter(|kind| !known.disk_prices.contains_key(&of_region(*kind)))
         .collect();
-    if kinds.is_empty() {
-        return (disks, BTreeMap::new());
-    }
     let kinds: Vec<VolumeType> = kinds.into_iter().collect();
-    let prices = aws.disk_prices(&kinds, Worth::A_LOOK).await;
+    let prices = disk_type_prices(aws, &kinds).await;
+    (disks, prices)
+}
+
+/// The prices of these types of disks in the region.
+async fn disk_type_prices(
+    aws: &Aws,
+    kinds: &[VolumeType],
+) -> BTreeMap<(String, VolumeType), Known<DiskPrices>> {
+    if kinds.is_empty() {
+        return BTreeMap::new();
+    }
+    let prices = aws.disk_prices(kinds, Worth::A_LOOK).await;
     let price = |kind: VolumeType| {
         let none = || format!("the Price List has no {kind} disk in {}", aws.region);
         let prices = prices.as_ref().map_err(Clone::clone)?;
         prices.get(kind.as_str()).cloned().ok_or_else(none)
     };
+    let of_region = |kind: VolumeType| (aws.region.clone(), kind);
     let prices = kinds.iter().map(|kind| (of_region(*kind), price(*kind)));
-    (disks, prices.collect())
+    prices.collect()
 }
 
 /// One call for all types of a system on demand, and one for its spot types.

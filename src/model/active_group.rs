@@ -1,4 +1,4 @@
-//! A group that is active on Inductiva's side, as far as a budget goes by it.
+//! A group on Inductiva's side, as far as budgets and costs go by it.
 
 use std::time::SystemTime;
 
@@ -9,11 +9,25 @@ pub struct ActiveGroup {
     pub machines: Vec<Record>,
 }
 
+/// The newest group of a name, active or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupRecord {
+    pub created_at: Option<SystemTime>,
+    /// The type that it was made with: the first that its machines were to have.
+    pub vm_type: Option<String>,
+    /// The root disk that it was made with.
+    pub disk_gib: Option<u32>,
+    pub machines: Vec<Record>,
+}
+
 /// What Inductiva keeps of a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
+    /// What it calls itself: the instance id, if it is on EC2.
     pub host_name: String,
     /// When it registered.
     pub started_at: Option<SystemTime>,
     pub ended_at: Option<SystemTime>,
+    /// When it last asked for a task.
+    pub last_seen_at: Option<SystemTime>,
 }

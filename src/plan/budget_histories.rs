@@ -152,6 +152,7 @@ impl World {
                 started_at: Some(time(registered)),
                 ended_at: (m.ended <= self.now && !m.launched.is_multiple_of(2))
                     .then(|| time(m.ended)),
+                last_seen_at: None,
             })
         };
         Some(ActiveGroup {

@@ -54,6 +54,14 @@ pub fn max_lifetime(machine: &Machine) -> Option<Duration> {
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
+/// How long a machine may take to register, where its tags tell that it is not the usual
+/// time.
+pub fn boot_timeout(machine: &Machine) -> Option<Duration> {
+    let told = Told::by(machine);
+    let seconds = told.words.get("boot-timeout")?.strip_suffix('s')?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
+}
+
 /// The former release told these values as they were typed; now they are in one
 /// form ([`Request::in_plain_words`]).
 fn in_plain_words(words: &mut BTreeMap<String, String>) {

@@ -1,11 +1,6 @@
 //! Times and spans as people read them: in their own time zone (`TZ`, else the
 //! system's). JSON has RFC 3339 in UTC instead.
 
-#![allow(
-    dead_code,
-    reason = "`cost`, the budget and `list` come to use it one by one"
-)]
-
 use std::time::{Duration, SystemTime};
 
 use jiff::{Timestamp, Zoned, tz::TimeZone};

@@ -237,6 +237,7 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
   "ended": [],
   "leftover_groups": [],
   "budgets": [],
+  "spent": [],
   "regions": [
     "eu-central-1",
     "eu-west-1",

@@ -79,6 +79,7 @@ mod screens;
 mod searches;
 mod secrets;
 mod sign_in;
+mod spent;
 mod sso;
 mod start;
 mod ten_accounts;

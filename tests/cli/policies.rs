@@ -94,6 +94,7 @@ fn failing(policies: &[Value]) -> Vec<&'static str> {
         ("list", "list -q"),
         ("list --all-regions", "list --all-regions -q"),
         ("logs", "logs g -q"),
+        ("cost", "cost g"),
         ("terminate", "terminate g --yes -q"),
     ] {
         if command != "start" {
@@ -136,7 +137,7 @@ fn each_action_of_the_least_policy_is_needed() {
         ("ec2:DescribeInstanceTypes", &["start", "logs"]),
         (
             "ec2:DescribeInstances",
-            &["start", "list", "logs", "terminate"],
+            &["start", "list", "logs", "cost", "terminate"],
         ),
         // Without it, the regions that are known are asked.
         ("ec2:DescribeRegions", &[]),

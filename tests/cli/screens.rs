@@ -116,9 +116,9 @@ fn groups_come_first_and_then_their_machines() {
     account.run("list").assert(
         0,
         str![[r#"
-GROUP  REGION     MACHINES   TYPE      AGE   USD/H
-alpha  eu-west-2  2, 0 busy  t3.small  1h0m  [..]
-beta   eu-west-2  1, 1 busy  t2.micro  1h0m  [..]
+GROUP  REGION     MACHINES   TYPE      AGE   USD/H   SPENT
+alpha  eu-west-2  2, 0 busy  t3.small  1h0m  0.0699  0.0[..]
+beta   eu-west-2  1, 1 busy  t2.micro  1h0m  0.0246  0.02[..]
 
 INSTANCE ID          STATE    ZONE        RUNNER  TASK
 alpha

@@ -11,8 +11,14 @@ use crate::{
     commands::report::{EndedMachine, RegionsReport},
     error::{Failure, Kind, Result},
     inductiva::{self, ApiError, Group},
-    machines::{everywhere::Survey, leftovers::View, price_book::PriceBook, unseen::unseen},
-    model::machine::{Machine, State},
+    machines::{
+        everywhere::Survey, ledger::GroupSources, leftovers::View, price_book::PriceBook,
+        unseen::unseen,
+    },
+    model::{
+        active_group::GroupRecord,
+        machine::{Machine, State},
+    },
     plan::deadlines,
     terminal::{
         command_line::command,
@@ -79,6 +85,13 @@ impl Looking<'_> {
         };
         let (groups, active, ()) = tokio::join!(groups(api, &machines), active(api), learning);
         let (groups, why) = groups;
+        let now = aws.clock.now();
+        let settled = if ids_alone {
+            Vec::new()
+        } else {
+            let sources = sources(&machines, &found.machines, api.is_some(), &groups);
+            self.prices.settle(aws, &sources, now).await
+        };
         let (active, why) = match active {
             Ok(active) => (active, why),
             Err(error) => (None, Some(error)),
@@ -89,14 +102,14 @@ impl Looking<'_> {
                 error.why()
             )
         });
-        let now = aws.clock.now();
         let view = View {
             machines: &found.machines,
             everywhere: found.everywhere,
             now,
         };
         let left_over = |group: &&Group| self.is_named(&group.name) && view.judge(group).is_some();
-        let mut report = ListReport::of(&machines, &groups, &self.prices, now);
+        let report = ListReport::of(&machines, &groups, &self.prices, now);
+        let mut report = report.with_spent(&settled);
         let unseen = unseen(&found, active.as_deref(), view).map(|failure| {
             failure.hint("ask somebody who may look there to run inductiva-aws list --all-regions")
         });
@@ -136,6 +149,36 @@ impl Looking<'_> {
         let is_it = |target: &Target| matches!(target, Target::Group(it) if it.as_str() == name);
         self.targets.is_empty() || self.targets.iter().any(is_it)
     }
+}
+
+/// What is known of the groups of the machines that are listed, to tell what they have
+/// cost; `groups` are those that Inductiva could be asked about.
+pub fn sources(
+    listed: &[Machine],
+    shown: &[Machine],
+    has_key: bool,
+    groups: &BTreeMap<String, Option<Group>>,
+) -> Vec<GroupSources> {
+    let names: BTreeSet<&str> = listed.iter().filter_map(Machine::group).collect();
+    let source = |name: &str| {
+        let machines = shown.iter().filter(|m| m.group() == Some(name));
+        let not_asked = if has_key {
+            "no answer"
+        } else {
+            "there is no Inductiva API key"
+        };
+        let group = groups.get(name);
+        GroupSources {
+            name: Some(name.to_owned()),
+            machines: machines.cloned().collect(),
+            record: match group {
+                Some(group) => Ok(group.as_ref().map(GroupRecord::from)),
+                None => Err(not_asked.into()),
+            },
+            ids: None,
+        }
+    };
+    names.into_iter().map(source).collect()
 }
 
 fn is_meant(target: &Target, machine: &Machine) -> bool {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use self::{look::Looking, watch::print};
 pub use self::{
+    look::sources,
     report::ListReport,
     view::{Layout, text},
 };

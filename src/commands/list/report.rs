@@ -7,7 +7,10 @@ use serde::Serialize;
 use crate::{
     commands::report::{EndedMachine, MachineReport, RegionsReport, rfc_3339},
     inductiva::Group,
-    machines::price_book::{MachineCost, PriceBook},
+    machines::{
+        ledger::Settled,
+        price_book::{MachineCost, PriceBook},
+    },
     model::machine::Machine,
     plan::{
         cost::{hourly, rounded},
@@ -134,6 +137,35 @@ impl From<&Left> for BudgetLeft {
     }
 }
 
+/// What a group has cost so far, ended machines too; as `cost` has it.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupSpent {
+    machine_group: String,
+    region: String,
+    /// None if a part of it is not known.
+    pub(super) usd: Option<f64>,
+    at_most_usd: Option<f64>,
+}
+
+impl GroupSpent {
+    /// Whether it is what that group has cost.
+    pub(super) fn is_of(&self, name: Option<&str>, region: &str) -> bool {
+        name == Some(self.machine_group.as_str()) && self.region == region
+    }
+
+    /// None for a group that has had machines in several regions.
+    fn of(settled: &Settled) -> Option<Self> {
+        let region = &settled.machines.first()?.region;
+        let is_of_one = settled.machines.iter().all(|m| m.region == *region);
+        is_of_one.then_some(Self {
+            machine_group: settled.name.clone()?,
+            region: region.clone(),
+            usd: settled.spent.amount.usd(),
+            at_most_usd: settled.spent.amount.most.map(rounded),
+        })
+    }
+}
+
 /// What all machines cost an hour now; none where a price is not known.
 #[derive(Clone, Debug, Serialize)]
 pub struct ListCost {
@@ -190,6 +222,8 @@ pub struct ListReport {
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
     /// Of groups that have one, and machines.
     pub budgets: Vec<BudgetLeft>,
+    /// Of groups that have machines.
+    pub spent: Vec<GroupSpent>,
     #[serde(flatten)]
     pub regions: RegionsReport,
     /// By AWS's clock.
@@ -246,9 +280,16 @@ impl ListReport {
             ended: Vec::new(),
             leftover_groups: None,
             budgets: Vec::new(),
+            spent: Vec::new(),
             regions: RegionsReport::default(),
             now,
         }
+    }
+
+    /// The same with what the groups have come to.
+    pub fn with_spent(mut self, settled: &[Settled]) -> Self {
+        self.spent = settled.iter().filter_map(GroupSpent::of).collect();
+        self
     }
 
     /// The ids, in the list's order.

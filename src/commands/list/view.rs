@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::report::{ListReport, ListedMachine, RunnerState};
 use crate::{
     commands::report::{DIMMED, or_na},
-    plan::cost,
+    plan::{cost, spent::told},
     terminal::{
         output::HEADER,
         printable,
@@ -30,7 +30,7 @@ struct Group<'a> {
     name: Option<&'a str>,
     region: &'a str,
     machines: &'a [ListedMachine],
-    /// What the group has cost; none where nobody has worked it out.
+    /// What the group has cost so far; none where that is not known.
     spent_usd: Option<f64>,
     /// When the last of its machines is off at the latest.
     ends: Option<String>,
@@ -45,7 +45,7 @@ pub fn text(report: &ListReport, layout: Layout) -> String {
             name: machines[0].machine_group.as_deref(),
             region: &machines[0].region,
             machines,
-            spent_usd: None,
+            spent_usd: spent(report, &machines[0]),
             ends: ends(machines).map(|at| time::moment(at, report.now)),
         })
         .collect();
@@ -70,6 +70,12 @@ pub fn text(report: &ListReport, layout: Layout) -> String {
     lines.join("\n")
 }
 
+fn spent(report: &ListReport, machine: &ListedMachine) -> Option<f64> {
+    let group = machine.machine_group.as_deref();
+    let mut spent = report.spent.iter();
+    spent.find(|spent| spent.is_of(group, &machine.region))?.usd
+}
+
 /// When the last of the machines is off at the latest; none where one has no deadline.
 fn ends(machines: &[ListedMachine]) -> Option<SystemTime> {
     let ends: Option<Vec<SystemTime>> = machines.iter().map(|m| m.off_by).collect();
@@ -84,7 +90,9 @@ fn headed(mut lines: Vec<String>) -> Vec<String> {
 }
 
 fn of_groups(groups: &[Group<'_>], width: Option<usize>) -> Vec<String> {
-    let rows: Vec<Vec<String>> = groups.iter().map(Group::row).collect();
+    let some_spent_is_known = groups.iter().any(|group| group.spent_usd.is_some());
+    let unknown = if some_spent_is_known { "n/a" } else { "" };
+    let rows: Vec<Vec<String>> = groups.iter().map(|group| group.row(unknown)).collect();
     let columns = [
         shortening("GROUP"),
         whole("REGION"),
@@ -120,7 +128,8 @@ fn without_empty<'a>(
 }
 
 impl Group<'_> {
-    fn row(&self) -> Vec<String> {
+    /// `unknown` stands for what nobody knows to have been spent.
+    fn row(&self, unknown: &str) -> Vec<String> {
         let runners: Option<Vec<RunnerState>> = self.machines.iter().map(|m| m.runner).collect();
         let busy = runners.map(|r| r.iter().filter(|r| **r == RunnerState::Busy).count());
         let number = self.machines.len();
@@ -139,8 +148,7 @@ impl Group<'_> {
             types.join(","),
             oldest.map_or("n/a".into(), age),
             usd_per_hour.map_or("n/a".into(), cost::hourly),
-            self.spent_usd
-                .map_or(String::new(), |usd| format!("{usd:.2}")),
+            self.spent_usd.map_or(unknown.to_owned(), told),
             self.ends.clone().unwrap_or_default(),
         ]
     }

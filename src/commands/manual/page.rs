@@ -98,6 +98,7 @@ impl Page<'_> {
                 section(&mut roff, "THE GROUP", text::GROUPS);
                 section(&mut roff, "THE MACHINE", text::MACHINE);
             }
+            ["cost"] => section(&mut roff, "WHAT IS COUNTED", text::COST),
             ["image"] => section(&mut roff, "PREPARED IMAGES", text::IMAGES),
             ["terminate"] => section(&mut roff, "WHAT DONE MEANS", text::ENDING),
             _ => {}

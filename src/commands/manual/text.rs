@@ -6,6 +6,7 @@
 
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
+pub const COST: &str = include_str!("cost.md");
 pub const ENDING: &str = include_str!("ending.md");
 pub const ENVIRONMENT: &str = include_str!("environment.md");
 pub const FILES: &str = include_str!("files.md");

@@ -59,7 +59,9 @@ pub async fn run(terminating: &Terminating<'_>, found: Found) -> Result<()> {
     }
     if !machines.is_empty() {
         let (deleted, regions) = delete_emptied(terminating, &machines, &ending).await;
-        terminating.report(&ending, &deleted, Vec::new(), regions);
+        terminating.report(&ending, &[], &deleted, Vec::new(), regions);
+        let ended = &mut terminating.ended.borrow_mut();
+        ended.add_single(&ending, &machines);
     }
     let failure = ending.failure(&terminating.lines).or(missing);
     failure.map_or(Ok(()), Err)

@@ -125,7 +125,9 @@ async fn finish(
     if look.hole_here().is_none() {
         terminating.say_left_out(look);
     }
-    terminating.report(ending, &deleted.names, Vec::new(), (&look.found).into());
+    let shown = &look.found.machines;
+    let regions = (&look.found).into();
+    terminating.report(ending, shown, &deleted.names, Vec::new(), regions);
     if let Some(failure) = failure {
         return Err(failure);
     }

@@ -1,6 +1,9 @@
 //! Ending machines, and what could not be ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use tokio::sync::mpsc;
 
@@ -11,7 +14,7 @@ use crate::{
         terminate::{Cause, Refusal, Terminated},
     },
     error::{Failure, Kind},
-    model::machine::{self, Machine},
+    model::machine::{self, Machine, State},
     terminal::{interrupt::Interrupt, output::Output},
     values::GroupName,
 };
@@ -43,6 +46,8 @@ struct Asked {
     region: String,
     tries: u32,
     has_ended: bool,
+    /// When it had, by AWS's clock.
+    ended_at: Option<SystemTime>,
     refusal: Option<Refusal>,
 }
 
@@ -84,6 +89,7 @@ impl<'a> Ending<'a> {
                 region: machine.region.clone(),
                 tries: 0,
                 has_ended: false,
+                ended_at: None,
                 refusal: None,
             });
             asked.tries += 1;
@@ -97,6 +103,7 @@ impl<'a> Ending<'a> {
         for id in &ended {
             if let Some(asked) = self.machines.get_mut(id) {
                 asked.has_ended = true;
+                asked.ended_at = Some(self.aws.clock.now());
             }
         }
         for refusal in terminated.refused {
@@ -160,6 +167,22 @@ impl<'a> Ending<'a> {
     pub fn ended(&self) -> Vec<String> {
         let has_ended = |id: &&String| self.machines.get(*id).is_some_and(|m| m.has_ended);
         self.order.iter().filter(has_ended).cloned().collect()
+    }
+
+    /// The machines as they are now: EC2 may not show yet that this run has ended them.
+    pub fn with_ended(&self, machines: &[Machine]) -> Vec<Machine> {
+        let as_it_is = |machine: &Machine| {
+            let asked = self.machines.get(&machine.instance_id);
+            let Some(asked) = asked.filter(|asked| asked.has_ended) else {
+                return machine.clone();
+            };
+            Machine {
+                state: State::ShuttingDown,
+                ended_at: machine.ended_at.or(asked.ended_at),
+                ..machine.clone()
+            }
+        };
+        machines.iter().map(as_it_is).collect()
     }
 
     /// The machines that were told to end and go on.

@@ -110,7 +110,8 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         say_elsewhere(terminating, &look);
     }
     let looked_at = (&look.found).into();
-    terminating.report(&ending, &deleted.names, removed.ids, looked_at);
+    let shown = &look.found.machines;
+    terminating.report(&ending, shown, &deleted.names, removed.ids, looked_at);
     if let Some(failure) = ending.failure(&terminating.lines) {
         return Err(failure);
     }

@@ -1,6 +1,8 @@
 //! The groups on Inductiva's side of machines that have ended. Machines are what
 //! costs: what fails here is a warning.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use futures_util::stream::{self, StreamExt as _};
 
 use super::look::Look;
@@ -10,7 +12,8 @@ use crate::{
         last_look,
         leftovers::{LeftOver, has_id_of, is_of},
     },
-    model::machine::Machine,
+    model::{active_group::GroupRecord, machine::Machine},
+    plan::known::Known,
     terminal::{command_line::terminate_command, output::Output},
     values::GroupName,
 };
@@ -52,14 +55,47 @@ pub struct Groups<'a> {
     /// None where there is no key that can be used.
     pub api: Option<&'a inductiva::Client>,
     pub out: Output,
+    /// What Inductiva has answered for names, the last time that it was asked.
+    known: RefCell<BTreeMap<String, Known<Option<GroupRecord>>>>,
+    /// Why it could not be asked for all of them.
+    not_asked: RefCell<Option<String>>,
 }
 
-impl Groups<'_> {
+impl<'a> Groups<'a> {
+    pub fn new(api: Option<&'a inductiva::Client>, out: Output) -> Self {
+        Self {
+            api,
+            out,
+            known: RefCell::default(),
+            not_asked: RefCell::default(),
+        }
+    }
+
+    /// What Inductiva keeps of a group, by what it has answered in this run.
+    pub fn known(&self, name: &str) -> Known<Option<GroupRecord>> {
+        if let Some(record) = self.known.borrow().get(name) {
+            return record.clone();
+        }
+        let why = match self.api {
+            Some(_) => self.not_asked.borrow().clone(),
+            None => Some("there is no Inductiva API key".to_owned()),
+        };
+        why.map_or(Ok(None), Err)
+    }
+
+    fn note(&self, name: &str, answer: Result<Option<&Group>, &ApiError>) {
+        let record = answer.map(|group| group.map(GroupRecord::from));
+        let record = record.map_err(|error| error.why().to_owned());
+        self.known.borrow_mut().insert(name.to_owned(), record);
+    }
+
     pub async fn side(&self, name: &GroupName) -> Side {
         let Some(api) = self.api else {
             return Side::NotAsked("there is no key to ask with".into());
         };
-        match api.group(name).await {
+        let answer = api.group(name).await;
+        self.note(name.as_str(), answer.as_ref().map(Option::as_ref));
+        match answer {
             Ok(Some(group)) if group.is_active() => Side::Active(group),
             Ok(Some(_)) => Side::Ended,
             Ok(None) => Side::Absent,
@@ -70,8 +106,14 @@ impl Groups<'_> {
     /// The active groups; none where Inductiva cannot be asked.
     pub async fn active(&self) -> Option<Vec<Group>> {
         match self.api?.groups().await {
-            Ok(groups) => Some(groups),
+            Ok(groups) => {
+                for group in &groups {
+                    self.note(&group.name, Ok(Some(group)));
+                }
+                Some(groups)
+            }
             Err(error) => {
+                *self.not_asked.borrow_mut() = Some(error.why().to_owned());
                 self.out.warn(&format!(
                     "Inductiva cannot be asked about groups without machines: {}",
                     error.why()

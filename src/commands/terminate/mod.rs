@@ -12,6 +12,7 @@ mod named;
 mod question;
 mod report;
 mod security_groups;
+mod spent;
 mod terminating;
 
 use std::{
@@ -48,10 +49,7 @@ pub async fn run(
         out,
     );
     let aws = identity::connect(settings, out).await?;
-    let groups = Groups {
-        api: api.as_ref(),
-        out,
-    };
+    let groups = Groups::new(api.as_ref(), out);
     let (names, ids) = named(args);
     let terminating = Terminating {
         args,
@@ -63,6 +61,7 @@ pub async fn run(
         several: names.len() + usize::from(!ids.is_empty()) > 1,
         confirmed: Cell::new(args.yes),
         reports: RefCell::default(),
+        ended: RefCell::default(),
         said: RefCell::default(),
         out,
     };
@@ -73,6 +72,7 @@ pub async fn run(
     };
     // What has ended is said whatever went on.
     let reported = terminating.reported();
+    spent::say(&terminating).await;
     ended.and(reported)
 }
 

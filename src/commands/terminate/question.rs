@@ -1,19 +1,24 @@
 //! What `terminate` asks: in which account, what runs, and what would be lost.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use super::groups::Groups;
 use crate::{
     aws::Aws,
-    commands::list::{Layout, ListReport, text},
+    commands::list::{Layout, ListReport, sources, text},
     inductiva::Group,
-    machines::price_book::PriceBook,
+    machines::{ledger::Settled, price_book::PriceBook},
     model::machine::{self, Machine},
-    terminal::output::Output,
+    terminal::{output::Output, time::span},
     values::GroupName,
 };
 
-/// How long the question waits for what it can do without: prices, tasks, the account.
+/// How long the question waits for what it can do without: prices, tasks, the account,
+/// and what the machines have cost.
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Machines that are shown above it.
@@ -29,6 +34,8 @@ pub struct Question {
     left_over: Vec<String>,
     /// The tasks that the machines run.
     tasks: Vec<String>,
+    /// What their groups have cost.
+    settled: Vec<Settled>,
 }
 
 impl Question {
@@ -42,17 +49,28 @@ impl Question {
         let mut prices = PriceBook::default();
         let mut groups = BTreeMap::new();
         let mut account = None;
+        let mut settled = Vec::new();
         // Where nobody can be asked there is an error at once.
         if inductiva.out.interactive {
-            let identity = aws.time.within(KNOWN_WITHIN, aws.identity());
-            let sides = aws.time.within(KNOWN_WITHIN, sides(inductiva, going));
-            let learning = aws.time.within(KNOWN_WITHIN, prices.learn(aws, going));
-            let (identity, sides, _) = tokio::join!(identity, sides, learning);
+            let until = aws.time.instant() + KNOWN_WITHIN;
+            let identity = aws.time.until(until, aws.identity());
+            let sides = aws.time.until(until, sides(inductiva, going));
+            let learning = aws.time.until(until, prices.learn(aws, going));
+            let shown = aws.time.until(until, shown(aws, going));
+            let (identity, sides, _, shown) = tokio::join!(identity, sides, learning, shown);
             account = identity.ok().and_then(Result::ok).map(|i| i.account);
             groups = sides.unwrap_or_default();
+            if let Ok(Some(shown)) = shown {
+                let sources = sources(going, &shown, inductiva.api.is_some(), &groups);
+                let settling = prices.settle(aws, &sources, aws.clock.now());
+                settled = aws.time.until(until, settling).await.unwrap_or_default();
+            }
         }
         let now = aws.clock.now();
-        let list = (!going.is_empty()).then(|| ListReport::of(going, &groups, &prices, now));
+        let list = (!going.is_empty()).then(|| {
+            let list = ListReport::of(going, &groups, &prices, now);
+            list.with_spent(&settled)
+        });
         let mut regions: Vec<String> = going.iter().map(|m| m.region.clone()).collect();
         if regions.is_empty() {
             regions.push(aws.region.clone());
@@ -65,6 +83,7 @@ impl Question {
             machines: going.len(),
             tasks: list.as_ref().map_or(Vec::new(), ListReport::tasks),
             list,
+            settled,
             left_over: left_over.iter().map(|group| group.name.clone()).collect(),
         }
     }
@@ -78,6 +97,12 @@ impl Question {
                 ..Layout::default()
             };
             out.say_lines(text(list, layout).trim_end());
+        }
+        // What is known whole stands in the list.
+        for settled in &self.settled {
+            if settled.spent.amount.usd().is_none() {
+                out.say(&settled.line(span));
+            }
         }
         for name in &self.left_over {
             out.say(&format!("machine group {name}, without machines"));
@@ -115,6 +140,18 @@ impl fmt::Display for Question {
             self.regions.join(", ")
         )
     }
+}
+
+/// All machines that EC2 shows where these are, ended ones too.
+async fn shown(aws: &Aws, going: &[Machine]) -> Option<Vec<Machine>> {
+    let regions: BTreeSet<&str> = going.iter().map(|m| m.region.as_str()).collect();
+    let asked = regions.into_iter().map(|region| {
+        let aws = aws.in_region(region);
+        async move { aws.our_machines().await.ok() }
+    });
+    let answers = futures_util::future::join_all(asked).await;
+    let machines: Option<Vec<Vec<Machine>>> = answers.into_iter().collect();
+    Some(machines?.into_iter().flatten().collect())
 }
 
 /// What Inductiva says of the machines' groups; nothing of those that it cannot be

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
-    report::TerminateReport,
+    report::TerminateReport, spent::Ended,
 };
 use crate::{
     aws::Aws,
@@ -38,6 +38,8 @@ pub struct Terminating<'a> {
     pub confirmed: Cell<bool>,
     /// What there is to report so far.
     pub reports: RefCell<Vec<TerminateReport>>,
+    /// The machines of the groups that were ended, as they are now.
+    pub ended: RefCell<Ended>,
     /// What has been said, which is said once for all that is looked for at the same time.
     pub said: RefCell<BTreeSet<String>>,
     pub out: Output,
@@ -58,7 +60,8 @@ impl<'a> Terminating<'a> {
         if self.confirmed.get() {
             return Ok(());
         }
-        let question = Question::about(self.aws, self.groups, going, left_over).await;
+        let asking = Question::about(self.aws, self.groups, going, left_over);
+        let question = Box::pin(asking).await;
         question.show(self.out);
         self.ask(&question.to_string()).await?;
         self.confirmed.set(true);
@@ -108,14 +111,17 @@ impl<'a> Terminating<'a> {
         }
     }
 
-    /// Adds what has ended to the report.
+    /// Adds what has ended to the report. `shown` are the machines that EC2 shows of the
+    /// groups.
     pub fn report(
         &self,
         ending: &Ending<'_>,
+        shown: &[Machine],
         deleted_machine_groups: &[String],
         removed_security_groups: Vec<String>,
         regions: RegionsReport,
     ) {
+        self.ended.borrow_mut().add(ending, shown);
         self.reports.borrow_mut().push(TerminateReport {
             terminated: ending.ended(),
             deleted_machine_groups: deleted_machine_groups.to_vec(),

@@ -29,6 +29,7 @@ impl State {
             name: "g".into(),
             provider_id: Some("LOCAL".into()),
             machine_type: None,
+            disk_size_gb: None,
             created_at: Some(UNIX_EPOCH + Duration::from_secs_f64(group.made)),
             status: Some("started".into()),
             machines: Vec::new(),

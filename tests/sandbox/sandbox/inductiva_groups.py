@@ -67,6 +67,7 @@ class Groups:
             "name": body.get("name") or f"api-{uuid.uuid4().hex[:12]}",
             "provider_id": body["provider_id"],
             "machine_type": None if self.drop_machine_type else body.get("machine_type"),
+            "disk_size_gb": body.get("disk_size_gb"),
             "status": self.group_status_on_create,
             "creation_timestamp": self._now(),
             "deleted": False,

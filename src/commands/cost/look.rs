@@ -1,0 +1,281 @@
+//! What `cost` asks of EC2 and of Inductiva.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+
+use super::report::CostReport;
+use crate::{
+    aws::Aws,
+    commands::report::RegionsReport,
+    error::{Failure, Kind, Result},
+    inductiva::{self, Group},
+    machines::{
+        everywhere::Survey,
+        ledger::{GroupSources, Settled},
+        price_book::PriceBook,
+    },
+    model::{active_group::GroupRecord, machine::Machine},
+    plan::known::Known,
+    terminal::{
+        command_line::command,
+        output::{Format, Output},
+    },
+    values::{GroupName, Target, is_machine_id},
+};
+
+/// What is looked for.
+pub struct Looking<'a> {
+    pub aws: &'a Aws,
+    pub api: Option<&'a inductiva::Client>,
+    /// What was named; everything where nothing was.
+    pub targets: Vec<Target>,
+    pub all_regions: bool,
+    pub out: Output,
+}
+
+/// What a look has come to.
+pub struct Seen {
+    pub report: CostReport,
+    pub notes: Vec<String>,
+    /// Why the report is not all that was asked for.
+    pub failure: Option<Failure>,
+}
+
+/// The groups to look at, and of each the machines that were named; none for all.
+type Wanted = BTreeMap<Option<String>, Option<BTreeSet<String>>>;
+
+impl Looking<'_> {
+    /// Looks.
+    ///
+    /// # Errors
+    /// There is nothing to show: no region has answered.
+    pub async fn look(&self) -> Result<Seen> {
+        let Self { aws, out, .. } = *self;
+        let surveying = async {
+            if self.all_regions {
+                Survey::everywhere(aws, out).await
+            } else {
+                Survey::here(aws).await
+            }
+        };
+        let (found, active) = tokio::join!(surveying, self.active());
+        let found = found?;
+        let (wanted, unknown_ids) = self.wanted(&found, active.as_deref().unwrap_or_default());
+        let mut prices = PriceBook::default();
+        let there: Vec<Machine> = found
+            .machines
+            .iter()
+            .filter(|m| !m.state.is_gone() && wanted.contains_key(&m.group().map(str::to_owned)))
+            .cloned()
+            .collect();
+        // Ids alone need no prices.
+        let ids_alone = out.quiet && out.format == Format::Text;
+        let learning = async {
+            if !ids_alone {
+                prices.learn(aws, &there).await;
+            }
+        };
+        let (groups, ()) = tokio::join!(self.groups(wanted, &found), learning);
+        let (groups, unknown) = self.known(groups);
+        let now = aws.clock.now();
+        let settled = if ids_alone {
+            prices.settle_as_known(&BTreeMap::new(), &groups, &aws.region, now)
+        } else {
+            prices.settle(aws, &groups, now).await
+        };
+        let notes = self.notes(&found, &settled);
+        let failure = not_complete(&found);
+        let mut report = CostReport::of(&settled, RegionsReport::from(&found));
+        if let Some(failure) = &failure {
+            report.is_without(&failure.message);
+        }
+        let failure = failure.or_else(|| not_found(&found, unknown, unknown_ids));
+        Ok(Seen {
+            report,
+            notes,
+            failure,
+        })
+    }
+
+    /// The active groups on Inductiva's side, where they matter.
+    async fn active(&self) -> Option<Vec<Group>> {
+        let ids = self.targets.iter().any(|t| matches!(t, Target::Machine(_)));
+        let everything = self.targets.is_empty() && self.all_regions;
+        if !ids && !everything {
+            return None;
+        }
+        match self.api?.groups().await {
+            Ok(groups) => Some(groups),
+            Err(error) => {
+                self.out.warn(&format!(
+                    "Inductiva cannot be asked for groups whose machines EC2 does not show any more: {}",
+                    error.why()
+                ));
+                None
+            }
+        }
+    }
+
+    /// What is asked for, and the ids of machines that nobody shows.
+    fn wanted(&self, found: &Survey, active: &[Group]) -> (Wanted, Vec<String>) {
+        let mut wanted = Wanted::new();
+        let mut unknown = Vec::new();
+        if self.targets.is_empty() {
+            let shown = found.machines.iter().map(|m| m.group().map(str::to_owned));
+            let gone = active.iter().filter(|group| had_machines_on_ec2(group));
+            let gone = gone.map(|group| Some(group.name.clone()));
+            wanted.extend(shown.chain(gone).map(|name| (name, None)));
+        }
+        for target in &self.targets {
+            match target {
+                Target::Group(name) => {
+                    wanted.insert(Some(name.to_string()), None);
+                }
+                Target::Machine(id) => {
+                    // By whoever shows it.
+                    let shown = found.machines.iter().find(|m| m.instance_id == *id);
+                    let shown = shown.map(|m| m.group().map(str::to_owned));
+                    let gone = active.iter().find(|group| had(group, id));
+                    let gone = gone.map(|group| Some(group.name.clone()));
+                    let Some(name) = shown.or(gone) else {
+                        unknown.push(id.clone());
+                        continue;
+                    };
+                    let ids = wanted.entry(name).or_insert_with(|| Some(BTreeSet::new()));
+                    if let Some(ids) = ids {
+                        ids.insert(id.clone());
+                    }
+                }
+            }
+        }
+        (wanted, unknown)
+    }
+
+    /// What both sides know of the groups.
+    async fn groups(&self, wanted: Wanted, found: &Survey) -> Vec<GroupSources> {
+        let asked = wanted.into_iter().map(|(name, ids)| async move {
+            let record = match name.as_ref().map(|name| name.parse::<GroupName>()) {
+                Some(Ok(group)) => self.record(&group).await,
+                // Nothing on Inductiva's side is called so.
+                Some(Err(_)) | None => Ok(None),
+            };
+            let machines = found.machines.iter();
+            let machines = machines.filter(|m| m.group() == name.as_deref());
+            GroupSources {
+                machines: machines.cloned().collect(),
+                name,
+                record,
+                ids,
+            }
+        });
+        join_all(asked).await
+    }
+
+    async fn record(&self, name: &GroupName) -> Known<Option<GroupRecord>> {
+        let api = self.api.ok_or("there is no Inductiva API key")?;
+        let group = api.group(name).await;
+        let group = group.map_err(|error| error.why().to_owned())?;
+        let group = group.filter(|group| !group.is_of_another_provider());
+        Ok(group.as_ref().map(GroupRecord::from))
+    }
+
+    /// The groups that somebody knows, and the others with why Inductiva could not be
+    /// asked about them, if it could not.
+    fn known(
+        &self,
+        groups: Vec<GroupSources>,
+    ) -> (Vec<GroupSources>, Vec<(String, Option<String>)>) {
+        let (known, unknown): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|group| !group.machines.is_empty() || matches!(group.record, Ok(Some(_))));
+        let unknown = unknown.into_iter().map(|group| {
+            let why = group.record.err().filter(|_| self.api.is_some());
+            (group.name.unwrap_or_default(), why)
+        });
+        (known, unknown.collect())
+    }
+
+    fn notes(&self, found: &Survey, settled: &[Settled]) -> Vec<String> {
+        let mut notes = Vec::new();
+        let hides = |m: &crate::machines::ledger::SettledMachine| {
+            m.state.is_none() && m.life.ended.is_none()
+        };
+        let mut machines = settled.iter().flat_map(|group| &group.machines);
+        if !found.everywhere && machines.any(hides) {
+            notes.push(format!(
+                "machines that EC2 does not show in {} may be in another region: {} looks everywhere",
+                found.regions.join(", "),
+                command("cost --all-regions")
+            ));
+        }
+        if settled.is_empty() && self.targets.is_empty() {
+            notes.push(match found.regions.as_slice() {
+                [region] if !found.everywhere => format!(
+                    "no machines in {region}; {} looks everywhere",
+                    command("cost --all-regions")
+                ),
+                _ => "no machines in any region".to_owned(),
+            });
+        }
+        notes
+    }
+}
+
+/// Whether machines with ids of EC2's have been in the group, which is nobody else's.
+fn had_machines_on_ec2(group: &Group) -> bool {
+    let mut hosts = group.machines.iter().filter_map(|m| m.host_name.as_deref());
+    group.is_local() && hosts.any(is_machine_id)
+}
+
+/// Whether the group had a machine of that id.
+fn had(group: &Group, id: &str) -> bool {
+    let mut hosts = group.machines.iter().map(|m| m.host_name.as_deref());
+    hosts.any(|host| host == Some(id))
+}
+
+fn not_complete(found: &Survey) -> Option<Failure> {
+    let (regions, failure) = found.hole()?;
+    let failure = Failure {
+        kind: Kind::MachinesMayBeRunning,
+        message: format!(
+            "not all costs are known, {regions} did not answer: {}",
+            failure.message
+        ),
+        ..failure.clone()
+    };
+    Some(failure.hint("machines may be running there: try again in a minute"))
+}
+
+/// What was named and nobody knows: neither EC2, which shows machines for an hour after
+/// their end, nor Inductiva.
+fn not_found(
+    found: &Survey,
+    names: Vec<(String, Option<String>)>,
+    ids: Vec<String>,
+) -> Option<Failure> {
+    let not_asked = names.iter().find_map(|(_, why)| why.clone());
+    let names = names
+        .into_iter()
+        .map(|(name, _)| format!("machine group {name}"));
+    let all = names.chain(ids.into_iter().map(|id| format!("machine {id}")));
+    let all: Vec<String> = all.collect();
+    if all.is_empty() {
+        return None;
+    }
+    let message = match found.regions.as_slice() {
+        [region] if !found.everywhere => format!("{region} has no {}", all.join(", no ")),
+        _ => format!("no region has the {}", all.join(", or the ")),
+    };
+    if let Some(why) = not_asked {
+        let failure = Failure::failed(format!(
+            "{message}, and Inductiva cannot be asked what it had: {why}"
+        ));
+        return Some(failure.hint("try again later"));
+    }
+    let failure = Failure::new(Kind::NotFound, message);
+    Some(failure.hint(format!(
+        "{} shows what there is",
+        command("list --all-regions")
+    )))
+}

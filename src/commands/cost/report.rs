@@ -1,0 +1,150 @@
+//! What groups have come to.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::{
+    commands::report::{RegionsReport, rfc_3339},
+    machines::ledger::{Settled, SettledMachine},
+    model::machine::State,
+    plan::{
+        cost::rounded,
+        spent::{Amount, Spent},
+    },
+    values::Market,
+};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CostReport {
+    /// By name.
+    pub groups: Vec<GroupCost>,
+    #[serde(flatten)]
+    pub all: SpentReport,
+    #[serde(flatten)]
+    regions: RegionsReport,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupCost {
+    pub machine_group: Option<String>,
+    /// Where its machines are, or are taken to have been.
+    pub regions: Vec<String>,
+    #[serde(flatten)]
+    pub spent: SpentReport,
+    /// In the order in which they began.
+    pub machines: Vec<MachineCost>,
+}
+
+/// How long machines ran, and what that came to. What is not known is null.
+#[derive(Clone, Debug, Serialize)]
+pub struct SpentReport {
+    /// As far as it is known.
+    pub hours: f64,
+    /// Null if a part of it is not known.
+    pub usd: Option<f64>,
+    /// What is known of it.
+    pub known_usd: f64,
+    pub at_most_usd: Option<f64>,
+    #[serde(rename = "unknown_because")]
+    pub why_unknown: Option<String>,
+    #[serde(skip)]
+    pub spent: Spent,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct MachineCost {
+    pub instance_id: String,
+    /// Null where EC2 does not show it any more.
+    pub state: Option<State>,
+    pub vm_type: Option<String>,
+    pub region: String,
+    pub market: Option<Market>,
+    /// Its launch, RFC 3339; of a machine that EC2 does not show, when it registered.
+    began_at: Option<String>,
+    /// Null while it runs, and where nobody knows.
+    ended_at: Option<String>,
+    #[serde(skip)]
+    pub began: Option<SystemTime>,
+    #[serde(flatten)]
+    pub spent: SpentReport,
+}
+
+impl CostReport {
+    pub fn of(settled: &[Settled], regions: RegionsReport) -> Self {
+        let groups: Vec<GroupCost> = settled.iter().map(GroupCost::from).collect();
+        let amount = Amount::sum(settled.iter().map(|group| &group.spent.amount));
+        let all = Spent {
+            machines: settled.iter().map(|group| group.spent.machines).sum(),
+            ran: settled.iter().map(|group| group.spent.ran).sum(),
+            amount,
+        };
+        Self {
+            groups,
+            all: all.into(),
+            regions,
+        }
+    }
+
+    /// There may be more, of which nobody knows.
+    pub fn is_without(&mut self, why: &str) {
+        let mut all = self.all.spent.clone();
+        all.amount = all.amount.without(why.to_owned());
+        self.all = all.into();
+    }
+
+    pub fn ids(&self) -> Vec<String> {
+        let machines = self.groups.iter().flat_map(|group| &group.machines);
+        machines.map(|m| m.instance_id.clone()).collect()
+    }
+}
+
+impl From<&Settled> for GroupCost {
+    fn from(group: &Settled) -> Self {
+        let mut regions: Vec<String> = group.machines.iter().map(|m| m.region.clone()).collect();
+        regions.sort();
+        regions.dedup();
+        Self {
+            machine_group: group.name.clone(),
+            regions,
+            spent: group.spent.clone().into(),
+            machines: group.machines.iter().map(MachineCost::from).collect(),
+        }
+    }
+}
+
+impl From<&SettledMachine> for MachineCost {
+    fn from(machine: &SettledMachine) -> Self {
+        let spent = Spent::of(std::iter::once((&machine.life, &machine.amount)));
+        Self {
+            instance_id: machine.id.clone(),
+            state: machine.state,
+            vm_type: machine.vm_type.clone(),
+            region: machine.region.clone(),
+            market: machine.market,
+            began_at: machine.life.began.map(rfc_3339),
+            ended_at: machine.life.ended.map(rfc_3339),
+            began: machine.life.began,
+            spent: spent.into(),
+        }
+    }
+}
+
+impl From<Spent> for SpentReport {
+    fn from(spent: Spent) -> Self {
+        let amount = &spent.amount;
+        Self {
+            hours: hours(spent.ran),
+            usd: amount.usd(),
+            known_usd: rounded(amount.known),
+            at_most_usd: amount.most.map(rounded),
+            why_unknown: amount.why_unknown.clone(),
+            spent,
+        }
+    }
+}
+
+/// To a ten-thousandth, which is less than a second.
+fn hours(ran: Duration) -> f64 {
+    (ran.as_secs_f64() / 3_600.0 * 1e4).round() / 1e4
+}

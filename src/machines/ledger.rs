@@ -1,0 +1,233 @@
+//! What groups have cost so far, by what EC2 shows, what Inductiva keeps, and the price
+//! book: for `cost`, `list` and `terminate`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, SystemTime},
+};
+
+use super::price_book::PriceBook;
+use crate::{
+    aws::Aws,
+    model::{
+        active_group::GroupRecord,
+        image::Image,
+        machine::{Machine, State},
+        request::Runner,
+    },
+    plan::{
+        known::Known,
+        lives::{Circumstances, Life, members},
+        spent::{Amount, Rates, Spent},
+        stand_ins::{Group, StandIn},
+        told_settings,
+    },
+    values::Market,
+};
+
+/// What is known of a group whose cost is asked for.
+#[derive(Clone, Debug)]
+pub struct GroupSources {
+    /// None for machines that are of no group: those that prepare images.
+    pub name: Option<String>,
+    /// Its machines as EC2 shows them, ended ones too.
+    pub machines: Vec<Machine>,
+    /// What Inductiva keeps of it; else why it could not be asked.
+    pub record: Known<Option<GroupRecord>>,
+    /// Only these machines, if some were named.
+    pub ids: Option<BTreeSet<String>>,
+}
+
+/// What a group has come to.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub name: Option<String>,
+    /// In the order in which they began.
+    pub machines: Vec<SettledMachine>,
+    pub spent: Spent,
+}
+
+/// What a machine has come to.
+#[derive(Clone, Debug)]
+pub struct SettledMachine {
+    pub id: String,
+    /// None where EC2 does not show it any more.
+    pub state: Option<State>,
+    /// None where nobody knows.
+    pub vm_type: Option<String>,
+    pub market: Option<Market>,
+    pub region: String,
+    pub life: Life,
+    pub amount: Amount,
+}
+
+/// A machine of a group, before its price is known.
+struct Open {
+    id: String,
+    shown: Option<Machine>,
+    stand_in: Known<StandIn>,
+    life: Life,
+}
+
+impl GroupSources {
+    /// Whether Inductiva keeps machines that EC2 does not show any more.
+    fn hides_some(&self) -> bool {
+        let record = self.record.as_ref().ok().and_then(Option::as_ref);
+        let all = members(&self.machines, record);
+        all.iter().any(|member| member.machine.is_none())
+    }
+
+    fn open(&self, images: &BTreeMap<String, Image>, region: &str, now: SystemTime) -> Vec<Open> {
+        let record = self.record.as_ref().ok().and_then(Option::as_ref);
+        let boot_timeout = self.machines.iter().find_map(told_settings::boot_timeout);
+        let at = Circumstances {
+            now,
+            boot_timeout: boot_timeout.unwrap_or(Runner::BOOT_TIMEOUT),
+            group_made: record.and_then(|record| record.created_at),
+        };
+        let group = Group {
+            machines: &self.machines,
+            record,
+            region: self.machines.first().map_or(region, |m| &m.region),
+            images,
+        };
+        let is_asked_for = |id: &str| self.ids.as_ref().is_none_or(|ids| ids.contains(id));
+        let members = members(&self.machines, record).into_iter();
+        members
+            .filter(|member| is_asked_for(member.id))
+            .map(|member| Open {
+                id: member.id.to_owned(),
+                shown: member.machine.cloned(),
+                stand_in: StandIn::of(&member, &group),
+                life: Life::of(&member, &at),
+            })
+            .collect()
+    }
+}
+
+impl PriceBook {
+    /// What the groups have come to. Prices and images that are not known yet are looked
+    /// up.
+    pub async fn settle(
+        &mut self,
+        aws: &Aws,
+        groups: &[GroupSources],
+        now: SystemTime,
+    ) -> Vec<Settled> {
+        let images = self.images_of(aws, groups).await;
+        let open = groups
+            .iter()
+            .flat_map(|group| group.open(&images, &aws.region, now));
+        let stand_ins: Vec<StandIn> = open.filter_map(|open| open.stand_in.ok()).collect();
+        self.learn_past(aws, &stand_ins).await;
+        self.settle_as_known(&images, groups, &aws.region, now)
+    }
+
+    /// The same by what is in the book, and these images.
+    pub fn settle_as_known(
+        &self,
+        images: &BTreeMap<String, Image>,
+        groups: &[GroupSources],
+        region: &str,
+        now: SystemTime,
+    ) -> Vec<Settled> {
+        let settled = |group: &GroupSources| {
+            let open = group.open(images, region, now);
+            self.settled(group, open, region)
+        };
+        groups.iter().map(settled).collect()
+    }
+
+    fn settled(&self, group: &GroupSources, open: Vec<Open>, region: &str) -> Settled {
+        let mut machines: Vec<SettledMachine> = open
+            .into_iter()
+            .map(|open| self.settled_machine(open, region))
+            .collect();
+        machines.sort_by(|a, b| (a.life.began, &a.id).cmp(&(b.life.began, &b.id)));
+        let mut spent = Spent::of(machines.iter().map(|m| (&m.life, &m.amount)));
+        // Who is named is all there.
+        if let (Err(why), None) = (&group.record, &group.ids) {
+            spent.amount = spent.amount.without(format!(
+                "Inductiva cannot be asked about machines that EC2 does not show any more: {why}"
+            ));
+        }
+        Settled {
+            name: group.name.clone(),
+            machines,
+            spent,
+        }
+    }
+
+    fn settled_machine(&self, open: Open, region: &str) -> SettledMachine {
+        let Open {
+            id,
+            shown,
+            stand_in,
+            life,
+        } = open;
+        let rates = self.rates_as_known(shown.as_ref(), &stand_in);
+        let priced = stand_in.as_ref().ok().map(|stand_in| &stand_in.machine);
+        SettledMachine {
+            amount: Amount::of(&life, &rates),
+            state: shown.as_ref().map(|m| m.state),
+            vm_type: priced.map(|m| m.vm_type.clone()),
+            market: priced.map(|m| m.market),
+            region: priced.map_or(region, |m| &m.region).to_owned(),
+            id,
+            life,
+        }
+    }
+
+    /// By the disks that EC2 shows, else by those that the machine was launched with.
+    fn rates_as_known(&self, shown: Option<&Machine>, stand_in: &Known<StandIn>) -> Rates {
+        if let Some(machine) = shown.filter(|m| self.knows_disks_of(m)) {
+            return self.rates_now(machine);
+        }
+        match stand_in {
+            Ok(stand_in) => self.rates(stand_in),
+            Err(why) => Rates {
+                running: Err(why.clone()),
+                running_at_most: Err(why.clone()),
+                disks: Err(why.clone()),
+            },
+        }
+    }
+
+    fn knows_disks_of(&self, machine: &Machine) -> bool {
+        !machine.state.is_gone() && self.cost(machine).disks.is_ok()
+    }
+
+    /// The images of the machines whose disks EC2 does not show, or by which others are
+    /// priced. One that cannot be had is missed where it is needed.
+    async fn images_of(&self, aws: &Aws, groups: &[GroupSources]) -> BTreeMap<String, Image> {
+        let machines = groups.iter().flat_map(|group| {
+            let hides_some = group.hides_some();
+            let machines = group.machines.iter();
+            machines.filter(move |m| hides_some || !self.knows_disks_of(m))
+        });
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for machine in machines {
+            if let Some(id) = &machine.image_id {
+                wanted.entry(&machine.region).or_default().insert(id);
+            }
+        }
+        let asked = wanted.into_iter().map(|(region, ids)| {
+            let aws = aws.in_region(region);
+            async move {
+                let ids: Vec<&str> = ids.into_iter().collect();
+                aws.images_by_id(&ids).await.unwrap_or_default()
+            }
+        });
+        let images = futures_util::future::join_all(asked).await.into_iter();
+        let images = images.flatten();
+        images.map(|image| (image.id.clone(), image)).collect()
+    }
+}
+
+impl Settled {
+    /// `wind: 2 machines ran 5h12m in all: about 0.13 USD`
+    pub fn line(&self, span: impl Fn(Duration) -> String) -> String {
+        let name = self.name.as_deref().unwrap_or("machines without a group");
+        format!("{name}: {}", self.spent.in_words(span))
+    }
+}

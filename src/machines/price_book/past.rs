@@ -1,0 +1,141 @@
+//! Prices of machines as they were when they ran: those that have ended, and those that
+//! run as if at their dearest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Key, MachineCost, PriceBook, disk_type_prices, key, machine_prices};
+use crate::{
+    aws::{Aws, pricing::Worth},
+    model::machine::{Machine, State},
+    plan::{
+        known::Known,
+        spent::Rates,
+        stand_ins::{StandIn, spot_at_most, surplus},
+    },
+    values::{Market, VolumeType},
+};
+
+impl PriceBook {
+    /// Looks up what is not in the book yet, side by side; what could not be had before
+    /// is not asked for again.
+    pub async fn learn_past(&mut self, aws: &Aws, stand_ins: &[StandIn]) {
+        let regions: BTreeSet<&str> = stand_ins
+            .iter()
+            .map(|stand_in| stand_in.machine.region.as_str())
+            .collect();
+        let mut asked = tokio::task::JoinSet::new();
+        for region in regions {
+            let here = stand_ins.iter().filter(|s| s.machine.region == region);
+            let wanted = self.wanted(here.collect());
+            let aws = aws.in_region(region);
+            asked.spawn(async move { wanted.asked(&aws).await });
+        }
+        for learnt in asked.join_all().await {
+            self.machines.extend(learnt.machines);
+            self.disk_prices.extend(learnt.disk_prices);
+            self.addresses.extend(learnt.addresses);
+        }
+    }
+
+    /// What is not in the book, of stand-ins of one region.
+    fn wanted(&self, stand_ins: Vec<&StandIn>) -> Wanted {
+        let mut wanted = Wanted::default();
+        for StandIn { machine, disks } in stand_ins {
+            let both = [machine.clone(), on_demand(machine)];
+            let keys = both.iter().filter_map(|machine| key(machine).ok());
+            wanted
+                .keys
+                .extend(keys.filter(|key| !self.machines.contains_key(key)));
+            let of_region = |kind| (machine.region.clone(), kind);
+            let kinds = disks.iter().flatten().map(|disk| disk.kind);
+            wanted
+                .kinds
+                .extend(kinds.filter(|kind| !self.disk_prices.contains_key(&of_region(*kind))));
+            wanted.address |=
+                machine.public_ip.is_some() && !self.addresses.contains_key(&machine.region);
+        }
+        wanted
+    }
+
+    /// What the machine cost an hour while it ran.
+    pub fn rates(&self, stand_in: &StandIn) -> Rates {
+        let StandIn { machine, disks } = stand_in;
+        let disks = || -> Known<f64> {
+            let all = disks.as_ref().map_err(Clone::clone)?.iter();
+            all.map(|disk| self.disk(machine, disk)).sum()
+        };
+        let cost = MachineCost {
+            disks: disks(),
+            ..self.cost(machine)
+        };
+        self.rates_of(machine, &cost)
+    }
+
+    /// What a machine that runs, or is stopped, costs an hour while it runs.
+    pub fn rates_now(&self, machine: &Machine) -> Rates {
+        let running = Machine {
+            state: State::Running,
+            ..machine.clone()
+        };
+        self.rates_of(&running, &self.cost(&running))
+    }
+
+    fn rates_of(&self, machine: &Machine, cost: &MachineCost) -> Rates {
+        let with_address = |usd: f64| Ok(usd + cost.address.clone()?);
+        let at_most = || -> Known<f64> {
+            let now = cost.machine.clone()?;
+            let highest = match machine.market {
+                Market::OnDemand => now,
+                Market::Spot => {
+                    let on_demand = self.cost(&on_demand(machine)).machine;
+                    spot_at_most(machine, &on_demand, now)?
+                }
+            };
+            with_address(highest + surplus(machine)?)
+        };
+        Rates {
+            running: cost.machine.clone().and_then(with_address),
+            running_at_most: at_most(),
+            disks: cost.disks.clone().map(|usd| usd + 0.0),
+        }
+    }
+}
+
+/// The same machine as if it had been launched on demand.
+fn on_demand(machine: &Machine) -> Machine {
+    Machine {
+        market: Market::OnDemand,
+        ..machine.clone()
+    }
+}
+
+#[derive(Default)]
+struct Wanted {
+    keys: BTreeSet<Key>,
+    kinds: BTreeSet<VolumeType>,
+    address: bool,
+}
+
+impl Wanted {
+    async fn asked(self, aws: &Aws) -> PriceBook {
+        let kinds: Vec<VolumeType> = self.kinds.into_iter().collect();
+        let addresses = async {
+            let mut addresses = BTreeMap::new();
+            if self.address {
+                addresses.insert(aws.region.clone(), aws.address_price(Worth::A_LOOK).await);
+            }
+            addresses
+        };
+        let (machines, disk_prices, addresses) = tokio::join!(
+            machine_prices(aws, self.keys),
+            disk_type_prices(aws, &kinds),
+            addresses
+        );
+        PriceBook {
+            machines,
+            disk_prices,
+            addresses,
+            ..PriceBook::default()
+        }
+    }
+}

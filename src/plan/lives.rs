@@ -1,0 +1,429 @@
+//! For how long machines have run, ended ones too: a pure function of what EC2 and
+//! Inductiva show of them.
+//!
+//! EC2 shows a machine for about an hour after its end, and does not always tell when
+//! that was. Inductiva keeps when a machine registered and when it left; its clock may
+//! be another. A machine that both show is one machine. Where they disagree, EC2 is
+//! right: a machine whose runner has left is paid for while it runs.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use super::budget::ENDING;
+use crate::{
+    model::{
+        active_group::{GroupRecord, Record},
+        machine::{Machine, State},
+    },
+    values::is_machine_id,
+};
+
+/// A machine that registered so long before EC2 says that it was launched has been
+/// stopped and started again since: EC2 tells the last start. Less is a matter of clocks.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(10);
+
+/// A machine as far as anybody shows it.
+#[derive(Clone, Debug)]
+pub struct Member<'a> {
+    pub id: &'a str,
+    /// What EC2 shows, which is nothing an hour after its end.
+    pub machine: Option<&'a Machine>,
+    /// What Inductiva keeps: one each time that it registered.
+    pub records: Vec<&'a Record>,
+}
+
+/// The machines of a group, each once. Records of machines that are not on EC2 are left
+/// out: nobody pays AWS for them.
+pub fn members<'a>(machines: &'a [Machine], group: Option<&'a GroupRecord>) -> Vec<Member<'a>> {
+    let mut members: BTreeMap<&str, Member<'a>> = BTreeMap::new();
+    let new = |id| Member {
+        id,
+        machine: None,
+        records: Vec::new(),
+    };
+    for machine in machines {
+        let id = machine.instance_id.as_str();
+        members.entry(id).or_insert_with(|| new(id)).machine = Some(machine);
+    }
+    let records = group.into_iter().flat_map(|group| &group.machines);
+    for record in records.filter(|record| is_machine_id(&record.host_name)) {
+        let id = record.host_name.as_str();
+        let member = members.entry(id).or_insert_with(|| new(id));
+        member.records.push(record);
+    }
+    members.into_values().collect()
+}
+
+/// How long something lasted: as far as that is known, and at most; none where nobody
+/// knows a bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    pub known: Duration,
+    pub most: Option<Duration>,
+}
+
+impl Span {
+    fn exactly(duration: Duration) -> Self {
+        Self {
+            known: duration,
+            most: Some(duration),
+        }
+    }
+}
+
+/// The life of a machine so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// Its launch; of a machine that EC2 does not show, when it registered.
+    pub began: Option<SystemTime>,
+    /// None while it is there, and where nobody knows.
+    pub ended: Option<SystemTime>,
+    /// While it was paid for as a machine.
+    pub ran: Span,
+    /// While its disks were there: longer, if it is stopped.
+    pub had_disks: Span,
+    /// Why [`Span::known`] is not all of it.
+    pub why_unknown: Option<String>,
+}
+
+/// What lives are worked out by, beside what there is of a machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// By AWS's clock.
+    pub now: SystemTime,
+    /// How long a machine may take to register.
+    pub boot_timeout: Duration,
+    /// When the group on Inductiva's side was made: before its machines.
+    pub group_made: Option<SystemTime>,
+}
+
+impl Life {
+    pub fn of(member: &Member<'_>, at: &Circumstances) -> Self {
+        match member.machine {
+            Some(machine) => shown(machine, &member.records, at),
+            None => hidden(member, at),
+        }
+    }
+}
+
+/// The time from one to the other; nothing where clocks say that it ran backwards.
+fn between(from: SystemTime, to: SystemTime) -> Duration {
+    to.duration_since(from).unwrap_or_default()
+}
+
+/// When Inductiva first had the machine.
+fn registered(records: &[&Record]) -> Option<SystemTime> {
+    records.iter().filter_map(|record| record.started_at).min()
+}
+
+/// When it left for the last time; none where it has not, or nobody knows.
+fn left(records: &[&Record]) -> Option<SystemTime> {
+    let left: Option<Vec<SystemTime>> = records.iter().map(|record| record.ended_at).collect();
+    left?.into_iter().max()
+}
+
+/// When anything was last heard of it.
+fn last_seen(records: &[&Record]) -> Option<SystemTime> {
+    let times = records
+        .iter()
+        .flat_map(|record| [record.started_at, record.last_seen_at, record.ended_at]);
+    times.flatten().max()
+}
+
+/// When a machine's run ended: at the earliest, at the latest, and why that is not the
+/// same.
+struct End {
+    earliest: SystemTime,
+    latest: SystemTime,
+    why_unknown: Option<String>,
+}
+
+impl End {
+    fn at(time: SystemTime) -> Self {
+        Self {
+            earliest: time,
+            latest: time,
+            why_unknown: None,
+        }
+    }
+}
+
+/// Of a machine that EC2 shows.
+fn shown(machine: &Machine, records: &[&Record], at: &Circumstances) -> Life {
+    let id = &machine.instance_id;
+    let began = machine.launched_at.or_else(|| registered(records));
+    let Some(began) = began.map(|began| began.min(at.now)) else {
+        return nothing_known(format!("EC2 does not tell when {id} was launched"));
+    };
+    let seen = last_seen(records).map_or(began, |seen| seen.clamp(began, at.now));
+    let unknown = |why: String| End {
+        earliest: seen,
+        latest: at.now,
+        why_unknown: Some(why),
+    };
+    let is_over = !matches!(machine.state, State::Pending | State::Running);
+    let end = match machine.state {
+        // Whatever Inductiva says.
+        State::Pending | State::Running => End::at(at.now),
+        State::Stopping | State::Stopped => match machine.stopped_at {
+            Some(time) => End::at(time.min(at.now)),
+            None => unknown(format!("EC2 does not tell when {id} was stopped")),
+        },
+        State::ShuttingDown | State::Terminated => match (machine.ended_at, left(records)) {
+            (Some(time), _) => End::at(time.min(at.now)),
+            // Its runner leaves on the way out.
+            (None, Some(time)) => End {
+                earliest: time.clamp(began, at.now),
+                latest: at.now,
+                why_unknown: None,
+            },
+            (None, None) => unknown(format!("nobody knows when {id} ended")),
+        },
+    };
+    let mut ran = Span {
+        known: between(began, end.earliest),
+        most: Some(between(began, end.latest)),
+    };
+    let mut why_unknown = end.why_unknown;
+    let before = registered(records).filter(|first| between(*first, began) > CLOCKS_DIFFER);
+    if let Some(first) = before {
+        ran.most = Some(between(first, end.latest));
+        why_unknown.get_or_insert(format!(
+            "{id} was stopped and started again, and nobody knows how long it ran before"
+        ));
+    }
+    let is_stopped = matches!(machine.state, State::Stopping | State::Stopped);
+    Life {
+        began: Some(began),
+        ended: (is_over && why_unknown.is_none()).then_some(end.earliest),
+        ran,
+        had_disks: if is_stopped {
+            Span::exactly(between(before.unwrap_or(began), at.now))
+        } else {
+            ran
+        },
+        why_unknown,
+    }
+}
+
+/// Of a machine that EC2 does not show any more: Inductiva's times, which do not have
+/// its boot, and not the last moments of its end.
+fn hidden(member: &Member<'_>, at: &Circumstances) -> Life {
+    let id = member.id;
+    let records = &member.records;
+    let Some(began) = registered(records).map(|began| began.min(at.now)) else {
+        return nothing_known(format!(
+            "EC2 does not show {id} any more, and Inductiva does not tell when it began"
+        ));
+    };
+    let launched = began.checked_sub(at.boot_timeout).unwrap_or(began);
+    let launched = at.group_made.map_or(launched, |made| launched.max(made));
+    let launched = launched.min(began);
+    let left = left(records).map(|left| left.clamp(began, at.now));
+    let end = match left {
+        Some(left) => End {
+            earliest: left,
+            latest: (left + ENDING).min(at.now),
+            why_unknown: None,
+        },
+        None => End {
+            earliest: last_seen(records).map_or(began, |seen| seen.clamp(began, at.now)),
+            latest: at.now,
+            why_unknown: Some(format!(
+                "EC2 does not show {id}, and Inductiva does not tell when it ended"
+            )),
+        },
+    };
+    let ran = Span {
+        known: between(began, end.earliest),
+        most: Some(between(launched, end.latest)),
+    };
+    Life {
+        began: Some(began),
+        ended: left,
+        ran,
+        had_disks: ran,
+        why_unknown: end.why_unknown,
+    }
+}
+
+fn nothing_known(why: String) -> Life {
+    Life {
+        began: None,
+        ended: None,
+        ran: Span::default(),
+        had_disks: Span::default(),
+        why_unknown: Some(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const ID: &str = "i-0123456789abcdef0";
+    const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
+
+    fn time(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_764_000_000 + seconds)
+    }
+
+    fn at(now: u64) -> Circumstances {
+        Circumstances {
+            now: time(now),
+            boot_timeout: BOOT_TIMEOUT,
+            group_made: None,
+        }
+    }
+
+    fn machine(state: State, launched: u64) -> Machine {
+        Machine {
+            launched_at: Some(time(launched)),
+            ..Machine::example(ID, state)
+        }
+    }
+
+    fn record(started: Option<u64>, seen: Option<u64>, ended: Option<u64>) -> Record {
+        Record {
+            host_name: ID.into(),
+            started_at: started.map(time),
+            last_seen_at: seen.map(time),
+            ended_at: ended.map(time),
+        }
+    }
+
+    fn life(machine: Option<&Machine>, records: &[Record], at: &Circumstances) -> Life {
+        let member = Member {
+            id: ID,
+            machine,
+            records: records.iter().collect(),
+        };
+        Life::of(&member, at)
+    }
+
+    fn seconds(known: u64, most: u64) -> Span {
+        Span {
+            known: Duration::from_secs(known),
+            most: Some(Duration::from_secs(most)),
+        }
+    }
+
+    #[test]
+    fn a_machine_that_both_show_is_one_and_those_elsewhere_are_none() {
+        let machines = [machine(State::Running, 0)];
+        let elsewhere = Record {
+            host_name: "lab-7".into(),
+            ..Record::default()
+        };
+        let gone = Record {
+            host_name: "i-00000000000000001".into(),
+            ..Record::default()
+        };
+        let group = GroupRecord {
+            machines: vec![
+                record(None, None, None),
+                elsewhere,
+                gone,
+                record(None, None, None),
+            ],
+            ..GroupRecord::default()
+        };
+        let found = members(&machines, Some(&group));
+        let ids: Vec<(&str, bool, usize)> = found
+            .iter()
+            .map(|m| (m.id, m.machine.is_some(), m.records.len()))
+            .collect();
+        assert_eq!(ids, [("i-00000000000000001", false, 1), (ID, true, 2)]);
+    }
+
+    #[test]
+    fn a_machine_that_runs_is_paid_for_whatever_inductiva_says() {
+        let running = machine(State::Running, 100);
+        let left = record(Some(160), Some(200), Some(200));
+        let life = life(Some(&running), &[left], &at(1_100));
+        assert_eq!(life.ran, seconds(1_000, 1_000));
+        assert_eq!((life.ended, life.why_unknown), (None, None));
+    }
+
+    #[test]
+    fn an_end_is_ec2s_then_inductivas_else_nobody_knows_it() {
+        let mut gone = machine(State::Terminated, 100);
+        let left = record(Some(160), Some(300), Some(400));
+        let stays = record(Some(160), Some(300), None);
+        // Without EC2's time: at the latest it is now.
+        let by_inductiva = life(Some(&gone), std::slice::from_ref(&left), &at(1_100));
+        assert_eq!(by_inductiva.ran, seconds(300, 1_000));
+        assert_eq!(by_inductiva.ended, Some(time(400)));
+        let unknown = life(Some(&gone), &[stays], &at(1_100));
+        assert_eq!(unknown.ran, seconds(200, 1_000));
+        assert_eq!(unknown.ended, None);
+        assert!(unknown.why_unknown.is_some());
+        let nothing = life(Some(&gone), &[], &at(1_100));
+        assert_eq!(nothing.ran, seconds(0, 1_000));
+        assert!(nothing.why_unknown.is_some());
+        gone.ended_at = Some(time(500));
+        let by_ec2 = life(Some(&gone), &[left], &at(1_100));
+        assert_eq!(by_ec2.ran, seconds(400, 400));
+        assert_eq!(by_ec2.ended, Some(time(500)));
+    }
+
+    #[test]
+    fn a_stopped_machine_is_paid_for_by_its_disks_alone() {
+        let mut stopped = machine(State::Stopped, 100);
+        stopped.stopped_at = Some(time(400));
+        let known = life(Some(&stopped), &[], &at(1_100));
+        assert_eq!(known.ran, seconds(300, 300));
+        assert_eq!(known.had_disks, seconds(1_000, 1_000));
+        stopped.stopped_at = None;
+        let unknown = life(Some(&stopped), &[], &at(1_100));
+        assert_eq!(unknown.ran, seconds(0, 1_000));
+        assert!(unknown.why_unknown.is_some());
+    }
+
+    #[test]
+    fn a_machine_that_was_started_again_ran_before() {
+        let running = machine(State::Running, 5_000);
+        let first = record(Some(100), Some(900), None);
+        let life = life(Some(&running), &[first], &at(6_000));
+        assert_eq!(life.ran, seconds(1_000, 5_900));
+        assert!(life.why_unknown.is_some());
+    }
+
+    #[test]
+    fn of_a_machine_that_ec2_forgot_the_boot_and_the_end_are_in_what_it_is_at_most() {
+        let left = record(Some(10_000), Some(11_000), Some(12_000));
+        let mut circumstances = at(90_000);
+        let whole = life(None, std::slice::from_ref(&left), &circumstances);
+        let end = ENDING.as_secs();
+        assert_eq!(whole.ran, seconds(2_000, 2_000 + 1_800 + end));
+        // It was not launched before its group was made.
+        circumstances.group_made = Some(time(9_940));
+        let young = life(None, &[left], &circumstances);
+        assert_eq!(young.ran, seconds(2_000, 2_000 + 60 + end));
+        assert_eq!(young.why_unknown, None);
+        let stays = record(Some(10_000), Some(11_000), None);
+        let unknown = life(None, &[stays], &circumstances);
+        assert_eq!(unknown.ran, seconds(1_000, 80_060));
+        assert!(unknown.why_unknown.is_some());
+    }
+
+    #[test]
+    fn without_any_time_nothing_is_known() {
+        let mut running = machine(State::Running, 0);
+        running.launched_at = None;
+        for life in [
+            life(Some(&running), &[], &at(10)),
+            life(None, &[record(None, None, Some(5))], &at(10)),
+        ] {
+            assert_eq!(life.ran, Span::default());
+            assert!(life.why_unknown.is_some());
+        }
+        // Inductiva's time is better than none.
+        let known = life(Some(&running), &[record(Some(4), None, None)], &at(10));
+        assert_eq!(known.ran, seconds(6, 6));
+    }
+}

@@ -1,0 +1,84 @@
+//! Lives of machines by chance, and what is made of them with what EC2 and Inductiva
+//! happen to show.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use proptest::prelude::*;
+
+use super::lives::{Circumstances, Life, members};
+use crate::model::{
+    active_group::{GroupRecord, Record},
+    machine::{Machine, State},
+};
+
+const ID: &str = "i-0123456789abcdef0";
+const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
+/// EC2 shows a machine for so long after its end.
+const SHOWN_FOR: u64 = 3_600;
+
+fn time(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_764_000_000 + seconds)
+}
+
+proptest! {
+    /// Whoever shows the machine, whatever is missing, and whatever Inductiva's clock
+    /// says: it is not said to have run for longer than it did, nor for less than it
+    /// can have.
+    #[test]
+    fn what_is_known_is_no_more_and_what_is_at_most_no_less_than_it_was(
+        launched in 0_u64..10_000,
+        boot in 20_u64..1_700,
+        worked in 0_u64..100_000,
+        ending in 0_u64..400,
+        looked in 0_u64..200_000,
+        tells_end: bool,
+        tells_left: bool,
+        has_registered: bool,
+        skew in -30_i64..30,
+    ) {
+        let left = launched + boot + worked;
+        let ended = left + ending;
+        let now = launched + looked;
+        let shifted = |t: u64| time(t.saturating_add_signed(skew));
+        let runs = now < ended;
+        let is_shown = now < ended + SHOWN_FOR;
+        let real = Duration::from_secs(now.min(ended) - launched);
+        let registered = has_registered && launched + boot <= now;
+        let records: Vec<Record> = registered
+            .then(|| Record {
+                host_name: ID.into(),
+                started_at: Some(shifted(launched + boot)),
+                last_seen_at: Some(shifted(left.min(now))),
+                ended_at: (tells_left && left <= now).then(|| shifted(left)),
+            })
+            .into_iter()
+            .collect();
+        prop_assume!(is_shown || registered);
+        let state = if runs { State::Running } else { State::Terminated };
+        let shown = is_shown.then(|| Machine {
+            launched_at: Some(time(launched)),
+            ended_at: (tells_end && !runs).then(|| time(ended)),
+            ..Machine::example(ID, state)
+        });
+        let group = GroupRecord { machines: records, ..GroupRecord::default() };
+        let machines: Vec<Machine> = shown.into_iter().collect();
+        let members = members(&machines, Some(&group));
+        prop_assert_eq!(members.len(), 1);
+        let at = Circumstances {
+            now: time(now),
+            boot_timeout: BOOT_TIMEOUT,
+            group_made: None,
+        };
+        let life = Life::of(&members[0], &at);
+        let tolerance = Duration::from_secs(30);
+        prop_assert!(life.ran.known <= real + tolerance, "{:?} of {:?}", life, real);
+        let most = life.ran.most.expect("a bound");
+        prop_assert!(most + tolerance >= real, "{:?} of {:?}", life, real);
+        prop_assert!(life.ran.known <= most, "{:?}", life);
+        // What is called known is all but the boot and the end.
+        if life.why_unknown.is_none() {
+            let unseen = Duration::from_secs(boot + ending);
+            prop_assert!(life.ran.known + unseen + tolerance >= real, "{:?} of {:?}", life, real);
+        }
+    }
+}

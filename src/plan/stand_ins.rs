@@ -1,0 +1,375 @@
+//! As what machines are priced of which EC2 does not show everything any more: a
+//! pure function of what it shows still, of the group's other machines, and of what
+//! Inductiva keeps of the group.
+//!
+//! A machine that has ended has no disks and no address, and one that ended an hour ago
+//! has no type either. What it had is told by its settings and its image, or by the
+//! machines that were launched for the same group; what neither tells is not known.
+
+use std::collections::BTreeMap;
+
+use super::{
+    disk_prices::PricedDisk, known::Known, lives::Member, machine_price::surplus_of,
+    told_settings::Told,
+};
+use crate::{
+    model::{
+        active_group::GroupRecord,
+        image::Image,
+        machine::{Machine, State},
+    },
+    values::{Market, Volume, VolumeType},
+};
+
+/// What is known of a group beside a machine of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a> {
+    /// The machines that EC2 shows.
+    pub machines: &'a [Machine],
+    pub record: Option<&'a GroupRecord>,
+    /// Where a machine is taken to have been that EC2 does not show.
+    pub region: &'a str,
+    /// The images that EC2 shows, by their ids.
+    pub images: &'a BTreeMap<String, Image>,
+}
+
+/// A machine as it was when it ran, and its disks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StandIn {
+    pub machine: Machine,
+    pub disks: Known<Vec<PricedDisk>>,
+}
+
+impl StandIn {
+    /// That of a member.
+    ///
+    /// # Errors
+    /// Nobody knows of what type it was.
+    pub fn of(member: &Member<'_>, group: &Group<'_>) -> Known<Self> {
+        let like = member.machine.or_else(|| group.alike());
+        let mut machine = match like {
+            Some(machine) => Machine {
+                instance_id: member.id.to_owned(),
+                ..machine.clone()
+            },
+            None => group.made_with(member.id)?,
+        };
+        let runs = member.machine.is_some() && machine.state == State::Running;
+        machine.state = State::Running;
+        // It had one, unless those that run have none.
+        if !runs {
+            machine.public_ip = (!group.is_private()).then(|| "gone".to_owned());
+        }
+        let disks = match like {
+            Some(machine) => disks(machine, group.images),
+            None => group.disk_made_with(member.id),
+        };
+        Ok(Self { machine, disks })
+    }
+}
+
+impl Group<'_> {
+    /// A machine like all that EC2 shows.
+    fn alike(&self) -> Option<&Machine> {
+        let first = self.machines.first()?;
+        let is_like = |m: &Machine| (&m.vm_type, m.market) == (&first.vm_type, first.market);
+        self.machines.iter().all(is_like).then_some(first)
+    }
+
+    fn is_private(&self) -> bool {
+        let mut running = self.machines.iter();
+        running.any(|m| m.state == State::Running && m.public_ip.is_none())
+    }
+
+    /// A machine of the type that the group was made with, on demand.
+    fn made_with(&self, id: &str) -> Known<Machine> {
+        let vm_type = self.record.and_then(|record| record.vm_type.clone());
+        // Those that EC2 shows are of several types.
+        let vm_type = vm_type.filter(|_| self.machines.is_empty());
+        Ok(Machine {
+            instance_id: id.to_owned(),
+            state: State::Running,
+            state_reason: None,
+            vm_type: vm_type.ok_or_else(|| {
+                format!("EC2 does not show {id} any more, and nobody knows of what type it was")
+            })?,
+            region: self.region.to_owned(),
+            availability_zone: None,
+            private_ip: None,
+            public_ip: None,
+            market: Market::OnDemand,
+            image_id: None,
+            platform_details: None,
+            is_dedicated: false,
+            stopped_at: None,
+            launch_time: None,
+            launched_at: None,
+            ended_at: None,
+            tags: Vec::new(),
+        })
+    }
+
+    fn disk_made_with(&self, id: &str) -> Known<Vec<PricedDisk>> {
+        let size_gib = self.record.and_then(|record| record.disk_gib);
+        let size_gib =
+            size_gib.ok_or_else(|| format!("nobody knows how large the disk of {id} was"))?;
+        Ok(vec![PricedDisk {
+            kind: VolumeType::Gp3,
+            size_gib,
+            iops: None,
+            throughput_mibps: None,
+        }])
+    }
+}
+
+/// The disks that a machine was launched with, by its settings and its image.
+fn disks(machine: &Machine, images: &BTreeMap<String, Image>) -> Known<Vec<PricedDisk>> {
+    let id = &machine.instance_id;
+    let told = Told::by(machine);
+    let word = |name: &str| told.words.get(name).map(String::as_str);
+    let unknown = || format!("nobody knows how large the disks of {id} were");
+    if word("all").is_some() {
+        return Err(unknown());
+    }
+    let image = machine.image_id.as_ref().and_then(|id| images.get(id));
+    let image = image.ok_or_else(|| {
+        let image = machine.image_id.as_deref().unwrap_or("its image");
+        format!("{}: EC2 does not show {image}", unknown())
+    })?;
+    let number = |name: &str| word(name).and_then(|value| value.parse::<u32>().ok());
+    let kind = word("volume-type").map_or(Some(VolumeType::Gp3), VolumeType::named);
+    let kind = kind.ok_or_else(unknown)?;
+    let usual = Volume::DEFAULT_GIB.max(image.snapshot_gib);
+    let root = match word("volume-size") {
+        Some(size) => size.parse().map_err(|_| unknown())?,
+        None => usual,
+    };
+    let others = image.other_disks.iter().map(|disk| disk.size_gib);
+    let disk = |size_gib| PricedDisk {
+        kind,
+        size_gib,
+        iops: number("iops"),
+        throughput_mibps: number("throughput"),
+    };
+    Ok(std::iter::once(root).chain(others).map(disk).collect())
+}
+
+/// What a spot machine can have cost an hour at most, by its settings and its price on
+/// demand.
+pub fn spot_at_most(machine: &Machine, on_demand: &Known<f64>, now: f64) -> Known<f64> {
+    let told = Told::by(machine);
+    let highest = told.words.get("max-price");
+    match highest.and_then(|price| price.parse::<f64>().ok()) {
+        Some(highest) => Ok(highest),
+        None => on_demand.clone().map(|usd| usd.max(now)),
+    }
+}
+
+/// What a machine may have used above its baseline, USD an hour.
+pub fn surplus(machine: &Machine) -> Known<f64> {
+    let told = Told::by(machine);
+    let (family, size) = machine.vm_type.split_once('.').unwrap_or_default();
+    let is_burstable = family
+        .strip_prefix('t')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if !is_burstable || told.words.contains_key("standard-credits") {
+        return Ok(0.0);
+    }
+    surplus_of(&machine.vm_type, burstable_vcpus(size))
+}
+
+/// The vCPUs of T3 and T3a ("Burstable performance instances", EC2 instance types guide).
+fn burstable_vcpus(size: &str) -> u32 {
+    match size {
+        "xlarge" => 4,
+        "2xlarge" => 8,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{
+            active_group::Record,
+            image::ImageDisk,
+            machine::{TAG_GROUP, TAG_SETTINGS},
+        },
+        plan::{examples::facts, lives::members},
+    };
+
+    const GONE: &str = "i-00000000000000001";
+
+    fn ended(settings: &str) -> Machine {
+        Machine {
+            image_id: Some("ami-1".into()),
+            tags: vec![
+                (TAG_GROUP.into(), "g".into()),
+                (TAG_SETTINGS.into(), format!("format=2 {settings}")),
+            ],
+            ..Machine::example("i-0123456789abcdef0", State::Terminated)
+        }
+    }
+
+    fn images() -> BTreeMap<String, Image> {
+        let image = Image {
+            id: "ami-1".into(),
+            ..facts(Vec::new(), std::time::SystemTime::UNIX_EPOCH).images[0].clone()
+        };
+        [("ami-1".to_owned(), image)].into()
+    }
+
+    fn record() -> GroupRecord {
+        GroupRecord {
+            vm_type: Some("c7i.large".into()),
+            disk_gib: Some(80),
+            machines: vec![Record {
+                host_name: GONE.into(),
+                ..Record::default()
+            }],
+            ..GroupRecord::default()
+        }
+    }
+
+    /// That of the machine that EC2 does not show, where there is one, else of the first.
+    fn stand_in(
+        machines: &[Machine],
+        record: Option<&GroupRecord>,
+        images: &BTreeMap<String, Image>,
+    ) -> Known<StandIn> {
+        let group = Group {
+            machines,
+            record,
+            region: "eu-west-2",
+            images,
+        };
+        let members = members(machines, record);
+        let hidden = members.iter().find(|member| member.machine.is_none());
+        StandIn::of(hidden.unwrap_or(&members[0]), &group)
+    }
+
+    fn disk(size_gib: u32) -> PricedDisk {
+        PricedDisk {
+            kind: VolumeType::Gp3,
+            size_gib,
+            iops: None,
+            throughput_mibps: None,
+        }
+    }
+
+    #[test]
+    fn an_ended_machine_had_the_disks_of_its_settings_and_its_image() {
+        let disks = |settings: &str| {
+            let stand_in = stand_in(&[ended(settings)], None, &images());
+            stand_in.expect("a machine").disks
+        };
+        assert_eq!(disks("vm-type=t2.micro"), Ok(vec![disk(50)]));
+        assert_eq!(disks("volume-size=120"), Ok(vec![disk(120)]));
+        let io2 = PricedDisk {
+            kind: VolumeType::Io2,
+            iops: Some(4_000),
+            ..disk(60)
+        };
+        assert_eq!(
+            disks("iops=4000 volume-size=60 volume-type=io2"),
+            Ok(vec![io2])
+        );
+        let mut large = images();
+        let image = large.get_mut("ami-1").expect("an image");
+        image.snapshot_gib = 75;
+        image.other_disks = vec![ImageDisk {
+            device: "/dev/sdb".into(),
+            size_gib: 20,
+        }];
+        let of_image = stand_in(&[ended("")], None, &large)
+            .expect("a machine")
+            .disks;
+        assert_eq!(of_image, Ok(vec![disk(75), disk(20)]));
+    }
+
+    #[test]
+    fn what_nobody_tells_is_not_known() {
+        let without_image = stand_in(&[ended("")], None, &BTreeMap::new());
+        let why = without_image
+            .expect("a machine")
+            .disks
+            .expect_err("no disks");
+        assert!(why.ends_with("EC2 does not show ami-1"), "{why}");
+        // The former release's hash of all settings.
+        let mut former = ended("");
+        former.tags[1].1 = "vm-type=t2.micro all=sha256:0123".into();
+        let hashed = stand_in(&[former], None, &images());
+        assert!(hashed.expect("a machine").disks.is_err());
+        let nameless = GroupRecord {
+            vm_type: None,
+            ..record()
+        };
+        assert!(stand_in(&[], Some(&nameless), &images()).is_err());
+        let mut other = ended("");
+        other.vm_type = "t3.micro".into();
+        other.instance_id = "i-0123456789abcdef1".into();
+        let of_two_types = stand_in(&[ended(""), other], Some(&record()), &images());
+        assert!(of_two_types.is_err(), "{of_two_types:?}");
+    }
+
+    #[test]
+    fn a_machine_that_ec2_forgot_was_like_the_others_of_its_group() {
+        let mut spot = ended("volume-size=120");
+        spot.market = Market::Spot;
+        let like = stand_in(&[spot], Some(&record()), &images()).expect("a machine");
+        assert_eq!(like.machine.instance_id, GONE);
+        assert_eq!(like.machine.market, Market::Spot);
+        assert_eq!(like.machine.vm_type, "t2.micro");
+        assert_eq!(like.disks, Ok(vec![disk(120)]));
+        let made_with = stand_in(&[], Some(&record()), &images()).expect("a machine");
+        assert_eq!(made_with.machine.vm_type, "c7i.large");
+        assert_eq!(made_with.machine.state, State::Running);
+        assert_eq!(made_with.disks, Ok(vec![disk(80)]));
+    }
+
+    #[test]
+    fn it_had_an_address_unless_those_that_run_have_none() {
+        let had_address = |machines: &[Machine]| {
+            let stand_in = stand_in(machines, Some(&record()), &images());
+            stand_in.expect("a machine").machine.public_ip.is_some()
+        };
+        let running = |public_ip: Option<&str>| Machine {
+            state: State::Running,
+            public_ip: public_ip.map(str::to_owned),
+            ..ended("")
+        };
+        assert!(had_address(&[ended("")]));
+        assert!(had_address(&[running(Some("203.0.113.1"))]));
+        assert!(!had_address(&[running(None)]));
+    }
+
+    #[test]
+    fn a_spot_machine_can_have_cost_its_highest_price() {
+        let told = |settings: &str, on_demand: Known<f64>| {
+            spot_at_most(&ended(settings), &on_demand, 0.01)
+        };
+        assert_eq!(told("max-price=0.02", Err("no price".into())), Ok(0.02));
+        assert_eq!(told("", Ok(0.03)), Ok(0.03));
+        assert_eq!(told("", Ok(0.005)), Ok(0.01));
+        assert_eq!(told("", Err("no price".into())), Err("no price".into()));
+    }
+
+    #[test]
+    fn a_burstable_machine_can_have_been_busy_all_the_time() {
+        let of = |vm_type: &str, settings: &str| {
+            let usd = surplus(&Machine {
+                vm_type: vm_type.into(),
+                ..ended(settings)
+            });
+            usd.map(|usd| (usd * 1e6).round() / 1e6)
+        };
+        assert_eq!(of("t3.micro", ""), Ok(0.09));
+        assert_eq!(of("t3a.2xlarge", ""), Ok(0.24));
+        assert_eq!(of("t3.micro", "standard-credits=yes"), Ok(0.0));
+        assert_eq!(of("t2.micro", ""), Ok(0.0));
+        assert_eq!(of("c7i.large", ""), Ok(0.0));
+        assert_eq!(of("trn1.2xlarge", ""), Ok(0.0));
+        assert!(of("t9.micro", "").is_err());
+    }
+}

@@ -1,0 +1,479 @@
+//! What groups have come to: `cost`, the end of `terminate`, and a column of `list`. A
+//! t2.micro with its disk and its address costs 0.0246 USD an hour here.
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, Run, ended, list, text};
+
+const LINE: &str = "start --machine-group-name g --vm-type t2.micro";
+/// Of a t2.micro, USD an hour.
+const RATE: f64 = 0.0132 + 50.0 * 0.0928 / 730.0 + 0.005;
+/// Commands pause a little, by the sandbox's clock.
+const SECONDS: f64 = 40.0;
+
+#[track_caller]
+fn assert_ran(document: &Value, hours: f64) {
+    let told = document["hours"].as_f64().expect("hours");
+    assert!(
+        (told - hours).abs() < SECONDS / 3_600.0,
+        "{told}: {document}"
+    );
+}
+
+#[track_caller]
+fn assert_came_to(document: &Value, field: &str, usd: f64) {
+    let told = document[field].as_f64();
+    let told = told.unwrap_or_else(|| panic!("no {field}: {document}"));
+    assert!(
+        (told - usd).abs() < 1.5 * SECONDS / 3_600.0 * RATE,
+        "{told}: {document}"
+    );
+}
+
+/// Two machines that register as soon as they run, one of which ended after an hour, half
+/// an hour ago; its id.
+fn one_of_two_ended(account: &Account) -> String {
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.json(&format!("{LINE} -n 2 --wait"));
+    account.pass(3_600.0);
+    let ended = account.live()[0].clone();
+    let run = account.run(&format!("terminate {ended} -y"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    account.pass(1_800.0);
+    ended
+}
+
+/// EC2 shows ended machines for about an hour. Inductiva has seen them leave before.
+fn forget_ended(account: &Account) {
+    account.json("list");
+    account.post("forget_terminated", json!({}));
+}
+
+fn machine(group: &Value, id: &str) -> Value {
+    let machines = list(&group["machines"]).into_iter();
+    let mut machines = machines.filter(|m| m["instance_id"] == id);
+    let machine = machines
+        .next()
+        .unwrap_or_else(|| panic!("no {id}: {group}"));
+    assert!(machines.next().is_none(), "twice: {group}");
+    machine
+}
+
+#[test]
+fn a_group_costs_what_its_machines_ran_ended_ones_too() {
+    let account = Account::new();
+    let gone = one_of_two_ended(&account);
+    let lives = account.live()[0].clone();
+    let document = account.json("cost g");
+    let group = &document["groups"][0];
+    assert_eq!(list(&document["groups"]).len(), 1);
+    assert_eq!(group["machine_group"], "g");
+    assert_eq!(group["regions"], json!(["eu-west-2"]));
+    let (gone, lives) = (machine(group, &gone), machine(group, &lives));
+    assert_ran(&gone, 1.0);
+    assert_came_to(&gone, "usd", RATE);
+    assert_ran(&lives, 1.5);
+    assert_came_to(&lives, "usd", 1.5 * RATE);
+    assert_eq!(gone["state"], "terminated");
+    assert_eq!(lives["ended_at"], Value::Null);
+    assert!(text(&gone["ended_at"]).ends_with('Z'));
+    assert_eq!(gone["vm_type"], "t2.micro");
+    assert_eq!(gone["market"], "on-demand");
+    for whole in [group, &document] {
+        assert_ran(whole, 2.5);
+        assert_came_to(whole, "usd", 2.5 * RATE);
+        assert_eq!(whole["unknown_because"], Value::Null);
+        // EC2 shows both, and nothing of it can be dearer.
+        assert_eq!(whole["at_most_usd"], whole["usd"]);
+        assert_eq!(whole["known_usd"], whole["usd"]);
+    }
+    assert_eq!(document["regions"], json!(["eu-west-2"]));
+    assert_eq!(document["left_out"], json!([]));
+}
+
+#[test]
+fn machines_that_ec2_forgot_are_counted_by_inductiva() {
+    let account = Account::new();
+    let gone = one_of_two_ended(&account);
+    forget_ended(&account);
+    let document = account.json("cost g");
+    let group = &document["groups"][0];
+    let forgotten = machine(group, &gone);
+    assert_eq!(forgotten["state"], Value::Null);
+    // The sandbox lets a machine leave when Inductiva is asked next.
+    let left = machine(&account.json("cost g")["groups"][0], &gone)["hours"].clone();
+    let hours = left.as_f64().expect("hours");
+    assert!((0.9..1.6).contains(&hours), "{forgotten}");
+    // It was like the other: its boot and its end are in the most alone.
+    assert_came_to(&forgotten, "usd", hours * RATE);
+    let most = forgotten["at_most_usd"].as_f64().expect("a bound");
+    assert!(most > hours * RATE, "{forgotten}");
+    assert_came_to(group, "usd", (hours + 1.5) * RATE);
+    // The group is over, and EC2 shows nothing of it.
+    assert_eq!(account.run("terminate g -y").code, 0);
+    account.settle();
+    forget_ended(&account);
+    let document = account.json("cost g");
+    let group = &document["groups"][0];
+    assert_eq!(list(&group["machines"]).len(), 2);
+    assert!(
+        document["usd"].as_f64().is_some_and(|usd| usd > 2.0 * RATE),
+        "{document}"
+    );
+    // As the type and the disk that it was made with.
+    assert_eq!(machine(group, &gone)["vm_type"], "t2.micro");
+}
+
+#[test]
+fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
+    let account = Account::new();
+    let gone = one_of_two_ended(&account);
+    forget_ended(&account);
+    let stays = json!([{"host_name": gone, "terminated_at": null}]);
+    account.put(
+        "inductiva",
+        json!({"auto_register_seconds": null, "machines": stays}),
+    );
+    let document = account.json("cost g");
+    for part in [
+        &document,
+        &document["groups"][0],
+        &machine(&document["groups"][0], &gone),
+    ] {
+        assert_eq!(part["usd"], Value::Null);
+        assert!(
+            part["known_usd"].as_f64().is_some_and(|usd| usd > 0.0),
+            "{part}"
+        );
+        let why = text(&part["unknown_because"]);
+        assert_eq!(
+            why,
+            format!("EC2 does not show {gone}, and Inductiva does not tell when it ended")
+        );
+    }
+    let run = account.run("cost g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stdout
+            .contains(" USD that are known of, and not all is (EC2 does not show "),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr
+            .contains("may be in another region: inductiva-aws cost --all-regions"),
+        "{}",
+        run.stderr
+    );
+    // No type of it is known.
+    account.run("terminate g -y").succeeds_quietly();
+    account.settle();
+    forget_ended(&account);
+    account.put(
+        "inductiva",
+        json!({"groups": [{"name": "g", "machine_type": null}]}),
+    );
+    let document = account.json("cost g");
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["known_usd"], 0.0);
+}
+
+trait Quietly {
+    fn succeeds_quietly(&self);
+}
+
+impl Quietly for Run {
+    #[track_caller]
+    fn succeeds_quietly(&self) {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+    }
+}
+
+#[test]
+fn without_inductiva_the_sum_is_what_is_known() {
+    let account = Account::new();
+    one_of_two_ended(&account);
+    account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
+    let document = account.json("cost g");
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["at_most_usd"], Value::Null);
+    assert_came_to(&document, "known_usd", 2.5 * RATE);
+    let why = text(&document["unknown_because"]);
+    assert!(
+        why.starts_with("Inductiva cannot be asked about machines"),
+        "{why}"
+    );
+    // What is named by its id is all there.
+    let id = account.live()[0].clone();
+    assert_came_to(&account.json(&format!("cost {id}")), "usd", 1.5 * RATE);
+    let run = account.run("cost nothing --output json");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "failed");
+    account.forget_faults();
+    let mut command = account.command(["cost", "g", "--output", "json"]);
+    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let why = run.document()["unknown_because"].clone();
+    assert!(
+        text(&why).ends_with("there is no Inductiva API key"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_price_that_is_not_known_makes_the_sum_unknown() {
+    let account = Account::new();
+    account.json(LINE);
+    account.pass(3_600.0);
+    account.put("policy", json!({"deny": ["pricing:*"]}));
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    let document = account.json("cost g");
+    assert_ran(&document, 1.0);
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["known_usd"], 0.0);
+    assert_eq!(document["at_most_usd"], Value::Null);
+    assert_eq!(
+        document["unknown_because"],
+        "pricing:GetProducts is not permitted"
+    );
+}
+
+#[test]
+fn disks_that_may_not_be_looked_at_are_those_of_the_launch() {
+    let account = Account::new();
+    account.json(&format!("{LINE} --volume-size 100"));
+    account.pass(3_600.0);
+    account.put("policy", json!({"deny": ["ec2:DescribeVolumes"]}));
+    let document = account.json("cost g");
+    assert_came_to(&document, "usd", RATE + 50.0 * 0.0928 / 730.0);
+    account.run("terminate g -y").succeeds_quietly();
+    account.settle();
+    let document = account.json("cost g");
+    assert_came_to(&document, "usd", RATE + 50.0 * 0.0928 / 730.0);
+}
+
+#[test]
+fn a_spot_machine_has_come_to_about_so_much_and_at_most_to_more() {
+    let account = Account::new();
+    let others = RATE - 0.0132;
+    for (name, option, most) in [("g", "", 0.0132), ("h", "--max-price 0.009", 0.009)] {
+        account.json(&format!(
+            "start --vm-type t2.micro --spot --availability-zone eu-west-2b --machine-group-name {name} {option}"
+        ));
+        account.settle();
+        account.pass(3_600.0);
+        account
+            .run(&format!("terminate {name} -y"))
+            .succeeds_quietly();
+        account.settle();
+        let document = account.json(&format!("cost {name}"));
+        assert_eq!(document["groups"][0]["machines"][0]["market"], "spot");
+        assert_came_to(&document, "usd", 0.004_62 + others);
+        assert_came_to(&document, "at_most_usd", most + others);
+    }
+}
+
+#[test]
+fn groups_and_machines_are_named_as_in_list() {
+    let account = Account::new();
+    account.json(LINE);
+    account.json("start --machine-group-name h --vm-type t2.micro -n 2");
+    account.json("start --machine-group-name there --vm-type t2.micro --region us-east-1");
+    account.settle();
+    let names = |line: &str| -> Vec<String> {
+        let groups = list(&account.json(line)["groups"]).into_iter();
+        groups
+            .map(|group| {
+                let machines = list(&group["machines"]).len();
+                format!("{} {machines}", text(&group["machine_group"]))
+            })
+            .collect()
+    };
+    assert_eq!(names("cost"), ["g 1", "h 2"]);
+    assert_eq!(names("cost --all-regions"), ["g 1", "h 2", "there 1"]);
+    assert_eq!(names("cost h"), ["h 2"]);
+    let h = list(&account.json("list h")["machines"])[0]["instance_id"].clone();
+    assert_eq!(names(&format!("cost g {}", text(&h))), ["g 1", "h 1"]);
+    let run = account.run("cost g -q");
+    run.assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![],
+    );
+    assert_eq!(account.run("cost nothing").code, 1);
+    let run = account.run("cost g nothing i-00000000000000000 --output json");
+    assert_eq!(run.code, 1);
+    assert_eq!(run.error()["kind"], "not_found");
+    assert_eq!(
+        run.error()["message"],
+        "eu-west-2 has no machine group nothing, no machine i-00000000000000000"
+    );
+    assert_eq!(list(&run.document()["groups"]).len(), 1);
+    let nothing = Account::new().run("cost");
+    nothing.assert(
+        0,
+        str![],
+        str![[r#"
+no machines in eu-west-2; inductiva-aws cost --all-regions looks everywhere
+
+"#]],
+    );
+}
+
+#[test]
+fn a_region_that_does_not_answer_makes_the_sum_unknown_and_a_failure() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = account.run("cost --all-regions --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let document = run.document();
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["left_out"][0]["region"], "us-west-2");
+    assert!(
+        document["groups"][0]["usd"].as_f64().is_some(),
+        "{document}"
+    );
+}
+
+#[test]
+fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
+    let account = Account::new();
+    let gone = one_of_two_ended(&account);
+    let run = account.run("cost");
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words(lines[0]), "GROUP REGION MACHINES RAN USD AT MOST");
+    assert!(
+        words(lines[1]).starts_with("g eu-west-2 2, 1 live 2h3"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(
+        words(lines[3]),
+        "INSTANCE ID STATE TYPE BEGAN RAN USD AT MOST"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with(&format!("{gone}  terminated"))),
+        "{}",
+        run.stdout
+    );
+    let last = lines.last().expect("a line");
+    assert!(last.starts_with("g: 2 machines ran 2h3"), "{last}");
+    assert!(last.contains("m in all: about 0.06"), "{last}");
+    // A time of one's own day.
+    let began = text(&list(&account.json("cost")["groups"][0]["machines"])[0]["began_at"])[11..16]
+        .to_owned();
+    assert!(run.stdout.contains(&began), "{began}: {}", run.stdout);
+    let mut command = account.command(["cost"]);
+    let tokyo = crate::sandbox::finish(command.env("TZ", "Asia/Tokyo"));
+    assert_eq!(tokyo.code, 0, "{}", tokyo.stderr);
+    let hour: u32 = began[..2].parse().expect("an hour");
+    let there = format!(" {:02}{}", (hour + 9) % 24, &began[2..]);
+    assert!(tokyo.stdout.contains(&there), "{there}: {}", tokyo.stdout);
+}
+
+#[test]
+fn the_end_of_terminate_tells_what_the_group_came_to() {
+    let account = Account::new();
+    one_of_two_ended(&account);
+    let run = account.run("terminate g -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let last = run.stderr.lines().last().expect("a line");
+    // The machine too that ended before.
+    assert!(last.starts_with("g: 2 machines ran 2h3"), "{last}");
+    assert!(last.contains("m in all: about 0.06"), "{last}");
+    assert!(!run.stdout.contains("USD"), "{}", run.stdout);
+    // Of machines that are named, those.
+    account.json(&format!("{LINE} -n 2"));
+    account.settle();
+    account.pass(3_600.0);
+    let id = account.live()[0].clone();
+    let run = account.run(&format!("terminate {id} -y"));
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(
+        last.starts_with(&format!("{id}: 1 machine ran 1h0m: about 0.024")),
+        "{last}"
+    );
+    // Of several, all together.
+    account.json("start --machine-group-name h --vm-type t2.micro");
+    let run = account.run("terminate --all -y");
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(last.starts_with("all of them: "), "{last}");
+    let run = account.run("terminate g -y -q");
+    assert!(!run.stderr.contains("USD"), "{}", run.stderr);
+}
+
+#[test]
+fn prices_that_do_not_come_delay_no_end_and_fail_none() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    account.fault(
+        json!({"service": "pricing", "operation": "GetProducts", "kind": "hold", "count": null}),
+    );
+    let child = account.start("terminate g -y");
+    account.until_held();
+    assert_eq!(account.live(), [""; 0]);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+    account.pass(3.0);
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!run.stdout.is_empty());
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(
+        last.contains(" USD that are known of, and not all is ("),
+        "{last}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_of_the_last_line_is_no_failure() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    account.fault(
+        json!({"service": "pricing", "operation": "GetProducts", "kind": "hold", "count": null}),
+    );
+    let child = account.start("terminate g -y");
+    account.until_held();
+    crate::sandbox::signal(&child, "-INT");
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!run.stderr.contains("interrupted"), "{}", run.stderr);
+}
+
+#[test]
+fn the_list_has_what_a_group_has_spent() {
+    let account = Account::new();
+    one_of_two_ended(&account);
+    let run = account.run("list");
+    let header = run.stdout.lines().next().expect("a header");
+    let at = header
+        .find("SPENT")
+        .unwrap_or_else(|| panic!("{}", run.stdout));
+    let row = run.stdout.lines().nth(1).expect("a row");
+    assert!(row[at..].starts_with("0.06"), "{}", run.stdout);
+    let spent = account.json("list")["spent"][0].clone();
+    assert_eq!(spent["machine_group"], "g");
+    assert_came_to(&spent, "usd", 2.5 * RATE);
+    // Nobody knows it without Inductiva: then there is no column.
+    account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
+    let run = account.run("list");
+    assert!(!run.stdout.contains("SPENT"), "{}", run.stdout);
+    assert_eq!(account.json("list")["spent"][0]["usd"], Value::Null);
+}
