@@ -16,6 +16,7 @@ use crate::{
         vm_type::VmTypeFacts,
     },
     plan::{facts::Facts, machine_price, parts::Parts, prices::Prices},
+    time::Time,
     values::VmType,
 };
 
@@ -81,23 +82,10 @@ pub async fn gather(
     expected_account: Option<&str>,
 ) -> Result<Found> {
     let asked_at = aws.time.now();
-    let mut looking = Box::pin(look(aws, api, request, None));
-    let mut pricing = Box::pin(aws.prices(request, System::Linux));
-    let (mut lookups, prices) = tokio::select! {
-        lookups = &mut looking => {
-            let prices = if request.needs_prices() {
-                pricing.await
-            } else {
-                let late = aws.time.within(PRICES_MAY_BE_LATER, pricing).await;
-                late.unwrap_or_else(|_| {
-                    let millis = PRICES_MAY_BE_LATER.as_millis();
-                    Prices::unknown(&format!("prices were not told within {millis} ms"))
-                })
-            };
-            (lookups, prices)
-        }
-        prices = &mut pricing => (looking.await, prices),
-    };
+    let looking = look(aws, api, request, None);
+    let pricing = aws.prices(request, System::Linux);
+    let together = with_prices(&aws.time, request.needs_prices(), looking, pricing);
+    let (mut lookups, prices) = Box::pin(together).await;
     let identity = lookups.identity.clone()?;
     expect_account(aws, &identity, expected_account)?;
     let group = match std::mem::replace(&mut lookups.group, Ok(None)) {
@@ -121,6 +109,31 @@ pub async fn gather(
         group,
         prices,
     })
+}
+
+/// Everything, and the prices: where nothing depends on them they may come a little
+/// later than the rest, and no more.
+async fn with_prices<T>(
+    time: &Time,
+    needs_prices: bool,
+    looking: impl Future<Output = T>,
+    pricing: impl Future<Output = Prices>,
+) -> (T, Prices) {
+    tokio::pin!(looking, pricing);
+    tokio::select! {
+        lookups = &mut looking => {
+            if needs_prices {
+                return (lookups, pricing.await);
+            }
+            let late = time.within(PRICES_MAY_BE_LATER, pricing).await;
+            let prices = late.unwrap_or_else(|_| {
+                let millis = PRICES_MAY_BE_LATER.as_millis();
+                Prices::unknown(&format!("prices were not told within {millis} ms"))
+            });
+            (lookups, prices)
+        }
+        prices = &mut pricing => (looking.await, prices),
+    }
 }
 
 /// The group as a budget goes by it.
@@ -290,4 +303,65 @@ pub fn expect_account(
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        sync::{Arc, Mutex},
+    };
+
+    use super::*;
+    use crate::time::Simulated;
+
+    /// A clock that jumps over every pause.
+    #[derive(Debug, Default)]
+    struct Jumping(Mutex<Duration>);
+
+    impl Simulated for Jumping {
+        fn now(&self) -> Duration {
+            *self.0.lock().expect("a time")
+        }
+
+        fn pause(&self, pause: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+            *self.0.lock().expect("a time") += pause;
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    /// How late a launch is by prices that come at the next turn, and what is known of
+    /// them then.
+    fn late_by(needs_prices: bool, looking_is_last: bool) -> (Duration, Result<f64, String>) {
+        let clock = Arc::new(Jumping::default());
+        let time = Time::simulated(Arc::clone(&clock) as Arc<dyn Simulated>);
+        let looking = async {
+            if looking_is_last {
+                tokio::task::yield_now().await;
+                tokio::task::yield_now().await;
+            }
+        };
+        let pricing = async {
+            tokio::task::yield_now().await;
+            Prices {
+                address: Ok(0.005),
+                ..Prices::unknown("not asked")
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let together = with_prices(&time, needs_prices, looking, pricing);
+        let ((), prices) = runtime.expect("a runtime").block_on(together);
+        (clock.now(), prices.address)
+    }
+
+    #[test]
+    fn prices_that_are_late_delay_a_launch_by_so_much_and_no_more() {
+        let limit = Duration::from_millis(300);
+        let why = Err("prices were not told within 300 ms".to_owned());
+        assert_eq!(late_by(false, false), (limit, why));
+        // They are there before the rest is.
+        assert_eq!(late_by(false, true), (Duration::ZERO, Ok(0.005)));
+        // A limit or a budget waits for them.
+        assert_eq!(late_by(true, false), (Duration::ZERO, Ok(0.005)));
+    }
 }
