@@ -20,6 +20,12 @@ class Launches(ActionTest):
         self.assertEqual(step.post(), 0, step.log)
         self.assertEqual(self.account.live(), [])
         self.assertRegex(step.summary, rf"terminated ({live[0]} {live[1]}|{live[1]} {live[0]})")
+        # What the machines came to, as `cost` says it: a table, and a line in words.
+        self.assertRegex(step.summary, r"(?m)^<pre>GROUP +REGION +MACHINES +RAN +USD")
+        self.assertRegex(
+            step.summary,
+            rf"(?m)^{step.outputs['group']}: 2 machines ran [0-9a-z]+ in all: about [0-9.]+ USD",
+        )
         self.assert_no_secrets(step)
 
     def test_two_uses_in_a_job_and_two_legs_of_a_matrix_have_groups_of_their_own(self):
