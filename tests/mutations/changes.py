@@ -303,6 +303,55 @@ CHANGES = [
         unit=("plan::budget_histories::no_group_costs_more_than_its_budget",),
     ),
     Change(
+        "a machine that runs is paid for until Inductiva says that it left",
+        file="src/plan/lives.rs",
+        old="State::Pending | State::Running => End::at(at.now),",
+        new="State::Pending | State::Running => End::at(left(records).unwrap_or(at.now)),",
+        unit=(
+            "plan::lives::tests::a_machine_that_runs_is_paid_for_whatever_inductiva_says",
+        ),
+    ),
+    Change(
+        "what nobody knows of a cost counts as nothing",
+        file="src/plan/spent.rs",
+        old="why_unknown: why_unknown.cloned(),",
+        new="why_unknown: None,",
+        unit=(
+            "plan::spent::tests::what_is_not_known_makes_the_sum_unknown_and_is_not_left_out",
+        ),
+        cli=("spent::what_neither_knows_is_said_and_makes_the_sum_unknown",),
+    ),
+    Change(
+        "without Inductiva a cost is taken to be whole",
+        file="src/machines/ledger.rs",
+        old="if let (Err(why), None) = (&group.record, &group.ids) {",
+        new="if let (Err(why), Some(_)) = (&group.record, &group.ids) {",
+        cli=("spent::without_inductiva_the_sum_is_what_is_known",),
+    ),
+    Change(
+        "an interruption of terminate's last line fails the command",
+        file="src/commands/terminate/spent.rs",
+        old="() = interrupt.until(1) => return,",
+        new="() = interrupt.until(9) => return,",
+        cli=("spent::an_interruption_of_the_last_line_is_no_failure",),
+    ),
+    Change(
+        "terminate counts only the machines that it ends itself",
+        file="src/commands/terminate/spent.rs",
+        old="let of_group = machines.iter().filter(|m| m.group() == Some(name));",
+        new="let of_group = machines.iter().filter(has_ended);",
+        cli=("spent::the_end_of_terminate_tells_what_the_group_came_to",),
+    ),
+    Change(
+        "prices may delay a launch by seconds",
+        file="src/launch/look_up.rs",
+        old="const PRICES_MAY_BE_LATER: Duration = Duration::from_millis(300);",
+        new="const PRICES_MAY_BE_LATER: Duration = Duration::from_millis(3_000);",
+        unit=(
+            "launch::look_up::tests::prices_that_are_late_delay_a_launch_by_so_much_and_no_more",
+        ),
+    ),
+    Change(
         "surplus CPU credits are no part of what a machine can cost",
         file="src/plan/machine_price.rs",
         old="most: dearest.most.max(most + surplus),",
