@@ -43,7 +43,7 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
         return Err(Failure::usage(
             "there is no terminal, and nobody may be there to sign in with a browser",
         )
-        .hint("add --console to open it all the same"));
+        .hint("add --console to open it anyway"));
     }
     let profiles = Profiles::load(&settings.files)?;
     profiles.warn(out);

@@ -76,7 +76,7 @@ pub fn check(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
 fn check_one(text: &str, place: &str) -> Result<()> {
     if text.is_empty() {
         return Err(Failure::usage(format!("{place} is empty"))
-            .hint("take it away, or give it an address: https://HOST"));
+            .hint("remove it, or give it an address: https://HOST"));
     }
     parsed(text).map(drop).map_err(|why| {
         Failure::usage(format!(

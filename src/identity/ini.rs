@@ -113,10 +113,7 @@ impl Reader {
         if let Some(name) = header(value) {
             self.begin(number, name);
         } else if self.section.is_none() {
-            self.told(
-                number,
-                "it is before the first [section], and is passed over",
-            );
+            self.told(number, "it is before the first [section], and is ignored");
         } else {
             self.assign(number, value);
         }
@@ -151,13 +148,13 @@ impl Reader {
         let Some((name, value)) = text.split_once(['=', ':']) else {
             self.told(
                 line,
-                "it is neither a [section] nor NAME = VALUE, and is passed over",
+                "it is neither a [section] nor NAME = VALUE, and is ignored",
             );
             return;
         };
         let name = name.trim_end().to_lowercase();
         if name.is_empty() {
-            self.told(line, "it has no name before its value, and is passed over");
+            self.told(line, "it has no name before its value, and is ignored");
             return;
         }
         let Some(section) = self.section.and_then(|at| self.sections.get_mut(at)) else {
@@ -196,9 +193,7 @@ impl Reader {
                 if value.starts_with('\n') && nested(&value).is_none() {
                     self.told(
                         line,
-                        &format!(
-                            "the lines below {name} are not NAME = VALUE, and are passed over"
-                        ),
+                        &format!("the lines below {name} are not NAME = VALUE, and are ignored"),
                     );
                 } else if !value.is_empty() {
                     properties.insert(name, value);

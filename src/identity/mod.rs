@@ -99,7 +99,7 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
             out.say(&if settings.profile_is_typed {
                 format!("signing in with profile {profile}; the keys in the environment are not used")
             } else {
-                format!("signing in with the keys in the environment; profile {profile} gives its settings alone (--profile {profile} signs in with it)")
+                format!("signing in with the keys in the environment; profile {profile} is used only for its settings (--profile {profile} signs in with it)")
             });
         }
     }

@@ -49,7 +49,7 @@ impl OlderFile {
                 "{} has an access key id and no secret access key",
                 self.path()
             ))
-            .hint("add it, or take the id away")),
+            .hint("add it, or remove the id")),
         }
     }
 

@@ -138,7 +138,7 @@ fn printed_keys(printed: &[u8], now: SystemTime) -> Result<Credentials, String> 
         let end = text("Expiration").unwrap_or_default();
         let time = DateTime::from_str(end, Format::DateTimeWithOffset);
         let time = time.ok().and_then(|time| SystemTime::try_from(time).ok());
-        let time = time.ok_or("it printed an Expiration that is no time")?;
+        let time = time.ok_or("it printed an Expiration that is not a time")?;
         if time <= now {
             return Err(format!("the keys that it printed ended at {end}"));
         }

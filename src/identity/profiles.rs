@@ -231,7 +231,7 @@ impl Profiles {
                         "profile {name} has {key} {own}, and its sso-session {} has {of_session}",
                         session.cache_key()
                     ))
-                    .hint(format!("take {key} out of the profile in {config}")));
+                    .hint(format!("remove {key} from the profile in {config}")));
                 }
             }
             return Ok(Some(session));

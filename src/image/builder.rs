@@ -101,10 +101,7 @@ impl Builder<'_> {
         let minutes = self.request.runner.boot_timeout.as_secs().div_ceil(60);
         Err(Failure {
             kind: Kind::MachinesMayBeRunning,
-            message: format!(
-                "nobody knows whether the machine was launched: {}",
-                failure.message
-            ),
+            message: format!("the machine may have been launched: {}", failure.message),
             ..failure
         }
         .hint(format!(

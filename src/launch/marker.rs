@@ -123,7 +123,7 @@ impl<W: World> Run<'_, W> {
             "the group {} was ended while this start waited for capacity",
             self.request.group
         ))
-        .hint("nothing was launched; run the same line again to start the group anew")
+        .hint("nothing was launched; run the same line again to start the group again")
     }
 
     /// Whether another start has launched machines of this run's own group, in any
@@ -156,7 +156,7 @@ impl<W: World> Run<'_, W> {
     /// Says that machines find the group by its name, and which id they can be told.
     fn out_of_reach(&self, plan: &LaunchPlan, why: &str) -> Option<String> {
         self.out.warn(&format!(
-            "Inductiva's API is out of reach ({why}): launching all the same, the machines look for the group {} themselves",
+            "Inductiva's API is out of reach ({why}): launching anyway; the machines look for the group {} themselves",
             self.request.group
         ));
         let mut ids = plan.existing.iter().filter_map(|m| m.tag(TAG_GROUP_ID));

@@ -82,7 +82,7 @@ impl<W: World> Run<'_, W> {
                 not_asked.join(", "),
             ),
         )
-        .hint("nothing was launched; ask whoever may look there, or launch all the same with --allow-other-regions")
+        .hint("nothing was launched; ask whoever may look there, or launch anyway with --allow-other-regions")
         .machines(unseen))
     }
 

@@ -93,7 +93,7 @@ pub fn network(request: &Request, facts: &Facts) -> Result<Network> {
             "machines cannot reach the internet: {}",
             closed.join("; ")
         ))
-        .hint("name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch all the same with --allow-no-internet"));
+        .hint("name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch anyway with --allow-no-internet"));
     }
     let warnings = doubts.into_iter().map(|(why, subnets)| {
         let subnets = subnets.join(", ");

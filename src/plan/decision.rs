@@ -282,7 +282,7 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
             machine::count(live.len() + unmade)
         ))
         .hint(format!(
-            "try again when it is done, in ten minutes if it was broken off; or {end}"
+            "try again when it is done, in ten minutes if it was interrupted; or {end}"
         )));
     }
     Ok(())

@@ -31,7 +31,7 @@ pub fn settle() -> Result<()> {
     };
     start_anew().map_err(|error| {
         Failure::usage(format!(
-            "HOME is not set, and this program cannot start anew: {error}"
+            "HOME is not set, and this program cannot start itself again: {error}"
         ))
         .hint("set HOME to the folder that has .aws and .inductiva")
     })

@@ -116,7 +116,7 @@ cost: [..]
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
 no capacity: trying again in 30 s, for 60 min at most
 error: the group g was ended while this start waited for capacity
-hint: nothing was launched; run the same line again to start the group anew
+hint: nothing was launched; run the same line again to start the group again
 
 "#]],
     );

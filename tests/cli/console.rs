@@ -203,7 +203,7 @@ fn nothing_is_opened_without_a_terminal_unless_it_was_asked_for() {
         2,
         str![[r#"
 error: there is no terminal, and nobody may be there to sign in with a browser
-hint: add --console to open it all the same
+hint: add --console to open it anyway
 
 "#]],
     );

@@ -128,7 +128,7 @@ fn an_api_that_is_down_is_warned_about_and_machines_look_for_the_group_themselve
     run.ends(0, str![[r#"
 machine group g
 cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-warning: Inductiva's API is out of reach (HTTP 503, set by the test): launching all the same, the machines look for the group g themselves
+warning: Inductiva's API is out of reach (HTTP 503, set by the test): launching anyway; the machines look for the group g themselves
 launched [ID]
 
 "#]]);
@@ -157,7 +157,7 @@ fn an_api_that_cannot_be_connected_to_is_warned_about_too() {
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-warning: Inductiva's API is out of reach ([..]): launching all the same, the machines look for the group g themselves
+warning: Inductiva's API is out of reach ([..]): launching anyway; the machines look for the group g themselves
 launched [ID]
 
 "#]]);
@@ -300,7 +300,7 @@ fn an_api_that_never_answers_is_given_up() {
     run.ends(0, str![[r#"
 machine group g
 cost: [..]
-warning: Inductiva's API is out of reach (no answer within 15 s): launching all the same, the machines look for the group g themselves
+warning: Inductiva's API is out of reach (no answer within 15 s): launching anyway; the machines look for the group g themselves
 launched [ID]
 
 "#]]);

@@ -72,7 +72,7 @@ fn a_token_that_cannot_be_kept_serves_the_run_that_a_person_signed_in_for() {
     );
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert!(
-        run.stdout.contains("it serves this run alone"),
+        run.stdout.contains("it is used for this run only"),
         "{}",
         run.stdout
     );

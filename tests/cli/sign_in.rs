@@ -149,7 +149,7 @@ fn keys_in_the_environment_go_before_all_profiles_but_a_typed_one() {
         assert_is(&run, ":user/maria", "environment variables");
         assert_eq!(
             run.stderr,
-            "signing in with the keys in the environment; profile work gives its settings alone (--profile work signs in with it)\n"
+            "signing in with the keys in the environment; profile work is used only for its settings (--profile work signs in with it)\n"
         );
         let mut without_keys = command(&account, "whoami --output json");
         without_keys.env(variable, "work");

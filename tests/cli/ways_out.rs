@@ -98,7 +98,7 @@ fn a_subnet_without_a_default_route_is_refused_before_anything_is_made() {
     let vpc = Vpc::new(&account);
     vpc.start("").fails(1, str![[r#"
 error: machines cannot reach the internet: [SUBNET] in eu-west-2b: its route table [ROUTES] has no default route
-hint: name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch all the same with --allow-no-internet
+hint: name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch anyway with --allow-no-internet
 
 "#]]);
     assert_nothing_is_left(&account);
@@ -130,7 +130,7 @@ fn an_internet_gateway_is_a_way_out_for_machines_with_a_public_address() {
     vpc.route("0.0.0.0/0", "GatewayId", &vpc.internet_gateway());
     vpc.start("").fails(1, str![[r#"
 error: machines cannot reach the internet: [SUBNET] in eu-west-2b: its default route is an internet gateway ([ROUTES]), and its machines get no public address
-hint: name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch all the same with --allow-no-internet
+hint: name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch anyway with --allow-no-internet
 
 "#]]);
     assert_nothing_is_left(&account);

@@ -78,7 +78,7 @@ credentials from  environment variables
 
 "#]],
         str![[r#"
-signing in with the keys in the environment; profile work gives its settings alone (--profile work signs in with it)
+signing in with the keys in the environment; profile work is used only for its settings (--profile work signs in with it)
 
 "#]],
     );

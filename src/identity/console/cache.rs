@@ -221,7 +221,7 @@ impl Folder {
         let text = Value::from(token.0.clone()).to_string();
         if let Err(error) = private_files::write(&path, text.as_bytes()) {
             out.warn(&format!(
-                "cannot write {}: {error}: the sign-in serves this run alone",
+                "cannot write {}: {error}: the sign-in is used for this run only",
                 path.display()
             ));
             let mut unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);

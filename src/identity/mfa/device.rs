@@ -110,7 +110,8 @@ impl Device {
         let code = match &self.codes {
             Codes::Typed(code) => code.clone(),
             Codes::Variable(text) => text.parse().map_err(|()| {
-                Failure::usage("AWS_MFA_TOKEN_CODE is no MFA code: one has six digits").hint(UNSET)
+                Failure::usage("AWS_MFA_TOKEN_CODE is not an MFA code, which has six digits")
+                    .hint(UNSET)
             })?,
             Codes::Process(command) => {
                 let code = run(command, &self.time, out).await?;

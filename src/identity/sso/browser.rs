@@ -200,7 +200,7 @@ async fn hear(mut stream: TcpStream, state: &str) -> io::Result<Option<Result<(S
             Ok(Some(Err(why)))
         }
         None => {
-            let text = "inductiva-aws waits for a sign-in here, and this is none.";
+            let text = "inductiva-aws waits for a sign-in here, and this is not one.";
             show(&mut stream, "404 Not Found", text).await;
             Ok(None)
         }

@@ -169,7 +169,10 @@ impl Cache {
     pub fn write(&self, key: &str, token: &Token, out: Output) {
         token.know();
         if let Err(failure) = write_json(&self.path(key), token) {
-            out.warn(&format!("{}: it serves this run alone", failure.message));
+            out.warn(&format!(
+                "{}: it is used for this run only",
+                failure.message
+            ));
             let mut unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
             unkept.insert(key.to_owned(), token.clone());
         }

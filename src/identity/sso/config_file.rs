@@ -167,7 +167,7 @@ pub fn section_name(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.chars().all(allowed) {
         Ok(text.to_owned())
     } else {
-        Err("a name has letters, digits and the characters - _ / . % @ : + alone".into())
+        Err("a name may only have letters, digits and the characters - _ / . % @ : +".into())
     }
 }
 
