@@ -18,7 +18,7 @@ use crate::{
     plan::{
         launch_plan::LaunchPlan,
         protocol::{ASKED_UNTIL, FRESH_FOR, GOOD_FOR},
-        tokens::{Call, Intent, Later},
+        tokens::{Call, Intent, LaterChoice},
     },
     terminal::command_line::terminate_command,
 };
@@ -50,7 +50,7 @@ impl<W: World> Calls<'_, W> {
             least: plan.tag.least_of(call, number),
             number,
         };
-        let later = Later {
+        let later = LaterChoice {
             kind: choice.kind,
             place: &choice.candidate.place,
         };

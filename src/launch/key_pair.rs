@@ -31,7 +31,7 @@ pub struct NewKeyPair {
 
 /// What there is of a key pair already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum KeyPairState {
     /// Nothing.
     ToMake,
     /// A pair of ours whose private key was lost before it was in its file: it is
@@ -59,7 +59,7 @@ impl NewKeyPair {
     ///
     /// # Errors
     /// It can neither be used nor made: usage, where the file is in the way.
-    pub async fn look(&self, aws: &Aws) -> Result<Standing> {
+    pub async fn look(&self, aws: &Aws) -> Result<KeyPairState> {
         let file = match fs::read(&self.path) {
             Ok(contents) => Some(contents),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -74,12 +74,12 @@ impl NewKeyPair {
         file: Option<&[u8]>,
         pair: Option<&KeyPair>,
         region: &str,
-    ) -> Result<Standing> {
+    ) -> Result<KeyPairState> {
         let (name, path) = (&self.name, self.path.display());
         let other_name = "choose another name, or another folder to run in";
         match (file, pair) {
-            (None | Some([]), None) => Ok(Standing::ToMake),
-            (Some([]), Some(pair)) if pair.is_ours => Ok(Standing::Lost),
+            (None | Some([]), None) => Ok(KeyPairState::ToMake),
+            (Some([]), Some(pair)) if pair.is_ours => Ok(KeyPairState::Lost),
             (None | Some([]), Some(_)) => Err(Failure::failed(format!(
                 "{region} has a key pair {name} already, and its private key is not in {path}"
             ))
@@ -89,7 +89,7 @@ impl NewKeyPair {
             (Some(file), Some(pair)) => {
                 let text = String::from_utf8_lossy(file);
                 if private_key::has_fingerprint(&text, &pair.fingerprint) {
-                    return Ok(Standing::Usable);
+                    return Ok(KeyPairState::Usable);
                 }
                 let why = if private_key::is_comparable(&text, &pair.fingerprint) {
                     format!("{path} does not hold the private key of the key pair {name} in {region}")
@@ -133,15 +133,15 @@ impl NewKeyPair {
             .await
             .and_then(|pair| self.standing(contents, pair.as_ref(), &aws.region));
         match standing {
-            Ok(Standing::Usable) => {
+            Ok(KeyPairState::Usable) => {
                 out.say(&format!(
                     "using the key pair {}, whose private key is in {path}",
                     self.name
                 ));
                 return Ok(false);
             }
-            Ok(Standing::ToMake) => {}
-            Ok(Standing::Lost) => aws.delete_key_pair(&self.name).await?,
+            Ok(KeyPairState::ToMake) => {}
+            Ok(KeyPairState::Lost) => aws.delete_key_pair(&self.name).await?,
             Err(failure) => {
                 self.remove_empty_file();
                 return Err(failure);

@@ -5,7 +5,7 @@
 use super::{
     budget::Budget,
     budget_of_launch, choices,
-    group_settings::Settings,
+    group_settings::GroupSettings,
     known::Known,
     launch_plan::{LaunchId, LaunchPlan},
     tokens::{Call, Hour, Intent, LaunchTag, MACHINES_PER_CALL, calls},
@@ -49,7 +49,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     if let Some(types) = choices::types_instead(request, &facts.machines, facts.vm_types()) {
         return Ok(Plan::OtherTypes(types));
     }
-    let settings = Settings::of(request);
+    let settings = GroupSettings::of(request);
     let live: Vec<Machine> = facts
         .machines
         .iter()
@@ -289,7 +289,11 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
 }
 
 /// A group is all of one kind.
-fn refuse_other_settings(request: &Request, settings: &Settings, live: &[Machine]) -> Result<()> {
+fn refuse_other_settings(
+    request: &Request,
+    settings: &GroupSettings,
+    live: &[Machine],
+) -> Result<()> {
     let mut differences = live.iter().map(|m| settings.differences(m));
     let Some(differences) = differences.find(|d| !d.is_empty()) else {
         return Ok(());

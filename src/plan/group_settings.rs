@@ -25,9 +25,9 @@ use crate::{
 /// setting. Its machines are read as far as that goes ([`Told::former`](super::told_settings::Told::former)); it
 /// refuses the machines of this one, as `format` is a setting that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings(BTreeMap<String, String>);
+pub struct GroupSettings(BTreeMap<String, String>);
 
-impl Settings {
+impl GroupSettings {
     /// The most characters of a tag's value (EC2 user guide, tag restrictions).
     const MAX_CHARS: usize = 256;
     /// A longer value is told by its hash.
@@ -200,7 +200,10 @@ fn not_default<T: PartialEq + ToString + ?Sized>(value: &T, default: &T) -> Opti
 fn tag_word(value: &str) -> String {
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '@');
-    if value.len() <= Settings::MAX_VALUE_CHARS && !value.is_empty() && value.chars().all(plain) {
+    if value.len() <= GroupSettings::MAX_VALUE_CHARS
+        && !value.is_empty()
+        && value.chars().all(plain)
+    {
         value.to_owned()
     } else {
         short_hash(value.as_bytes())
@@ -288,11 +291,11 @@ mod tests {
                 r.tags = vec!["Project=x".parse().expect("a tag")];
             }),
         ];
-        let usual = machine(Settings::of(&request(1)).to_tags());
+        let usual = machine(GroupSettings::of(&request(1)).to_tags());
         for (name, change) in changes {
             let mut other = request(1);
             change(&mut other);
-            let differences = Settings::of(&other).differences(&usual);
+            let differences = GroupSettings::of(&other).differences(&usual);
             let [difference] = differences.as_slice() else {
                 panic!("{name}: {differences:?}");
             };
@@ -328,7 +331,7 @@ mod tests {
             let [one, other] = [one, other].map(|change| {
                 let mut request = request(1);
                 change(&mut request);
-                Settings::of(&request.in_plain_words())
+                GroupSettings::of(&request.in_plain_words())
             });
             assert_eq!(one, other);
         }
@@ -339,13 +342,13 @@ mod tests {
         fn settings_always_fit_in_a_tag_of_ec2s_alphabet(
             settings in proptest::collection::btree_map("[b-z][a-z-]{0,19}", "\\PC{0,80}", 0..20),
         ) {
-            let settings = Settings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
+            let settings = GroupSettings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
             let tags = settings.to_tags();
             // 50 of a machine, with ours and the user's.
             prop_assert!(tags.len() <= 6);
             for (key, value) in &tags {
                 prop_assert!(key.starts_with(TAG_SETTINGS));
-                prop_assert!(value.len() <= Settings::MAX_CHARS);
+                prop_assert!(value.len() <= GroupSettings::MAX_CHARS);
                 prop_assert!(value.chars().all(|c| c.is_ascii_alphanumeric() || " +-=._:/@".contains(c)));
             }
             prop_assert_eq!(settings.differences(&machine(tags)), Vec::<String>::new());

@@ -6,7 +6,7 @@ use super::{
     budget::Budget,
     choices::SecurityGroupChoice,
     facts::Facts,
-    group_settings::Settings,
+    group_settings::GroupSettings,
     prepared,
     tag_limit::OWN_TAGS,
     tokens::{Base, Call, Intent, LaunchTag},
@@ -62,7 +62,7 @@ pub struct LaunchPlan {
     pub other_types: Vec<VmTypeFacts>,
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
-    pub settings: Settings,
+    pub settings: GroupSettings,
     /// The group's budget, as the machines are told it.
     pub budget: Option<Budget>,
     /// Whether an earlier group of the name had a budget, which ended with it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::group_settings::Settings;
+use super::group_settings::GroupSettings;
 use crate::{
     error::{Failure, Result},
     model::request::Request,
@@ -26,7 +26,7 @@ pub fn refuse_tags(request: &Request) -> Result<()> {
         )));
     }
     let own = OWN_TAGS + usize::from(request.max_cost.is_some());
-    let most = MOST_TAGS - own - Settings::of(request).to_tags().len();
+    let most = MOST_TAGS - own - GroupSettings::of(request).to_tags().len();
     if request.tags.len() > most {
         return Err(Failure::usage(format!(
             "{} tags are too many: EC2 takes {MOST_TAGS}, and with these options there is room for {most} beside the machine's own (--tag)",

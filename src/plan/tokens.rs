@@ -79,7 +79,7 @@ impl Intent {
 /// market are told by their rank: two starts that want other types or markets at
 /// the same place have the same token, too.
 #[derive(Clone, Copy, Debug)]
-pub struct Later<'a> {
+pub struct LaterChoice<'a> {
     /// The rank of its type and market, from 0.
     pub kind: u32,
     pub place: &'a Place,
@@ -96,8 +96,8 @@ impl Base {
     /// The client token of a call of the launch, 64 hex characters. `later` tells
     /// where it is launched, and as which of the types and markets, if that is not
     /// the first choice.
-    pub fn client_token(&self, call: u32, later: Option<&Later<'_>>) -> String {
-        let later = later.map_or_else(String::new, |Later { kind, place }| {
+    pub fn client_token(&self, call: u32, later: Option<&LaterChoice<'_>>) -> String {
+        let later = later.map_or_else(String::new, |LaterChoice { kind, place }| {
             format!("{kind} {place}")
         });
         hash(&[&self.0, &call.to_string(), &later])
@@ -287,8 +287,8 @@ mod tests {
         ];
         let base = &bases[0];
         let zone = Place::Zone("eu-west-2a".into());
-        let later =
-            [(1, &Place::Any), (0, &zone), (1, &zone)].map(|(kind, place)| Later { kind, place });
+        let later = [(1, &Place::Any), (0, &zone), (1, &zone)]
+            .map(|(kind, place)| LaterChoice { kind, place });
         let tokens: BTreeSet<String> = bases
             .iter()
             .map(|base| base.client_token(0, None))

@@ -20,7 +20,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::{self, Obstacle},
     inductiva::{self, ApiError},
-    launch::{key_pair::Standing, look_up},
+    launch::{key_pair::KeyPairState, look_up},
     model::{machine, request::Request, system::System},
     plan::{
         choices::{self, types_instead},
@@ -222,14 +222,16 @@ async fn launch(
             if let Some(key_pair) = &key_pair {
                 let looking = Box::pin(key_pair.look(aws));
                 let standing = in_time(aws, "EC2", looking).await;
-                if matches!(standing, Ok(Standing::Usable)) {
+                if matches!(standing, Ok(KeyPairState::Usable)) {
                     to_make = None;
                 }
                 checks.push(Check::of("key_pair", standing, |standing| {
                     let name = key_pair.name();
                     match standing {
-                        Standing::Usable => format!("{name}, whose private key is here"),
-                        Standing::ToMake | Standing::Lost => format!("{name} is to be made"),
+                        KeyPairState::Usable => format!("{name}, whose private key is here"),
+                        KeyPairState::ToMake | KeyPairState::Lost => {
+                            format!("{name} is to be made")
+                        }
                     }
                 }));
             }

@@ -28,14 +28,14 @@ const KEPT: Duration = Duration::from_secs(10);
 
 /// A sort of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sort {
+pub enum NameKind {
     Profiles,
     Regions,
     Groups,
     Machines,
 }
 
-impl Sort {
+impl NameKind {
     /// The sorts that an argument takes. A new command's arguments join by the names
     /// that they share with the others.
     pub fn of(arg: &Arg) -> Vec<Self> {
@@ -74,16 +74,16 @@ pub struct Known {
 
 impl Known {
     /// Names of a sort, and what there is to say of each.
-    pub fn names(&self, sort: Sort) -> Vec<(String, String)> {
+    pub fn names(&self, sort: NameKind) -> Vec<(String, String)> {
         match sort {
-            Sort::Profiles => {
+            NameKind::Profiles => {
                 let names = self.profiles.iter();
                 names.map(|name| (name.clone(), String::new())).collect()
             }
-            Sort::Regions => everywhere::all_known_regions()
+            NameKind::Regions => everywhere::all_known_regions()
                 .map(|name| (name.to_owned(), String::new()))
                 .collect(),
-            Sort::Groups => {
+            NameKind::Groups => {
                 let mut groups: BTreeMap<&String, usize> = BTreeMap::new();
                 for group in self.machines.iter().filter_map(|m| m.group.as_ref()) {
                     *groups.entry(group).or_default() += 1;
@@ -93,7 +93,7 @@ impl Known {
                     .map(|(name, machines)| (name.clone(), machine::count(machines)))
                     .collect()
             }
-            Sort::Machines => {
+            NameKind::Machines => {
                 let machines = self.machines.iter();
                 machines
                     .map(|machine| {
@@ -110,15 +110,15 @@ impl Known {
 }
 
 /// What is known of these sorts, by the options among the typed words.
-pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<Sort>) -> Known {
+pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<NameKind>) -> Known {
     let settings = settings_of(typed);
     let mut known = Known::default();
-    if sorts.contains(&Sort::Profiles)
+    if sorts.contains(&NameKind::Profiles)
         && let Ok(profiles) = Profiles::load(&settings.files)
     {
         known.profiles = profiles.names().into_iter().map(str::to_owned).collect();
     }
-    if sorts.contains(&Sort::Groups) || sorts.contains(&Sort::Machines) {
+    if sorts.contains(&NameKind::Groups) || sorts.contains(&NameKind::Machines) {
         known.machines = Box::pin(machines(&settings)).await.unwrap_or_default();
     }
     known

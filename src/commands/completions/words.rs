@@ -9,7 +9,7 @@ use std::{
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
-use super::known::{Known, Sort};
+use super::known::{Known, NameKind};
 use crate::cli::Cli;
 
 /// What the last word can become.
@@ -21,7 +21,7 @@ pub struct Candidate {
 
 /// What the last of the typed words can become, and of what sorts of names that
 /// depends. The program's name is the first word.
-pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Candidate>, BTreeSet<Sort>) {
+pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Candidate>, BTreeSet<NameKind>) {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let mut grammar = with_names(Cli::grammar(), known, &asked);
     let last = typed.len().saturating_sub(1);
@@ -47,10 +47,10 @@ pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Candidate>, BTreeSe
 }
 
 /// The grammar in which each argument that takes a name has the known names.
-fn with_names(command: Command, known: &Known, asked: &Arc<Mutex<BTreeSet<Sort>>>) -> Command {
+fn with_names(command: Command, known: &Known, asked: &Arc<Mutex<BTreeSet<NameKind>>>) -> Command {
     command
         .mut_args(|arg| {
-            let sorts = Sort::of(&arg);
+            let sorts = NameKind::of(&arg);
             if sorts.is_empty() {
                 return arg;
             }
@@ -176,9 +176,9 @@ mod tests {
             ("inductiva-aws start --output j", vec![]),
             (
                 "inductiva-aws start --machine-group-name w",
-                vec![Sort::Groups],
+                vec![NameKind::Groups],
             ),
-            ("inductiva-aws list --profile w", vec![Sort::Profiles]),
+            ("inductiva-aws list --profile w", vec![NameKind::Profiles]),
         ] {
             let typed: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             let (_, asked) = candidates(&typed, &Known::default());

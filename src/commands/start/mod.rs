@@ -18,7 +18,7 @@ use crate::{
     identity, inductiva,
     launch::{
         Filled, Launcher, NOTHING_LAUNCHED, Options, group_id,
-        key_pair::{NewKeyPair, Standing},
+        key_pair::{KeyPairState, NewKeyPair},
         look_up::{Found, GroupLookup},
         world::RealWorld,
     },
@@ -324,7 +324,7 @@ async fn dry_run(
     refuse_dear(args, &cost)?;
     let key_pair = new_key_pair(&args.network)?;
     let to_make = match &key_pair {
-        Some(pair) if pair.look(aws).await? != Standing::Usable => Some(pair),
+        Some(pair) if pair.look(aws).await? != KeyPairState::Usable => Some(pair),
         _ => None,
     };
     permitted(aws, request, plan, group_id.as_deref(), to_make).await?;

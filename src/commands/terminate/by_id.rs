@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What EC2 shows of the ids that were named.
 #[derive(Default)]
-pub struct Found {
+pub struct NamedMachines {
     /// This program's.
     pub machines: Vec<Machine>,
     /// The ids that it does not show, or not yet.
@@ -36,8 +36,8 @@ pub struct Found {
 ///
 /// # Errors
 /// An id that EC2 does not know; a machine in another region; one that goes on.
-pub async fn run(terminating: &Terminating<'_>, found: Found) -> Result<()> {
-    let Found {
+pub async fn run(terminating: &Terminating<'_>, found: NamedMachines) -> Result<()> {
+    let NamedMachines {
         mut machines,
         unknown,
     } = found;
@@ -85,10 +85,10 @@ async fn end(
 ///
 /// # Errors
 /// One is not ours: then nothing is ended.
-pub async fn look(terminating: &Terminating<'_>, ids: &[String]) -> Result<Found> {
+pub async fn look(terminating: &Terminating<'_>, ids: &[String]) -> Result<NamedMachines> {
     let aws = terminating.aws;
     if ids.is_empty() {
-        return Ok(Found::default());
+        return Ok(NamedMachines::default());
     }
     let mut said = false;
     loop {
@@ -110,7 +110,7 @@ pub async fn look(terminating: &Terminating<'_>, ids: &[String]) -> Result<Found
         }
         if others.is_empty() {
             let unknown = without(ids, &machines);
-            return Ok(Found { machines, unknown });
+            return Ok(NamedMachines { machines, unknown });
         }
         if !said {
             let others: Vec<String> = others.iter().map(|m| m.instance_id.clone()).collect();

@@ -4,11 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     super::told_settings::{TAGS, Told},
-    Settings, short_hash,
+    GroupSettings, short_hash,
 };
 use crate::{model::machine::Machine, values::spans};
 
-impl Settings {
+impl GroupSettings {
     /// What a machine's tags say otherwise, one phrase a setting.
     pub fn differences(&self, machine: &Machine) -> Vec<String> {
         let theirs = Told::by(machine);
@@ -95,7 +95,7 @@ mod tests {
         request.max_price = Some("0.5".into());
         // Whether they had such tags is not known.
         request.tags = vec!["Project=x".parse().expect("a tag")];
-        let settings = Settings::of(&request);
+        let settings = GroupSettings::of(&request);
         for tag in [
             "max-price=0.5 vm-type=t2.micro",
             "iops=3000 max-price=0.50 throughput=125 vm-type=t2.micro",
@@ -111,7 +111,7 @@ mod tests {
         let hashed = |vm_type| former(&format!("vm-type={vm_type} all={hash}"));
         assert_eq!(settings.differences(&hashed("t2.micro")), [""; 0]);
         request.volume.size_gib = Some(60);
-        let other = Settings::of(&request);
+        let other = GroupSettings::of(&request);
         let differences = other.differences(&hashed("t2.micro"));
         assert!(
             differences[0].starts_with("one or more of them"),
@@ -136,12 +136,12 @@ mod tests {
         request.runner.file_tracker_image = "registry.example.com/a/file-tracker:7".into();
         request.runner.max_lifetime = Some(Duration::from_hours(100));
         request.max_price = Some("0.5".into());
-        let theirs = Settings::of(&request).to_tags();
+        let theirs = GroupSettings::of(&request).to_tags();
         assert!(theirs.len() > 1, "{theirs:?}");
         let theirs = machine(theirs);
         request.volume.size_gib = Some(60);
         assert_eq!(
-            Settings::of(&request).differences(&theirs),
+            GroupSettings::of(&request).differences(&theirs),
             ["volume-size is the default there and 60 here"]
         );
     }
