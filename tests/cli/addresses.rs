@@ -120,7 +120,7 @@ fn no_token_is_in_the_words_about_an_address() {
             .env_remove("AWS_ACCESS_KEY_ID")
             .env_remove("AWS_SECRET_ACCESS_KEY")
             .envs(variable);
-        finish(&mut command)
+        finish(&mut command).ignoring_the_rest("how it ends is what counts")
     };
     let login = run("login --profile new --use-device-code", None);
     assert_eq!(login.code, 0, "{}", login.stderr);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::{
     sandbox::{Account, Run, ended, finish, signal, spawn, until_it_says},
@@ -35,27 +36,57 @@ fn a_script_may_come_from_a_pipe() {
         &account,
         r#""$PROGRAM" user-data --user-data-path <(printf '#!/bin/sh\necho hello\n')"#,
     );
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.ends_with("echo hello\n"), "{}", run.stdout);
+    let script = run.succeeds("");
+    assert!(script.ends_with("echo hello\n"), "{script}");
 }
 
 #[test]
 fn a_script_is_a_file_or_a_pipe_of_a_mebibyte_at_most() {
     let account = Account::new();
     account.file("large", vec![b'#'; (1 << 20) + 1]);
-    for (path, why) in [
-        ("large", "it has more than 1 MiB"),
-        ("<(yes)", "it has more than 1 MiB"),
-        ("/dev/zero", "it is neither a file nor a pipe"),
-        (".", "Is a directory"),
-        ("/dev/null", "is empty: a machine would start"),
+    for (path, said) in [
+        (
+            "large",
+            str![[r#"
+error: cannot read large: it has more than 1 MiB
+
+"#]],
+        ),
+        (
+            "<(yes)",
+            str![[r#"
+error: cannot read /dev/fd/63: it has more than 1 MiB
+
+"#]],
+        ),
+        (
+            "/dev/zero",
+            str![[r#"
+error: cannot read /dev/zero: it is neither a file nor a pipe
+
+"#]],
+        ),
+        (
+            ".",
+            str![[r#"
+error: cannot read .: Is a directory (os error 21)
+
+"#]],
+        ),
+        (
+            "/dev/null",
+            str![[r#"
+error: /dev/null is empty: a machine would start, do nothing and cost money
+hint: leave out --user-data-path for the standard script
+
+"#]],
+        ),
     ] {
         let run = in_bash(
             &account,
             &format!(r#""$PROGRAM" start --user-data-path {path}"#),
         );
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{path}");
-        assert!(run.stderr.contains(why), "{path}: {}", run.stderr);
+        run.fails(2, said);
     }
     assert_eq!(account.requests().len(), 0);
 }
@@ -65,15 +96,59 @@ fn a_configuration_or_a_key_is_a_file_of_a_mebibyte_at_most() {
     let account = Account::new();
     let large = account.file("large", vec![b'#'; (1 << 20) + 1]);
     let large = large.display().to_string();
-    for name in [
-        "AWS_CONFIG_FILE",
-        "AWS_SHARED_CREDENTIALS_FILE",
-        "AWS_CA_BUNDLE",
+    for (name, path, said) in [
+        (
+            "AWS_CONFIG_FILE",
+            large.as_str(),
+            str![[r#"
+error: cannot read [HOME]/large: it has more than 1 MiB
+
+"#]],
+        ),
+        (
+            "AWS_CONFIG_FILE",
+            "/dev/zero",
+            str![[r#"
+error: cannot read /dev/zero: it is neither a file nor a pipe
+
+"#]],
+        ),
+        (
+            "AWS_SHARED_CREDENTIALS_FILE",
+            &large,
+            str![[r#"
+error: cannot read [HOME]/large: it has more than 1 MiB
+
+"#]],
+        ),
+        (
+            "AWS_SHARED_CREDENTIALS_FILE",
+            "/dev/zero",
+            str![[r#"
+error: cannot read /dev/zero: it is neither a file nor a pipe
+
+"#]],
+        ),
+        (
+            "AWS_CA_BUNDLE",
+            &large,
+            str![[r#"
+error: cannot use [HOME]/large (AWS_CA_BUNDLE): it has more than 1 MiB
+hint: it has to be a file with certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----
+
+"#]],
+        ),
+        (
+            "AWS_CA_BUNDLE",
+            "/dev/zero",
+            str![[r#"
+error: cannot use /dev/zero (AWS_CA_BUNDLE): it is neither a file nor a pipe
+hint: it has to be a file with certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----
+
+"#]],
+        ),
     ] {
-        for (path, code) in [(large.as_str(), 2), ("/dev/zero", 2)] {
-            let run = finish(account.command(["list"]).env(name, path));
-            assert_eq!(run.code, code, "{name}={path}: {}", run.stderr);
-        }
+        finish(account.command(["list"]).env(name, path)).fails(2, said);
     }
     let empty = finish(
         account
@@ -82,12 +157,12 @@ fn a_configuration_or_a_key_is_a_file_of_a_mebibyte_at_most() {
     );
     empty.assert(0, "", "");
     account.file(".inductiva/api_key", vec![b'k'; (1 << 20) + 1]);
-    let run = finish(account.command(["start"]).env_remove("INDUCTIVA_API_KEY"));
-    assert_eq!(run.code, 2, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("it has more than 1 MiB"),
-        "{}",
-        run.stderr
+    finish(account.command(["start"]).env_remove("INDUCTIVA_API_KEY")).fails(
+        2,
+        str![[r#"
+error: cannot read [HOME]/.inductiva/api_key: it has more than 1 MiB
+
+"#]],
     );
 }
 
@@ -100,15 +175,18 @@ fn too_long(service: &str, operation: &str, mebibytes: usize) -> Value {
 fn an_answer_without_end_is_not_read() {
     let account = Account::new();
     account.fault(too_long("ec2", "DescribeInstances", 64));
-    let run = account.run("list");
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("the answer has more than 64 MiB"),
-        "{}",
-        run.stderr
+    account.run("list").fails(
+        1,
+        str![[r#"
+error: cannot list machines: cannot reach AWS in eu-west-2: other: the answer has more than 64 MiB
+hint: check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url
+
+"#]],
     );
     account.fault(too_long("inductiva", "GET /users/info", 16));
-    let run = account.run("check");
+    let run = account
+        .run("check")
+        .ignoring_the_rest("how it ends is what counts");
     assert!(
         run.stdout.contains("the answer has more than 16 MiB"),
         "{}",
@@ -121,12 +199,14 @@ fn pages_without_end_have_one() {
     let account = Account::new();
     let page = "<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId><reservationSet/><nextToken>t{number}</nextToken></DescribeInstancesResponse>";
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "kind": "answer", "status": 200, "body": page, "count": null}));
-    let run = account.run("list");
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    let told = "DescribeInstances did not end after 1000 pages";
-    assert!(run.stderr.contains(told), "{}", run.stderr);
-    // No try of it would end otherwise.
-    assert!(!run.stderr.contains("trying again"), "{}", run.stderr);
+    // It does not say that it tries again: no try would end otherwise.
+    account.run("list").fails(
+        1,
+        str![[r#"
+error: cannot list machines: DescribeInstances did not end after 1000 pages
+
+"#]],
+    );
     assert_eq!(account.calls("DescribeInstances"), 1_000);
 }
 
@@ -155,11 +235,29 @@ fn runs(account: &Account, file: &str) -> bool {
 fn a_command_that_prints_without_end_is_ended() {
     let account = Account::new();
     with_process(&account, "sh -c 'echo $$ >id; exec yes'");
-    for profile in ["p", "role"] {
-        let run = account.run(&format!("whoami --profile {profile}"));
-        assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
-        let told = "credential_process of profile p failed: it printed more than 64 KiB";
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+    for (profile, said) in [
+        (
+            "p",
+            str![[r#"
+signing in with profile p; the keys in the environment are not used
+error: not signed in to AWS: credential_process of profile p failed: it printed more than 64 KiB
+hint: run the command by itself to see what it says; it has to print {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …}, and no shell reads it: $, ~, | and > are nothing special in it
+
+"#]],
+        ),
+        (
+            "role",
+            str![[r#"
+signing in with profile role; the keys in the environment are not used
+error: not signed in to AWS: credential_process of profile p failed: it printed more than 64 KiB
+hint: run the command by itself to see what it says; it has to print {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …}, and no shell reads it: $, ~, | and > are nothing special in it
+
+"#]],
+        ),
+    ] {
+        account
+            .run(&format!("whoami --profile {profile}"))
+            .fails(4, said);
         account.until("the command has ended", |account| !runs(account, "id"));
     }
 }
@@ -171,17 +269,31 @@ const SLOW: &str = "sh -c \"sh -c 'echo $$ >id.new; mv id.new id; exec sleep 100
 fn a_command_that_does_not_end_is_waited_for_a_minute() {
     let account = Account::new();
     with_process(&account, SLOW);
-    for profile in ["p", "role"] {
+    for (profile, said) in [
+        (
+            "p",
+            str![[r#"
+error: not signed in to AWS: credential_process of profile p failed: it did not end within 60 s
+hint: run the command by itself to see what it says; it has to print {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …}, and no shell reads it: $, ~, | and > are nothing special in it
+
+"#]],
+        ),
+        (
+            "role",
+            str![[r#"
+error: not signed in to AWS: credential_process of profile p failed: it did not end within 60 s
+hint: run the command by itself to see what it says; it has to print {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …}, and no shell reads it: $, ~, | and > are nothing special in it
+
+"#]],
+        ),
+    ] {
         let _ = fs::remove_file(account.home.path().join("id"));
         let mut child = account.start(&format!("whoami --profile {profile}"));
         account.until("the command runs", |a| a.home.path().join("id").exists());
         account.pass(2.0);
-        let said = until_it_says(&mut child, "waiting for credential_process of profile p\n");
+        until_it_says(&mut child, "waiting for credential_process of profile p\n");
         account.pass(58.0);
-        let run = ended(child);
-        assert_eq!(run.code, 4, "{said}{}", run.stderr);
-        let told = "credential_process of profile p failed: it did not end within 60 s";
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+        ended(child).fails(4, said);
         account.until("the command has ended", |account| !runs(account, "id"));
     }
 }
@@ -215,8 +327,14 @@ fn a_command_ends_with_the_program() {
         let child = account.start("whoami --profile p");
         account.until("the command runs", |a| a.home.path().join("id").exists());
         signal(&child, name);
-        let run = ended(child);
-        assert_eq!(run.code, 130, "{}", run.stderr);
+        ended(child).fails(
+            130,
+            str![[r#"
+signing in with profile p; the keys in the environment are not used
+error: interrupted
+
+"#]],
+        );
         account.until("the command has ended", |account| !runs(account, "id"));
     }
 }
@@ -231,17 +349,28 @@ fn an_mfa_process_has_the_same_limits() {
         );
     };
     config("yes");
-    let run = account.run("whoami --profile default");
-    assert_eq!(run.code, 4, "{}", run.stderr);
-    let told = "the profile's mfa_process was ended: it printed more than 64 KiB";
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    account.run("whoami --profile default").fails(
+        4,
+        str![[r#"
+signing in with profile default; the keys in the environment are not used
+error: the profile's mfa_process was ended: it printed more than 64 KiB
+hint: run the command by itself: it has to print six digits and nothing else
+
+"#]],
+    );
     config(SLOW);
     let child = spawn(&mut account.command(["whoami", "--profile", "default"]));
     account.until("the command runs", |a| a.home.path().join("id").exists());
     account.pass(60.0);
-    let run = ended(child);
-    assert_eq!(run.code, 4, "{}", run.stderr);
-    let told = "the profile's mfa_process was ended: it did not end within 60 s";
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    ended(child).fails(
+        4,
+        str![[r#"
+signing in with profile default; the keys in the environment are not used
+waiting for the profile's mfa_process
+error: the profile's mfa_process was ended: it did not end within 60 s
+hint: run the command by itself: it has to print six digits and nothing else
+
+"#]],
+    );
     account.until("the command has ended", |account| !runs(account, "id"));
 }

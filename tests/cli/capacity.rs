@@ -94,7 +94,14 @@ fn a_named_zone_and_a_named_subnet_are_kept_to() {
     let run = account.run(&format!(
         "start --vm-type t2.micro --machine-group-name g --subnet-id {subnet} --output json"
     ));
-    assert_eq!(run.code, 5, "{}", run.stderr);
+    run.ends(5, str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+error: cannot launch t2.micro: We currently do not have sufficient t2.micro capacity in the Availability Zone you requested (eu-west-2a). Our system will be working on provisioning additional capacity. You can currently get t2.micro capacity by not specifying an Availability Zone in your request (InsufficientInstanceCapacity, request [UUID])
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]]);
     let tried = list(&run.error()["tried"]);
     assert_eq!(tried.len(), 1);
     assert_eq!(tried[0]["subnet_id"], subnet);
@@ -183,8 +190,9 @@ fn spot_machines_that_there_are_not_are_launched_on_demand_when_asked_for() {
         &account,
         json!([{"market": "spot", "available": 0}, {"available": 9}]),
     );
-    let run =
-        account.run("start --vm-type t2.micro --machine-group-name g --spot --num-machines 2 -q");
+    let run = account
+        .run("start --vm-type t2.micro --machine-group-name g --spot --num-machines 2 -q")
+        .ignoring_the_rest("how it ends is what counts");
     assert_eq!(run.code, 5, "{}", run.stderr);
     let document = account.json(
         "start --vm-type t2.micro --machine-group-name g --spot --spot-fallback --num-machines 2",
@@ -221,7 +229,7 @@ fn fewer_machines_are_taken_when_that_is_allowed_and_filled_up_later() {
         json!([{"zone": "eu-west-2a", "available": 1}, {"zone": "eu-west-2c", "available": 2}, {"available": 0}]),
     );
     let too_few =
-        account.run("start --vm-type t2.micro --machine-group-name g --num-machines 5 --min-machines 4 --output json");
+        account.run("start --vm-type t2.micro --machine-group-name g --num-machines 5 --min-machines 4 --output json").ignoring_the_rest("how it ends is what counts");
     assert_eq!(
         (too_few.code, too_few.stdout.as_str()),
         (5, ""),
@@ -277,7 +285,9 @@ fn a_launch_that_died_in_another_zone_is_found_there() {
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     account.post("release", json!({"drop": true}));
-    let run = account.run(line);
+    let run = account
+        .run(line)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(account.launched(), 2);
 }
@@ -299,7 +309,9 @@ fn a_start_that_was_slow_sees_what_was_launched_elsewhere_meanwhile() {
     // Its plan is good still, and its look some seconds old.
     account.pass(6.0);
     account.post("release", json!({}));
-    let run = account.ended(slow);
+    let run = account
+        .ended(slow)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(account.launched(), 2);
     assert_eq!(account.groups().len(), 1);

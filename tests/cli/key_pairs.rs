@@ -3,6 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, ended, list};
 
@@ -18,7 +19,9 @@ fn usable_key(account: &Account) -> String {
     let path = account.home.path().join("k.pem");
     let key = fs::read_to_string(path).expect("the file");
     let machines = account.live().len() + 1;
-    let run = account.run(&format!("{LINE} --num-machines {machines}"));
+    let run = account
+        .run(&format!("{LINE} --num-machines {machines}"))
+        .ignoring_the_rest("the tests look at what they are about");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(account.live().len(), machines);
     assert_eq!(key_pairs(account).len(), 1);
@@ -31,7 +34,9 @@ fn usable_key(account: &Account) -> String {
 #[test]
 fn the_same_line_again_uses_the_key_pair_that_it_made() {
     let account = Account::new();
-    let run = account.run(LINE);
+    let run = account
+        .run(LINE)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let key = usable_key(&account);
     assert_eq!(usable_key(&account), key);
@@ -58,7 +63,9 @@ fn a_key_pair_whose_private_key_never_arrived_is_deleted_before_it_is_made_again
         let more = fault.as_object().expect("an object").clone();
         order.as_object_mut().expect("an object").extend(more);
         account.fault(order);
-        let run = account.run(LINE);
+        let run = account
+            .run(LINE)
+            .ignoring_the_rest("a step on the way: that it succeeds is enough");
         assert_eq!(run.code, 0, "{fault}: {}", run.stderr);
         let calls = account.operations();
         let calls: Vec<&str> = calls
@@ -96,7 +103,9 @@ fn a_run_that_dies_while_it_makes_the_key_pair_is_made_good_by_the_next() {
         });
         let dry = account.run(&format!("{LINE} --dry-run"));
         assert_eq!(dry.code, 0, "{kind}: {}", dry.stderr);
-        let run = account.run(LINE);
+        let run = account
+            .run(LINE)
+            .ignoring_the_rest("a step on the way: that it succeeds is enough");
         assert_eq!(run.code, 0, "{kind}: {}", run.stderr);
         usable_key(&account);
     }
@@ -109,7 +118,9 @@ fn a_private_key_is_for_its_owner_alone_in_a_file_that_was_there_too() {
     let account = Account::new();
     let path = account.file("k.pem", "");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
-    let run = account.run(LINE);
+    let run = account
+        .run(LINE)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     let file = fs::metadata(path).expect("the file");
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
@@ -122,10 +133,16 @@ fn a_key_pair_that_may_be_left_behind_is_deleted_by_the_next_run() {
     account.fault(json!({"service": "ec2", "operation": "CreateKeyPair", "kind": "lost_answer"}));
     account.fault(json!({"service": "ec2", "operation": "DeleteKeyPair", "count": null, "status": 403, "code": "UnauthorizedOperation", "message": "You are not authorized"}));
     let run = account.run(LINE);
-    assert_eq!(run.code, 4, "{}", run.stderr);
+    run.fails(4, str![[r#"
+error: cannot delete the key pair k: You are not authorized (UnauthorizedOperation, request [UUID])
+hint: ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+
+"#]]);
     assert_eq!(account.launched(), 0);
     account.forget_faults();
-    let run = account.run(LINE);
+    let run = account
+        .run(LINE)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!(run.code, 0, "{}", run.stderr);
     usable_key(&account);
 }
@@ -142,7 +159,7 @@ fn two_starts_at_once_use_one_key_pair() {
     });
     account.post("release", json!({}));
     for child in [first, second] {
-        let run = ended(child);
+        let run = ended(child).ignoring_the_rest("a step on the way: that it succeeds is enough");
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
     assert_eq!(account.calls("CreateKeyPair"), 1);
@@ -153,7 +170,13 @@ fn two_starts_at_once_use_one_key_pair() {
 #[test]
 fn a_file_that_is_in_the_way_is_seen_before_anything_is_made() {
     let other = Account::new();
-    assert_eq!(other.run(LINE).code, 0);
+    assert_eq!(
+        other
+            .run(LINE)
+            .ignoring_the_rest("a step on the way: that it succeeds is enough")
+            .code,
+        0
+    );
     let others = fs::read(other.home.path().join("k.pem")).expect("a private key");
     for (there, is_pair) in [(&others[..], false), (&others, true), (b"precious", true)] {
         let account = Account::new();
@@ -185,7 +208,9 @@ fn a_key_pair_made_in_the_console_is_used_if_its_private_key_is_here() {
     let pair = account.ec2("create_key_pair", json!({"KeyName": "k"}));
     let key = pair["KeyMaterial"].as_str().expect("a key");
     account.file("k.pem", key);
-    let run = account.run(LINE);
+    let run = account
+        .run(LINE)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(usable_key(&account), key);
     assert_eq!(account.calls("CreateKeyPair"), 0);

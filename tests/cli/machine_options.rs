@@ -99,8 +99,15 @@ hint: leave out --threads-per-core, or choose another --vm-type
 "#]],
         );
     assert_eq!(account.groups(), Vec::<Value>::new());
-    let run = account.run("start --threads-per-core 3");
-    assert_eq!(run.code, 2, "{}", run.stderr);
+    account.run("start --threads-per-core 3").fails(
+        2,
+        str![[r#"
+error: invalid value '3' for '--threads-per-core <N>': 3 is not in 1..=2
+
+For more information, try '--help'.
+
+"#]],
+    );
 }
 
 #[test]
@@ -114,16 +121,41 @@ fn each_of_them_is_a_setting_of_the_group() {
         json!({"InstanceProfileName": "p"}),
     );
     account.json(line);
-    for (option, name) in [
-        ("--threads-per-core 1", "threads-per-core"),
-        ("--proxy http://proxy.test:3128", "proxy"),
-        ("--no-local-disks", "local-disks"),
-        ("--api-key-from ssm:key", "api-key-from"),
+    for (option, said) in [
+        (
+            "--threads-per-core 1",
+            str![[r#"
+error: the group g has machines with other settings: threads-per-core is the default there and 1 here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        ),
+        (
+            "--proxy http://proxy.test:3128",
+            str![[r#"
+error: the group g has machines with other settings: proxy is the default there and http://proxy.test:3128 here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        ),
+        (
+            "--no-local-disks",
+            str![[r#"
+error: the group g has machines with other settings: local-disks is the default there and no here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        ),
+        (
+            "--api-key-from ssm:key",
+            str![[r#"
+error: the group g has machines with other settings: api-key-from is the default there and ssm:key here
+hint: use the group's settings, or another --machine-group-name
+
+"#]],
+        ),
     ] {
-        let run = account.run(&format!("{line} {option}"));
-        assert_eq!(run.code, 1, "{}", run.stderr);
-        let told = format!("has machines with other settings: {name} is ");
-        assert!(run.stderr.contains(&told), "{}", run.stderr);
+        account.run(&format!("{line} {option}")).fails(1, said);
     }
     assert_eq!(account.launched(), 1);
 }
@@ -132,7 +164,9 @@ fn each_of_them_is_a_setting_of_the_group() {
 fn local_disks_are_used_unless_they_are_declined() {
     for (option, has_line) in [("", false), (" --no-local-disks", true)] {
         let account = Account::new();
-        let run = account.run(&format!("start --machine-group-name g{option}"));
+        let run = account
+            .run(&format!("start --machine-group-name g{option}"))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough");
         let data = launched_with(&account, &run);
         assert_eq!(data.contains("\nexport LOCAL_DISKS='false'\n"), has_line);
     }
@@ -191,39 +225,50 @@ fn an_option_goes_before_the_variable() {
             .command(["user-data", "--proxy", "http://other.test:1/"])
             .env("INDUCTIVA_AWS_PROXY", PROXY),
     );
-    assert!(
-        run.stdout
-            .contains("\nexport https_proxy='http://other.test:1'\n"),
-        "{}",
-        run.stdout
-    );
+    let script = run.succeeds("");
+    let wanted = "\nexport https_proxy='http://other.test:1'\n";
+    assert!(script.contains(wanted), "{script}");
 }
 
 #[test]
 fn what_is_no_proxy_is_a_usage_error_without_its_password() {
     let account = Account::new();
-    for (given, why) in [
+    for (given, said) in [
         (
             "someone:secret-word@proxy.test",
-            "does not begin with https:// or http://",
+            str![[r#"
+error: the machines' proxy (--proxy, INDUCTIVA_AWS_PROXY) cannot be used: "********@proxy.test" does not begin with https:// or http://
+hint: it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT
+
+"#]],
         ),
         (
             "socks5://someone:secret-word@proxy.test",
-            "does not begin with https:// or http://",
+            str![[r#"
+error: the machines' proxy (--proxy, INDUCTIVA_AWS_PROXY) cannot be used: "socks5://********@proxy.test" does not begin with https:// or http://
+hint: it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT
+
+"#]],
         ),
         (
             "http://someone:secret-word@proxy.test/path",
-            "has more than a host and a port in it",
+            str![[r#"
+error: the machines' proxy (--proxy, INDUCTIVA_AWS_PROXY) cannot be used: "http://********@proxy.test/path" has more than a host and a port in it
+hint: it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT
+
+"#]],
         ),
         (
             "http://someone:secret-word@proxy test",
-            "has a blank, a line break or another control character in it",
+            str![[r#"
+error: the machines' proxy (--proxy, INDUCTIVA_AWS_PROXY) cannot be used: "http://********@proxy test" has a blank, a line break or another control character in it
+hint: it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT
+
+"#]],
         ),
     ] {
         let run = finish(account.command(["start"]).env("INDUCTIVA_AWS_PROXY", given));
-        assert_eq!(run.code, 2, "{}", run.stderr);
-        assert!(run.stderr.contains(why), "{}", run.stderr);
-        assert!(!run.stderr.contains("secret-word"), "{}", run.stderr);
+        run.fails(2, said);
     }
     assert_eq!(account.operations(), Vec::<String>::new());
 }
@@ -238,7 +283,8 @@ fn a_key_that_is_kept_elsewhere_is_not_in_the_user_data() {
         json!({"InstanceProfileName": "p"}),
     );
     let run = account
-        .run("start --machine-group-name g --instance-profile p --api-key-from ssm:/inductiva/key");
+        .run("start --machine-group-name g --instance-profile p --api-key-from ssm:/inductiva/key")
+        .ignoring_the_rest("the document is what counts");
     let data = launched_with(&account, &run);
     assert!(
         data.contains("\nexport INDUCTIVA_API_KEY_FROM='ssm:/inductiva/key'\n"),
@@ -261,8 +307,14 @@ error: --api-key-from ssm:/inductiva/key needs --instance-profile: machines read
 
 "#]],
         );
-    let run = account.run("start --instance-profile p --api-key-from file:key");
-    assert_eq!(run.code, 2, "{}", run.stderr);
+    account
+        .run("start --instance-profile p --api-key-from file:key")
+        .fails(2, str![[r#"
+error: invalid value 'file:key' for '--api-key-from <PLACE>': it looks like ssm:NAME or secretsmanager:NAME
+
+For more information, try '--help'.
+
+"#]]);
     assert_eq!(account.operations(), Vec::<String>::new());
 }
 
@@ -283,9 +335,11 @@ fn check_says_whether_a_key_is_there_without_asking_for_it() {
     let account = Account::new();
     account.put("kept_keys", json!({"names": ["/inductiva/key", "secret"]}));
     let check = |place: &str| {
-        account.run(&format!(
-            "check --output json --instance-profile p --api-key-from {place}"
-        ))
+        account
+            .run(&format!(
+                "check --output json --instance-profile p --api-key-from {place}"
+            ))
+            .ignoring_the_rest("how it ends is what counts")
     };
     let arn = "ssm:arn:aws:ssm:us-east-1:123456789012:parameter/inductiva/key";
     for (place, status, detail) in [
@@ -372,9 +426,11 @@ fn check_goes_on_where_it_may_not_look_for_a_key() {
         ("ssm:key", "ssm:DescribeParameters"),
         ("secretsmanager:key", "secretsmanager:DescribeSecret"),
     ] {
-        let run = account.run(&format!(
-            "check --output json --instance-profile p --api-key-from {place}"
-        ));
+        let run = account
+            .run(&format!(
+                "check --output json --instance-profile p --api-key-from {place}"
+            ))
+            .ignoring_the_rest("how it ends is what counts");
         let (status, detail) = checked(&run, "api_key_from");
         assert_eq!(status, "warning");
         assert_eq!(
@@ -385,15 +441,19 @@ fn check_goes_on_where_it_may_not_look_for_a_key() {
     account.put("policy", json!({}));
     for (place, service) in [("ssm:key", "ssm"), ("secretsmanager:key", "secretsmanager")] {
         account.fault(json!({"service": service, "operation": "*", "kind": "answer", "status": 200, "body": "<html>sign in</html>", "count": 1}));
-        let run = account.run(&format!(
-            "check --output json --instance-profile p --api-key-from {place}"
-        ));
+        let run = account
+            .run(&format!(
+                "check --output json --instance-profile p --api-key-from {place}"
+            ))
+            .ignoring_the_rest("how it ends is what counts");
         let told = format!("cannot look up {place}: AWS's answer cannot be read");
         assert_eq!(checked(&run, "api_key_from"), ("warning".to_owned(), told));
     }
     account.fault(json!({"service": "ssm", "operation": "*", "kind": "error", "status": 500, "code": "InternalServerError", "message": "m"}));
     account.put("policy", json!({}));
-    let run = account.run("check --output json --instance-profile p --api-key-from ssm:key");
+    let run = account
+        .run("check --output json --instance-profile p --api-key-from ssm:key")
+        .ignoring_the_rest("how it ends is what counts");
     assert_eq!(
         checked(&run, "api_key_from"),
         (

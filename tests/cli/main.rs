@@ -12,6 +12,8 @@
 
 /// One sandbox: some tests have two accounts that know of each other.
 const SERVERS: usize = 1;
+/// Output that no test expects is a failure.
+const UNSEEN_OUTPUT_FAILS: bool = true;
 
 mod aws_cli;
 mod sandbox;

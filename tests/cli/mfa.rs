@@ -45,7 +45,9 @@ fn with_role(account: &Account, more: &str) {
 }
 
 fn whoami(account: &Account, flags: &str) -> Run {
-    account.run(&format!("whoami {flags} --output json --no-input"))
+    account
+        .run(&format!("whoami {flags} --output json --no-input"))
+        .ignoring_the_rest("the tests look at what they are about")
 }
 
 /// The STS calls that make sessions.
@@ -81,7 +83,10 @@ fn a_session_is_made_once_and_kept_for_its_owner_alone() {
     assert_eq!(issued[0]["mfa"], true);
     // Twelve hours, and no code any more.
     let again = whoami(&account, &format!("--mfa-serial {}", serial(&account)));
-    assert_eq!((again.code, &again.stdout), (0, &run.stdout));
+    assert_eq!(
+        (again.code, again.stdout.as_str()),
+        (0, run.stdout.as_str())
+    );
     assert_eq!(sessions_made(&account), 1);
     let files = files_below(&account.home.path().join(".aws"));
     assert!(!files.is_empty());
@@ -115,7 +120,9 @@ hint: an administrator has to change the policy that denies it; if it is allowed
         "start --machine-group-name g -q --mfa-serial {} --mfa-code 123456",
         serial(&account)
     );
-    let run = account.run(&line);
+    let run = account
+        .run(&line)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(account.live().len(), 1);
 }
@@ -142,7 +149,8 @@ fn keys_with_a_session_token_work_as_they_are() {
         .env("AWS_ACCESS_KEY_ID", account.session_key_id())
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .env("AWS_SESSION_TOKEN", "token");
-    let run = finish(&mut command);
+    let run =
+        finish(&mut command).ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(sessions_made(&account), 0);
 }
@@ -169,7 +177,9 @@ fn two_at_once_ask_for_one_code() {
         waits_for_a_lock(&second) || sessions_made(a) > 1
     });
     account.post("release", json!({}));
-    let runs = [first, second].map(crate::sandbox::ended);
+    let runs = [first, second].map(|child| {
+        crate::sandbox::ended(child).ignoring_the_rest("one code for both is what counts")
+    });
     for run in &runs {
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
@@ -286,7 +296,8 @@ fn a_run_that_waits_for_another_says_so() {
     );
     account.post("release", json!({}));
     for child in [first, second] {
-        let run = crate::sandbox::ended(child);
+        let run = crate::sandbox::ended(child)
+            .ignoring_the_rest("a step on the way: that it succeeds is enough");
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
     assert_eq!(sessions_made(&account), 1);

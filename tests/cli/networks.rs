@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::sandbox::{Account, Run, finish, text};
 
@@ -140,7 +141,7 @@ fn calls_go_through_the_proxy_to_the_endpoints_of_the_partition() {
     ] {
         for (command, host) in [("whoami", sts), ("list", ec2)] {
             let mut run = network.behind_proxy(&format!("{command} {flags}"));
-            let run = finish(run.envs(environment));
+            let run = finish(run.envs(environment)).ignoring_the_rest("how it ends is what counts");
             assert_eq!(
                 run.code,
                 if command == "whoami" { 0 } else { 4 },
@@ -161,7 +162,8 @@ fn the_price_list_is_asked_at_its_usual_endpoint_with_fips_too() {
     let network = Network::new();
     let mut run = network.behind_proxy("check --region us-east-1");
     // What it finds is the sandbox's matter.
-    let _ = finish(run.env("AWS_USE_FIPS_ENDPOINT", "true"));
+    let _ = finish(run.env("AWS_USE_FIPS_ENDPOINT", "true"))
+        .ignoring_the_rest("how it ends is what counts");
     let asked = network.proxied();
     assert!(
         asked.contains("ec2-fips.us-east-1.amazonaws.com:443"),
@@ -184,18 +186,22 @@ fn identity_center_is_reached_in_its_own_partition() {
         ".aws/config",
         format!("[profile sso]\nsso_session = corp\nsso_account_id = {number}\nsso_role_name = Launcher\nregion = cn-north-1\n[sso-session corp]\nsso_start_url = https://start.home.awsapps.cn/directory/d\nsso_region = cn-north-1\n"),
     );
-    assert_works(&finish(
-        &mut network.behind_proxy("login --profile sso --no-browser"),
-    ));
+    assert_works(
+        &finish(&mut network.behind_proxy("login --profile sso --no-browser"))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     assert_eq!(
         network.proxied(),
         ["oidc.cn-north-1.amazonaws.com.cn:443".to_owned()].into()
     );
-    assert_works(&finish(
-        network
-            .behind_proxy("whoami --profile sso")
-            .env_remove("AWS_REGION"),
-    ));
+    assert_works(
+        &finish(
+            network
+                .behind_proxy("whoami --profile sso")
+                .env_remove("AWS_REGION"),
+        )
+        .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     assert!(
         network
             .proxied()
@@ -215,7 +221,10 @@ fn roles_are_assumed_at_fips_endpoints_too() {
         format!("[profile role]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = Environment\n"),
     );
     let mut command = network.behind_proxy("whoami --profile role --region us-east-1");
-    assert_works(&finish(command.env("AWS_USE_FIPS_ENDPOINT", "true")));
+    assert_works(
+        &finish(command.env("AWS_USE_FIPS_ENDPOINT", "true"))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     assert_eq!(
         network.proxied(),
         ["sts-fips.us-east-1.amazonaws.com:443".to_owned()].into()
@@ -238,7 +247,10 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
         "{}",
         refused.stderr
     );
-    assert_works(&finish(whoami().env("AWS_CA_BUNDLE", network.ca())));
+    assert_works(
+        &finish(whoami().env("AWS_CA_BUNDLE", network.ca()))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     // In the profile that is named, and in the default one.
     let keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n";
     network
@@ -248,11 +260,16 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
     network
         .account
         .file(".aws/config", format!("[profile work]\n{bundle}"));
-    assert_works(&finish(whoami().args(["--profile", "work"])));
+    assert_works(
+        &finish(whoami().args(["--profile", "work"]))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     network
         .account
         .file(".aws/config", format!("[default]\n{bundle}"));
-    assert_works(&finish(&mut whoami()));
+    assert_works(
+        &finish(&mut whoami()).ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     // The variable goes before the profile; a file that is none is told.
     for (path, why) in [
         ("/no/such/bundle.pem".to_owned(), "No such file"),
@@ -283,13 +300,17 @@ fn no_proxy_and_proxies_for_plain_http_are_honoured() {
     let mut past = network.behind_proxy("whoami");
     past.env("AWS_ENDPOINT_URL", network.url("https", "tls"))
         .env("NO_PROXY", "127.0.0.1");
-    assert_works(&finish(&mut past));
+    assert_works(
+        &finish(&mut past).ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     assert_eq!(network.proxied(), [].into());
     let mut plain = network.command("whoami");
     plain
         .env("AWS_ENDPOINT_URL", "http://sts.example.com/x")
         .env("HTTP_PROXY", network.url("http", "proxy"));
-    assert_works(&finish(&mut plain));
+    assert_works(
+        &finish(&mut plain).ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     assert_eq!(
         network.proxied(),
         ["http://sts.example.com/x/".to_owned()].into()
@@ -303,13 +324,19 @@ fn endpoints_of_single_services_are_honoured() {
     let url = account.aws_url();
     // Of two services each has its own; what is not named would be AWS's.
     let mut list = network.command("list");
-    assert_works(&finish(list.env("AWS_ENDPOINT_URL_EC2", &url)));
+    assert_works(
+        &finish(list.env("AWS_ENDPOINT_URL_EC2", &url))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     let mut whoami = network.command("whoami");
-    assert_works(&finish(
-        whoami
-            .env("AWS_ENDPOINT_URL_STS", &url)
-            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-    ));
+    assert_works(
+        &finish(
+            whoami
+                .env("AWS_ENDPOINT_URL_STS", &url)
+                .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        )
+        .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     // As botocore writes them in a profile.
     let number = &account.number;
     account.put("sso", json!({"pending_polls": 0, "interval": 1}));
@@ -319,14 +346,22 @@ fn endpoints_of_single_services_are_honoured() {
             [sso-session corp]\nsso_start_url = https://d-sandbox.awsapps.com/start\nsso_region = eu-west-2\n\
             [services local]\nsso_oidc =\n  endpoint_url = {url}\nsso =\n  endpoint_url = {url}\nsts =\n  endpoint_url = {url}\n"),
     );
-    assert_works(&finish(
-        &mut network.command("login --profile sso --no-browser"),
-    ));
-    assert_works(&finish(&mut network.command("whoami --profile sso")));
+    assert_works(
+        &finish(&mut network.command("login --profile sso --no-browser"))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
+    assert_works(
+        &finish(&mut network.command("whoami --profile sso"))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough"),
+    );
     // The environment goes before the profile.
     let mut login = network.command("login --profile sso --no-browser");
     let run = finish(login.env("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9"));
-    assert_eq!(run.code, 1, "{}", run.stderr);
+    run.fails(1, str![[r#"
+error: cannot sign in with IAM Identity Center: cannot reach AWS in eu-west-2: io error: client error (Connect): tcp connect error: Connection refused (os error 111)
+hint: check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url
+
+"#]]);
 }
 
 #[test]

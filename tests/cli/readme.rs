@@ -49,7 +49,7 @@ fn the_picture_is_what_the_program_prints() {
         let mut ids: Vec<&str> = ids.filter(|id| run.stdout.contains(id)).collect();
         ids.sort_unstable_by_key(|id| run.stdout.find(id));
         let ids = ids.into_iter().zip(IDS);
-        let printed = ids.fold(run.stdout.clone(), |printed, (id, instead)| {
+        let printed = ids.fold(run.stdout.to_string(), |printed, (id, instead)| {
             printed.replace(id, instead)
         });
         let _ = writeln!(

@@ -24,7 +24,12 @@ fn pass_for_it(account: &Account, script: &str, arguments: &[&str]) {
         .envs(account.environment())
         .current_dir(account.home.path())
         .stdout(Stdio::piped());
-    assert_eq!(finish(&mut command).code, 0);
+    assert_eq!(
+        finish(&mut command)
+            .ignoring_the_rest("the tests look at what they are about")
+            .code,
+        0
+    );
 }
 
 #[test]
@@ -127,7 +132,13 @@ fn a_secret_that_another_program_is_given_is_found() {
         format!("[profile p]\ncredential_process = echo '{keys}'\n"),
     )
     .expect("written");
-    assert_eq!(account.run("whoami --profile p").code, 0);
+    assert_eq!(
+        account
+            .run("whoami --profile p")
+            .ignoring_the_rest("a step on the way: that it succeeds is enough")
+            .code,
+        0
+    );
     let leaks = account.expected_leaks().join("\n");
     let found = "AWS_SECRET_ACCESS_KEY is in the argv of a child: ";
     assert!(leaks.contains(found), "{leaks}");
@@ -141,7 +152,12 @@ fn a_secret_that_another_program_is_given_is_found() {
         format!("[profile p]\ncredential_process = echo '{keys}'\n"),
     );
     let mut command = account.command(["whoami", "--profile", "p"]);
-    assert_eq!(finish(command.env("UNKNOWN", &secret)).code, 0);
+    assert_eq!(
+        finish(command.env("UNKNOWN", &secret))
+            .ignoring_the_rest("a step on the way: that it succeeds is enough")
+            .code,
+        0
+    );
     let leaks = account.expected_leaks().join("\n");
     let found = "key of a profile is in the environ of a child: UNKNOWN=[SECRET]";
     assert_eq!(leaks, found);
@@ -151,7 +167,12 @@ fn a_secret_that_another_program_is_given_is_found() {
     command
         .env("INDUCTIVA_API_KEY", "")
         .env("UNKNOWN", "sandbox-key");
-    assert_eq!(finish(&mut command).code, 0);
+    assert_eq!(
+        finish(&mut command)
+            .ignoring_the_rest("a step on the way: that it succeeds is enough")
+            .code,
+        0
+    );
     let leaks = account.expected_leaks();
     let found = "INDUCTIVA_API_KEY is in the environ of a child: UNKNOWN=[SECRET]";
     assert_eq!(leaks, [found]);

@@ -331,7 +331,7 @@ fn interrupted_while_launching(account: &Account, line: &str, name: &str) -> Run
     account.post("release", json!({}));
     let run = ended(child);
     Run {
-        stderr: said + &run.stderr,
+        stderr: run.stderr.after(&said),
         ..run
     }
 }

@@ -13,7 +13,7 @@ fn launched_with(account: &Account, script: &[u8]) -> (Vec<u8>, String) {
     let run = account.run("start --machine-group-name g --user-data-path script -q");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.stdout.lines().collect::<Vec<_>>(), account.live());
-    (user_data(account, 0), run.stderr)
+    (user_data(account, 0), run.stderr.to_string())
 }
 
 /// A script of this many bytes that gzip makes little of.

@@ -212,7 +212,7 @@ impl Group {
         self.release(drop);
         let run = ended(child);
         Run {
-            stderr: said + &run.stderr,
+            stderr: run.stderr.after(&said),
             ..run
         }
     }

@@ -35,6 +35,8 @@ use crate::cases::Case;
 
 /// Sandboxes: a case has one account.
 const SERVERS: usize = 2;
+/// Cases are judged by machines and exit codes, and say the rest where they fail.
+const UNSEEN_OUTPUT_FAILS: bool = false;
 /// Cases at a time that keep the machine busy,
 const SIDE_BY_SIDE: usize = 6;
 /// and those that wait most of the time, beside them.

@@ -24,7 +24,7 @@ fn what_aws_does_not_need_keeps_no_machine_running() {
             if name == "HOME" {
                 command.env_remove("INDUCTIVA_API_KEY");
             }
-            finish(command.env(name, value))
+            finish(command.env(name, value)).ignoring_the_rest("how it ends is what counts")
         };
         for line in ["list", "terminate g -y"] {
             let run = run(line);
@@ -50,12 +50,32 @@ fn many_groups_are_asked_for_and_deleted_side_by_side() {
     account.until_so_many_are_held(16);
     account.post("release", json!({}));
     let run = ended(child);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("machine groups: 20 of 20\n"),
-        "{}",
-        run.stderr
-    );
+    run.ends(0, str![[r#"
+20 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+machine groups: 1 of 20
+machine groups: 2 of 20
+machine groups: 3 of 20
+machine groups: 4 of 20
+machine groups: 5 of 20
+machine groups: 6 of 20
+machine groups: 7 of 20
+machine groups: 8 of 20
+machine groups: 9 of 20
+machine groups: 10 of 20
+machine groups: 11 of 20
+machine groups: 12 of 20
+machine groups: 13 of 20
+machine groups: 14 of 20
+machine groups: 15 of 20
+machine groups: 16 of 20
+machine groups: 17 of 20
+machine groups: 18 of 20
+machine groups: 19 of 20
+machine groups: 20 of 20
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+
+"#]]);
     assert_eq!(account.groups(), [] as [Value; 0]);
 }
 
@@ -91,13 +111,12 @@ warning: the machine group mine stays on Inductiva's side: it answers with anoth
     theirs["name"] = "mine".into();
     wrong(&theirs);
     let run = account.run("terminate mine -y");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("Inductiva answers with the id of the group theirs"),
-        "{}",
-        run.stderr
-    );
+    run.ends(0, str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+the group mine is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+warning: the machine group mine stays on Inductiva's side: Inductiva answers with the id of the group theirs
+
+"#]]);
     assert_eq!(account.groups(), groups);
     // A colleague's, of which no machine is in this account.
     account.forget_faults();
@@ -111,13 +130,12 @@ warning: the machine group mine stays on Inductiva's side: it answers with anoth
     account.json("start --machine-group-name mine");
     wrong(&theirs);
     let run = account.run("terminate mine -y");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("Inductiva's answers do not agree on its id"),
-        "{}",
-        run.stderr
-    );
+    run.ends(0, str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+the group mine is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+warning: the machine group mine stays on Inductiva's side: Inductiva's answers do not agree on its id
+
+"#]]);
     assert_eq!(account.groups(), groups);
 }
 
@@ -133,9 +151,13 @@ fn a_group_that_a_start_makes_meanwhile_is_not_deleted_under_its_machines() {
     let terminate = account.start("terminate g -y");
     account.until_pausing();
     account.put("settings", json!({"visible_after_seconds": 60}));
-    let start = account.run("start --machine-group-name g");
+    let start = account
+        .run("start --machine-group-name g")
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!(start.code, 0, "{}", start.stderr);
-    let run = account.ended(terminate);
+    let run = account
+        .ended(terminate)
+        .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!((alive(&account).len(), account.groups().len()), (0, 0));
 }

@@ -5,6 +5,7 @@ mod leaks;
 pub mod run;
 mod secret;
 mod server;
+mod stream;
 mod values;
 
 use std::{
@@ -115,6 +116,7 @@ impl Account {
 
     /// The end of a program whose pauses wait: they are over at once from now on.
     #[must_use = "a command that fails, or says what nobody expected, fails its test"]
+    #[track_caller]
     pub fn ended(&self, child: Child) -> Run {
         self.put("clock", json!({"pauses_wait": false}));
         ended(child)
@@ -190,13 +192,16 @@ impl Account {
 
     /// Runs the program with the words of `line` as its arguments.
     #[must_use = "a command that fails, or says what nobody expected, fails its test"]
+    #[track_caller]
     pub fn run(&self, line: &str) -> Run {
         finish(&mut self.command(line.split_whitespace()))
     }
 
     /// Runs the program, which must succeed, and reads its JSON.
+    #[track_caller]
     pub fn json(&self, line: &str) -> Value {
         let run = self.run(&format!("{line} --output json"));
+        let run = run.ignoring_the_rest("the document is what counts");
         assert_eq!(run.code, 0, "{line}\n{}", run.stderr);
         serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{line}\n{}", run.stdout))
     }

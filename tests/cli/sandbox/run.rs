@@ -2,19 +2,21 @@
 
 use std::{
     io::{Read, Write as _},
+    panic::Location,
     process::{Child, Command, Stdio},
 };
 
 use serde_json::Value;
 use snapbox::{Assert, IntoData, Redactions};
 
-use super::{REGION, leaks};
+use super::{REGION, leaks, stream::Stream};
 
-/// A command that has ended: a test says how, with [`Run::assert`] and the like.
+/// A command that has ended: a test says how, with [`Run::assert`] and the like. What
+/// it has printed and the test does not look at is a failure ([`Stream`]).
 pub struct Run {
     pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+    pub stdout: Stream,
+    pub stderr: Stream,
 }
 
 impl Run {
@@ -51,6 +53,15 @@ impl Run {
         self.assert(code, "", stderr)
     }
 
+    /// What the test does not look at may be anything, because of `why`: else it is a
+    /// failure.
+    #[must_use = "the rest is looked at, or nothing is"]
+    pub fn ignoring_the_rest(self, why: &'static str) -> Self {
+        self.stdout.ignore(why);
+        self.stderr.ignore(why);
+        self
+    }
+
     #[track_caller]
     fn assert_code(&self, code: i32) {
         assert_eq!(
@@ -78,12 +89,14 @@ impl Run {
 
 /// Runs a command to its end.
 #[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 pub fn finish(command: &mut Command) -> Run {
     ended(spawn(command))
 }
 
 /// Runs a command to its end with something on its stdin.
 #[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 pub fn finish_with_stdin(command: &mut Command, stdin: &str) -> Run {
     let mut child = spawn(command.stdin(Stdio::piped()));
     let mut pipe = child.stdin.take().expect("stdin is a pipe");
@@ -130,16 +143,19 @@ pub const INTERRUPTED: &str = "interrupted: bringing what is under way to an end
 
 /// Waits for the end of a command that `spawn` started.
 #[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 pub fn ended(child: Child) -> Run {
     let id = child.id();
     let output = child.wait_with_output().expect("the program ends");
-    let run = Run {
+    let stdout = String::from_utf8(output.stdout).expect("stdout is UTF-8");
+    let stderr = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+    leaks::printed(id, &stdout, &stderr);
+    let run_at = Location::caller();
+    Run {
         code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-    };
-    leaks::printed(id, &run.stdout, &run.stderr);
-    run
+        stdout: Stream::new(stdout, "stdout", run_at),
+        stderr: Stream::new(stderr, "stderr", run_at),
+    }
 }
 
 /// Sends a signal, such as `-INT`.
@@ -163,7 +179,7 @@ fn whole(output: &str, expected: impl IntoData) {
 /// Lines to be pasted say which AWS they are for. That is the account's own sandbox,
 /// and mostly the same region, which nobody needs to read again and again: a test of
 /// them (`lines.rs`) looks at all of it.
-fn without_usual_options(output: &str) -> String {
+pub(super) fn without_usual_options(output: &str) -> String {
     let endpoint = r" --endpoint-url http://127\.0\.0\.1:[0-9]+/[0-9]{12}\b";
     // By the sandbox's clock, of which a test moves on what is under way: any call may
     // be said to be slow then (`list.rs` has it said).

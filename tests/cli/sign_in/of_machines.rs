@@ -151,7 +151,7 @@ fn a_missing_region_is_asked_of_the_instance_once_and_only_where_one_is_needed()
             .env("AWS_REGION", "")
             .env_remove("AWS_EC2_METADATA_DISABLED")
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata);
-        finish(&mut command)
+        finish(&mut command).ignoring_the_rest("how it ends is what counts")
     };
     for line in ["whoami -q", "credentials"] {
         let run = run(line);
