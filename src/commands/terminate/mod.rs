@@ -2,6 +2,7 @@
 
 mod by_id;
 mod by_name;
+mod ended;
 mod ending;
 mod everything;
 mod groups;

@@ -8,8 +8,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
-    report::TerminateReport, spent::Ended,
+    ended::Ended, ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
+    report::TerminateReport,
 };
 use crate::{
     aws::Aws,
