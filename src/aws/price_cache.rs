@@ -29,6 +29,8 @@ pub enum Price {
     PerHour(f64),
     /// What is stored, a GiB and month.
     PerGibMonth(f64),
+    /// A disk that is filled at a rate: once, for each GiB and each MiB/s.
+    PerGibAndMibps(f64),
     Disk(DiskPrices),
 }
 
@@ -36,7 +38,9 @@ impl Price {
     fn is_sound(&self) -> bool {
         let is_amount = |usd: f64| usd.is_finite() && usd > 0.0;
         match self {
-            Self::PerHour(usd) | Self::PerGibMonth(usd) => is_amount(*usd),
+            Self::PerHour(usd) | Self::PerGibMonth(usd) | Self::PerGibAndMibps(usd) => {
+                is_amount(*usd)
+            }
             Self::Disk(DiskPrices { gib, iops, mibps }) => {
                 let others = iops.iter().flatten().chain(mibps);
                 is_amount(*gib) && others.copied().all(is_amount)

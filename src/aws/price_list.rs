@@ -123,6 +123,33 @@ pub fn snapshot_price(products: &[Product]) -> Option<f64> {
 /// How the usage type of snapshots ends; it begins with the region.
 pub const SNAPSHOTS_STORED: &str = "EBS:SnapshotUsage";
 
+/// What EBS charges once for filling a disk at a rate of one's own, USD for each GiB of
+/// the snapshot's data and each MiB/s of the rate. A price by anything else is none: it
+/// would be taken for another one.
+pub fn initialization_price(products: &[Product]) -> Option<f64> {
+    let of_rates = products
+        .iter()
+        .filter(|p| p.usage().contains(INITIALIZATION));
+    of_rates
+        .filter_map(|p| p.price(is_of_gib_and_mibps))
+        .reduce(f64::max)
+}
+
+/// What is in the usage type of volume initialization. AWS's list of EBS's usage types
+/// ("Understand codes for Amazon EBS in billing and usage reports") does not have it
+/// yet, so the rest of the name is left open.
+pub const INITIALIZATION: &str = "Initializ";
+
+/// Whether a unit is of both ("Initialize Amazon EBS volumes", EBS user guide, Billing:
+/// a rate per GiB of snapshot data, per MiB of initialization rate).
+fn is_of_gib_and_mibps(unit: &str) -> bool {
+    let unit = unit.to_ascii_lowercase();
+    ["mibps", "mbps"].iter().any(|rate| {
+        let rest = unit.split_once(rate);
+        rest.is_some_and(|(a, b)| [a, b].iter().any(|r| r.contains("gib") || r.contains("gb")))
+    })
+}
+
 /// What a public IPv4 address in use costs an hour.
 pub fn address_price(products: &[Product]) -> Option<f64> {
     let in_use = products
@@ -193,6 +220,21 @@ mod tests {
         assert!(place(None));
         assert!(!place(Some("AWS Local Zone")));
         assert!(!place(Some("AWS Wavelength Zone")));
+    }
+
+    #[test]
+    fn the_price_of_initialization_is_by_the_size_and_the_rate_or_none() {
+        for (unit, fits) in [
+            ("GiB-MiBps", true),
+            ("MiBps-GiB", true),
+            ("GB-MBps", true),
+            ("GB", false),
+            ("MiBps-Mo", false),
+            ("GiBps-mo", false),
+            ("GB-Mo", false),
+        ] {
+            assert_eq!(is_of_gib_and_mibps(unit), fits, "{unit}");
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ use super::{
     pages::Pages,
     price_cache::{GOOD_FOR, GOOD_FOR_LIMITS, Price, PriceCache},
     price_list::{
-        ADDRESS_IN_USE, Product, SNAPSHOTS_STORED, address_price, disk_prices, machine_prices,
-        snapshot_price,
+        ADDRESS_IN_USE, INITIALIZATION, Product, SNAPSHOTS_STORED, address_price, disk_prices,
+        initialization_price, machine_prices, snapshot_price,
     },
     trace::Trace,
 };
@@ -108,14 +108,27 @@ impl Aws {
             let none = || format!("the Price List has no {kind} disk in {}", self.region);
             prices.remove(kind.as_str()).ok_or_else(none)
         };
-        let (on_demand, spot, offerings, disk, address) =
-            tokio::join!(on_demand, spot, offerings, disk, self.address_price(worth));
+        let initialization = async {
+            match request.initialization_rate_mibps {
+                Some(_) => self.initialization_price(worth).await,
+                None => Err(not_asked()),
+            }
+        };
+        let (on_demand, spot, offerings, disk, initialization, address) = tokio::join!(
+            on_demand,
+            spot,
+            offerings,
+            disk,
+            initialization,
+            self.address_price(worth)
+        );
         Prices {
             system,
             on_demand,
             spot,
             offerings,
             disk,
+            initialization,
             address,
         }
     }
@@ -230,6 +243,28 @@ impl Aws {
         let usd = snapshot_price(&products)
             .ok_or_else(|| format!("the Price List has no snapshots in {}", self.region))?;
         cache.keep([(name, Price::PerGibMonth(usd))].into());
+        Ok(usd)
+    }
+
+    /// What filling a disk at `--initialization-rate` costs once, USD for each GiB of the
+    /// snapshot's data and each MiB/s.
+    pub async fn initialization_price(&self, worth: Worth) -> Known<f64> {
+        let name = "initialization".to_owned();
+        let cache = self.price_cache(worth.good_for);
+        if let Some(Price::PerGibAndMibps(usd)) =
+            cache.read(std::slice::from_ref(&name)).remove(&name)
+        {
+            return Ok(usd);
+        }
+        let wanted = [(FilterType::Contains, "usagetype", INITIALIZATION)];
+        let products = self.products("AmazonEC2", &wanted, worth).await?;
+        let usd = initialization_price(&products).ok_or_else(|| {
+            format!(
+                "the Price List has no --initialization-rate in {}",
+                self.region
+            )
+        })?;
+        cache.keep([(name, Price::PerGibAndMibps(usd))].into());
         Ok(usd)
     }
 

@@ -131,7 +131,7 @@ pub struct DiskArgs {
     /// Copy the image to the disk at this rate, in MiB/s, 100 to 300 [default: as it is read]
     ///
     /// EBS reads the blocks of a new disk when they are first used, which is slow. AWS
-    /// charges for it once for each disk, by the GiB of the image.
+    /// charges once for each disk, by the GiB of the image's data and by the rate.
     #[arg(long, value_name = "MIBPS", value_parser = clap::value_parser!(u32).range(100..=300))]
     pub initialization_rate: Option<u32>,
 }

@@ -208,6 +208,7 @@ impl Build<'_> {
     fn expect_account(&self, identity: &Identity) -> Result<()> {
         match self.expected_account {
             Some(expected) if expected != identity.account => Err(Failure::new(
+                usd_once: Err("it was not looked up".into()),
                 Kind::NotPermitted,
                 format!(
                     "signed in to account {}, not to {expected} (--expect-account)",
@@ -237,7 +238,7 @@ impl Build<'_> {
         let price = looked.snapshot_price.as_ref().ok();
         let month = price.map(|price| rounded(price * f64::from(gib)));
         out.say(&format!(
-            "cost: {machine}, for some minutes; then the image, at most {}",
+            "cost: for some minutes {machine}; then the image, at most {}",
             monthly(month)
         ));
         for warning in &plan.warnings {

@@ -101,7 +101,7 @@ pub async fn gather(
         GroupLookup::OutOfReach(why) => Err(why.clone()),
     };
     let prices = prices_of_its_system(aws, request, &facts, prices).await;
-    facts.most_usd_per_hour = Parts::of(request, &facts, &prices).most();
+    Parts::of(request, &facts, &prices).tell(&mut facts);
     Ok(Found {
         asked_at,
         identity,
@@ -274,6 +274,7 @@ impl Lookups {
             dedicated_vpcs: self.dedicated_vpcs.map_err(|failure| failure.message),
             // What knows them puts them in.
             most_usd_per_hour: Err("it was not looked up".into()),
+            usd_once: Err("it was not looked up".into()),
             group: Err("it was not asked".into()),
             security_groups: self.security_groups?,
         })

@@ -46,6 +46,8 @@ pub struct Budget {
     pub usd: String,
     /// The most that a machine could cost when the budget was made, USD an hour.
     pub usd_per_hour: f64,
+    /// What a machine of the launch costs once at most, whatever its time, USD.
+    pub usd_once: f64,
     /// L: a machine begins to end at this age.
     pub seconds: u64,
     /// Of launches after the first.
@@ -90,11 +92,14 @@ impl Budget {
         let budget = Self {
             usd: value("usd")?.to_owned(),
             usd_per_hour,
+            usd_once: value("usd-once").map_or(Some(0.0), |usd| usd.parse().ok())?,
             seconds: value("seconds")?.parse().ok()?,
             later,
         };
         let is_sound = usd_per_hour.is_finite()
             && usd_per_hour > 0.0
+            && budget.usd_once.is_finite()
+            && budget.usd_once >= 0.0
             && Duration::from_secs(budget.seconds) <= MOST
             && budget.amount().is_some();
         is_sound.then_some(budget)
@@ -129,10 +134,14 @@ impl fmt::Display for Budget {
         let Self {
             usd,
             usd_per_hour,
+            usd_once,
             seconds,
             later,
         } = self;
         write!(f, "usd={usd} usd-per-hour={usd_per_hour} seconds={seconds}")?;
+        if *usd_once > 0.0 {
+            write!(f, " usd-once={usd_once}")?;
+        }
         if let Some(Later { ends, first }) = later {
             write!(f, " ends={ends} first={first}")?;
         }
@@ -145,6 +154,7 @@ pub fn longest_variables() -> Vec<Variable> {
     let longest = Budget {
         usd: String::new(),
         usd_per_hour: 0.0,
+        usd_once: 0.0,
         seconds: MOST.as_secs(),
         later: Some(Later {
             ends: u64::from(u32::MAX) * 9,

@@ -56,6 +56,7 @@ struct Real {
     ended: u64,
     registered: Option<u64>,
     usd_per_hour: f64,
+    usd_once: f64,
     budget: Budget,
     launch: String,
     group_id: String,
@@ -64,6 +65,7 @@ struct Real {
 impl Real {
     fn cost(&self) -> f64 {
         seconds_f64(self.off.saturating_sub(self.runs).max(60)) / 3_600.0 * self.usd_per_hour
+            + self.usd_once
     }
 
     fn is_invisible(&self, now: u64) -> bool {
@@ -90,6 +92,8 @@ struct World {
     launches: usize,
     lives: usize,
     most: f64,
+    /// Of a machine, for filling its disk.
+    once: f64,
     refusals: usize,
 }
 
@@ -104,6 +108,7 @@ impl World {
             launches: 0,
             lives: 0,
             most: 0.5,
+            once: 0.0,
             refusals: 0,
         }
     }
@@ -171,7 +176,12 @@ impl World {
         let mut request = request(number);
         request.max_cost = Some(BUDGET.to_string());
         let mut facts = facts(self.shown(), time(self.now));
+        // An image of another size, prepared or not.
+        if self.luck.chance(30) {
+            self.once = seconds_f64(self.luck.below(3)) / 4.0;
+        }
         facts.most_usd_per_hour = Ok(self.most);
+        facts.usd_once = Ok(self.once);
         facts.group = if self.luck.chance(5) {
             Err("no answer".into())
         } else {
@@ -237,6 +247,7 @@ impl World {
             registered,
             // Of several types and markets.
             usd_per_hour: self.most * seconds_f64(30 + self.luck.below(71)) / 100.0,
+            usd_once: self.once,
             budget: budget.clone(),
             launch: format!("launch-{}", self.launches),
             group_id: self

@@ -68,12 +68,16 @@ pub fn of_launch(request: &Request, facts: &Facts, number: u32) -> Result<Option
         .hint("begin with a copy of user-data.sh of this release, or leave out --max-cost"));
     }
     let total: f64 = usd.parse().unwrap_or(0.0);
-    let most = facts.most_usd_per_hour.as_ref().map_err(|why| {
+    let unknown = |why: &String| {
         refused(format!(
             "a price is not known, so --max-cost {usd} cannot be kept ({why})"
         ))
         .hint("try again later, or leave out --max-cost")
-    })?;
+    };
+    let most = facts.most_usd_per_hour.as_ref().map_err(unknown)?;
+    // They stand in tags: no more digits than there are.
+    let once = facts.usd_once.as_ref().map_err(unknown)?;
+    let [most, once] = [*most, *once].map(up_to_a_millionth);
     let nobody_knows = |why: &str| {
         refused(format!(
             "nobody knows what the group {} has cost, so --max-cost {usd} cannot be kept: {why}",
@@ -105,30 +109,41 @@ pub fn of_launch(request: &Request, facts: &Facts, number: u32) -> Result<Option
                 record.host_name
             )));
         }
-        return first(request, usd, total, *most).map(Some);
+        return first(request, usd, total, most, once).map(Some);
     }
     let spending = Spending {
         request,
         facts,
         members,
         hidden,
-        usd_per_hour: *most,
+        usd_per_hour: most,
+        usd_once: once,
     };
     spending.later(usd, total, number, &nobody_knows).map(Some)
 }
 
+fn up_to_a_millionth(usd: f64) -> f64 {
+    (usd * 1e6).ceil() / 1e6
+}
+
 /// The budget of a group's first launch.
-fn first(request: &Request, usd: &str, total: f64, most: f64) -> Result<Budget> {
+fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Result<Budget> {
     let n = request.num_machines;
-    // It stands in tags: no more digits than there are.
-    let most = (most * 1e6).ceil() / 1e6;
-    let carries = Duration::try_from_secs_f64(total / (most * f64::from(n)) * 3_600.0);
+    let all_once = once * f64::from(n);
+    let for_time = (total - all_once).max(0.0);
+    let carries = Duration::try_from_secs_f64(for_time / (most * f64::from(n)) * 3_600.0);
     let carries = carries.unwrap_or(MOST).min(MOST);
     let seconds = carries.saturating_sub(MINIMUM + ENDING).as_secs() / 60 * 60;
     if Duration::from_secs(seconds) < LEAST {
-        let needed = most * f64::from(n) * (LEAST + MINIMUM + ENDING).as_secs_f64() / 3_600.0;
+        let hours = (LEAST + MINIMUM + ENDING).as_secs_f64() / 3_600.0;
+        let needed = most * f64::from(n) * hours + all_once;
+        let for_rate = if all_once > 0.0 {
+            format!(", after {all_once:.4} for --initialization-rate,")
+        } else {
+            String::new()
+        };
         return Err(Failure::failed(format!(
-            "nothing was launched: {usd} USD of --max-cost carry {n} × {most:.4} USD an hour, the most that it can be, for {} minutes and the 8 minutes that their start and end may cost: less than {}",
+            "nothing was launched: {usd} USD of --max-cost{for_rate} carry {n} × {most:.4} USD an hour, the most that it can be, for {} minutes and the 8 minutes that their start and end may cost: less than {}",
             seconds / 60,
             LEAST.as_secs() / 60
         ))
@@ -141,6 +156,7 @@ fn first(request: &Request, usd: &str, total: f64, most: f64) -> Result<Budget> 
     Ok(Budget {
         usd: usd.to_owned(),
         usd_per_hour: most,
+        usd_once: once,
         seconds,
         later: None,
     })
@@ -155,6 +171,8 @@ struct Spending<'a> {
     hidden: Vec<&'a Record>,
     /// The most that a new machine can cost.
     usd_per_hour: f64,
+    /// Beside that, once.
+    usd_once: f64,
 }
 
 impl Spending<'_> {
@@ -218,7 +236,7 @@ impl Spending<'_> {
         }
         let promised = self.promised(end, first_rate);
         let rate = first_rate.max(self.usd_per_hour);
-        let new = f64::from(number) * cost_of(left + ENDING, rate);
+        let new = f64::from(number) * (cost_of(left + ENDING, rate) + self.usd_once);
         if promised + new > total {
             return Err(Failure::failed(format!(
                 "nothing was launched: the budget of the group {} ({usd} USD) does not carry {} machines up to its end: {promised:.2} USD are used or promised, and {number} more could cost {new:.2}",
@@ -233,6 +251,7 @@ impl Spending<'_> {
         Ok(Budget {
             usd: usd.to_owned(),
             usd_per_hour: first_rate,
+            usd_once: self.usd_once,
             seconds,
             later: Some(Later {
                 ends: seconds_since_1970(end),
@@ -254,6 +273,10 @@ impl Spending<'_> {
     fn promised(&self, end: SystemTime, rate: f64) -> f64 {
         let now = self.facts.looked_at;
         let rate = rate.max(self.usd_per_hour);
+        let once_of = |m: &Machine| Some(Budget::of(m)?.ok()?.usd_once);
+        // Of a machine that EC2 does not show nobody knows of which launch it was.
+        let of_members = self.members.iter().filter_map(|m| once_of(m));
+        let most_once = of_members.fold(self.usd_once, f64::max);
         let between =
             |from: SystemTime, to: SystemTime| to.duration_since(from).unwrap_or_default();
         let members = self.members.iter().map(|m| {
@@ -265,12 +288,12 @@ impl Spending<'_> {
                 own.unwrap_or(end).max(now) + ENDING
             };
             let launched = m.launched_at.unwrap_or(now);
-            cost_of(between(launched, until), rate)
+            cost_of(between(launched, until), rate) + once_of(m).unwrap_or(most_once)
         });
         let hidden = self.hidden.iter().map(|record| {
             let began = self.began(record).unwrap_or(now);
             let until = record.ended_at.unwrap_or(now).min(now);
-            cost_of(between(began, until), rate)
+            cost_of(between(began, until), rate) + most_once
         });
         members.chain(hidden).sum()
     }

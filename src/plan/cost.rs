@@ -23,6 +23,8 @@ pub struct Cost {
     at_most_usd_per_hour: Option<f64>,
     /// What of that is CPU credits above the baseline.
     surplus_credits_usd_per_hour: Option<f64>,
+    /// What filling the root disks at `--initialization-rate` costs once, at most.
+    initialization_usd: Option<f64>,
     /// Why the whole is not known.
     #[serde(rename = "unknown_because")]
     why_unknown: Option<String>,
@@ -33,6 +35,7 @@ impl Cost {
     pub fn of(parts: &Parts, number: u32) -> Self {
         let all = |one: f64| rounded(one * f64::from(number));
         let now = || -> Known<f64> {
+            parts.initialization.clone()?;
             Ok(parts.machine.clone()?.now + parts.disks.clone()? + parts.address.clone()?)
         };
         let day = now().ok().map(|one| all(one * 24.0));
@@ -46,22 +49,29 @@ impl Cost {
             addresses_usd_per_hour: parts.address.clone().ok().map(all),
             at_most_usd_per_hour: parts.most().ok().map(all),
             surplus_credits_usd_per_hour: machine.map(|machine| all(machine.surplus)),
+            initialization_usd: parts.initialization.clone().ok().map(all),
             why_unknown: now.err(),
         }
     }
 
     /// Refuses what can cost more than `limit` an hour, and what nobody knows the price
-    /// of.
+    /// of. What is paid once counts as a part of the first hour.
     ///
     /// # Errors
     /// Too dear; or nobody knows.
     pub fn refuse_above(&self, limit: f64) -> Result<(), Failure> {
-        match self.at_most_usd_per_hour {
-            Some(usd) if usd <= limit => Ok(()),
-            Some(usd) => {
+        let first_hour = self.at_most_usd_per_hour.zip(self.initialization_usd);
+        match first_hour.map(|(hourly, once)| (rounded(hourly + once), once)) {
+            Some((usd, _)) if usd <= limit => Ok(()),
+            Some((usd, once)) => {
                 let at_most = if self.is_certain() { "" } else { " at most" };
+                let an_hour = if once > 0.0 {
+                    format!(" in its first hour at most, {once:.4} of it for --initialization-rate")
+                } else {
+                    format!(" an hour{at_most}")
+                };
                 Err(Failure::failed(format!(
-                    "the group would cost {} USD an hour{at_most}, more than the {limit} of --max-cost-per-hour: nothing was launched",
+                    "the group would cost {} USD{an_hour}, more than the {limit} of --max-cost-per-hour: nothing was launched",
                     told_apart(usd, limit)
                 ))
                 .hint(self.cheaper()))
@@ -77,6 +87,11 @@ impl Cost {
     /// Whether it cannot become more than it is now.
     fn is_certain(&self) -> bool {
         self.at_most_usd_per_hour == self.usd_per_hour
+    }
+
+    /// What is paid once, if anything is.
+    fn once(&self) -> Option<f64> {
+        self.initialization_usd.filter(|usd| *usd > 0.0)
     }
 
     fn has_surplus(&self) -> bool {
@@ -97,8 +112,12 @@ impl Cost {
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: Option<f64>| part.map_or("n/a".into(), hourly);
+        let once = match self.initialization_usd {
+            Some(_) => "",
+            None => ", --initialization-rate n/a",
+        };
         let parts = format!(
-            "machines {}, disks {}, addresses {}",
+            "machines {}, disks {}, addresses {}{once}",
             part(self.machines_usd_per_hour),
             part(self.disks_usd_per_hour),
             part(self.addresses_usd_per_hour)
@@ -111,15 +130,19 @@ impl fmt::Display for Cost {
                     hourly(hour)
                 )?;
                 match self.at_most_usd_per_hour {
-                    _ if self.is_certain() => Ok(()),
+                    _ if self.is_certain() => {}
                     Some(most) if self.has_surplus() => write!(
                         f,
                         "; at most {} an hour, with surplus CPU credits",
                         hourly(most)
-                    ),
-                    Some(most) => write!(f, "; at most {} an hour", hourly(most)),
-                    None => f.write_str("; at most n/a"),
+                    )?,
+                    Some(most) => write!(f, "; at most {} an hour", hourly(most))?,
+                    None => f.write_str("; at most n/a")?,
                 }
+                let Some(once) = self.once() else {
+                    return Ok(());
+                };
+                write!(f, "; and at most {once:.4} once, for --initialization-rate")
             }
             (_, _, why) => write!(f, "n/a ({}; {parts})", why.as_deref().unwrap_or("no price")),
         }
@@ -158,6 +181,7 @@ mod tests {
             }),
             disks: Ok(disks),
             address: Ok(address),
+            initialization: Ok(0.0),
         }
     }
 
@@ -183,9 +207,16 @@ mod tests {
             (
                 Parts {
                     address: why().map(|()| 0.0),
-                    ..known
+                    ..known.clone()
                 },
                 "machines 1.0000, disks 0.2000, addresses n/a",
+            ),
+            (
+                Parts {
+                    initialization: why().map(|()| 0.0),
+                    ..known
+                },
+                "machines 1.0000, disks 0.2000, addresses 0.0100, --initialization-rate n/a",
             ),
         ] {
             let cost = Cost::of(&unknown, 2);
@@ -193,8 +224,25 @@ mod tests {
             assert!(cost.refuse_above(1e9).is_err());
             let document = serde_json::to_value(&cost).expect("JSON");
             assert_eq!(document["usd_per_hour"], serde_json::Value::Null);
-            assert_eq!(document["at_most_usd_per_hour"], serde_json::Value::Null);
         }
+    }
+
+    #[test]
+    fn what_is_paid_once_counts_in_the_first_hour() {
+        let mut once = parts(0.5, 0.1, 0.005);
+        once.initialization = Ok(0.02);
+        let cost = Cost::of(&once, 2);
+        assert!(
+            cost.to_string()
+                .ends_with("addresses 0.0100); and at most 0.0400 once, for --initialization-rate"),
+            "{cost}"
+        );
+        assert!(cost.refuse_above(1.25).is_ok());
+        let refused = cost.refuse_above(1.249).expect_err("too dear").message;
+        assert!(
+            refused.contains("cost 1.2500 USD in its first hour at most, 0.0400 of it for"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub fn left(machines: &[Machine], now: SystemTime) -> Vec<Left> {
             };
             let launched = machine.launched_at?;
             let ran: Duration = until.duration_since(launched).unwrap_or_default();
-            used += cost_of(ran, budget.usd_per_hour);
+            used += cost_of(ran, budget.usd_per_hour) + budget.usd_once;
             max_cost = budget.usd.parse::<f64>().ok();
         }
         let max_cost = max_cost?;

@@ -73,6 +73,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
         }]),
         dedicated_vpcs: Ok(Vec::new()),
         most_usd_per_hour: Err("no price".into()),
+        usd_once: Ok(0.0),
         group: Ok(None),
         security_groups: Vec::new(),
     }

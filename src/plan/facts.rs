@@ -37,6 +37,8 @@ pub struct Facts {
     pub dedicated_vpcs: Result<Vec<String>, String>,
     /// The most that one machine can cost an hour, USD; what a budget goes by.
     pub most_usd_per_hour: Known<f64>,
+    /// What it costs once at most, beside that.
+    pub usd_once: Known<f64>,
     /// The group on Inductiva's side, if it is active.
     pub group: Known<Option<ActiveGroup>>,
     /// The security groups of our name, in any VPC.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::request::Request;
 
-/// What one machine of a request costs an hour, by its parts.
+/// What one machine of a request costs, by its parts: an hour, but for what is paid once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
     pub machine: Known<MachinePrice>,
@@ -19,6 +19,8 @@ pub struct Parts {
     pub disks: Known<f64>,
     /// Its public address, if it gets one.
     pub address: Known<f64>,
+    /// Filling its root disk at `--initialization-rate`: at most, and once.
+    pub initialization: Known<f64>,
 }
 
 impl Parts {
@@ -27,10 +29,17 @@ impl Parts {
             machine: machine(request, facts, prices),
             disks: disks(request, facts, prices),
             address: address(request, facts, prices),
+            initialization: initialization(request, facts, prices),
         }
     }
 
-    /// The most that a machine can cost an hour, USD.
+    /// Puts into the facts what a budget goes by.
+    pub fn tell(&self, facts: &mut Facts) {
+        facts.most_usd_per_hour = self.most();
+        facts.usd_once.clone_from(&self.initialization);
+    }
+
+    /// The most that a machine can cost an hour, USD, beside what is paid once.
     pub fn most(&self) -> Known<f64> {
         Ok(self.machine.clone()?.most + self.disks.clone()? + self.address.clone()?)
     }
@@ -50,6 +59,18 @@ fn disks(request: &Request, facts: &Facts, prices: &Prices) -> Known<f64> {
     });
     // An empty sum of floats is -0.
     usd.sum::<Known<f64>>().map(|usd| usd + 0.0)
+}
+
+/// EBS charges by the data of the image's snapshot, which is never more than the disk
+/// that the snapshot is of; EC2 does not tell it of images of others. A disk that is
+/// deleted before it is filled costs as much.
+fn initialization(request: &Request, facts: &Facts, prices: &Prices) -> Known<f64> {
+    let Some(rate_mibps) = request.initialization_rate_mibps else {
+        return Ok(0.0);
+    };
+    let choice = choices::image(request, facts).map_err(|failure| failure.message)?;
+    let usd = prices.initialization.clone()?;
+    Ok(usd * f64::from(choice.image.snapshot_gib) * f64::from(rate_mibps))
 }
 
 /// Nothing where no machine gets one.
@@ -103,6 +124,7 @@ mod tests {
                 gib: 7.3,
                 ..DiskPrices::default()
             }),
+            initialization: Err("it was not asked for".into()),
             address: Ok(0.005),
         }
     }
@@ -268,6 +290,24 @@ mod tests {
             assert!(unknown.is_err(), "{unknown:?}");
         }
         assert_eq!(red_hat(System::RedHat), Ok((0.02, 0.02)));
+    }
+
+    #[test]
+    fn filling_the_root_disk_at_a_rate_is_paid_once_by_the_images_size() {
+        let without = parts(|_, _, _| {});
+        assert_eq!(without.initialization, Ok(0.0));
+        let large = |request: &mut Request| request.volume.size_gib = Some(100);
+        let known = parts(|request, facts, prices| {
+            large(request);
+            request.initialization_rate_mibps = Some(200);
+            facts.images[0].snapshot_gib = 10;
+            prices.initialization = Ok(0.000_012);
+        });
+        let usd = known.initialization.clone().map(|usd| (usd * 1e6).round());
+        assert_eq!(usd, Ok(24_000.0));
+        assert_eq!(known.most(), parts(|request, _, _| large(request)).most());
+        let unknown = parts(|request, _, _| request.initialization_rate_mibps = Some(200));
+        assert_eq!(unknown.initialization, Err("it was not asked for".into()));
     }
 
     #[test]

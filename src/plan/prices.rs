@@ -17,6 +17,9 @@ pub struct Prices {
     pub offerings: Known<Vec<(String, String)>>,
     /// Disks of the type asked for.
     pub disk: Known<DiskPrices>,
+    /// Filling a disk at `--initialization-rate`, once: for each GiB of the snapshot's
+    /// data and each MiB/s.
+    pub initialization: Known<f64>,
     /// A public IPv4 address an hour.
     pub address: Known<f64>,
 }
@@ -39,6 +42,7 @@ impl Prices {
             spot: Err(why.to_owned()),
             offerings: Err(why.to_owned()),
             disk: Err(why.to_owned()),
+            initialization: Err(why.to_owned()),
             address: Err(why.to_owned()),
         }
     }

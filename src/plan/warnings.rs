@@ -19,16 +19,28 @@ pub fn warnings(
             "EC2 has ended {id} of this group ({reason}): {remedy}"
         ))
     });
-    let of_rate = request.initialization_rate_mibps.map(|rate| {
-        format!(
-            "--initialization-rate {rate}: EBS charges for it once for each disk, which is not in the cost above"
-        )
-    });
     let all = image_warning(image)
         .into_iter()
         .chain(of_credits)
-        .chain(of_rate);
+        .chain(rate_warning(request));
     all.chain(ended).chain(of_network).collect()
+}
+
+/// The MiB/s at which the disks of a region can be filled at the same time
+/// ("Initialize Amazon EBS volumes", EBS user guide, Quotas).
+const RATES_AT_ONCE_MIBPS: u32 = 5_000;
+
+/// EC2 refuses a launch whose disks would be filled faster than the quota allows, which
+/// an account may have had raised.
+fn rate_warning(request: &Request) -> Option<String> {
+    let rate = request.initialization_rate_mibps?;
+    let all = rate.saturating_mul(request.num_machines);
+    (all > RATES_AT_ONCE_MIBPS).then(|| {
+        format!(
+            "--initialization-rate {rate} of {} machines comes to {all} MiB/s at once: EC2 refuses launches above the account's quota, which is {RATES_AT_ONCE_MIBPS} MiB/s in each region unless it was raised",
+            request.num_machines
+        )
+    })
 }
 
 /// What is to be said of an image before it is launched.

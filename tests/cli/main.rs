@@ -54,6 +54,7 @@ mod groups;
 mod hostile;
 mod images;
 mod inductiva;
+mod initialization_rate;
 mod key_pairs;
 mod launches;
 mod like_the_cli;

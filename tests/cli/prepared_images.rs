@@ -132,7 +132,7 @@ fn the_plan_and_the_cost_come_first() {
     let run = build_that_says(&account, BUILD, PREPARED);
     run.ends(0, str![[r#"
 an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
-cost: about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits, for some minutes; then the image, at most 2.65 USD a month
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
 launched [ID], which prepares the image
 preparing [ID]
 [ID] is prepared: stopping it
@@ -559,7 +559,7 @@ fn the_disk_is_filled_at_the_rate_asked_for_and_else_as_ebs_does() {
         rate("start --vm-type t3.micro --machine-group-name g --initialization-rate 200");
     assert_eq!(asked, "200");
     assert!(
-        said.contains("EBS charges for it once for each disk"),
+        said.contains("; and at most 0.0192 once, for --initialization-rate\n"),
         "{said}"
     );
     assert_eq!(

@@ -277,8 +277,8 @@ CHANGES = [
     Change(
         "a group that costs as much as --max-cost-per-hour is refused",
         file="src/plan/cost.rs",
-        old="Some(usd) if usd <= limit => Ok(()),",
-        new="Some(usd) if usd < limit => Ok(()),",
+        old="Some((usd, _)) if usd <= limit => Ok(()),",
+        new="Some((usd, _)) if usd < limit => Ok(()),",
         unit=("plan::cost::tests::what_costs_as_much_as_the_limit_is_within_it",),
     ),
     Change(

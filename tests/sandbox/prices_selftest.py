@@ -87,6 +87,15 @@ class Prices(SandboxTest):
         self.control("PUT", "prices", {"address": None})
         self.assertEqual(self.products(region, service="AmazonVPC")[0], [])
 
+    def test_filling_a_disk_at_a_rate_has_a_price_by_size_and_rate(self):
+        any_of_it = {"Type": "CONTAINS", "Field": "usagetype", "Value": "Initializ"}
+        region = {"regionCode": "eu-west-2"}
+        found, _ = self.products(region, more=[any_of_it])
+        # The last is of another kind, and is not by the rate.
+        self.assertEqual([_usd(p) for p in found], [("GiB-MiBps", 0.000012), ("GB", 0.0008)])
+        self.control("PUT", "prices", {"initialization": None})
+        self.assertEqual(self.products(region, more=[any_of_it])[0], [])
+
     def test_pages(self):
         wanted = {**MACHINE}
         del wanted["operatingSystem"]

@@ -144,7 +144,7 @@ async fn of_aws(
             Ok(mut facts) => {
                 facts.group = group;
                 let prices = look_up::prices_of_its_system(aws, request, &facts, prices).await;
-                facts.most_usd_per_hour = Parts::of(request, &facts, &prices).most();
+                Parts::of(request, &facts, &prices).tell(&mut facts);
                 let cost = cost(args, &start::cost(request, &facts, &prices));
                 match choices::network(request, &facts) {
                     Ok(found) => {

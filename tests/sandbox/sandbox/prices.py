@@ -37,11 +37,16 @@ SNAPSHOT = 0.053
 
 # USD an hour for a public IPv4 address in use.
 _ADDRESS = 0.005
+# USD once for each GiB of snapshot data and each MiB/s at which a disk is filled with
+# it ("Initialize Amazon EBS volumes", EBS user guide, Billing; EBS pricing, Example 12:
+# 0.0036 a GiB at 300 MiB/s).
+_INITIALIZATION = 0.000012
 
 
 class Prices:
     def __init__(self):
         self.address = _ADDRESS
+        self.initialization = _INITIALIZATION
         self._on_demand = {}
         self._spot = []
         self._volumes = {kind: dict(prices) for kind, prices in _VOLUMES.items()}
@@ -56,6 +61,7 @@ class Prices:
         volumes    {volume type: {"gb", "iops", "gibps"}}; null for no price, iops by
                    io2's tiers, null for one without a price
         address    USD an hour of a public IPv4 address; null for no price
+        initialization  USD for each GiB and MiB/s; null for no price
         """
         for name, value in changes.items():
             if name == "on_demand":
@@ -69,9 +75,12 @@ class Prices:
                 self._volumes.update(value)
             elif name == "address":
                 self.address = value
+            elif name == "initialization":
+                self.initialization = value
             else:
                 raise ValueError(
-                    f"unknown: {name!r}; known: address, on_demand, spot, volumes"
+                    f"unknown: {name!r}; known: address, initialization, on_demand, spot, "
+                    "volumes"
                 )
 
     def as_json(self):
@@ -80,6 +89,7 @@ class Prices:
             "spot": [dict(zip(("vm_type", "zone", "usd"), r)) for r in self._spot],
             "volumes": self._volumes,
             "address": self.address,
+            "initialization": self.initialization,
         }
 
     def on_demand(self, vm_type):

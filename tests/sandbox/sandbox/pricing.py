@@ -144,6 +144,7 @@ def _products(prices, wanted):
             for vm_type in _vm_types(region, _named(wanted, "instanceType")):
                 yield from _machine_products(prices, where, prefix, vm_type)
         yield from _snapshot_products(where, prefix)
+        yield from _initialization_products(prices, where, prefix)
         for kind in prices.volume_kinds:
             yield from _volume_products(prices, where, prefix, kind)
 
@@ -230,6 +231,20 @@ def _snapshot_products(where, prefix):
     ):
         attributes = {**where, "usagetype": f"{prefix}-EBS:{usage}"}
         yield _product("Storage Snapshot", attributes, "GB-Mo", usd)
+
+
+def _initialization_products(prices, where, prefix):
+    """AWS's lists of usage types do not have it yet: its name here is a guess, its unit
+    what the user guide charges by. Beside it stands one that is charged by the size
+    alone, which a launcher must not take for it."""
+    if prices.initialization is None:
+        return
+    for usage, unit, usd in (
+        ("VolumeInitializationRate", "GiB-MiBps", prices.initialization),
+        ("VolumeInitializationRate.copy", "GB", 0.0008),
+    ):
+        attributes = {**where, "usagetype": f"{prefix}-EBS:{usage}"}
+        yield _product("System Operation", attributes, unit, usd)
 
 
 def _product(family, attributes, unit, usd, service="AmazonEC2"):
