@@ -136,12 +136,7 @@ async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> F
             interrupt.until(1).await;
             out.say("interrupted: ending what was launched; interrupt again to stop at once");
             interrupt.until(2).await;
-            Failure::new(
-                Kind::Interrupted,
-                "interrupted twice: the machine that prepares the image may be running",
-            )
-            .hint("it ends itself unless it is stopped; inductiva-aws list shows it, and terminate --instance-id ends it")
-            .machines(interrupt.running())
+            interrupt.insisted_on_build()
         }
         Command::Terminate(_) => {
             interrupt.until(1).await;

@@ -6,19 +6,33 @@ use aws_sdk_ec2::types::{self, Filter, InstanceType, ResourceType};
 
 use super::{
     Aws,
-    errors::{code, failure},
+    errors::{Sort, code, failure, sort},
     filter,
     images::image,
     tag_specification,
 };
 use crate::{
-    error::Result,
+    error::{Failure, Result},
     model::{
         image::Image,
         machine::{LAUNCHER, Machine, TAG_LAUNCHER},
         prepared_image::{NAME_PREFIX, Snapshot, TAG_BUILDER, TAG_LAYOUT, name_of},
     },
 };
+
+/// Why EC2 has not said that it makes an image.
+pub struct NotMade {
+    pub failure: Failure,
+    /// There may be one all the same: nobody has read the answer.
+    pub may_be_made_yet: bool,
+}
+
+/// What has become of a snapshot that was to be deleted.
+pub enum Deletion {
+    IsGone,
+    /// By an image; one that was removed a moment ago may still count.
+    IsUsed(Failure),
+}
 
 impl Aws {
     /// The prepared images of this account in the region, pending ones too.
@@ -60,7 +74,11 @@ impl Aws {
     ///
     /// # Errors
     /// EC2 has refused, or nobody knows.
-    pub async fn create_image(&self, builder_id: &str, tags: &[(String, String)]) -> Result<()> {
+    pub async fn create_image(
+        &self,
+        builder_id: &str,
+        tags: &[(String, String)],
+    ) -> Result<(), NotMade> {
         let answer = self
             .ec2
             .create_image()
@@ -76,7 +94,10 @@ impl Aws {
             Err(error) if code(&error) == Some("InvalidAMIName.Duplicate") => Ok(()),
             Err(error) => {
                 let what = format!("cannot make an image of {builder_id}");
-                Err(self.failure(&error, &what).await)
+                Err(NotMade {
+                    failure: self.failure(&error, &what).await,
+                    may_be_made_yet: sort(&error) == Sort::Unknown,
+                })
             }
         }
     }

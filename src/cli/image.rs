@@ -17,7 +17,8 @@ pub enum ImageCommand {
     ///
     /// Launches one machine, without a key or anything secret, which installs the
     /// container engine and pulls both container images; makes an AMI of it and ends
-    /// it. Takes some minutes. `start` uses the newest image that fits.
+    /// it. Takes some minutes. `start` uses the newest image that fits. Ctrl-C undoes it
+    /// (exit code 130) until the image is complete; from then on the image stays (0).
     Build(Box<ImageBuildArgs>),
     /// List the prepared images
     #[command(visible_alias = "ls")]

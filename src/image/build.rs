@@ -1,5 +1,7 @@
 //! `image build`: one builder, its image, and nothing of it left.
 
+use std::{cell::Cell, time::Duration};
+
 use super::{
     builder::{self, Builder},
     cost::{gib, monthly, usd_per_month},
@@ -17,6 +19,7 @@ use crate::{
         request::Request,
         system::System,
         user_data::Variable,
+        visibility::VISIBLE_WITHIN,
         vm_type::VmTypeFacts,
     },
     plan::{
@@ -44,6 +47,8 @@ pub struct Built {
     pub usd_per_month: Option<f64>,
     pub seconds: u64,
 }
+
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Build<'a> {
     pub aws: &'a Aws,
@@ -108,17 +113,24 @@ impl Build<'_> {
         self.interrupt.launched([id]);
         self.out
             .say(&format!("launched {id}, which prepares the image"));
-        let made = match Box::pin(self.made(&builder, id, &plan)).await {
+        let has_begun = Cell::new(false);
+        let made = match Box::pin(self.made(&builder, id, &plan, &has_begun)).await {
             Ok(image) => image,
-            Err(failure) => return Err(Box::pin(self.undo(id, failure)).await),
+            Err(failure) => {
+                return Err(Box::pin(self.undo(id, has_begun.get(), failure)).await);
+            }
         };
         self.out.say(&format!("made {}", made.id));
         if let Err(why) = self.terminate(id).await {
             let done = Failure::failed(format!("the image {} is there and can be used", made.id));
             return Err(may_be_running(done, id, &why));
         }
-        let snapshots = aws.prepared_snapshots().await.unwrap_or_default();
-        let gib = gib(&made, &snapshots);
+        // Nothing hangs on it, and nothing is left that an interruption could undo.
+        let looking = self
+            .interrupt
+            .or(aws.prepared_snapshots(), builder::INTERRUPTED);
+        let snapshots = Box::pin(looking).await;
+        let gib = gib(&made, &snapshots.unwrap_or_default());
         Ok(Built {
             gib,
             usd_per_month: usd_per_month(gib, &looked.snapshot_price),
@@ -196,6 +208,7 @@ impl Build<'_> {
                 dedicated_vpcs: dedicated_vpcs.map_err(|failure| failure.message),
                 // A builder has neither a budget nor a group.
                 most_usd_per_hour: Err("it was not looked up".into()),
+                usd_once: Err("it was not looked up".into()),
                 group: Ok(None),
                 security_groups: groups?,
             },
@@ -208,7 +221,6 @@ impl Build<'_> {
     fn expect_account(&self, identity: &Identity) -> Result<()> {
         match self.expected_account {
             Some(expected) if expected != identity.account => Err(Failure::new(
-                usd_once: Err("it was not looked up".into()),
                 Kind::NotPermitted,
                 format!(
                     "signed in to account {}, not to {expected} (--expect-account)",
@@ -247,7 +259,13 @@ impl Build<'_> {
     }
 
     /// From a machine that boots to an image that is whole.
-    async fn made(&self, builder: &Builder<'_>, id: &str, plan: &LaunchPlan) -> Result<Image> {
+    async fn made(
+        &self,
+        builder: &Builder<'_>,
+        id: &str,
+        plan: &LaunchPlan,
+        has_begun: &Cell<bool>,
+    ) -> Result<Image> {
         builder.until_prepared(id).await?;
         self.out.say(&format!("{id} is prepared: stopping it"));
         builder.stop(id).await?;
@@ -261,25 +279,20 @@ impl Build<'_> {
             aws: self.aws,
             interrupt: self.interrupt,
             out: self.out,
+            has_begun,
         };
         making.image_of(id, &expected).await
     }
 
     /// Takes back a build that has failed: its image, if there is one, and its machine.
-    async fn undo(&self, id: &str, failure: Failure) -> Failure {
-        let failure = match self.drop_image(id).await {
+    async fn undo(&self, id: &str, has_begun: bool, failure: Failure) -> Failure {
+        let failure = match self.drop_image(id, has_begun).await {
             Ok(()) => failure,
-            Err(why) => {
-                let hint = format!(
-                    "remove what there is of the image: {}",
-                    command("image remove --all")
-                );
-                Failure {
-                    message: format!("{}; {}", failure.message, why.message),
-                    ..failure
-                }
-                .hint(hint)
-            }
+            Err(why) => Failure {
+                message: format!("{}; {}", failure.message, why.message),
+                hint: why.hint,
+                ..failure
+            },
         };
         match self.terminate(id).await {
             Ok(()) => failure,
@@ -287,17 +300,34 @@ impl Build<'_> {
         }
     }
 
-    /// Removes the image of a builder, pending or not as it should be.
-    async fn drop_image(&self, id: &str) -> Result<()> {
-        let Some(image) = self.aws.image_of_builder(id).await? else {
-            return Ok(());
+    /// Removes the image of a builder, pending or not as it should be. One that may be
+    /// there is waited for: it would come to be an image that nobody knows of.
+    async fn drop_image(&self, id: &str, may_be_there: bool) -> Result<()> {
+        let time = &self.aws.time;
+        let until = time.instant() + VISIBLE_WITHIN;
+        let image = loop {
+            let found = self.aws.image_of_builder(id).await.map_err(|why| {
+                let shows = command("image list");
+                why.hint(format!("{shows} shows whether there is an image of {id}"))
+            })?;
+            if let Some(image) = found {
+                break image;
+            }
+            if !may_be_there || time.instant() >= until {
+                return Ok(());
+            }
+            time.pause(LOOK_AGAIN_AFTER).await;
         };
-        super::remove::remove(self.aws, &image).await?;
-        if image.state == ImageState::Pending {
+        self.aws.deregister_image(&image.id).await.map_err(|why| {
+            let remove = command(&format!("image remove {}", image.id));
+            why.hint(format!("remove what there is of the image: {remove}"))
+        })?;
+        // EC2 does not tell the snapshots of a pending image.
+        let deleted = leftovers::delete_snapshots(self.aws, &image.snapshot_ids).await;
+        if image.state == ImageState::Pending || deleted.is_err() {
             self.out.say(&format!(
-                "{} was not complete and is removed; a snapshot that is left goes with {} in an hour",
-                image.id,
-                command("image remove --all")
+                "removed {}; the snapshot that it may have left is deleted by the first image build after an hour",
+                image.id
             ));
         }
         Ok(())

@@ -124,6 +124,9 @@ impl Builder<'_> {
         loop {
             let (shown, console) = tokio::join!(self.state(id, began), self.aws.console(id, true));
             let state = shown?;
+            if self.interrupt.fired() {
+                return Err(interrupted());
+            }
             let console = match console {
                 Ok(console) => console.text,
                 // It would be waited for in vain.
@@ -175,6 +178,9 @@ impl Builder<'_> {
     /// A pause that an interruption ends, unless it is too late for one.
     async fn pause_before(&self, until: Instant, what: &str, id: &str) -> Result<()> {
         let time = &self.aws.time;
+        if self.interrupt.fired() {
+            return Err(interrupted());
+        }
         if time.instant() >= until {
             return Err(Failure::failed(format!("{id} {what}")));
         }

@@ -1,8 +1,8 @@
 //! From a stopped builder to an image that is whole.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
-use super::builder::interrupted;
+use super::builder::{INTERRUPTED, interrupted};
 use crate::{
     aws::Aws,
     error::{Failure, Result},
@@ -28,10 +28,13 @@ pub struct Making<'a> {
     pub aws: &'a Aws,
     pub interrupt: &'a Interrupt,
     pub out: Output,
+    /// Whether there may be an image by now, which EC2 need not show yet.
+    pub has_begun: &'a Cell<bool>,
 }
 
 impl Making<'_> {
-    /// Makes the image, and waits until it is available and as expected.
+    /// Makes the image, and waits until it is available and as expected. Once EC2 has
+    /// shown that, an interruption is too late: what was asked for is there.
     ///
     /// # Errors
     /// EC2 has refused; the image has failed, or lacks something; interrupted.
@@ -39,7 +42,11 @@ impl Making<'_> {
         if self.interrupt.fired() {
             return Err(interrupted());
         }
-        self.aws.create_image(builder_id, expected.tags).await?;
+        if let Err(not_made) = self.aws.create_image(builder_id, expected.tags).await {
+            self.has_begun.set(not_made.may_be_made_yet);
+            return Err(not_made.failure);
+        }
+        self.has_begun.set(true);
         let time = &self.aws.time;
         let began = time.instant();
         let mut progress = self.out.progress();
@@ -67,6 +74,9 @@ impl Making<'_> {
                 }
                 Some(_) | None => {}
             }
+            if self.interrupt.fired() {
+                return Err(interrupted());
+            }
             if waited >= AVAILABLE_WITHIN {
                 return Err(Failure::failed(format!(
                     "the image of {builder_id} is still pending"
@@ -77,9 +87,7 @@ impl Making<'_> {
                 time.pause(LOOK_AGAIN_AFTER).await;
                 Ok(())
             };
-            self.interrupt
-                .or(pause, "interrupted while the image was made")
-                .await?;
+            self.interrupt.or(pause, INTERRUPTED).await?;
         }
     }
 }

@@ -122,6 +122,27 @@ impl Interrupt {
         .machines(self.running())
     }
 
+    /// The same for an image build: nothing of it is undone then.
+    pub fn insisted_on_build(&self) -> Failure {
+        let running = self.running();
+        let end = match running.first() {
+            Some(id) => {
+                let line = command(&format!("terminate --instance-id {id}"));
+                format!("end it: {line}")
+            }
+            None => format!("{} shows it", command("list")),
+        };
+        Failure::new(
+            Kind::Interrupted,
+            "interrupted twice: the machine that prepares the image may be there still",
+        )
+        .hint(format!(
+            "{end}; {} shows an image that was begun",
+            command("image list")
+        ))
+        .machines(running)
+    }
+
     /// The result of `work`, dropped at the first interruption.
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>, message: &str) -> Result<T> {
         tokio::select! {

@@ -7,7 +7,7 @@ use snapbox::str;
 use crate::sandbox::signal;
 use crate::{
     policies::{actions, policies_of_images, without},
-    sandbox::{Account, Run, ended, list, text},
+    sandbox::{Account, Run, ended, list, text, until_it_says},
 };
 
 const BUILD: &str = "image build --vm-type t3.small";
@@ -144,6 +144,27 @@ made ami-[..]
 }
 
 #[test]
+fn the_phases_are_said_as_the_console_has_them() {
+    let account = Account::new();
+    account.hold_pauses();
+    let mut child = account.start(BUILD);
+    account.until_pausing();
+    for phase in ["container-engine", "images"] {
+        account.put(
+            "consoles",
+            json!({"*": format!("inductiva-aws: phase {phase}\n")}),
+        );
+        account.pass_pause();
+        let line = format!(": phase {phase}\n");
+        let said = until_it_says(&mut child, &line);
+        assert!(said.ends_with(&line), "{said}");
+    }
+    account.put("consoles", json!({"*": PREPARED}));
+    let run = account.ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
 fn a_builder_that_gives_up_leaves_no_image() {
     let account = Account::new();
     account.hold_pauses();
@@ -275,6 +296,133 @@ fn an_interruption_at_any_time_leaves_no_machine_and_no_half_image() {
         assert_eq!(machines(&account), [], "{time}: {}", run.stderr);
         assert_eq!(images(&account), [] as [Value; 0], "{time}: {}", run.stderr);
     }
+}
+
+/// The one that stays is told as it always is.
+#[cfg(unix)]
+#[test]
+fn an_interruption_once_the_image_is_there_changes_nothing() {
+    for time in ["TerminateInstances", "DescribeSnapshots"] {
+        let account = Account::new();
+        account.put("consoles", json!({"*": PREPARED}));
+        // Snapshots are looked at before the launch, too.
+        let before = usize::from(time == "DescribeSnapshots");
+        account.fault(
+            json!({"service": "ec2", "operation": time, "kind": "hold_answer", "after": before}),
+        );
+        let mut child = account.start(&format!("{BUILD} --output json"));
+        account.until_held();
+        signal(&child, "-INT");
+        // With nothing left to do it ends at once.
+        if time == "TerminateInstances" {
+            until_it_says(&mut child, "interrupt again to stop at once\n");
+        }
+        account.post("release", json!({}));
+        let run = account.ended(child);
+        account.settle();
+        assert_eq!(run.code, 0, "{time}: {}", run.stderr);
+        let [image] = images(&account).try_into().expect("one image");
+        assert_eq!(run.document()["image_id"], image["ImageId"], "{time}");
+        assert_eq!(machines(&account), [], "{time}: {}", run.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_before_the_image_is_there_undoes_the_build() {
+    for (time, after) in [
+        ("GetConsoleOutput", 1),
+        ("StopInstances", 0),
+        ("CreateImage", 0),
+        // After the look for images of before, and the first for this one.
+        ("DescribeImages", 2),
+    ] {
+        let account = Account::new();
+        account.put("consoles", json!({"*": PREPARED}));
+        account.put("settings", json!({"image_pending_seconds": 3_600.0}));
+        account.fault(
+            json!({"service": "ec2", "operation": time, "kind": "hold_answer", "after": after}),
+        );
+        let mut child = account.start(BUILD);
+        account.until_held();
+        signal(&child, "-TERM");
+        let said = until_it_says(&mut child, "interrupt again to stop at once\n");
+        account.post("release", json!({}));
+        let run = account.ended(child);
+        account.settle();
+        let why = format!("{time}: {said}{}", run.stderr);
+        assert_eq!(run.code, 130, "{why}");
+        assert!(
+            run.stderr.contains("interrupted: no image was made"),
+            "{why}"
+        );
+        assert_eq!(machines(&account), [], "{why}");
+        assert_eq!(images(&account), [] as [Value; 0], "{why}");
+        let made = account.calls("CreateImage");
+        assert_eq!(
+            made,
+            usize::from(["CreateImage", "DescribeImages"].contains(&time)),
+            "{why}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_interruption_names_the_machine_and_the_line_that_ends_it() {
+    let account = Account::new();
+    account.put("consoles", json!({"*": PREPARED}));
+    account.fault(json!({"service": "ec2", "operation": "StopInstances", "kind": "hold_answer"}));
+    let mut child = account.start(&format!("{BUILD} --output json"));
+    account.until_held();
+    signal(&child, "-INT");
+    until_it_says(&mut child, "interrupt again to stop at once\n");
+    signal(&child, "-INT");
+    let run = ended(child);
+    account.post("release", json!({}));
+    account.settle();
+    let [(id, _)] = machines(&account)
+        .try_into()
+        .expect("the machine is there still");
+    let error = run.error();
+    assert_eq!(
+        (run.code, &error["machines"]),
+        (130, &json!([id])),
+        "{}",
+        run.stderr
+    );
+    let hint = text(&error["hint"]);
+    assert!(
+        hint.starts_with(&format!(
+            "end it: inductiva-aws terminate --instance-id {id}"
+        )),
+        "{hint}"
+    );
+}
+
+/// It would come to be an image that nobody knows of, and pays for.
+#[test]
+fn an_image_that_does_not_show_yet_is_removed_too() {
+    let account = Account::new();
+    account.put("settings", json!({"images_shown_after_seconds": 60.0}));
+    account.put("consoles", json!({"*": PREPARED}));
+    // It is made, and no answer says so.
+    let failed = json!({
+        "service": "ec2", "operation": "CreateImage", "status": 504, "code": "GatewayTimeout",
+    });
+    for (kind, after, count) in [("error_answer", 0, json!(1)), ("error", 1, Value::Null)] {
+        let mut fault = failed.clone();
+        fault["kind"] = kind.into();
+        fault["after"] = after.into();
+        fault["count"] = count;
+        account.fault(fault);
+    }
+    let run = account.run(BUILD);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    account.pass(120.0);
+    assert_eq!(machines(&account), []);
+    assert_eq!(images(&account), [] as [Value; 0], "{}", run.stderr);
+    assert_eq!(snapshots(&account), [] as [Value; 0], "{}", run.stderr);
 }
 
 #[test]

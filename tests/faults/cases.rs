@@ -31,6 +31,8 @@ pub struct Case {
     pub waits: bool,
     number: usize,
     act: Act,
+    /// Whether it is about a group, which comes to have its machines.
+    is_of_group: bool,
     /// Where its group is from, if it leaves the group as it was.
     unchanged: Option<Arc<Running>>,
 }
@@ -46,7 +48,17 @@ impl Case {
             waits: false,
             number,
             act: Box::new(act),
+            is_of_group: true,
             unchanged: None,
+        }
+    }
+
+    /// One that is about an account, and about no group.
+    pub fn of_account(name: &str, act: impl Fn(&Group) -> Verdict + Send + Sync + 'static) -> Self {
+        Self {
+            name: name.to_owned(),
+            is_of_group: false,
+            ..Self::new(0, "", act)
         }
     }
 
@@ -74,7 +86,10 @@ impl Case {
         }
         let group = Group::new(self.number);
         (self.act)(&group)?;
-        group.settle()
+        if self.is_of_group {
+            return group.settle();
+        }
+        Ok(())
     }
 }
 

@@ -259,7 +259,7 @@ pub fn told(stdout: &str) -> Verdict<Vec<String>> {
 }
 
 /// The ids in the document of an error.
-fn named(stderr: &str) -> Vec<String> {
+pub fn named(stderr: &str) -> Vec<String> {
     let last = stderr.lines().last().unwrap_or_default();
     let document: Value = serde_json::from_str(last).unwrap_or_default();
     let machines = document["error"]["machines"].as_array().cloned();

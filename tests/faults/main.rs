@@ -5,6 +5,7 @@
 //!
 //!     INDUCTIVA_AWS_FAULT_CASE='2 machines: RunInstances#1 lost_answer' cargo test --test faults
 
+mod building;
 mod cases;
 mod damaged;
 mod group;
@@ -111,6 +112,11 @@ fn whatever_happens_to_a_call_the_group_has_n_machines_or_none_and_an_error() {
 #[test]
 fn whatever_is_missing_in_an_answer_is_not_taken_for_gone() {
     all_hold(&damaged::at_every_call());
+}
+
+#[test]
+fn whatever_happens_to_a_call_of_an_image_build_there_is_one_image_or_nothing() {
+    all_hold(&building::at_every_call());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 A change is named by what the program would do wrong with it. `old` is text that
 is in `file` exactly once, `new` is what takes its place. `unit` and `cli` name
 the tests that have to fail then, as `cargo test` prints them: those in src/, and
-those in tests/cli/. `tests/mutations/run` tries them.
+those in tests/cli/; `script` those of user-data.sh, whose changes are in hazards.py.
+`tests/mutations/run` tries them.
 
 When code moves, change `file`; when its text changes, change `old` and `new`.
 When you mend a test that could not fail, add what it could not see.
@@ -20,6 +21,7 @@ class Change:
     new: str
     unit: tuple = ()
     cli: tuple = ()
+    script: tuple = ()
 
 
 CHANGES = [
@@ -927,12 +929,29 @@ CHANGES = [
     Change(
         "a build that fails leaves its machine",
         file="src/image/build.rs",
-        old="return Err(Box::pin(self.undo(id, failure)).await)",
-        new="return Err(failure)",
+        old="return Err(Box::pin(self.undo(id, has_begun.get(), failure)).await);",
+        new="return Err(failure);",
         cli=(
             "prepared_images::an_image_that_ec2_cannot_make_is_removed",
             "prepared_images::an_interruption_at_any_time_leaves_no_machine_and_no_half_image",
         ),
+    ),
+    Change(
+        "a build that is interrupted stops its machine, and makes the image",
+        file="src/image/builder.rs",
+        old="""            if self.interrupt.fired() {
+                return Err(interrupted());
+            }
+            let console""",
+        new="            let console",
+        cli=("prepared_images::an_interruption_before_the_image_is_there_undoes_the_build",),
+    ),
+    Change(
+        "an image that EC2 does not show yet is left by a build that failed",
+        file="src/image/build.rs",
+        old="if !may_be_there || time.instant() >= until {",
+        new="if true {",
+        cli=("prepared_images::an_image_that_does_not_show_yet_is_removed_too",),
     ),
     Change(
         "the stopped machine of a build that is at work is ended",

@@ -117,6 +117,16 @@ class MachineImages(SandboxTest):
         self.refused("InvalidSnapshot.NotFound", delete, SnapshotId=snapshot)
         self.assertEqual(self.snapshots(), [])
 
+    def test_an_image_may_show_late(self):
+        self.control("PUT", "settings", {"images_shown_after_seconds": 5})
+        machine = self.stopped()
+        self.make(machine)
+        self.assertEqual(self.own(), [])
+        make = self.ec2.create_image
+        self.refused("InvalidAMIName.Duplicate", make, InstanceId=machine, Name="mine")
+        self.pass_(5)
+        self.assertEqual(len(self.own()), 1)
+
     def test_an_image_may_fail(self):
         self.control("PUT", "traits", {"images_fail": True})
         self.make(self.stopped())

@@ -30,6 +30,7 @@ class ImageOperations:
             image
             for image in self.ec2_backend.amis.values()
             if not self.tenant.traits.hides(image)
+            and self.tenant.machine_images.shows(image)
             and (not ids or image.id in ids)
             and (not owners or {image.owner_id, image.owner_alias} & set(owners))
             and matches(filters, image_attributes(image), tags_of_resource(image))

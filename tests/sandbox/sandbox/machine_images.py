@@ -61,9 +61,14 @@ class MachineImages:
         image = self._registered(backend, instance, name, description)
         image.add_tags(tags.get("image", {}))
         image.ebs_snapshot.add_tags(tags.get("snapshot", {}))
+        image.shown_from = self._clock_now() + self._settings.images_shown_after_seconds
         due = self._clock_now() + self._settings.image_pending_seconds
         self._pending.append((due, image))
         return image
+
+    def shows(self, image):
+        """Whether it shows by now; those of the catalogue always do."""
+        return getattr(image, "shown_from", 0) <= self._clock_now()
 
     def _registered(self, backend, instance, name, description):
         from moto.ec2.models.amis import Ami

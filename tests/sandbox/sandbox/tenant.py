@@ -32,6 +32,8 @@ class Settings:
     stopping_seconds: float = 0.3
     # How long a new image is pending.
     image_pending_seconds: float = 0.5
+    # How long after CreateImage it shows in no answer.
+    images_shown_after_seconds: float = 0
     # How long new instances do not show, but for the first so many of a launch.
     visible_after_seconds: float = 0
     visible_at_once: int = 0
