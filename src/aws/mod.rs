@@ -14,7 +14,7 @@ mod kept_key;
 pub mod key_pairs;
 mod lookups;
 pub mod pages;
-mod prepared_images;
+pub mod prepared_images;
 mod price_cache;
 mod price_list;
 pub mod pricing;

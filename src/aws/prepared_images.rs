@@ -184,15 +184,22 @@ impl Aws {
     }
 
     /// Deletes a snapshot. One that is gone already is as good.
-    pub async fn delete_snapshot(&self, id: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// EC2 has refused for another reason than that an image uses it.
+    pub async fn delete_snapshot(&self, id: &str) -> Result<Deletion> {
         let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) if code(&error) == Some("InvalidSnapshot.NotFound") => Ok(()),
-            Err(error) => {
-                let what = format!("cannot delete the snapshot {id}");
-                Err(self.failure(&error, &what).await)
-            }
+        let Err(error) = answer else {
+            return Ok(Deletion::IsGone);
+        };
+        let code = code(&error).map(str::to_owned);
+        let failure = self
+            .failure(&error, &format!("cannot delete the snapshot {id}"))
+            .await;
+        match code.as_deref() {
+            Some("InvalidSnapshot.NotFound") => Ok(Deletion::IsGone),
+            Some("InvalidSnapshot.InUse") => Ok(Deletion::IsUsed(failure)),
+            _ => Err(failure),
         }
     }
 }

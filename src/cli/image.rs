@@ -67,11 +67,19 @@ pub struct ImageListArgs {
     pub all_regions: bool,
 }
 
+fn image_or_snapshot_id(text: &str) -> Result<String, String> {
+    let is_snapshot = text.starts_with(SNAPSHOT);
+    resource_id(if is_snapshot { SNAPSHOT } else { "ami-" })(text)
+}
+
+/// How the ids of snapshots begin.
+pub const SNAPSHOT: &str = "snap-";
+
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("which_images").args(["ids", "all"]).required(true)))]
 pub struct ImageRemoveArgs {
-    /// The images
-    #[arg(value_name = "AMI", value_parser = resource_id("ami-"))]
+    /// The images; or snapshots that have lost theirs, which `list` names
+    #[arg(value_name = "AMI", value_parser = image_or_snapshot_id)]
     pub ids: Vec<String>,
     /// Every prepared image of the region
     #[arg(long)]

@@ -26,7 +26,7 @@ use clap::{
 
 pub use self::{
     boot::{ApiArgs, BootArgs, UserDataArgs},
-    image::{ImageBuildArgs, ImageCommand, ImageListArgs, ImageRemoveArgs},
+    image::{ImageBuildArgs, ImageCommand, ImageListArgs, ImageRemoveArgs, SNAPSHOT},
     machines::{CostArgs, ListArgs, LogsArgs, TerminateArgs},
     packaging::{Asking, CompleteWordsArgs, CompletionsArgs, ManArgs},
     sign_in::{

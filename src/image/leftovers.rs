@@ -4,19 +4,28 @@
 use std::time::{Duration, SystemTime};
 
 use crate::{
-    aws::Aws,
+    aws::{Aws, prepared_images::Deletion},
     error::{Failure, Kind, Result},
     model::{
         image::{Image, ImageState},
         machine::{self, Machine, State},
         prepared_image::{Snapshot, name_of},
+        visibility::VISIBLE_WITHIN,
     },
-    terminal::{command_line::command, output::Output},
+    terminal::{
+        command_line::{Options, command},
+        output::Output,
+    },
 };
 
 /// What is as old is no colleague's that is at work: an image of a stopped builder is
 /// asked for within minutes.
 const OLD: Duration = Duration::from_hours(1);
+
+/// A look for snapshots is given up after this, where it is a line beside a list.
+const NO_LONGER_THAN: Duration = Duration::from_secs(10);
+
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Whether a builder is left over: stopped for an hour, and no image of it pending.
 pub fn is_left_over(machine: &Machine, images: &[Image], now: SystemTime) -> bool {
@@ -110,7 +119,9 @@ async fn delete_orphans(aws: &Aws, snapshots: &[Snapshot], images: &[Image], out
     for snapshot in orphans(snapshots, images, aws.clock.now()) {
         let id = &snapshot.id;
         match aws.delete_snapshot(id).await {
-            Ok(()) => out.say(&format!("deleted {id}, which had lost its image")),
+            Ok(Deletion::IsGone) => out.say(&format!("deleted {id}, which had lost its image")),
+            // Somebody has made an image of their own of it.
+            Ok(Deletion::IsUsed(_)) => {}
             Err(failure) => out.warn(&failure.message),
         }
     }
@@ -128,14 +139,74 @@ pub fn told(machine: &Machine) -> String {
     }
 }
 
-/// The command that ends a builder. Of an option given twice the last one counts.
-fn end_line(id: &str, region: &str) -> String {
-    let line = command(&format!("terminate --instance-id {id}"));
-    if line.contains(&format!("--region {region}")) {
-        line
-    } else {
-        format!("{line} --region {region}")
+/// A snapshot without its image, which costs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftSnapshot {
+    pub region: String,
+    pub id: String,
+}
+
+/// The snapshots that have lost their image, in these regions. A region that does not
+/// tell has none here: nothing hangs on it.
+pub async fn left_snapshots(aws: &Aws, regions: &[String]) -> Vec<LeftSnapshot> {
+    let mut asked = tokio::task::JoinSet::new();
+    for region in regions {
+        let aws = aws.in_region(region);
+        asked.spawn(async move {
+            let looking = Box::pin(orphans_of(&aws));
+            let found = aws.time.within(NO_LONGER_THAN, looking).await;
+            let ids = found.ok().and_then(Result::ok).unwrap_or_default();
+            let left = ids.into_iter().map(|id| LeftSnapshot {
+                region: aws.region.clone(),
+                id,
+            });
+            left.collect::<Vec<_>>()
+        });
     }
+    let mut left: Vec<LeftSnapshot> = asked.join_all().await.into_iter().flatten().collect();
+    left.sort();
+    left
+}
+
+/// The ids of the snapshots that have lost their image in the region of `aws`.
+///
+/// # Errors
+/// They, or the images, cannot be listed.
+pub async fn orphans_of(aws: &Aws) -> Result<Vec<String>> {
+    let snapshots = aws.prepared_snapshots().await?;
+    // Most accounts have none, and one call less.
+    if snapshots.is_empty() {
+        return Ok(Vec::new());
+    }
+    let images = aws.prepared_images().await?;
+    let orphans = orphans(&snapshots, &images, aws.clock.now());
+    Ok(orphans.into_iter().map(|s| s.id.clone()).collect())
+}
+
+/// What is to be said of them, a line for each region.
+pub fn told_snapshots(left: &[LeftSnapshot]) -> Vec<String> {
+    let mut regions: Vec<&str> = left.iter().map(|s| s.region.as_str()).collect();
+    regions.dedup();
+    let line = |region: &str| {
+        let here = left.iter().filter(|s| s.region == region);
+        let ids: Vec<&str> = here.map(|s| s.id.as_str()).collect();
+        format!(
+            "left over in {region} without an image, and costing: {}; {} deletes them, and so does the next image build",
+            ids.join(", "),
+            line_in(region, &format!("image remove {}", ids.join(" ")))
+        )
+    };
+    regions.into_iter().map(line).collect()
+}
+
+/// The command that ends a builder.
+fn end_line(id: &str, region: &str) -> String {
+    line_in(region, &format!("terminate --instance-id {id}"))
+}
+
+/// A command for a region, which may be another than this run's.
+fn line_in(region: &str, arguments: &str) -> String {
+    Options::of_this_run().in_region(region).command(arguments)
 }
 
 /// A builder that could not be ended.
@@ -152,13 +223,20 @@ pub fn may_be_running(failure: Failure, id: &str, why: &str) -> Failure {
     .machines([id.to_owned()])
 }
 
-/// Deletes the snapshots; the ids of those that were there.
+/// Deletes the snapshots of an image that was removed a moment ago: EC2 may take them
+/// for its still, for a while.
 ///
 /// # Errors
 /// The first that could not be deleted.
 pub async fn delete_snapshots(aws: &Aws, ids: &[String]) -> Result<()> {
+    let until = aws.time.instant() + VISIBLE_WITHIN;
     for id in ids {
-        aws.delete_snapshot(id).await?;
+        while let Deletion::IsUsed(failure) = aws.delete_snapshot(id).await? {
+            if aws.time.instant() >= until {
+                return Err(failure);
+            }
+            aws.time.pause(AGAIN_AFTER).await;
+        }
     }
     Ok(())
 }

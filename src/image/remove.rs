@@ -1,7 +1,11 @@
 //! Removing prepared images with their snapshots.
 
-use super::leftovers::{delete_snapshots, orphans};
-use crate::{aws::Aws, error::Result, model::image::Image, terminal::output::Output};
+use super::leftovers::{delete_snapshots, orphans_of};
+use crate::{
+    aws::{Aws, prepared_images::Deletion},
+    error::Result,
+    model::image::Image,
+};
 
 /// Removes an image, then its snapshots: they cannot be deleted while it uses them.
 /// Asked again after an interruption in between, [`remove_orphans`] does the rest.
@@ -13,20 +17,16 @@ pub async fn remove(aws: &Aws, image: &Image) -> Result<()> {
     delete_snapshots(aws, &image.snapshot_ids).await
 }
 
-/// Deletes the old snapshots that are no image's; how many there were.
+/// Deletes the old snapshots that are no image's, and adds their ids to `deleted`.
 ///
 /// # Errors
 /// They cannot be listed or deleted.
-pub async fn remove_orphans(aws: &Aws, out: Output) -> Result<usize> {
-    let (images, snapshots) = tokio::join!(aws.prepared_images(), aws.prepared_snapshots());
-    let (images, snapshots) = (images?, snapshots?);
-    let orphans = orphans(&snapshots, &images, aws.clock.now());
-    for snapshot in &orphans {
-        aws.delete_snapshot(&snapshot.id).await?;
-        out.say(&format!(
-            "deleted {}, which had lost its image",
-            snapshot.id
-        ));
+pub async fn remove_orphans(aws: &Aws, deleted: &mut Vec<String>) -> Result<()> {
+    for id in orphans_of(aws).await? {
+        // Somebody may have made an image of their own of it.
+        if let Deletion::IsGone = aws.delete_snapshot(&id).await? {
+            deleted.push(id);
+        }
     }
-    Ok(orphans.len())
+    Ok(())
 }

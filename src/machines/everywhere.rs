@@ -142,6 +142,19 @@ impl Survey {
         Some((names(&self.missing), failure))
     }
 
+    /// The failure of a look that was to be at all regions, where some did not answer.
+    pub fn not_whole(&self, consequence: &str) -> Option<Failure> {
+        let (regions, failure) = self.hole()?;
+        let failure = Failure {
+            message: format!(
+                "{consequence}, {regions} did not answer: {}",
+                failure.message
+            ),
+            ..failure.clone()
+        };
+        Some(failure.hint("try again in a minute"))
+    }
+
     /// The failure of this region, if it did not answer.
     pub fn hole_in(&self, region: &str) -> Option<&Failure> {
         let mut missing = self.missing.iter();

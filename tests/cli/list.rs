@@ -236,6 +236,7 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
   "cost_unknown_because": null,
   "ended": [],
   "leftover_groups": [],
+  "leftover_snapshots": [],
   "budgets": [],
   "spent": [],
   "regions": [

@@ -706,6 +706,7 @@ fn the_disk_is_filled_at_the_rate_asked_for_and_else_as_ebs_does() {
     let (asked, said) =
         rate("start --vm-type t3.micro --machine-group-name g --initialization-rate 200");
     assert_eq!(asked, "200");
+    // The image has 8 GiB.
     assert!(
         said.contains("; and at most 0.0192 once, for --initialization-rate\n"),
         "{said}"
@@ -797,15 +798,114 @@ fn a_removal_that_was_interrupted_is_finished_later() {
     // Somebody's that is at work is not touched.
     assert_eq!(account.run("image remove --all -y").code, 0);
     assert_eq!(snapshots(&account).len(), 1);
+    let [left] = snapshots(&account).try_into().expect("one snapshot");
+    let left = text(&left["SnapshotId"]).to_owned();
+    with_image(&account);
     account.pass(HOUR);
-    assert!(
-        account
-            .run("image list")
-            .stderr
-            .contains("left over without an image")
+    let said = format!(
+        "left over in eu-west-2 without an image, and costing: {left}; inductiva-aws image remove {left}"
     );
-    assert_eq!(account.run("image remove --all -y").code, 0);
-    assert_eq!(snapshots(&account).len(), 0);
+    for line in ["image list", "list"] {
+        let run = account.run(line);
+        assert!(run.stderr.contains(&said), "{line}: {}", run.stderr);
+    }
+    let document = account.json("list");
+    assert_eq!(
+        document["leftover_snapshots"],
+        json!([{"snapshot_id": left, "region": "eu-west-2"}])
+    );
+    // Where something is named, and to whoever may not look, it is not told.
+    assert_eq!(account.run("list -q").stderr, "");
+    account.put("policy", json!({"deny": ["ec2:DescribeSnapshots"]}));
+    let run = account.run("list");
+    assert!(!run.stderr.contains(&left), "{}", run.stderr);
+    account.put("policy", json!({}));
+    // The line that is told does it, and removes nothing else.
+    let run = account.run(&format!("image remove {left} -y"));
+    run.assert(
+        0,
+        format!("deleted {left}, which had lost its image\n"),
+        str![],
+    );
+    assert_eq!((images(&account).len(), snapshots(&account).len()), (1, 1));
+    let run = account.run(&format!("image remove {left} -y"));
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("has no snapshot {left}")),
+        "{}",
+        run.stderr
+    );
+}
+
+/// An image that was removed a moment ago may still count as its user.
+#[test]
+fn a_snapshot_that_ec2_takes_for_used_is_asked_for_again() {
+    let account = Account::new();
+    let id = with_image(&account);
+    account.fault(json!({
+        "service": "ec2", "operation": "DeleteSnapshot", "kind": "error", "status": 400,
+        "code": "InvalidSnapshot.InUse", "message": "in use", "count": 3,
+    }));
+    let run = account.run(&format!("image remove {id} -y"));
+    run.assert(0, format!("removed {id}\n"), str![]);
+    assert_eq!(snapshots(&account), [] as [Value; 0]);
+    // One that somebody uses for an image of their own is left to them.
+    let id = with_image(&account);
+    account.ec2("deregister_image", json!({"ImageId": id}));
+    account.pass(HOUR);
+    account.fault(json!({
+        "service": "ec2", "operation": "DeleteSnapshot", "kind": "error", "status": 400,
+        "code": "InvalidSnapshot.InUse", "message": "in use", "count": null,
+    }));
+    let run = account.run("image remove --all -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(snapshots(&account).len(), 1);
+}
+
+#[test]
+fn the_next_build_deletes_an_old_snapshot_without_its_image() {
+    let account = Account::new();
+    let id = with_image(&account);
+    account.ec2("deregister_image", json!({"ImageId": id}));
+    account.pass(HOUR);
+    let run = build_that_says(&account, BUILD, PREPARED);
+    assert!(
+        run.stderr.contains(", which had lost its image"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!((images(&account).len(), snapshots(&account).len()), (1, 1));
+}
+
+#[test]
+fn a_region_that_does_not_answer_is_missed_in_a_list_of_images_and_in_their_removal() {
+    let account = Account::new();
+    let id = with_image(&account);
+    account.fault(json!({
+        "service": "ec2", "operation": "DescribeImages", "region": "us-east-1",
+        "status": 503, "code": "Unavailable", "count": null,
+    }));
+    let run = account.run("image list --all-regions -q");
+    assert_eq!(
+        (run.code, run.stdout.trim()),
+        (1, id.as_str()),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("us-east-1"), "{}", run.stderr);
+    account.forget_faults();
+    account.fault(json!({
+        "service": "ec2", "operation": "DescribeInstances", "region": "us-east-1",
+        "status": 503, "code": "Unavailable", "count": null,
+    }));
+    let run = account.run("image remove --all --all-regions -y");
+    assert_eq!((run.code, images(&account).len()), (1, 0), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("images may be left, us-east-1 did not answer"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     image::{
         cost::{gib, usd_per_month},
-        leftovers::{orphans, told},
+        leftovers::{LeftSnapshot, orphans, told, told_snapshots},
     },
     machines::everywhere::Survey,
     model::{
@@ -20,10 +20,7 @@ use crate::{
         prepared_image::{Snapshot, TAG_BASE, TAG_FILE_TRACKER, TAG_LAYOUT, TAG_TASK_RUNNER},
     },
     plan::{known::Known, prepared::age_in_words},
-    terminal::{
-        command_line::command,
-        output::{Output, table},
-    },
+    terminal::output::{Output, table},
 };
 
 /// Prints the images, and names what builds have left.
@@ -35,6 +32,8 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
     };
     let now = aws.clock.now();
     let mut images = Vec::new();
+    let mut left = Vec::new();
+    let mut failure = None;
     for region in &survey.regions {
         let aws = aws.in_region(region);
         let (found, snapshots, price) = tokio::join!(
@@ -44,12 +43,27 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
         );
         // Prices and sizes are no reason to show nothing.
         let snapshots = snapshots.unwrap_or_default();
-        let found = found?;
-        say_left(&found, &snapshots, now, out);
+        let found = match found {
+            Ok(found) => found,
+            Err(why) if !args.all_regions => return Err(why),
+            Err(why) => {
+                failure = failure.or(Some(why.while_doing(region)));
+                continue;
+            }
+        };
+        let of_region = |snapshot: &Snapshot| LeftSnapshot {
+            region: region.clone(),
+            id: snapshot.id.clone(),
+        };
+        let orphans = orphans(&snapshots, &found, now);
+        left.extend(orphans.into_iter().map(of_region));
         let of_region = found
             .iter()
             .map(|image| ListedImage::of(image, region, &snapshots, &price, &survey.machines, now));
         images.extend(of_region);
+    }
+    for line in told_snapshots(&left) {
+        out.say(&line);
     }
     for machine in survey
         .machines
@@ -64,20 +78,9 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
         regions: RegionsReport::from(&survey),
     };
     let ids: Vec<String> = report.images.iter().map(|i| i.image_id.clone()).collect();
-    out.result(&report, &ids)
-}
-
-/// The snapshots that have lost their image: they cost.
-fn say_left(images: &[Image], snapshots: &[Snapshot], now: SystemTime, out: Output) {
-    let left = orphans(snapshots, images, now);
-    if !left.is_empty() {
-        let ids: Vec<&str> = left.iter().map(|s| s.id.as_str()).collect();
-        out.say(&format!(
-            "left over without an image, and costing: {}; {} deletes them",
-            ids.join(", "),
-            command("image remove --all")
-        ));
-    }
+    out.result(&report, &ids)?;
+    let failure = failure.or_else(|| survey.not_whole("the list is not complete"));
+    failure.map_or(Ok(()), Err)
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -6,13 +6,16 @@ use serde::Serialize;
 
 use crate::{
     aws::Aws,
-    cli::ImageRemoveArgs,
+    cli::{ImageRemoveArgs, SNAPSHOT},
     commands::report::RegionsReport,
     error::{Failure, Kind, Result},
-    image::remove::{remove, remove_orphans},
+    image::{
+        leftovers::orphans_of,
+        remove::{remove, remove_orphans},
+    },
     machines::everywhere::Survey,
     model::image::Image,
-    terminal::output::Output,
+    terminal::{command_line::command, output::Output},
 };
 
 /// Asks, and removes. Machines that run are not touched: they have their own disks.
@@ -23,13 +26,17 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
         Survey::here(aws).await?
     };
     let mut found: Vec<(Aws, Image)> = Vec::new();
+    let mut failure = None;
     for region in &survey.regions {
         let aws = aws.in_region(region);
-        let images = aws.prepared_images().await?;
-        found.extend(images.into_iter().map(|image| (aws.clone(), image)));
+        match aws.prepared_images().await {
+            Ok(images) => found.extend(images.into_iter().map(|image| (aws.clone(), image))),
+            Err(why) if !args.all_regions => return Err(why),
+            Err(why) => failure = failure.or(Some(why.while_doing(region))),
+        }
     }
     if !args.all {
-        refuse_unknown(&args.ids, &found, &aws.region)?;
+        refuse_unknown(&args.ids, &found, aws).await?;
         found.retain(|(_, image)| args.ids.contains(&image.id));
     }
     if !found.is_empty() && !args.yes {
@@ -48,7 +55,6 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
         }
     }
     let mut removed = Vec::new();
-    let mut failure = None;
     // One that cannot be removed keeps no other.
     for (aws, image) in &found {
         match remove(aws, image).await {
@@ -56,48 +62,66 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
             Err(why) => failure = failure.or(Some(why)),
         }
     }
+    let mut deleted_snapshots = Vec::new();
     for region in &survey.regions {
         let aws = aws.in_region(region);
-        if let Err(why) = Box::pin(remove_orphans(&aws, out)).await {
+        if let Err(why) = Box::pin(remove_orphans(&aws, &mut deleted_snapshots)).await {
             failure = failure.or(Some(why));
         }
     }
     let report = RemoveReport {
         removed,
+        deleted_snapshots,
         regions: RegionsReport::from(&survey),
     };
     out.result(&report, &report.removed)?;
+    let failure = failure.or_else(|| survey.not_whole("images may be left"));
     failure.map_or(Ok(()), Err)
 }
 
-/// Ids that are not those of prepared images here: nothing else is removed.
-fn refuse_unknown(ids: &[String], found: &[(Aws, Image)], region: &str) -> Result<()> {
+/// Ids that are neither those of prepared images here nor of snapshots that have lost
+/// theirs: nothing else is removed.
+async fn refuse_unknown(ids: &[String], found: &[(Aws, Image)], aws: &Aws) -> Result<()> {
     let is_unknown = |id: &&String| !found.iter().any(|(_, image)| image.id == **id);
-    let unknown: Vec<&str> = ids.iter().filter(is_unknown).map(String::as_str).collect();
+    let mut unknown: Vec<&str> = ids.iter().filter(is_unknown).map(String::as_str).collect();
+    if unknown.iter().any(|id| id.starts_with(SNAPSHOT)) {
+        let orphans = orphans_of(aws).await?;
+        unknown.retain(|id| !orphans.iter().any(|orphan| orphan == id));
+    }
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::NotFound,
-        format!("{region} has no prepared image {}", unknown.join(", ")),
-    )
-    .hint("inductiva-aws image list --all-regions shows them; nothing was removed"))
+    let (region, ids) = (&aws.region, unknown.join(", "));
+    let message = if unknown.iter().all(|id| id.starts_with(SNAPSHOT)) {
+        format!("{region} has no snapshot {ids} that is an hour old and has lost a prepared image")
+    } else {
+        format!("{region} has no prepared image {ids}")
+    };
+    Err(Failure::new(Kind::NotFound, message).hint(format!(
+        "{} shows them; nothing was removed",
+        command("image list --all-regions")
+    )))
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct RemoveReport {
     removed: Vec<String>,
+    /// Those that had lost their image before.
+    deleted_snapshots: Vec<String>,
     #[serde(flatten)]
     regions: RegionsReport,
 }
 
 impl fmt::Display for RemoveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.removed.is_empty() {
+        if self.removed.is_empty() && self.deleted_snapshots.is_empty() {
             return writeln!(f, "there is no prepared image");
         }
-        self.removed
+        for id in &self.removed {
+            writeln!(f, "removed {id}")?;
+        }
+        self.deleted_snapshots
             .iter()
-            .try_for_each(|id| writeln!(f, "removed {id}"))
+            .try_for_each(|id| writeln!(f, "deleted {id}, which had lost its image"))
     }
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     notes,
-    report::{BudgetLeft, LeftoverGroup, ListReport},
+    report::{BudgetLeft, LeftoverGroup, LeftoverSnapshot, ListReport},
 };
 use crate::{
     aws::Aws,
     commands::report::{EndedMachine, RegionsReport},
     error::{Failure, Kind, Result},
+    image::leftovers::{left_snapshots, told_snapshots},
     inductiva::{self, ApiError, Group},
     machines::{
         everywhere::Survey, ledger::GroupSources, leftovers::View, price_book::PriceBook,
@@ -83,7 +84,17 @@ impl Looking<'_> {
                 self.prices.learn(aws, &machines).await;
             }
         };
-        let (groups, active, ()) = tokio::join!(groups(api, &machines), active(api), learning);
+        // Snapshots are of no group.
+        let shows_snapshots = !ids_alone && self.targets.is_empty();
+        let snapshots = async {
+            if shows_snapshots {
+                Some(left_snapshots(aws, &found.regions).await)
+            } else {
+                None
+            }
+        };
+        let (groups, active, (), snapshots) =
+            tokio::join!(groups(api, &machines), active(api), learning, snapshots);
         let (groups, why) = groups;
         let now = aws.clock.now();
         let settled = if ids_alone {
@@ -117,6 +128,9 @@ impl Looking<'_> {
         budgets.retain(|left| self.is_named(&left.group));
         let unknown = not_found(&found, &hidden, active.as_deref());
         report.ended = ended;
+        report.leftover_snapshots = snapshots
+            .as_ref()
+            .map(|left| left.iter().map(LeftoverSnapshot::from).collect());
         report.budgets = budgets.iter().map(BudgetLeft::from).collect();
         report.leftover_groups = active.map(|active| {
             let left = active.iter().filter(left_over);
@@ -125,6 +139,7 @@ impl Looking<'_> {
         report.regions = RegionsReport::from(&found);
         let mut notes = notes::what_costs(&report, &machines);
         notes.extend(notes::builders(&machines));
+        notes.extend(told_snapshots(&snapshots.unwrap_or_default()));
         notes.extend(notes::deadlines(&machines, &budgets, now));
         let leftovers = notes::leftovers(&report, &found);
         let says_all = unknown.is_some() || out.format == Format::Json;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     commands::report::{EndedMachine, MachineReport, RegionsReport, rfc_3339},
+    image::leftovers::LeftSnapshot,
     inductiva::Group,
     machines::{
         ledger::Settled,
@@ -64,6 +65,22 @@ impl From<&Group> for LeftoverGroup {
         Self {
             name: group.name.clone(),
             id: group.id.clone(),
+        }
+    }
+}
+
+/// A snapshot of a prepared image that is no more.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftoverSnapshot {
+    snapshot_id: String,
+    region: String,
+}
+
+impl From<&LeftSnapshot> for LeftoverSnapshot {
+    fn from(left: &LeftSnapshot) -> Self {
+        Self {
+            snapshot_id: left.id.clone(),
+            region: left.region.clone(),
         }
     }
 }
@@ -220,6 +237,8 @@ pub struct ListReport {
     pub ended: Vec<EndedMachine>,
     /// None where Inductiva was not asked.
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
+    /// Of the regions that tell; none where something was named.
+    pub leftover_snapshots: Option<Vec<LeftoverSnapshot>>,
     /// Of groups that have one, and machines.
     pub budgets: Vec<BudgetLeft>,
     /// Of groups that have machines.
@@ -279,6 +298,7 @@ impl ListReport {
             machines,
             ended: Vec::new(),
             leftover_groups: None,
+            leftover_snapshots: None,
             budgets: Vec::new(),
             spent: Vec::new(),
             regions: RegionsReport::default(),
