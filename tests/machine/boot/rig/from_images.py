@@ -121,6 +121,25 @@ def prepared_unreachable(world):
     require(said >= 2, f"said {said} times that it goes on")
 
 
+def prepared_other_engine(world):
+    """An engine of another version finds the images of a prepared machine: neither the
+    mirror nor the registry can be reached."""
+    builder = world.prepared.of(world)
+    machine = world.machine("prepared-other-engine", tree=world.newer_tree())
+    machine.take_engines_state_of(builder)
+    machine.cut_off(True)
+    machine.launch("--max-lifetime", "8h")
+    wait_until_registered(machine)
+    ask = ("docker", "version", "--format", "{{.Server.Version}}")
+    version = machine.run(*ask).strip()
+    packages = (builder.directory / "upper/var/lib/dpkg/status").read_text("utf-8")
+    older = re.search(r"^Package: docker\.io\n(?:.+\n)*?Version: (\S+?)\+", packages, re.M)[1]
+    require(version != older, f"both are of version {older}")
+    require_equal("the phases", phases_of(machine.console), PHASES)
+    require_equal("packages asked for", world.mirror.asked(machine.address), 0)
+    require_contract(machine)
+
+
 def prepared_forgotten(world):
     """A machine that is prepared, and that nobody stops: its deadline ends it."""
     machine = world.machine("prepared-forgotten", docker=True)

@@ -23,7 +23,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()].|\r")
 
 
 class Machine:
-    def __init__(self, world, name, number, docker):
+    def __init__(self, world, name, number, docker, tree=None):
         self._world = world
         self.name = name
         self.address = f"172.31.1.{number}"
@@ -31,7 +31,7 @@ class Machine:
         self.directory = world.run_directory / name
         self.directory.mkdir()
         layers = [world.settings, world.docker_layer if docker else None]
-        layers.append(world.base_tree)
+        layers.append(tree or world.base_tree)
         self._lower = ":".join(str(layer) for layer in layers if layer)
         self._link = f"m{number}"
         self._console = []
@@ -242,6 +242,10 @@ class Machine:
         """An image of a machine that is off: before this one is launched."""
         for name in ("upper", "docker"):
             run("cp", "--archive", other.directory / name, self.directory)
+
+    def take_engines_state_of(self, other):
+        """What the container engine of a machine that is off has kept, and no more."""
+        run("cp", "--archive", other.directory / "docker", self.directory)
 
     # --- Looking into it --------------------------------------------------------
 

@@ -23,6 +23,7 @@ from .from_images import (
     imaged,
     prepared,
     prepared_forgotten,
+    prepared_other_engine,
     prepared_rebooted,
     prepared_unreachable,
 )
@@ -300,6 +301,7 @@ SCENARIOS = {
         imaged,
         prepared,
         prepared_unreachable,
+        prepared_other_engine,
         prepared_forgotten,
         prepared_rebooted,
         local_disk,

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .host import WORK, run
+from .host import WORK, Broken, run
 
 # What Ubuntu's and Debian's own cloud images have and the script may count on.
 PACKAGES = (
@@ -50,15 +50,23 @@ def base(sources):
     tree = WORK / "trees" / f"base-{key}"
     if tree.exists():
         return tree
+    suite = next(suite for _, suite, _ in sources if "-" not in suite)
+    making = _debian(tree, suite, sources, PACKAGES)
+    making.rename(tree)
+    return tree
+
+
+def _debian(tree, suite, sources, packages):
+    """Where it was made."""
     making = _new(tree)
-    uri, suite, _ = next(s for s in sources if "-" not in s[1])
+    uri = next(uri for uri, name, _ in sources if name == suite)
     run("debootstrap", "--variant=minbase", suite, making, uri)
     lines = "".join(f"deb {uri} {suite} {part}\n" for uri, suite, part in sources)
     (making / "etc/apt/sources.list").write_text(lines, encoding="utf-8")
     _chroot(
         making,
         "apt-get update -qq\n"
-        f"apt-get install -y -qq --no-install-recommends {PACKAGES}\n"
+        f"apt-get install -y -qq --no-install-recommends {packages}\n"
         "apt-get clean\nrm -rf /var/lib/apt/lists/*\n"
         f"systemctl mask --quiet {' '.join(MASKED)}\n"
         # cloud-init would wait a minute for a DHCP server.
@@ -66,6 +74,24 @@ def base(sources):
         # The first boot of a machine that nobody has seen.
         ": >/etc/machine-id\nrm -f /etc/hostname /etc/ssh/ssh_host_*",
     )
+    return making
+
+
+# The release after a release of Debian, with a later engine.
+_AFTER = {"bookworm": "trixie", "trixie": "forky"}
+
+
+def newer(sources):
+    """A Debian of the next release, with its own container engine."""
+    uri, suite, component = next(s for s in sources if "-" not in s[1])
+    if suite not in _AFTER:
+        raise Broken(f"which release comes after {suite} is not known here")
+    suite = _AFTER[suite]
+    key = _key(uri, suite, Path(__file__).read_text(encoding="utf-8"))
+    tree = WORK / "trees" / f"newer-{key}"
+    if tree.exists():
+        return tree
+    making = _debian(tree, suite, [(uri, suite, component)], f"{PACKAGES} docker.io docker-cli")
     making.rename(tree)
     return tree
 

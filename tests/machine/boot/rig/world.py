@@ -39,6 +39,7 @@ class World:
         self._closing = []
         self._machines = []
         self._lock = threading.Lock()
+        self._newer_lock = threading.Lock()
         self.prepared = PreparedDisks()
         self.run_directory = WORK / "run"
         try:
@@ -57,7 +58,7 @@ class World:
             # As it is now, whoever goes on writing it.
             self.script = self.run_directory / "script"
             self.script.write_bytes(script.read_bytes())
-        sources = apt_sources()
+        self._sources = sources = apt_sources()
         say("root trees")
         self.base_tree = trees.base(sources)
         self.docker_layer = trees.with_docker(self.base_tree)
@@ -130,11 +131,17 @@ class World:
         )
         return files
 
-    def machine(self, name, docker=False):
-        """A machine that is not on yet."""
+    def newer_tree(self):
+        """A Debian with a later engine, for those who need one: it takes minutes."""
+        with self._newer_lock:
+            return trees.newer(self._sources)
+
+    def machine(self, name, docker=False, tree=None):
+        """A machine that is not on yet; with a root tree other than the usual one, if
+        that is given."""
         with self._lock:
             number = len(self._machines) + 16
-            machine = Machine(self, name, number, docker)
+            machine = Machine(self, name, number, docker, tree)
             self._machines.append(machine)
             return machine
 
