@@ -36,6 +36,7 @@ use crate::{
     bounds,
     error::{Failure, causes},
     time::Time,
+    values::spans,
 };
 
 /// The longest that connecting may take.
@@ -260,7 +261,7 @@ impl Http {
         self.time
             .within(CALL_TIMEOUT, answer)
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", CALL_TIMEOUT.as_secs())))
+            .unwrap_or_else(|_| Err(format!("no answer within {}", spans::told(CALL_TIMEOUT))))
     }
 }
 

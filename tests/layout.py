@@ -35,7 +35,7 @@ PARTS = {
     "identity": "aws http terminal time error values bounds",
     "aws": "plan model terminal http time error values bounds",
     "inductiva": "http model terminal time error values",
-    "http": "time error bounds",
+    "http": "time error values bounds",
     "plan": "model terminal error values",
     "model": "terminal values",
     "terminal": "error values",

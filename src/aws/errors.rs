@@ -1,7 +1,7 @@
 //! What AWS answers when it refuses, sorted by code: the SDK's own `Display`
 //! is only "service error".
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use aws_smithy_runtime_api::client::{
     orchestrator::HttpResponse,
@@ -20,6 +20,7 @@ use super::{
 use crate::{
     error::{Failure, Kind, causes, find_cause},
     terminal::mask,
+    values::spans,
 };
 
 /// What follows it repeats the request, with the session token.
@@ -204,8 +205,8 @@ pub fn told(answer: &HttpResponse) -> String {
 fn clock_off(failure: Failure, minutes: i64) -> Failure {
     let direction = if minutes < 0 { "behind" } else { "ahead of" };
     let off = format!(
-        "this machine's clock is {} minutes {direction} AWS's",
-        minutes.unsigned_abs()
+        "this machine's clock is {} {direction} AWS's",
+        spans::told(Duration::from_mins(minutes.unsigned_abs()))
     );
     failure.while_doing(&off).hint(
         "set the clock, best from a time server: timedatectl set-ntp true on most Linux systems",

@@ -45,6 +45,7 @@ use crate::{
     error::{Failure, Kind, Result},
     terminal::output::Output,
     time::Time,
+    values::spans,
 };
 
 /// How long a failure may wait for being decoded.
@@ -176,8 +177,7 @@ impl Aws {
         };
         let answer = self.time.within(limit, Box::pin(call)).await;
         answer.unwrap_or_else(|_| {
-            let seconds = limit.as_secs();
-            let message = format!("{service} has not answered within {seconds} s");
+            let message = format!("{service} has not answered within {}", spans::told(limit));
             Err(Failure::new(Kind::Unreachable, message).hint("try again in a minute"))
         })
     }

@@ -23,7 +23,7 @@ use crate::{
     model::{request::Request, system::System},
     plan::{disk_prices::DiskPrices, known::Known, prices::Prices},
     time::Time,
-    values::{Market, VmType, VolumeType},
+    values::{Market, VmType, VolumeType, spans},
 };
 
 /// How much a price is worth.
@@ -371,8 +371,8 @@ pub async fn in_time<T>(
         }
         Ok(Err(failure)) => Err(failure.message),
         Err(_) => Err(format!(
-            "{who} did not answer within {} s",
-            worth.wait.as_secs()
+            "{who} did not answer within {}",
+            spans::told(worth.wait)
         )),
     }
 }

@@ -116,10 +116,10 @@ pub struct UserDataArgs {
 
 /// [`Runner::MAX_IDLE_MINUTES`] as it is typed.
 fn max_idle_time() -> String {
-    spans::told(Duration::from_mins(Runner::MAX_IDLE_MINUTES.into()))
+    spans::typed(Duration::from_mins(Runner::MAX_IDLE_MINUTES.into()))
 }
 
 /// [`Runner::BOOT_TIMEOUT`] as it is typed.
 pub(super) fn boot_timeout() -> String {
-    spans::told(Runner::BOOT_TIMEOUT)
+    spans::typed(Runner::BOOT_TIMEOUT)
 }

@@ -10,7 +10,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use crate::values::spans::told;
+use crate::values::spans::typed;
 
 /// What clap can say of it, of the subcommand `start`.
 pub fn requirements(start: Command) -> Command {
@@ -33,8 +33,8 @@ pub fn refused(matches: &ArgMatches) -> Result<(), Error> {
     let why = match (boot_timeout, max_lifetime) {
         (Some(boot), Some(lifetime)) if is_typed("boot_timeout") && boot > lifetime => format!(
             "--boot-timeout {} has no effect: it is longer than --max-lifetime {}, which ends the machine first",
-            told(*boot),
-            told(*lifetime)
+            typed(*boot),
+            typed(*lifetime)
         ),
         _ if is_typed("key_format") && !is_typed("create_key_pair") => {
             "--key-format has no effect without --create-key-pair".to_owned()

@@ -13,7 +13,7 @@ use tokio::{
 #[cfg(unix)]
 use super::process_tree::end_with_descendants;
 use super::{inherited::without_keys, said::Said};
-use crate::{bounds, terminal::output::Output, time::Time};
+use crate::{bounds, terminal::output::Output, time::Time, values::spans};
 
 /// A command of a profile, such as `credential_process`.
 pub struct Helper<'a> {
@@ -91,8 +91,8 @@ impl Helper<'_> {
         }
         out.say(&format!("waiting for {}", self.name));
         time.until(begun + limit, work).await.unwrap_or_else(|_| {
-            let seconds = limit.as_secs();
-            Ok(Ended::Stopped(format!("it did not end within {seconds} s")))
+            let limit = spans::told(limit);
+            Ok(Ended::Stopped(format!("it did not end within {limit}")))
         })
     }
 }

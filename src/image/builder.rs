@@ -20,6 +20,7 @@ use crate::{
     },
     plan::launch_plan::LaunchPlan,
     terminal::{command_line::command, interrupt::Interrupt, output::Output},
+    values::spans,
 };
 
 /// A launch that may have been made is asked for again for so long.
@@ -98,14 +99,14 @@ impl Builder<'_> {
             }
             time.pause(LOOK_AGAIN_AFTER).await;
         }
-        let minutes = self.request.runner.boot_timeout.as_secs().div_ceil(60);
+        let ended_within = spans::told(self.request.runner.boot_timeout);
         Err(Failure {
             kind: Kind::MachinesMayBeRunning,
             message: format!("the machine may have been launched: {}", failure.message),
             ..failure
         }
         .hint(format!(
-            "if it was, it ends itself within {minutes} minutes of its boot; {} shows it",
+            "if it was, it ends itself within {ended_within} of its boot; {} shows it",
             command("list")
         )))
     }

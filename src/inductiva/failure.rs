@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     error::{Failure, Kind},
     terminal::mask,
+    values::spans,
 };
 
 /// Why a call had no answer that can be used.
@@ -25,7 +26,7 @@ pub enum ApiError {
 
 impl ApiError {
     pub fn no_answer_within(limit: Duration) -> Self {
-        Self::OutOfReach(format!("no answer within {} s", limit.as_secs()))
+        Self::OutOfReach(format!("no answer within {}", spans::told(limit)))
     }
 
     pub fn why(&self) -> &str {

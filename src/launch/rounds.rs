@@ -13,6 +13,7 @@ use super::{Filled, Launcher, look_up::Found, world::World};
 use crate::{
     error::{Failure, Kind, Result},
     plan::launch_plan::LaunchPlan,
+    values::spans,
 };
 
 /// The pauses: capacity that comes back within a minute is met soon, and a day costs
@@ -53,10 +54,11 @@ impl<W: World> Launcher<'_, W> {
                 Kind::Capacity => "no capacity",
                 _ => &failure.message,
             };
+            let minutes = Duration::from_mins(left.as_secs().div_ceil(60));
             run.out.say(&format!(
-                "{why}: trying again in {} s, for {} min at most",
-                next.as_secs(),
-                left.as_secs().div_ceil(60),
+                "{why}: trying again in {}, for {} at most",
+                spans::told(next),
+                spans::told(minutes),
             ));
             run.pause(next).await?;
             run.begins_anew();

@@ -227,10 +227,7 @@ impl Count {
             None => "running",
             Some(_) => "registered",
         };
-        let took = match took.as_secs() {
-            seconds @ 0..120 => format!("{seconds} s"),
-            _ => spans::told(took),
-        };
+        let took = spans::told(took);
         format!("{} of {} {what} after {took}", self.done(), self.of)
     }
 

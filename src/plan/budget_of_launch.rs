@@ -11,6 +11,7 @@ use crate::{
     error::{Failure, Result},
     model::{active_group::Record, machine::Machine, request::Request, user_data::STANDARD_SCRIPT},
     terminal::command_line::terminate_command,
+    values::spans,
 };
 
 /// Less is not worth a boot.
@@ -143,9 +144,10 @@ fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Resu
             String::new()
         };
         return Err(Failure::failed(format!(
-            "nothing was launched: {usd} USD of --max-cost{for_rate} carry {n} × {most:.4} USD an hour, the most that it can be, for {} minutes and the 8 minutes that their start and end may cost: less than {}",
-            seconds / 60,
-            LEAST.as_secs() / 60
+            "nothing was launched: {usd} USD of --max-cost{for_rate} carry {n} × {most:.4} USD an hour, the most that it can be, for {} and the {} that their start and end may cost: less than {}",
+            spans::told(Duration::from_secs(seconds)),
+            spans::told(MINIMUM + ENDING),
+            spans::told(LEAST)
         ))
         .hint(format!(
             "--max-cost {} or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)",
@@ -223,7 +225,8 @@ impl Spending<'_> {
             let how = if left.is_zero() {
                 "is used up".to_owned()
             } else {
-                format!("is used up in {} minutes", left.as_secs() / 60)
+                let minutes = Duration::from_mins(left.as_secs() / 60);
+                format!("is used up in {}", spans::told(minutes))
             };
             return Err(Failure::failed(format!(
                 "nothing was launched: the budget of the group {} ({usd} USD) {how}",

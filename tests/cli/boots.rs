@@ -62,7 +62,7 @@ the group g has 2 machines already, nothing to launch
 [ID]  phase images
 [ID]  phase container-engine
 2 of 2 running, 0 registered
-error: timed out after 1s: 0 of 2 machines registered
+error: timed out after 1 s: 0 of 2 machines registered
 hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID] [ID]
 
@@ -208,7 +208,7 @@ launched 21 machines, [ID] to [ID]
 boot phases are not shown for more than 20 machines: inductiva-aws logs shows those of one machine
 0 of 21 running, 0 registered
 21 of 21 running, 0 registered
-error: timed out after 1s: 0 of 21 machines registered
+error: timed out after 1 s: 0 of 21 machines registered
 hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID] [ID]
 
@@ -227,7 +227,7 @@ fn a_timeout_says_that_inductiva_could_not_be_asked() {
 the group g has 1 machine already, nothing to launch
 1 machine is of a type without a live console (Xen): EC2 posts it some minutes late
 1 of 1 running, 0 registered
-error: timed out after 1s: 0 of 1 machine registered (Inductiva cannot be asked: HTTP 503, set by the test)
+error: timed out after 1 s: 0 of 1 machine registered (Inductiva cannot be asked: HTTP 503, set by the test)
 hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID]
 

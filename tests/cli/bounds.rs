@@ -315,7 +315,7 @@ fn a_command_has_ten_minutes_on_a_terminal() {
         &[("NO_COLOR", "1")],
     );
     assert_eq!(run.code, 4, "{}", run.stdout);
-    let told = "credential_process of profile p failed: it did not end within 600 s";
+    let told = "credential_process of profile p failed: it did not end within 10m";
     assert!(run.stdout.contains(told), "{}", run.stdout);
 }
 

@@ -56,11 +56,11 @@ fn it_launches_when_there_is_capacity_and_what_the_first_round_would_have() {
 machine group g
 cost: [..]
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
-no capacity: trying again in 30 s, for 120 min at most
+no capacity: trying again in 30 s, for 2h at most
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
-no capacity: trying again in 60 s, for 120 min at most
+no capacity: trying again in 60 s, for 2h at most
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
-no capacity: trying again in 120 s, for 119 min at most
+no capacity: trying again in 2m, for 1h59m at most
 launched [..]
 
 "#]]);
@@ -89,9 +89,9 @@ fn its_pauses_grow_to_ten_minutes_until_the_time_is_over() {
         .stderr
         .split("trying again in ")
         .skip(1)
-        .filter_map(|rest| rest.split(" s,").next())
+        .filter_map(|rest| rest.split(", for ").next())
         .collect();
-    let grows = ["30", "60", "120", "240", "480", "600", "600", "600", "600"];
+    let grows = ["30 s", "60 s", "2m", "4m", "8m", "10m", "10m", "10m", "10m"];
     assert_eq!(pauses[..grows.len()], grows);
     // The last one ends with the time.
     assert_eq!(pauses.len(), grows.len() + 1);
@@ -114,7 +114,7 @@ fn a_group_that_was_ended_meanwhile_is_not_made_again() {
 machine group g
 cost: [..]
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
-no capacity: trying again in 30 s, for 60 min at most
+no capacity: trying again in 30 s, for 1h at most
 error: the group g was ended while this start waited for capacity
 hint: nothing was launched; run the same line again to start the group again
 
@@ -254,7 +254,7 @@ fn a_moment_without_aws_is_waited_out_too() {
 machine group g
 cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
 no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
-no capacity: trying again in 30 s, for 60 min at most
+no capacity: trying again in 30 s, for 1h at most
 DescribeSecurityGroups is not answered yet; trying again
 DescribeInstances is not answered yet; trying again
 DescribeImages is not answered yet; trying again
@@ -345,7 +345,7 @@ DescribeSecurityGroups is not answered yet; trying again
 DescribeRouteTables is not answered yet; trying again
 DescribeSecurityGroups is not answered yet; trying again
 DescribeRouteTables is not answered yet; trying again
-cannot list machines: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104): trying again in 60 s, for 59 min at most
+cannot list machines: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104): trying again in 60 s, for 59m at most
 launched [ID]
 
 "#]]);

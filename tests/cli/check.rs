@@ -128,9 +128,7 @@ fn a_policy_that_demands_mfa_is_told_as_the_reason() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     // The session's end is told.
     let report = account.json(&format!("check --mfa-serial {serial}"));
-    assert!(
-        text(&named(&report, "identity")["detail"]).contains("signed in for another 11 h 59 min")
-    );
+    assert!(text(&named(&report, "identity")["detail"]).contains("signed in for another 11h59m"));
 }
 
 #[test]

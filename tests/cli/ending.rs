@@ -154,7 +154,7 @@ fn machines_that_show_late_are_ended() {
             let said = format!("{setting}, {line}: {}", run.stderr);
             assert_eq!(run.code, 0, "{said}");
             assert!(
-                said.contains("the group g is active on Inductiva's side, and no machine of it shows: looking for up to 120 s"),
+                said.contains("the group g is active on Inductiva's side, and no machine of it shows: looking for up to 2m"),
                 "{said}"
             );
             assert_eq!(run.stdout.lines().count(), 2, "{said}");
@@ -180,7 +180,7 @@ fn machines_given_by_id_are_ended_when_they_show() {
 
 "#]],
                 str![[r#"
-eu-west-2 does not show [ID] yet: looking for up to 120 s
+eu-west-2 does not show [ID] yet: looking for up to 2m
 1 machine is shutting down: billing of the machines has ended, their disks go with them
 
 "#]],
@@ -208,7 +208,7 @@ fn the_rest_of_a_launch_that_shows_in_part_is_waited_for() {
 "#]],
         str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
-2 machines that were launched for g do not show: looking for up to 120 s
+2 machines that were launched for g do not show: looking for up to 2m
 2 machines are shutting down: billing of the machines has ended, their disks go with them
 
 "#]],
@@ -321,7 +321,7 @@ fn where_nothing_shows_and_inductiva_cannot_be_asked_nothing_is_said_to_be_gone(
         3,
         str![],
         str![[r#"
-Inductiva cannot be asked whether there are machines: looking for up to 120 s
+Inductiva cannot be asked whether there are machines: looking for up to 2m
 error: no machine of the group g shows, and Inductiva cannot be asked whether there are any (HTTP 503, set by the test): they may be running
 hint: try again: inductiva-aws terminate --machine-group-name g
 

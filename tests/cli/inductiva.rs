@@ -29,7 +29,7 @@ fn a_started_group_of_the_name_is_used() {
         .fails(
             1,
             str![[r#"
-eu-west-2 does not show [ID] yet: looking for up to 120 s
+eu-west-2 does not show [ID] yet: looking for up to 2m
 error: eu-west-2 does not have [ID]; nothing was terminated
 hint: inductiva-aws list --all-regions shows what there is
 

@@ -278,7 +278,7 @@ fn an_id_that_nobody_knows_is_not_taken_for_one_of_a_region_that_was_not_looked_
     let line = "terminate --instance-id i-00000000000000000 -y";
     let run = account.run(line);
     run.fails(1, str![[r#"
-eu-west-2 does not show [ID] yet: looking for up to 120 s
+eu-west-2 does not show [ID] yet: looking for up to 2m
 not looked at, because there is no answer: us-east-1 (cannot list machines: broken (InvalidParameterValue, request [UUID]))
 error: eu-west-2 does not have [ID]; nothing was terminated
 hint: inductiva-aws list --all-regions shows what there is

@@ -244,7 +244,7 @@ fn a_watched_list_is_drawn_in_place() {
     assert!(is_drawn && warned, "{}", run.stdout);
     assert!(!last.contains("warning"), "{last}");
     let head = last.lines().next().unwrap_or_default();
-    assert!(head.contains("every 1s, Ctrl-C ends it"), "{head}");
+    assert!(head.contains("every 1 s, Ctrl-C ends it"), "{head}");
     let clock = head.split(' ').next().unwrap_or_default();
     assert_eq!(clock.split(':').count(), 3, "{head}");
 }

@@ -74,7 +74,7 @@ fn a_machine_without_our_tag_is_never_touched() {
         1,
         str![],
         str![[r#"
-eu-west-2 does not show [ID] yet: looking for up to 120 s
+eu-west-2 does not show [ID] yet: looking for up to 2m
 error: not launched by inductiva-aws: [ID]; nothing was terminated
 hint: end other machines in the EC2 console or with the AWS CLI
 
@@ -110,7 +110,7 @@ fn an_unknown_id_keeps_no_other_running() {
 "#]],
         str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
-eu-west-2 does not show [ID] yet: looking for up to 120 s
+eu-west-2 does not show [ID] yet: looking for up to 2m
 error: eu-west-2 does not have [ID]
 hint: inductiva-aws list --all-regions shows what there is
 
@@ -121,7 +121,7 @@ hint: inductiva-aws list --all-regions shows what there is
     run.fails(
         1,
         str![[r#"
-eu-west-2 does not show [ID] yet: looking for up to 120 s
+eu-west-2 does not show [ID] yet: looking for up to 2m
 error: eu-west-2 does not have [ID]; nothing was terminated
 hint: inductiva-aws list --all-regions shows what there is
 

@@ -60,7 +60,7 @@ fn start_prints_the_ids_even_when_waiting_fails() {
 [ID]
 
 "#]], str![[r#"
-error: timed out after 1s: 0 of 2 machines registered
+error: timed out after 1 s: 0 of 2 machines registered
 hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID] [ID]
 

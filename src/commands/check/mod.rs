@@ -31,7 +31,7 @@ use crate::{
     },
     settings::{self, ApiSettings, AwsSettings},
     terminal::output::Output,
-    values::{KeyPlace, Market},
+    values::{KeyPlace, Market, spans},
 };
 
 /// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM
@@ -269,12 +269,11 @@ fn identity(aws: &Aws, identity: &Result<Identity>) -> Check {
         return Check::ok("identity", detail);
     };
     let left = end.duration_since(aws.time.now()).unwrap_or_default();
-    let minutes = left.as_secs() / 60;
-    detail = format!(
-        "{detail}, signed in for another {} h {} min",
-        minutes / 60,
-        minutes % 60
-    );
+    let whole = match left.as_secs() {
+        seconds @ 0..120 => Duration::from_secs(seconds),
+        seconds => Duration::from_mins(seconds / 60),
+    };
+    detail = format!("{detail}, signed in for another {}", spans::told(whole));
     if left > SOON {
         return Check::ok("identity", detail);
     }
@@ -297,11 +296,12 @@ fn account(aws: &Aws, identity: &Identity, expected: Option<&str>) -> Check {
 fn clock(aws: &Aws) -> Check {
     let ahead = aws.clock.ahead_seconds();
     let by = ahead.unsigned_abs();
+    let told = spans::told(Duration::from_secs(by));
     let detail = match ahead {
         // AWS tells whole seconds.
         -2..=2 => "the same as AWS's".to_owned(),
-        3.. => format!("{by} s behind AWS's"),
-        _ => format!("{by} s ahead of AWS's"),
+        3.. => format!("{told} behind AWS's"),
+        _ => format!("{told} ahead of AWS's"),
     };
     if by < CLOCK_MAY_DIFFER_SECONDS {
         return Check::ok("clock", detail);

@@ -1,6 +1,6 @@
 //! `image build`: makes a prepared image.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ use crate::{
     },
     settings::{self, AwsSettings},
     terminal::{interrupt::Interrupt, output::Output},
+    values::spans,
 };
 
 /// Prints the image.
@@ -83,7 +84,7 @@ impl fmt::Display for BuildReport {
             ),
             ("disk", format!("{} GiB", self.size_gib)),
             ("cost", format!("at most {}", monthly(self.usd_per_month))),
-            ("took", format!("{} s", self.seconds)),
+            ("took", spans::told(Duration::from_secs(self.seconds))),
         ];
         labelled(f, &rows)
     }

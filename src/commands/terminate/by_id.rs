@@ -16,7 +16,7 @@ use crate::{
         machine::{self, Machine, State},
         visibility::VISIBLE_WITHIN,
     },
-    values::GroupName,
+    values::{GroupName, spans},
 };
 
 /// Between two looks for ids that EC2 does not know, or shows without tags.
@@ -163,10 +163,10 @@ fn without(ids: &[String], machines: &[Machine]) -> Vec<String> {
 
 fn say_waiting(terminating: &Terminating<'_>, ids: &[String]) {
     terminating.out.say(&format!(
-        "{} does not show {} yet: looking for up to {} s",
+        "{} does not show {} yet: looking for up to {}",
         terminating.aws.region,
         ids.join(" "),
-        VISIBLE_WITHIN.as_secs()
+        spans::told(VISIBLE_WITHIN)
     ));
 }
 

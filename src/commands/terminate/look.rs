@@ -21,7 +21,7 @@ use crate::{
     },
     model::machine::{Machine, State},
     terminal::output::Output,
-    values::GroupName,
+    values::{GroupName, spans},
 };
 
 /// Between two looks for machines that do not show yet.
@@ -222,11 +222,11 @@ impl<'a> Looking<'a> {
     /// Says what is waited for, once.
     fn say(&self, ending: &Ending<'_>, said: &mut String) {
         let sign = self.sign(ending);
-        let seconds = last_look::look_for(sign.as_ref()).as_secs();
+        let limit = spans::told(last_look::look_for(sign.as_ref()));
         let says = match &sign {
-            Some(sign) => format!("{sign}: looking for up to {seconds} s"),
+            Some(sign) => format!("{sign}: looking for up to {limit}"),
             None => {
-                format!("looking for machines that EC2 does not show yet, for up to {seconds} s")
+                format!("looking for machines that EC2 does not show yet, for up to {limit}")
             }
         };
         if *said != says {

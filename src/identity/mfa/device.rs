@@ -22,6 +22,7 @@ use crate::{
     },
     terminal::{output::Output, panics, printable::visible},
     time::Time,
+    values::spans,
 };
 
 /// A code is good for this long, and AWS takes it once (RFC 6238; IAM user
@@ -118,12 +119,13 @@ impl Device {
                 let Some(left) = self.spent_for(&code) else {
                     return Ok(Ok(code));
                 };
+                let left = left + Duration::from_secs(1);
                 out.say(&format!(
-                    "waiting {} s for the next MFA code of {}",
-                    left.as_secs() + 1,
+                    "waiting {} for the next MFA code of {}",
+                    spans::told(left),
                     self.serial
                 ));
-                self.time.pause(left + Duration::from_secs(1)).await;
+                self.time.pause(left).await;
                 run(command, &self.time, out).await?
             }
             Codes::Asked => match self.ask().await?.parse() {

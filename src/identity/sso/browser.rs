@@ -20,6 +20,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::inherited::without_secrets,
     terminal::{mask, printable::printable},
+    values::spans,
 };
 
 /// What the address that the browser comes back to is registered as: any port
@@ -150,10 +151,7 @@ impl Listener {
 fn too_late() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        format!(
-            "nobody signed in within {} minutes",
-            PATIENCE.as_secs() / 60
-        ),
+        format!("nobody signed in within {}", spans::told(PATIENCE)),
     )
     .hint("run the command again; --use-device-code signs in with a browser on any device")
 }

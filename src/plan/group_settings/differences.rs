@@ -58,7 +58,7 @@ fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String 
         };
         match span {
             Some(span) if span.is_zero() => "never".to_owned(),
-            Some(span) => spans::told(span),
+            Some(span) => spans::typed(span),
             None => value.clone(),
         }
     };

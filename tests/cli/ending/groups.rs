@@ -113,7 +113,7 @@ warning: the machine group mine stays on Inductiva's side: it answers with anoth
     let run = account.run("terminate mine -y");
     run.ends(0, str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
-the group mine is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+the group mine is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 warning: the machine group mine stays on Inductiva's side: Inductiva answers with the id of the group theirs
 
 "#]]);
@@ -132,7 +132,7 @@ warning: the machine group mine stays on Inductiva's side: Inductiva answers wit
     let run = account.run("terminate mine -y");
     run.ends(0, str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
-the group mine is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+the group mine is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 warning: the machine group mine stays on Inductiva's side: Inductiva's answers do not agree on its id
 
 "#]]);

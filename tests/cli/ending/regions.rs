@@ -71,7 +71,7 @@ fn a_region_that_does_not_answer_is_named_and_the_group_that_may_be_there_stays(
         1,
         str![],
         str![[r#"
-the group g is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+the group g is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 not looked at, because there is no answer: us-east-1 (cannot list machines: broken (InvalidParameterValue, request [UUID]))
 error: the machine group g was not deleted: us-east-1 could not be asked for its machines
 hint: try again: inductiva-aws terminate --machine-group-name g

@@ -62,7 +62,7 @@ left over on Inductiva's side, without a machine in any region: lost; inductiva-
         0,
         str![],
         str![[r#"
-the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 deleted the machine group lost, which had no machines left
 deleted the machine group [GROUP], which had no machines left
 kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
@@ -100,7 +100,7 @@ fn groups_that_are_not_surely_ours_or_in_use_stay() {
     );
     let run = account.run("terminate --all --all-regions -y");
     run.assert(0, str![], str![[r#"
-the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 120 s
+the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 deleted the machine group [GROUP], which had no machines left
 kept on Inductiva's side, because they may not be from inductiva-aws: [GROUP]; inductiva-aws terminate NAME deletes them
 

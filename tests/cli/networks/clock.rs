@@ -26,7 +26,7 @@ fn a_clock_that_is_off_does_not_stop_anybody() {
 
 #[test]
 fn a_refusal_for_the_clock_says_by_how_much_it_is_off() {
-    for (seconds, says) in [(1230, "20 minutes behind"), (-1230, "20 minutes ahead of")] {
+    for (seconds, says) in [(1230, "20m behind"), (-1230, "20m ahead of")] {
         let account = Account::new();
         account.put("settings", json!({"clock_offset_seconds": seconds}));
         for (command, service, operation, code) in [

@@ -196,7 +196,7 @@ fn a_sign_in_that_ends_in_the_middle_of_a_run_says_how_to_sign_in_again() {
     account.post("expire", json!({"what": ["access_tokens"]}));
     let run = account.ended(running);
     run.assert(4, str![[r#"
-[..]  every 1s, Ctrl-C ends it
+[..]  every 1 s, Ctrl-C ends it
 
 "#]], str![[r#"
 no machines in eu-west-2; inductiva-aws list --all-regions --region eu-west-2 --profile new looks everywhere
