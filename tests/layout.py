@@ -38,7 +38,7 @@ PARTS = {
     "http": "time error values bounds",
     "plan": "model terminal error values",
     "model": "terminal values",
-    "terminal": "error values",
+    "terminal": "time error values",
     "time": "",
     "bounds": "",
     "error": "values",

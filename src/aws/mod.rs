@@ -23,7 +23,7 @@ mod reach;
 mod retries;
 pub mod run_instances;
 mod security_groups;
-mod slow;
+pub mod slow;
 mod source;
 mod spot_prices;
 pub mod terminate;

@@ -1,6 +1,6 @@
-//! Says what is waited for when a service is slow to answer.
+//! Has it said what is waited for when AWS is slow to answer.
 
-use std::{collections::BTreeSet, fmt, future, sync::Mutex, time::Duration};
+use std::fmt;
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -19,13 +19,10 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
-use crate::{terminal::output::Output, time::Time};
-
-/// Nobody has begun to wonder before.
-const SLOW: Duration = Duration::from_secs(2);
-
-/// The services of which it was said: once each, however many of its calls are waited for.
-static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+use crate::{
+    terminal::{output::Output, slow},
+    time::Time,
+};
 
 /// Says that a try of a call has no answer yet.
 #[derive(Debug)]
@@ -62,16 +59,6 @@ impl Storable for Waiting {
     type Storer = StoreReplace<Self>;
 }
 
-async fn say(out: Output, time: Time, service: String, operation: String) {
-    if time.within(SLOW, future::pending::<()>()).await.is_ok() {
-        return;
-    }
-    let said = SAID.lock();
-    if said.is_ok_and(|mut said| said.insert(service.clone())) {
-        out.say(&format!("waiting for {service} to answer {operation}"));
-    }
-}
-
 #[dyn_dispatch_hint]
 impl Intercept for Slow {
     fn name(&self) -> &'static str {
@@ -87,7 +74,7 @@ impl Intercept for Slow {
         let call = cfg.load::<Metadata>();
         let names = call.map(|call| (call.service().to_owned(), call.name().to_owned()));
         if let Some((service, operation)) = names {
-            let waiting = say(self.out, self.time.clone(), service, operation);
+            let waiting = slow::say(self.out, self.time.clone(), service, operation);
             let waiting = Waiting(tokio::spawn(waiting).abort_handle());
             cfg.interceptor_state().store_put(waiting);
         }

@@ -11,6 +11,7 @@ mod ini;
 mod ini_edit;
 mod mfa;
 pub mod older_files;
+mod patience;
 mod places;
 pub mod private_files;
 pub mod process;

@@ -1,6 +1,6 @@
 //! What signing in needs to know of the command line and the environment.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{older_files::OlderFile, profiles::AwsFiles};
 use crate::{aws::Source, http::Http, terminal::command_line::Options};
@@ -46,6 +46,9 @@ pub struct AwsSettings {
     /// For completions: credentials as they are at hand. Nothing is refreshed, no
     /// command is run, and no code is asked for or used up.
     pub only_at_hand: bool,
+    /// How long a call that signs in is waited for, with all its tries; none where the
+    /// calls' own limits will do.
+    pub answered_within: Option<Duration>,
 }
 
 impl AwsSettings {

@@ -8,7 +8,7 @@ use std::{
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 
-use super::{mfa, profiles::Profile, refusals, settings::Environment};
+use super::{mfa, patience::Patience, profiles::Profile, refusals, settings::Environment};
 use crate::{
     aws::{Source, trace::Trace},
     bounds,
@@ -49,6 +49,7 @@ impl WebIdentity {
         &self,
         source: &Source,
         config: &SdkConfig,
+        patience: &Patience,
         out: Output,
     ) -> Result<Credentials> {
         let role_arn = self.role_arn.as_deref().ok_or_else(|| {
@@ -66,14 +67,16 @@ impl WebIdentity {
             )
         })?;
         mask::know(&token);
-        let client = aws_sdk_sts::config::Builder::from(config).interceptor(Trace(out));
+        let client = aws_sdk_sts::config::Builder::from(config)
+            .interceptor(Trace(out))
+            .interceptor(patience.slow());
         let call = aws_sdk_sts::Client::from_conf(client.build())
             .assume_role_with_web_identity()
             .role_arn(role_arn)
             .role_session_name(self.session_name())
             .web_identity_token(token.trim());
         let region = config.region().map_or("", AsRef::as_ref);
-        let answer = call.send().await;
+        let answer = patience.for_call(call.send()).await;
         let answer = answer.map_err(|error| refusals::by_sts(source, &error, region))?;
         let keys = answer.credentials.and_then(mfa::credentials_of);
         keys.ok_or_else(|| Failure::failed(format!("{source}: AWS gave no keys")))

@@ -18,7 +18,7 @@ use crate::{
     error::{Failure, Result},
     http::{Answer, Http},
     model::{request::Runner, vm_type::VmTypeFacts},
-    terminal::{mask, output::Output},
+    terminal::{mask, output::Output, slow},
     time::Time,
     values::{GroupName, VmType},
 };
@@ -326,16 +326,17 @@ impl Client {
             headers.push(("content-type", "application/json".to_owned()));
         }
         let body = body.map(serde_json::Value::to_string);
-        let answer = self.http.call(method, address, &headers, body).await;
+        let call = self.http.call(method, address, &headers, body);
+        let name = format!("{method} {}", address.path());
+        let called = ("Inductiva's API", name.as_str());
+        let answer = slow::watched(self.out, self.time(), called, call).await;
         let outcome = match &answer {
             Ok(answer) => answer.status.to_string(),
             Err(why) => mask::foreign(why),
         };
         let millis = started.elapsed().as_millis();
-        self.out.trace(&format!(
-            "inductiva {method} {}: {outcome}, {millis} ms",
-            address.path()
-        ));
+        self.out
+            .trace(&format!("inductiva {name}: {outcome}, {millis} ms"));
         answer
     }
 }

@@ -101,6 +101,7 @@ pub fn aws(global: &Global) -> AwsSettings {
         },
         no_input: global.no_input,
         only_at_hand: false,
+        answered_within: None,
     };
     command_line::remember(settings.options_for_lines());
     settings

@@ -12,5 +12,6 @@ pub mod progress;
 mod questions;
 pub mod quoting;
 pub mod screen;
+pub mod slow;
 pub mod table;
 pub mod time;

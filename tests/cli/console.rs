@@ -127,6 +127,21 @@ fn keys_are_refreshed_by_one_run_for_all() {
 }
 
 #[test]
+fn check_waits_for_new_keys_for_five_seconds() {
+    let account = Account::new();
+    assert_eq!(run(&account, "login --console").code, 0);
+    account.pass(1000.0);
+    account.fault(json!({"service": "signin", "operation": "CreateOAuth2Token", "kind": "stall", "seconds": 10, "count": null}));
+    // Others have more patience.
+    assert_is_ana(&run(&account, "whoami"));
+    account.pass(1000.0);
+    let checked = run(&account, "check");
+    assert_eq!(checked.code, 1, "{}", checked.stderr);
+    let told = "cannot reach AWS Sign-In in eu-west-2: no answer within 5 s";
+    assert!(checked.stdout.contains(told), "{}", checked.stdout);
+}
+
+#[test]
 fn a_session_that_has_ended_says_how_to_sign_in_and_offers_to() {
     let account = Account::new();
     assert_eq!(run(&account, "login --console").code, 0);

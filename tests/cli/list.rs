@@ -297,6 +297,20 @@ fn what_is_waited_for_is_said() {
     assert_eq!(ended(child).code, 0);
 }
 
+/// Inductiva's API too, once for all calls of it.
+#[test]
+fn it_is_said_that_inductiva_is_waited_for() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name g");
+    account.fault(json!({"service": "inductiva", "operation": "*", "kind": "hold"}));
+    let mut child = account.start("list");
+    account.until_held();
+    account.pass(3.0);
+    crate::sandbox::until_it_says(&mut child, "waiting for Inductiva's API to answer GET /");
+    account.post("release", json!({}));
+    assert_eq!(ended(child).code, 0);
+}
+
 #[test]
 fn machines_have_the_order_in_which_they_were_started() {
     let account = Account::new();

@@ -50,9 +50,13 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let key = api_settings.key.clone().unwrap_or_default();
     let request = settings::request::unchecked(args, &key, out)?;
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
+    let settings = AwsSettings {
+        answered_within: Some(ANSWERED_WITHIN),
+        ..settings.clone()
+    };
     let aws_side = async {
-        match identity::try_connect(settings, out).await {
-            Ok(aws) => Box::pin(of_aws(&aws, &api, settings, args, &request)).await,
+        match identity::try_connect(&settings, out).await {
+            Ok(aws) => Box::pin(of_aws(&aws, &api, &settings, args, &request)).await,
             Err(Obstacle::Region(failure)) => vec![Check::failed("region", failure)],
             Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)],
         }

@@ -14,7 +14,9 @@ use super::{
 use crate::{
     error::{Failure, Kind, Result},
     http::Http,
-    identity::{profiles::Profiles, settings::AwsSettings, sso::endpoint::Variant},
+    identity::{
+        patience::Patience, profiles::Profiles, settings::AwsSettings, sso::endpoint::Variant,
+    },
     terminal::{command_line::sign_in, mask, output::Output, quoting},
 };
 
@@ -31,6 +33,7 @@ pub struct Console {
     folder: Folder,
     /// The command that signs in again, for messages.
     login_command: String,
+    patience: Patience,
     pub out: Output,
 }
 
@@ -87,6 +90,7 @@ impl Console {
             http: settings.http.clone(),
             folder: Folder::new(&settings.login_cache),
             login_command: sign_in(&format!("login --console{flag}")),
+            patience: Patience::new(settings, out),
             out,
         })
     }
@@ -195,7 +199,9 @@ impl Console {
             ("dpop", proof),
         ];
         let body = Some(asked.to_string());
-        let answer = self.http.call("POST", &url, &headers, body).await;
+        let call = self.http.call("POST", &url, &headers, body);
+        let called = ("AWS Sign-In", "CreateOAuth2Token");
+        let answer = self.patience.for_answer(called, call).await;
         self.out.trace(&format!(
             "Signin CreateOAuth2Token: {}",
             answer.as_ref().map_or_else(

@@ -18,7 +18,7 @@ use self::{
     sts::{NoSession, SessionCall},
 };
 pub use self::{device::Device, sts::credentials_of};
-use super::{private_files::Lock, profiles::Profile, settings::AwsSettings};
+use super::{patience::Patience, private_files::Lock, profiles::Profile, settings::AwsSettings};
 use crate::{
     error::{Failure, Result},
     terminal::output::Output,
@@ -32,6 +32,7 @@ pub struct Sessions {
     config: SdkConfig,
     /// `--mfa-code`.
     typed: Option<Code>,
+    patience: Patience,
     out: Output,
 }
 
@@ -50,6 +51,7 @@ impl Sessions {
             settings: settings.clone(),
             config: config.clone(),
             typed,
+            patience: Patience::new(settings, out),
             out,
         })
     }
@@ -94,7 +96,7 @@ impl Sessions {
         {
             return Ok(kept.clone());
         }
-        let call = SessionCall::session_token(keys, &self.config, self.out);
+        let call = SessionCall::session_token(keys, &self.config, &self.patience, self.out);
         self.made(&call, device, &file, before).await
     }
 
@@ -122,7 +124,8 @@ impl Sessions {
         device: Option<&Device>,
         keys: Credentials,
     ) -> Result<Credentials> {
-        let call = SessionCall::assume_role(arn, profile, keys, &self.config, self.out);
+        let call =
+            SessionCall::assume_role((arn, profile), keys, &self.config, &self.patience, self.out);
         let Some(device) = device else {
             return Ok(call.without_mfa().await?.credentials);
         };
@@ -146,7 +149,8 @@ impl Sessions {
         {
             return false;
         }
-        let is_refused = sts::is_refused(kept.clone(), &self.config, self.out).await;
+        let is_refused =
+            sts::is_refused(kept.clone(), &self.config, &self.patience, self.out).await;
         if is_refused {
             self.out.say(&format!(
                 "AWS no longer takes the session in {}: it takes a new one",

@@ -13,7 +13,7 @@ use super::code::Code;
 use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result},
-    identity::{credentials_check, profiles::Profile},
+    identity::{credentials_check, patience::Patience, profiles::Profile},
     terminal::output::Output,
 };
 
@@ -26,6 +26,7 @@ const SESSION_SECONDS: i32 = 43_200;
 pub struct SessionCall<'a> {
     client: aws_sdk_sts::Client,
     region: String,
+    patience: Patience,
     what: What<'a>,
 }
 
@@ -51,26 +52,44 @@ pub enum NoSession {
 
 impl<'a> SessionCall<'a> {
     /// `GetSessionToken` with long-term keys.
-    pub fn session_token(keys: Credentials, config: &SdkConfig, out: Output) -> Self {
-        Self::new(keys, config, out, What::SessionToken)
+    pub fn session_token(
+        keys: Credentials,
+        config: &SdkConfig,
+        patience: &Patience,
+        out: Output,
+    ) -> Self {
+        Self::new(keys, config, patience, out, What::SessionToken)
     }
 
     /// `AssumeRole` as the profile has it.
     pub fn assume_role(
-        arn: &'a str,
-        profile: &'a Profile,
+        (arn, profile): (&'a str, &'a Profile),
         keys: Credentials,
         config: &SdkConfig,
+        patience: &Patience,
         out: Output,
     ) -> Self {
-        Self::new(keys, config, out, What::AssumeRole { arn, profile })
+        Self::new(
+            keys,
+            config,
+            patience,
+            out,
+            What::AssumeRole { arn, profile },
+        )
     }
 
-    fn new(keys: Credentials, config: &SdkConfig, out: Output, what: What<'a>) -> Self {
+    fn new(
+        keys: Credentials,
+        config: &SdkConfig,
+        patience: &Patience,
+        out: Output,
+        what: What<'a>,
+    ) -> Self {
         let region = config.region().map_or(String::new(), ToString::to_string);
         Self {
-            client: client(keys, config, out),
+            client: client(keys, config, patience, out),
             region,
+            patience: patience.clone(),
             what,
         }
     }
@@ -80,33 +99,37 @@ impl<'a> SessionCall<'a> {
         let serial = mfa.map(|(serial, _)| serial.to_owned());
         let code = mfa.map(|(_, code)| code.digits().to_owned());
         let made = match &self.what {
-            What::SessionToken => self
-                .client
-                .get_session_token()
-                .duration_seconds(SESSION_SECONDS)
-                .set_serial_number(serial)
-                .set_token_code(code)
-                .send()
-                .await
-                .map(|answer| (answer.credentials, None))
-                .map_err(|error| self.refusal(&error, mfa)),
-            What::AssumeRole { arn, profile } => self
-                .client
-                .assume_role()
-                .role_arn(*arn)
-                .role_session_name(session_name(profile))
-                .set_external_id(profile.external_id.clone())
-                .set_duration_seconds(
-                    profile
-                        .duration_seconds
-                        .map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
-                )
-                .set_serial_number(serial)
-                .set_token_code(code)
-                .send()
-                .await
-                .map(|answer| (answer.credentials, answer.assumed_role_user))
-                .map_err(|error| self.refusal(&error, mfa)),
+            What::SessionToken => {
+                let call = self
+                    .client
+                    .get_session_token()
+                    .duration_seconds(SESSION_SECONDS)
+                    .set_serial_number(serial)
+                    .set_token_code(code);
+                let answer = self.patience.for_call(call.send()).await;
+                answer
+                    .map(|answer| (answer.credentials, None))
+                    .map_err(|error| self.refusal(&error, mfa))
+            }
+            What::AssumeRole { arn, profile } => {
+                let call = self
+                    .client
+                    .assume_role()
+                    .role_arn(*arn)
+                    .role_session_name(session_name(profile))
+                    .set_external_id(profile.external_id.clone())
+                    .set_duration_seconds(
+                        profile
+                            .duration_seconds
+                            .map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX)),
+                    )
+                    .set_serial_number(serial)
+                    .set_token_code(code);
+                let answer = self.patience.for_call(call.send()).await;
+                answer
+                    .map(|answer| (answer.credentials, answer.assumed_role_user))
+                    .map_err(|error| self.refusal(&error, mfa))
+            }
         };
         let (credentials, role) = made?;
         let credentials = credentials.and_then(credentials_of).ok_or_else(|| {
@@ -163,10 +186,16 @@ impl<'a> SessionCall<'a> {
     }
 }
 
-fn client(keys: Credentials, config: &SdkConfig, out: Output) -> aws_sdk_sts::Client {
+fn client(
+    keys: Credentials,
+    config: &SdkConfig,
+    patience: &Patience,
+    out: Output,
+) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(config)
         .credentials_provider(SharedCredentialsProvider::new(keys))
         .interceptor(Trace(out))
+        .interceptor(patience.slow())
         .build();
     aws_sdk_sts::Client::from_conf(config)
 }
@@ -174,9 +203,14 @@ fn client(keys: Credentials, config: &SdkConfig, out: Output) -> aws_sdk_sts::Cl
 /// Whether AWS says that it does not take these keys: a session ends early when the
 /// keys that made it are taken away, or when its user is. Without an answer nobody
 /// knows.
-pub async fn is_refused(keys: Credentials, config: &SdkConfig, out: Output) -> bool {
-    let call = client(keys, config, out).get_caller_identity();
-    let answer = call.send().await;
+pub async fn is_refused(
+    keys: Credentials,
+    config: &SdkConfig,
+    patience: &Patience,
+    out: Output,
+) -> bool {
+    let call = client(keys, config, patience, out).get_caller_identity();
+    let answer = patience.for_call(call.send()).await;
     answer.is_err_and(|error| errors::sort(&error) == errors::Sort::NotSignedIn)
 }
 

@@ -19,6 +19,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 use super::{
     console, credentials_check,
     mfa::Sessions,
+    patience::Patience,
     profiles::{Profile, Profiles},
     refusals::{self, Refusal},
     settings::{AwsSettings, Environment},
@@ -39,6 +40,7 @@ pub struct SignIn {
     config: SdkConfig,
     sessions: Sessions,
     nearby: Arc<Nearby>,
+    patience: Patience,
     out: Output,
 }
 
@@ -81,6 +83,7 @@ impl SignIn {
             config: config.clone(),
             sessions: Sessions::new(settings, config, out)?,
             nearby: Arc::default(),
+            patience: Patience::new(settings, out),
             out,
         };
         sign_in.check_mfa()?;
@@ -209,8 +212,8 @@ impl SignIn {
             (Place::WebIdentity, profile) => {
                 let profile = profile.unwrap_or_default();
                 let identity = self.web_identity(&profile).ok_or_else(not_here)?;
-                let keys = identity.session(&source, &self.config, self.out).await;
-                keys.map_err(Refusal::Other)?
+                let session = identity.session(&source, &self.config, &self.patience, self.out);
+                session.await.map_err(Refusal::Other)?
             }
             (Place::OlderFile(at), _) => {
                 let keys = self.settings.older_files[at].keys()?.ok_or_else(not_here)?;

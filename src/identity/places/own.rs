@@ -135,7 +135,8 @@ impl SignIn {
                 )
             }),
         };
-        let keys = provider.provide_credentials().await;
+        let asking = provider.provide_credentials();
+        let keys = self.patience.for_provider(asking).await;
         let keys = keys.map_err(|error| refusals::by_provider(source, &error))?;
         Ok(credentials_check::checked(keys, source)?)
     }

@@ -132,7 +132,8 @@ impl SignIn {
         let keys = match WebIdentity::new(&Environment::default(), &source) {
             Some(identity) => {
                 let source = Source::Profile(source.name.clone());
-                identity.session(&source, &self.config, self.out).await?
+                let session = identity.session(&source, &self.config, &self.patience, self.out);
+                session.await?
             }
             None => match self.own(&source).await {
                 Err(Refusal::NotHere(_)) => {

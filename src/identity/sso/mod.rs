@@ -18,6 +18,7 @@ use crate::{
     aws::errors,
     error::{Failure, Kind, Result},
     identity::{
+        patience::Patience,
         profiles::{AwsFiles, Profiles, SsoSession},
         settings::Desktop,
     },
@@ -83,6 +84,7 @@ pub struct Sso {
     /// The command that signs in, for messages.
     pub login_command: String,
     pub time: Time,
+    pub patience: Patience,
     pub out: Output,
 }
 
@@ -93,6 +95,7 @@ impl Sso {
             &self.session.region,
             &token.access_token,
             &self.config,
+            &self.patience,
             self.out,
         )
     }
@@ -289,6 +292,7 @@ impl Sso {
             &self.config,
             self.oidc_endpoint.as_deref(),
             self.time.clone(),
+            self.patience.clone(),
             self.out,
         )
     }

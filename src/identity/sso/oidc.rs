@@ -23,7 +23,7 @@ use super::{
 use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result},
-    identity::profiles::SsoSession,
+    identity::{patience::Patience, profiles::SsoSession},
     terminal::{mask, output::Output},
     time::Time,
 };
@@ -51,6 +51,7 @@ pub struct Oidc<'a> {
     variant: Variant,
     session: &'a SsoSession,
     time: Time,
+    patience: Patience,
     out: Output,
 }
 
@@ -62,12 +63,14 @@ impl<'a> Oidc<'a> {
         config: &SdkConfig,
         endpoint: Option<&str>,
         time: Time,
+        patience: Patience,
         out: Output,
     ) -> Self {
         let endpoint = endpoint_url(config, endpoint);
         let mut client = aws_sdk_ssooidc::config::Builder::from(config)
             .region(Region::new(session.region.clone()))
-            .interceptor(Trace(out));
+            .interceptor(Trace(out))
+            .interceptor(patience.slow());
         client.set_endpoint_url(endpoint.clone());
         Self {
             client: Client::from_conf(client.build()),
@@ -75,6 +78,7 @@ impl<'a> Oidc<'a> {
             variant: Variant::of(config),
             session,
             time,
+            patience,
             out,
         }
     }
@@ -171,15 +175,14 @@ impl<'a> Oidc<'a> {
         stale: &Token,
         (client_id, client_secret, refresh_token): (&str, &str, &str),
     ) -> Result<Option<Token>, SdkError<CreateTokenError, HttpResponse>> {
-        let answer = self
+        let call = self
             .client
             .create_token()
             .grant_type(REFRESH_GRANT)
             .client_id(client_id)
             .client_secret(client_secret)
-            .refresh_token(refresh_token)
-            .send()
-            .await?;
+            .refresh_token(refresh_token);
+        let answer = self.patience.for_call(call.send()).await?;
         let Some(access_token) = answer.access_token else {
             return Ok(None);
         };

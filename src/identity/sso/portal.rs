@@ -13,6 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use crate::{
     aws::{errors, pages::Pages, trace::Trace},
     error::{Failure, Result},
+    identity::patience::Patience,
     terminal::output::Output,
 };
 
@@ -30,19 +31,28 @@ pub struct Portal<'a> {
     client: Client,
     region: &'a str,
     access_token: &'a str,
+    patience: &'a Patience,
 }
 
 impl<'a> Portal<'a> {
-    pub fn new(region: &'a str, access_token: &'a str, config: &SdkConfig, out: Output) -> Self {
+    pub fn new(
+        region: &'a str,
+        access_token: &'a str,
+        config: &SdkConfig,
+        patience: &'a Patience,
+        out: Output,
+    ) -> Self {
         let client = aws_sdk_sso::config::Builder::from(config)
             .region(Region::new(region.to_owned()))
             .interceptor(Trace(out))
+            .interceptor(patience.slow())
             .interceptor(Pages::default())
             .build();
         Self {
             client: Client::from_conf(client),
             region,
             access_token,
+            patience,
         }
     }
 
@@ -93,12 +103,11 @@ impl<'a> Portal<'a> {
         role_name: &str,
     ) -> Result<Credentials, SdkError<GetRoleCredentialsError, HttpResponse>> {
         let call = self.client.get_role_credentials();
-        let answer = call
+        let call = call
             .access_token(self.access_token)
             .account_id(account_id)
-            .role_name(role_name)
-            .send()
-            .await?;
+            .role_name(role_name);
+        let answer = self.patience.for_call(call.send()).await?;
         let keys = answer
             .role_credentials
             .unwrap_or_else(|| RoleCredentials::builder().build());

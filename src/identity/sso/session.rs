@@ -7,6 +7,7 @@ use crate::{
     error::{Failure, Result},
     identity::{
         config::unsigned_config,
+        patience::Patience,
         profiles::{Profile, Profiles, SsoSession},
         settings::AwsSettings,
     },
@@ -81,6 +82,7 @@ pub fn sso(
         oidc_endpoint: profiles.service_endpoint(profile, "sso_oidc"),
         files: settings.files.clone(),
         time: settings.http.time().clone(),
+        patience: Patience::new(settings, out),
         login_command,
         out,
     }

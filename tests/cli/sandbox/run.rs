@@ -183,7 +183,7 @@ pub(super) fn without_usual_options(output: &str) -> String {
     let endpoint = r" --endpoint-url http://127\.0\.0\.1:[0-9]+/[0-9]{12}\b";
     // By the sandbox's clock, of which a test moves on what is under way: any call may
     // be said to be slow then (`list.rs` has it said).
-    let slow = r"(?m)^waiting for [A-Za-z0-9 ]+ to answer [A-Za-z]+\n";
+    let slow = r"(?m)^waiting for [A-Za-z0-9' -]+ to answer [^\n]+\n";
     // The last line of `terminate`, by the sandbox's clock, too: `spent.rs` has it said.
     let spent = r"(?m)^.*: [0-9]+ machines? ran [0-9a-z]+( in all)?: .*USD.*\n";
     let usual = regex::Regex::new(&format!("( --region {REGION})?{endpoint}|{slow}|{spent}"));

@@ -6,7 +6,7 @@ use snapbox::str;
 use super::{
     CORP, LEGACY, account, assert_signed_in, command, edit, login, make_stale, private_json, run,
 };
-use crate::sandbox::{Account, text};
+use crate::sandbox::{Account, list, text};
 
 #[test]
 fn a_stale_token_is_refreshed_and_written_back() {
@@ -204,4 +204,35 @@ error: cannot list machines: not signed in to AWS: IAM Identity Center no longer
 hint: sign in: inductiva-aws login --profile new
 
 "#]]);
+}
+
+#[test]
+fn check_waits_for_nothing_that_signs_in_longer_than_five_seconds() {
+    let account = account();
+    login(&account, "--profile new");
+    for (profile, operation) in [
+        ("new", "GetRoleCredentials"),
+        ("role", "AssumeRole"),
+        ("new", "CreateToken"),
+    ] {
+        if operation == "CreateToken" {
+            make_stale(&account, CORP);
+        }
+        account.fault(json!({"service": "*", "operation": operation, "kind": "stall", "seconds": 30, "count": null}));
+        let checked = run(
+            &account,
+            &format!("check --profile {profile} --region eu-west-2 --output json"),
+        );
+        assert_eq!(checked.code, 1, "{operation}: {}", checked.stderr);
+        assert_eq!(checked.error()["kind"], "unreachable", "{operation}");
+        let identity = &list(&checked.document()["checks"])[0];
+        assert_eq!(identity["status"], "failed", "{operation}");
+        let detail = text(&identity["detail"]);
+        assert!(detail.contains("did not answer in time"), "{detail}");
+        // Others wait until the answer comes.
+        if operation == "GetRoleCredentials" {
+            assert_signed_in(&account, profile);
+        }
+        account.forget_faults();
+    }
 }
