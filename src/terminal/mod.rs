@@ -13,5 +13,6 @@ mod questions;
 pub mod quoting;
 pub mod screen;
 pub mod slow;
+mod spinner;
 pub mod table;
 pub mod time;

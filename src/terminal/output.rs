@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::{
     github_actions::{in_json, without_commands},
-    mask, printable,
+    mask, printable, spinner,
     table::{self, Column, whole},
 };
 use crate::error::{Failure, Result, Tried};
@@ -237,7 +237,9 @@ pub(super) fn line(text: &str) {
     if cfg!(test) {
         return;
     }
-    let _ = writeln!(anstream::stderr(), "{}", without_commands(text));
+    spinner::out_of_the_way(|| {
+        let _ = writeln!(anstream::stderr(), "{}", without_commands(text));
+    });
 }
 
 fn document<T: serde::Serialize>(result: &T) -> Result<String> {

@@ -7,7 +7,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::output::{Output, told};
+use super::{
+    output::{Output, told},
+    spinner,
+};
 use crate::values::spans;
 
 impl Output {
@@ -27,6 +30,7 @@ impl Output {
                     .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             bar.enable_steady_tick(Duration::from_millis(120));
+            spinner::turns(&bar);
             bar
         });
         Progress {
@@ -64,24 +68,21 @@ impl Progress {
     /// The end of it: a line that stays where the spinner was.
     pub fn done(&self, message: &str) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            spinner::ends(bar);
             self.output.say(message);
         }
     }
 
     /// A line that stays, above what is shown of how things stand.
     pub fn note(&self, message: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| self.output.say(message)),
-            None => self.output.say(message),
-        }
+        self.output.say(message);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+            spinner::ends(bar);
         }
     }
 }

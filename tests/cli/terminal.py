@@ -4,7 +4,8 @@ terminal.py STEP… -- COMMAND…
 
 A STEP is `see:TEXT`, which waits until the command has shown TEXT since the
 step before, `type:TEXT`, which types it, `put:PATH JSON`, which tells the
-sandbox's control endpoint (the variable SANDBOX), or `run:LINE`, which a shell runs
+sandbox's control endpoint (the variable SANDBOX), or `post:PATH JSON`, the same, or
+`held:`, which waits until a fault holds a call, or `run:LINE`, which a shell runs
 to its end beside the command, or `browse:`, which opens the last address shown and
 types what that page has between <code> and </code>. The variable SIZE is that of the
 terminal, `24x80`. What the terminal showed goes to stdout, and the command's exit code is
@@ -12,6 +13,7 @@ this program's.
 """
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -54,8 +56,14 @@ def main(arguments):
         if kind == "run":
             subprocess.run(text, shell=True, check=True, stdin=subprocess.DEVNULL)
             continue
-        if kind == "put":
-            put(*text.split(" ", 1))
+        if kind in ("put", "post"):
+            ask(kind.upper(), *text.split(" ", 1))
+            continue
+        if kind == "held":
+            while not any(fault["held"] for fault in ask("GET", "faults")):
+                if time.monotonic() > deadline:
+                    sys.exit(f"no call is held: {shown.decode()!r}")
+                time.sleep(0.02)
             continue
         while (at := shown.find(text.encode(), seen)) < 0:
             if not read(terminal, shown, deadline):
@@ -69,11 +77,12 @@ def main(arguments):
     return os.waitstatus_to_exitcode(status)
 
 
-def put(path, body):
+def ask(method, path, body=""):
     address = os.environ["SANDBOX"] + path
-    request = urllib.request.Request(address, body.encode(), method="PUT")
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request):
-        pass
+    request = urllib.request.Request(address, body.encode() or None, method=method)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+        text = answer.read()
+    return json.loads(text) if text else None
 
 
 def read(terminal, shown, deadline):

@@ -165,6 +165,33 @@ fn waiting_turns_a_spinner_on_a_terminal() {
 }
 
 #[test]
+fn a_line_does_not_stand_behind_the_spinner() {
+    let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 0.1}));
+    account.hold_pauses();
+    let run = on_a_terminal(
+        &account,
+        "start --machine-group-name g --wait=running",
+        &[
+            "see:0 of 1 running (",
+            r#"post:faults {"service": "ec2", "operation": "DescribeInstances", "kind": "hold"}"#,
+            PASS_PAUSE,
+            "held:",
+            r#"put:clock {"advance": 3}"#,
+            "see:waiting for EC2 to answer DescribeInstances",
+            "post:release {}",
+            "see:1 of 1 running after ",
+        ],
+        &[("SIZE", "24x80")],
+    );
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let screen = crate::screens::drawn(&run.stdout, 24, 80).contents();
+    let stands = |line: &str| line.trim_end() == "waiting for EC2 to answer DescribeInstances";
+    assert!(screen.lines().any(stands), "{screen}");
+    assert!(!screen.contains("0 of 1 running"), "{screen}");
+}
+
+#[test]
 fn a_dumb_terminal_is_told_in_lines() {
     let account = Account::new();
     account.put("settings", json!({"pending_seconds": 0.1}));
