@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
 from pathlib import Path
 
@@ -205,6 +206,65 @@ class Formats(unittest.TestCase):
         }
         for expression, is_accepted in accepted.items():
             self.assertIs(licences.is_accepted(expression), is_accepted, expression)
+
+
+class Workflows(unittest.TestCase):
+    WORKFLOWS = ROOT / ".github/workflows"
+
+    def test_the_tag_of_a_whole_version_is_released_and_no_other(self):
+        text = (self.WORKFLOWS / "release.yml").read_text()
+        [pattern] = re.findall(r"^    tags: \['(.*)'\]$", text, re.MULTILINE)
+        # GitHub's patterns of this kind are regular expressions, but for the dot.
+        pattern = pattern.replace(".", r"\.")
+        for tag, is_released in {
+            f"v{VERSION}": True,
+            "v12.0.10": True,
+            # What `uses: …/.github/action@` names.
+            "v1": False,
+            "v1.2": False,
+            "v1.2.3-rc.1": False,
+            "version": False,
+        }.items():
+            self.assertIs(bool(re.fullmatch(pattern, tag)), is_released, tag)
+
+    def move(self, published, latest, has_tag):
+        """What the workflow asks GitHub's API to change."""
+        text = (self.WORKFLOWS / "action-tag.yml").read_text()
+        [script] = re.findall(r"^        run: \|\n((?:          .*\n|\n)+)", text, re.MULTILINE)
+        with tempfile.TemporaryDirectory() as folder:
+            calls = Path(folder) / "calls"
+            calls.touch()
+            gh = Path(folder) / "gh"
+            gh.write_text(
+                "#!/bin/sh\n"
+                'case "$*" in\n'
+                f"*/releases/latest*) echo {latest} ;;\n"
+                f"*/git/ref/tags/*) exit {0 if has_tag else 1} ;;\n"
+                f'*) echo "$*" >>{calls} ;;\n'
+                "esac\n"
+            )
+            gh.chmod(0o755)
+            run(
+                *("bash", "-e", "-c", textwrap.dedent(script)),
+                PATH=f"{folder}:{CLEAN['PATH']}",
+                GITHUB_REPOSITORY="a/b",
+                GITHUB_REF_NAME=published,
+                GITHUB_SHA="0123abc",
+                TAG="v1",
+            )
+            return calls.read_text().splitlines()
+
+    def test_the_actions_tag_is_moved_to_the_latest_release(self):
+        moved = "api --method PATCH repos/a/b/git/refs/tags/v1 -f sha=0123abc -F force=true"
+        made = "api --method POST repos/a/b/git/refs -f ref=refs/tags/v1 -f sha=0123abc"
+        self.assertEqual(self.move("v1.2.3", "v1.2.3", has_tag=True), [moved])
+        self.assertEqual(self.move("v1.2.3", "v1.2.3", has_tag=False), [made])
+        self.assertEqual(self.move("v1.1.4", "v1.2.3", has_tag=True), [])
+
+    def test_the_readme_names_the_tag_that_is_moved(self):
+        text = (self.WORKFLOWS / "action-tag.yml").read_text()
+        [tag] = re.findall(r"^          TAG: (\S+)$", text, re.MULTILINE)
+        self.assertIn(f"/.github/action@{tag}\n", (ROOT / "README.md").read_text())
 
 
 class Notes(unittest.TestCase):
