@@ -154,6 +154,39 @@ class Packages(unittest.TestCase):
         ]
         self.assertEqual(left, [])
 
+    def test_the_wheel_is_a_tool_of_uv_and_of_pipx_and_leaves_nothing_of_it(self):
+        tools = ROOT / "target/tools"
+        provision = (ROOT / "tests/sandbox/provision.py", tools, ROOT / ".ci/tools.txt")
+        subprocess.run([sys.executable, *provision], check=True)
+        wheel = self.one("*.whl")
+        for name, install, environment in (
+            (
+                "uv",
+                ("tool", "install", "--offline", "--no-config", "--python", sys.executable, wheel),
+                {"UV_PYTHON_DOWNLOADS": "never"},
+            ),
+            # No index, from which it would bring its own pip up to date.
+            ("pipx", ("install", "--python", sys.executable, "--pip-args=--no-index", wheel), {}),
+        ):
+            with self.subTest(name):
+                home = self.folder / f"home-of-{name}"
+                home.mkdir()
+                environment["HOME"] = str(home)
+                tool = tools / "bin" / name
+                run(tool, *install, **environment)
+                self.assertEqual(run(home / ".local/bin/inductiva-aws", "--version"), self.said)
+                uninstall = ("tool", "uninstall") if name == "uv" else ("uninstall",)
+                run(tool, *uninstall, source.NAME, **environment)
+                # What they keep to install it sooner another time, and their locks, are theirs.
+                left = [
+                    file
+                    for file in files(home)
+                    if "inductiva" in file
+                    and not file.startswith(".cache/")
+                    and not file.endswith(".lock")
+                ]
+                self.assertEqual(left, [])
+
     def test_every_library_is_named_with_its_licence(self):
         text = (contents.gather(BUILT)).third_party.decode()
         for package in licences.dependencies():
