@@ -105,6 +105,30 @@ fn a_list_has_the_width_of_the_terminal() {
 }
 
 #[test]
+fn what_start_has_launched_has_the_width_of_the_terminal() {
+    for columns in WIDTHS {
+        let account = Account::new();
+        let line = "start --vm-type c7i.large,t2.micro -n 2 --machine-group-name g -q";
+        let ids = account.run(line).stdout;
+        // Of machines that have all their addresses.
+        account.settle();
+        let (run, screen) = screen(&account, &line.replace(" -q", ""), columns);
+        assert_eq!(run.code, 0, "{columns}: {}", run.stdout);
+        let lines = screen.rows(0, columns).collect::<Vec<_>>();
+        let header = lines.iter().position(|l| l.starts_with("INSTANCE ID"));
+        let header = header.expect("a header");
+        assert!(lines[header].contains("TYPE"), "{lines:?}");
+        assert_eq!(lines[header].contains("MARKET"), columns == 120);
+        for (row, id) in ids.lines().enumerate() {
+            let row = header + 1 + row;
+            assert!(lines[row].starts_with(id), "{columns}: {lines:?}");
+            let row = u16::try_from(row).expect("a row");
+            assert!(!screen.row_wrapped(row), "{columns}: {lines:?}");
+        }
+    }
+}
+
+#[test]
 fn groups_come_first_and_then_their_machines() {
     let account = Account::new();
     account.put("inductiva", json!({"auto_register_seconds": 0}));

@@ -264,6 +264,7 @@ impl Start<'_> {
             existing: filled.machines.len() - launched,
             machines: filled.machines.iter().map(StartedMachine::from).collect(),
             several_were_named: self.request.names_several_types(),
+            width: self.out.width(),
             cost,
             budget: self.budget.take(),
         };

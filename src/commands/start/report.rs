@@ -8,7 +8,7 @@ use crate::{
     commands::report::{BudgetReport, GroupReport, MachineReport, or_na},
     model::machine::Machine,
     plan::cost::Cost,
-    terminal::output::table,
+    terminal::output::table_within,
 };
 
 #[derive(Clone, Debug, Serialize)]
@@ -46,6 +46,9 @@ pub struct StartReport {
     /// Whether it is worth saying which type was taken.
     #[serde(skip)]
     pub several_were_named: bool,
+    /// The columns of the terminal; none where nothing is cut.
+    #[serde(skip)]
+    pub width: Option<usize>,
     pub cost: Cost,
     /// None without `--max-cost`, and where nothing was launched.
     pub budget: Option<BudgetReport>,
@@ -68,26 +71,29 @@ impl fmt::Display for StartReport {
             .map(|started| {
                 let m = &started.machine;
                 let cells = [
-                    m.instance_id.clone(),
-                    m.state.to_string(),
-                    or_na(m.availability_zone.as_deref()),
-                    or_na(m.private_ip.as_deref()),
-                    or_na(m.public_ip.as_deref()),
-                    m.market.to_string(),
+                    Some(m.instance_id.clone()),
+                    Some(m.state.to_string()),
+                    Some(or_na(m.availability_zone.as_deref())),
+                    column(vm_type(started)),
+                    Some(or_na(m.private_ip.as_deref())),
+                    Some(or_na(m.public_ip.as_deref())),
+                    Some(m.market.to_string()),
                 ];
-                cells.into_iter().chain(column(vm_type(started))).collect()
+                cells.into_iter().flatten().collect()
             })
             .collect();
+        // What is wanted least leaves first where there is no room.
         let headers = [
-            "INSTANCE ID",
-            "STATE",
-            "ZONE",
-            "PRIVATE IP",
-            "PUBLIC IP",
-            "MARKET",
-            "TYPE",
+            Some("INSTANCE ID"),
+            Some("STATE"),
+            Some("ZONE"),
+            several.then_some("TYPE"),
+            Some("PRIVATE IP"),
+            Some("PUBLIC IP"),
+            Some("MARKET"),
         ];
-        f.write_str(&table(&headers[..if several { 7 } else { 6 }], &rows))?;
+        let headers: Vec<&str> = headers.into_iter().flatten().collect();
+        f.write_str(&table_within(self.width, &headers, &rows))?;
         writeln!(f, "in account {}, {}", self.account, self.region)
     }
 }
