@@ -1,6 +1,9 @@
 //! The two streams: stdout is data, stderr is conversation.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
@@ -11,6 +14,10 @@ use super::{
     table::{self, Column, whole},
 };
 use crate::error::{Failure, Result, Tried};
+
+/// Whether a question has no answer yet: what is said meanwhile, such as that it was
+/// interrupted, begins a line of its own.
+pub(super) static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// How results are written to stdout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -237,8 +244,13 @@ pub(super) fn line(text: &str) {
     if cfg!(test) {
         return;
     }
+    let begins = if ASKING.swap(false, Ordering::Relaxed) {
+        "\n"
+    } else {
+        ""
+    };
     spinner::out_of_the_way(|| {
-        let _ = writeln!(anstream::stderr(), "{}", without_commands(text));
+        let _ = writeln!(anstream::stderr(), "{begins}{}", without_commands(text));
     });
 }
 

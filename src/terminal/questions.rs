@@ -1,12 +1,15 @@
 //! Questions to the person at the terminal.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::atomic::Ordering,
+};
 
 use anyhow::Context as _;
 
 use super::{
     echo, mask,
-    output::{Output, line},
+    output::{ASKING, Output, line},
     panics, printable,
 };
 use crate::error::{Failure, Result};
@@ -57,6 +60,7 @@ async fn answer(question: &str) -> Result<Option<String>> {
     write!(stderr, "{}", mask::masked(&question))
         .and_then(|()| stderr.flush())
         .context("cannot ask")?;
+    ASKING.store(true, Ordering::Relaxed);
     // On a thread of its own, so that Ctrl-C is heard meanwhile.
     let answer = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
@@ -66,8 +70,9 @@ async fn answer(question: &str) -> Result<Option<String>> {
     let answer = panics::joined(answer)
         .await
         .context("cannot read the answer")?;
-    if answer.is_none() {
-        line("");
+    // Without an answer there was no end of the line either.
+    if answer.is_some() {
+        ASKING.store(false, Ordering::Relaxed);
     }
     Ok(answer.map(|answer| answer.trim().to_owned()))
 }

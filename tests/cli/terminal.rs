@@ -139,6 +139,9 @@ fn ctrl_c_at_a_question_is_130_and_ends_nothing() {
     assert_eq!(run.code, 130, "{}", run.stdout);
     let said = "interrupted at the question: nothing was sent, nothing was terminated";
     assert!(run.stdout.contains(said), "{}", run.stdout);
+    // On a line of its own.
+    let screen = crate::screens::drawn(&run.stdout, 24, 120).contents();
+    assert!(screen.contains("\nerror: interrupted"), "{screen}");
     assert_eq!(account.live().len(), 1);
 }
 
