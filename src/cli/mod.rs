@@ -94,10 +94,7 @@ impl Cli {
             .try_get_matches_from_mut(typed)
             .and_then(|matches| without_effect::refused(&matches).map(|()| matches))
             .and_then(|matches| Self::from_arg_matches(&matches));
-        parsed.map_err(|error| {
-            let error = error.format(&mut grammar);
-            tips::added(error, &mut grammar, typed)
-        })
+        parsed.map_err(|error| tips::added(error, &mut grammar, typed))
     }
 
     /// The format that was asked for on a command line with an error in it.

@@ -1,8 +1,22 @@
 //! Values of options that need no type of their own.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::values::{GroupName, is_machine_id};
+
+/// A whole number of a range.
+pub fn from_to(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text: &str| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        let (first, last) = (range.start(), range.end());
+        number.ok_or_else(|| format!("it is a whole number from {first} to {last}"))
+    }
+}
+
+/// Any whole number.
+pub fn whole_number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "it is a whole number".into())
+}
 
 /// An id of EC2's: the prefix and hexadecimal digits.
 pub fn resource_id(prefix: &'static str) -> impl Fn(&str) -> Result<String, String> + Clone {

@@ -6,7 +6,10 @@ use clap::{ArgGroup, Args};
 
 use super::{
     boot::BootArgs,
-    parsers::{account, budget, duration, file_stem, price, resource_id, up_to_a_day, usd},
+    parsers::{
+        account, budget, duration, file_stem, from_to, price, resource_id, up_to_a_day, usd,
+        whole_number,
+    },
 };
 use crate::model::request::Request;
 use crate::values::{Cidr, KeyFormat, Tag, VmType, Volume, VolumeType, WaitFor};
@@ -23,14 +26,14 @@ pub struct StartArgs {
     #[arg(long = "vm-type", value_name = "TYPE", value_delimiter = ',', visible_aliases = ["instance-type", "machine-type"])]
     pub vm_types: Vec<VmType>,
     /// Threads on each core: 1 turns off hyper-threading [default: the type's own]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=2))]
+    #[arg(long, value_name = "N", value_parser = from_to(1..=2))]
     pub threads_per_core: Option<u32>,
     /// Number of machines the group should have, 1 to 1000
     #[arg(short, long, value_name = "N", default_value_t = 1, visible_alias = "count",
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
+          value_parser = from_to(1..=1000))]
     pub num_machines: u32,
     /// Accept fewer machines, but at least M, if there is no capacity for all
-    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "M", value_parser = from_to(1..=1000))]
     pub min_machines: Option<u32>,
     /// If there is no capacity, try again for up to this long (at most 24h)
     ///
@@ -117,22 +120,22 @@ pub struct StartArgs {
 pub struct DiskArgs {
     /// Root disk size in GiB [default: 50, or the image's own size if that is larger]
     #[arg(long, value_name = "GIB", visible_alias = "disk-size",
-          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+          value_parser = from_to(1..=65_536))]
     pub volume_size: Option<u32>,
     /// EBS volume type
     #[arg(long, value_enum, value_name = "TYPE", default_value = "gp3")]
     pub volume_type: VolumeType,
     /// Provisioned IOPS (gp3, io1, io2)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number)]
     pub iops: Option<u32>,
     /// Throughput in MiB/s (gp3)
-    #[arg(long, value_name = "MIBPS")]
+    #[arg(long, value_name = "MIBPS", value_parser = whole_number)]
     pub throughput: Option<u32>,
     /// Copy the image to the disk at this rate, in MiB/s, 100 to 300 [default: as it is read]
     ///
     /// EBS reads the blocks of a new disk when they are first used, which is slow. AWS
     /// charges once for each disk, by the GiB of the image's data and by the rate.
-    #[arg(long, value_name = "MIBPS", value_parser = clap::value_parser!(u32).range(100..=300))]
+    #[arg(long, value_name = "MIBPS", value_parser = from_to(100..=300))]
     pub initialization_rate: Option<u32>,
 }
 

@@ -86,12 +86,13 @@ const OPTIONS: [(&str, &[&str]); 19] = [
 /// The error with our tips in the place of clap's, which go by the letters alone and so
 /// propose `terminate` for `create`; and without what the environment adds to a usage
 /// line, since nobody typed that.
-pub fn added(mut error: clap::Error, grammar: &mut Command, typed: &[OsString]) -> clap::Error {
+pub fn added(error: clap::Error, grammar: &mut Command, typed: &[OsString]) -> clap::Error {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return error;
+        return error.format(grammar);
     }
     grammar.build();
     let path = path_of(grammar, typed);
+    let mut error = error.format(at_mut(grammar, &path));
     let tip = match error.kind() {
         ErrorKind::InvalidSubcommand => {
             error.remove(ContextKind::SuggestedSubcommand);
@@ -105,6 +106,10 @@ pub fn added(mut error: clap::Error, grammar: &mut Command, typed: &[OsString]) 
         }
         _ => None,
     };
+    // clap's own say how to pass a mistyped option as a value.
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
     if let Some(tip) = tip {
         let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
         error.insert(ContextKind::Suggested, tips);
@@ -241,10 +246,17 @@ fn option_meant<'a>(name: &str, command: &'a Command) -> Option<&'a str> {
             _ => None,
         }
     };
+    let nearly_called = || {
+        let words = OPTIONS.iter().filter(|(option, _)| has(option).is_some());
+        let word = nearest(name, words.flat_map(|(_, words)| words.iter().copied()))?;
+        let mut entries = OPTIONS.iter().filter(|(_, words)| words.contains(&word));
+        entries.find_map(|(option, _)| has(option))
+    };
     spelled
         .or_else(called)
         .or_else(begun)
         .or_else(|| nearest(name, options(command)))
+        .or_else(nearly_called)
 }
 
 /// The options' names, as the help has them.
@@ -303,6 +315,7 @@ mod tests {
                 "to name the machine group: '--machine-group-name g'",
             ),
             ("start --budget 5", "did you mean '--max-cost'?"),
+            ("list --nmae g", "did you mean '--machine-group-name'?"),
             ("start --follow", "--follow is an option of 'logs'"),
             ("terminate g --force", "did you mean '--yes'?"),
             ("terminate g -f", "did you mean '--yes'?"),
@@ -326,9 +339,9 @@ mod tests {
 
     #[test]
     fn nothing_is_proposed_for_what_is_like_nothing() {
-        for line in ["xyzzy", "start --xyzzy", "list --wait running"] {
+        for line in ["xyzzy", "start --xyzzy", "list --xyzzy"] {
             let said = said(line);
-            assert!(!said.contains("did you mean"), "{line}: {said}");
+            assert!(!said.contains("tip:"), "{line}: {said}");
         }
     }
 }

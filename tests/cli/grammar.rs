@@ -116,6 +116,8 @@ fn start_refuses_what_would_do_nothing_and_check_takes_it() {
         let run = account.run(&format!("start {options}"));
         assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{options}");
         assert!(run.stderr.contains(why), "{options}: {}", run.stderr);
+        let usage = "\nUsage: inductiva-aws start ";
+        assert!(run.stderr.contains(usage), "{options}: {}", run.stderr);
         let run = account.run(&format!("check {options} --output json"));
         assert_ne!(run.code, 2, "{options}: {}", run.stderr);
     }
@@ -123,6 +125,22 @@ fn start_refuses_what_would_do_nothing_and_check_takes_it() {
     // The standard boot timeout is nobody's wish.
     let run = account.run("start --max-lifetime 20m --max-idle-time 5m -q");
     assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
+#[test]
+fn a_number_that_is_none_is_told_what_it_can_be() {
+    let account = Account::new();
+    for (option, why) in [
+        ("--num-machines 0", "it is a whole number from 1 to 1000"),
+        ("--num-machines two", "it is a whole number from 1 to 1000"),
+        ("--volume-size 50GB", "it is a whole number from 1 to 65536"),
+        ("--iops 3k", "it is a whole number"),
+    ] {
+        let run = account.run(&format!("start {option}"));
+        assert_eq!(run.code, 2, "{}", run.stderr);
+        let first = run.stderr.lines().next().unwrap_or_default();
+        assert!(first.ends_with(&format!(": {why}")), "{first}");
+    }
 }
 
 #[test]
