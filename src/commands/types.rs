@@ -12,7 +12,10 @@ use crate::{
     model::{system::System, vm_type::VmTypeFacts},
     plan::{cost::hourly, known::Known},
     settings::AwsSettings,
-    terminal::output::{Format, Output, table},
+    terminal::{
+        output::{Format, Output, table_within},
+        table::{shortening, whole},
+    },
 };
 
 const MIB_PER_GIB: f64 = 1_024.0;
@@ -50,7 +53,8 @@ pub async fn run(args: &TypesArgs, settings: &AwsSettings, out: Output) -> Resul
     {
         out.warn(&format!("not all prices are known: {why}"));
     }
-    let report = TypesReport::of(&aws.region, types, &on_demand, &spot);
+    let mut report = TypesReport::of(&aws.region, types, &on_demand, &spot);
+    report.width = out.width();
     let names: Vec<String> = report.types.iter().map(|t| t.vm_type.clone()).collect();
     out.result(&report, &names)
 }
@@ -75,6 +79,9 @@ struct TypesReport {
     region: String,
     /// By the price on demand; those without one come last.
     types: Vec<TypeReport>,
+    /// The columns of the terminal; none where nothing is cut.
+    #[serde(skip)]
+    width: Option<usize>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -136,6 +143,7 @@ impl TypesReport {
         Self {
             region: region.to_owned(),
             types,
+            width: None,
         }
     }
 }
@@ -155,36 +163,37 @@ impl fmt::Display for TypesReport {
                 vec![
                     t.vm_type.clone(),
                     t.vcpus.to_string(),
-                    t.cores.to_string(),
                     t.memory_gib.to_string(),
-                    t.gpu
-                        .as_ref()
-                        .map_or("-".into(), |gpu| format!("{} × {}", gpu.count, gpu.name)),
-                    match t.local_disks_gb {
-                        0 => "-".into(),
-                        gb => gb.to_string(),
-                    },
+                    usd(t.usd_per_hour),
+                    usd(t.spot_usd_per_hour),
                     match t.free_plan {
                         Some(true) => "yes".into(),
                         Some(false) => "no".into(),
                         None => "n/a".into(),
                     },
-                    usd(t.usd_per_hour),
-                    usd(t.spot_usd_per_hour),
+                    t.gpu
+                        .as_ref()
+                        .map_or("-".into(), |gpu| format!("{} × {}", gpu.count, gpu.name)),
+                    t.cores.to_string(),
+                    match t.local_disks_gb {
+                        0 => "-".into(),
+                        gb => gb.to_string(),
+                    },
                 ]
             })
             .collect();
-        let headers = [
-            "TYPE",
-            "VCPUS",
-            "CORES",
-            "GIB",
-            "GPU",
-            "LOCAL DISKS GB",
-            "FREE PLAN",
-            "USD/H",
-            "SPOT USD/H",
+        // What is wanted least leaves first where there is no room.
+        let columns = [
+            whole("TYPE"),
+            whole("VCPUS"),
+            whole("GIB"),
+            whole("USD/H"),
+            whole("SPOT USD/H"),
+            whole("FREE PLAN"),
+            shortening("GPU"),
+            whole("CORES"),
+            whole("LOCAL DISKS GB"),
         ];
-        f.write_str(&table(&headers, &rows))
+        f.write_str(&table_within(self.width, &columns, &rows))
     }
 }

@@ -276,13 +276,13 @@ pub(super) fn written(result: io::Result<()>) -> Result<Reader> {
 
 /// Left-aligned columns under bold upper-case headers; nothing is `n/a`.
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
-    table_within(None, headers, rows)
+    let columns: Vec<Column<'_>> = headers.iter().map(|header| whole(header)).collect();
+    table_within(None, &columns, rows)
 }
 
 /// The same on a terminal that is so wide: columns leave from the right.
-pub fn table_within(width: Option<usize>, headers: &[&str], rows: &[Vec<String>]) -> String {
-    let columns: Vec<Column<'_>> = headers.iter().map(|header| whole(header)).collect();
-    let mut lines = table::lines(&columns, rows, width).into_iter();
+pub fn table_within(width: Option<usize>, columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
+    let mut lines = table::lines(columns, rows, width).into_iter();
     let header = lines.next().unwrap_or_default();
     let mut text = format!("{HEADER}{header}{HEADER:#}\n");
     for line in lines {

@@ -129,6 +129,30 @@ fn what_start_has_launched_has_the_width_of_the_terminal() {
 }
 
 #[test]
+fn types_have_the_width_of_the_terminal() {
+    let account = Account::new();
+    for columns in WIDTHS {
+        let (run, screen) = screen(&account, "types --gpu --min-vcpus 32", columns);
+        assert_eq!(run.code, 0, "{columns}: {}", run.stdout);
+        let lines = lines(&screen);
+        let header = lines.first().expect("a header");
+        assert!(header.contains("SPOT USD/H"), "{header}");
+        assert_eq!(header.contains("FREE PLAN  GPU"), columns > 60, "{header}");
+        assert_eq!(
+            header.contains("LOCAL DISKS GB"),
+            columns == 120,
+            "{header}"
+        );
+    }
+    let run = account.run("types --gpu --min-vcpus 32");
+    assert!(
+        run.stdout.contains("NVIDIA RTX PRO Server 6000"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
 fn groups_come_first_and_then_their_machines() {
     let account = Account::new();
     account.put("inductiva", json!({"auto_register_seconds": 0}));

@@ -8,7 +8,10 @@ use crate::{
     commands::report::{BudgetReport, GroupReport, MachineReport, or_na},
     model::machine::Machine,
     plan::cost::Cost,
-    terminal::output::table_within,
+    terminal::{
+        output::table_within,
+        table::{Column, whole},
+    },
 };
 
 #[derive(Clone, Debug, Serialize)]
@@ -92,8 +95,8 @@ impl fmt::Display for StartReport {
             Some("PUBLIC IP"),
             Some("MARKET"),
         ];
-        let headers: Vec<&str> = headers.into_iter().flatten().collect();
-        f.write_str(&table_within(self.width, &headers, &rows))?;
+        let columns: Vec<Column<'_>> = headers.into_iter().flatten().map(whole).collect();
+        f.write_str(&table_within(self.width, &columns, &rows))?;
         writeln!(f, "in account {}, {}", self.account, self.region)
     }
 }
