@@ -331,26 +331,26 @@ mod tests {
         }
     }
 
-    /// How late a launch is by prices that come at the next turn, and what is known of
-    /// them then.
-    fn late_by(needs_prices: bool, looking_is_last: bool) -> (Duration, Result<f64, String>) {
+    async fn turns(number: usize) {
+        for _ in 0..number {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// By how much prices delay a launch, and what is known of them then, where they and
+    /// the rest come after so many turns.
+    fn late_by(needs_prices: bool, rest: usize, prices: usize) -> (Duration, Result<f64, String>) {
         let clock = Arc::new(Jumping::default());
         let time = Time::simulated(Arc::clone(&clock) as Arc<dyn Simulated>);
-        let looking = async {
-            if looking_is_last {
-                tokio::task::yield_now().await;
-                tokio::task::yield_now().await;
-            }
-        };
         let pricing = async {
-            tokio::task::yield_now().await;
+            turns(prices).await;
             Prices {
                 address: Ok(0.005),
                 ..Prices::unknown("not asked")
             }
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let together = with_prices(&time, needs_prices, looking, pricing);
+        let together = with_prices(&time, needs_prices, turns(rest), pricing);
         let ((), prices) = runtime.expect("a runtime").block_on(together);
         (clock.now(), prices.address)
     }
@@ -359,10 +359,10 @@ mod tests {
     fn prices_that_are_late_delay_a_launch_by_so_much_and_no_more() {
         let limit = Duration::from_millis(300);
         let why = Err("prices were not told within 300 ms".to_owned());
-        assert_eq!(late_by(false, false), (limit, why));
+        assert_eq!(late_by(false, 0, 9), (limit, why));
         // They are there before the rest is.
-        assert_eq!(late_by(false, true), (Duration::ZERO, Ok(0.005)));
+        assert_eq!(late_by(false, 9, 3), (Duration::ZERO, Ok(0.005)));
         // A limit or a budget waits for them.
-        assert_eq!(late_by(true, false), (Duration::ZERO, Ok(0.005)));
+        assert_eq!(late_by(true, 0, 9), (Duration::ZERO, Ok(0.005)));
     }
 }
