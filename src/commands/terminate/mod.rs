@@ -2,7 +2,6 @@
 
 mod by_id;
 mod by_name;
-mod ended;
 mod ending;
 mod everything;
 mod groups;
@@ -73,7 +72,8 @@ pub async fn run(
     };
     // What has ended is said whatever went on.
     let reported = terminating.reported();
-    spent::say(&terminating).await;
+    let sources = terminating.ended.borrow().sources(&groups);
+    spent::say(&aws, &sources, interrupt, out).await;
     ended.and(reported)
 }
 

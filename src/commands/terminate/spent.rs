@@ -2,38 +2,107 @@
 //! their groups that had ended before, ran and came to. Nothing waits for it but the line
 //! itself, and nothing fails with it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use super::terminating::Terminating;
+use super::{ending::Ending, groups::Groups};
 use crate::{
-    machines::{ledger::Settled, price_book::PriceBook},
+    aws::Aws,
+    machines::{
+        ledger::{GroupSources, Settled},
+        price_book::PriceBook,
+    },
+    model::machine::Machine,
     plan::spent::{Amount, Spent},
-    terminal::time::span,
+    terminal::{interrupt::Interrupt, output::Output, time::span},
 };
 
 /// How long the line waits for prices that are not in the cache: what has not come by
 /// then is not known.
 const KNOWN_WITHIN: Duration = Duration::from_secs(2);
+/// Ids that the line names; of more it has the number.
+const MOST_IDS: usize = 3;
+
+/// What this run has ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// Of groups, or of all, by the name.
+    groups: BTreeMap<String, Vec<Machine>>,
+    /// Those that were named by their ids.
+    single: BTreeMap<String, Machine>,
+}
+
+impl Ended {
+    /// Adds what `ending` has ended, with the other machines of the same groups.
+    pub fn add(&mut self, ending: &Ending<'_>, shown: &[Machine]) {
+        let ended: BTreeSet<String> = ending.ended().into_iter().collect();
+        let machines = ending.with_ended(shown);
+        let has_ended = |m: &&Machine| ended.contains(&m.instance_id);
+        let names = machines.iter().filter(has_ended).filter_map(Machine::group);
+        let names: BTreeSet<&str> = names.collect();
+        for name in names {
+            let of_group = machines.iter().filter(|m| m.group() == Some(name));
+            self.groups
+                .insert(name.to_owned(), of_group.cloned().collect());
+        }
+    }
+
+    /// Adds machines that were named by their ids.
+    pub fn add_single(&mut self, ending: &Ending<'_>, machines: &[Machine]) {
+        let ended = ending.ended();
+        let machines = ending.with_ended(machines).into_iter();
+        let single = machines.filter(|m| ended.contains(&m.instance_id));
+        self.single
+            .extend(single.map(|m| (m.instance_id.clone(), m)));
+    }
+
+    /// With what Inductiva has answered for their groups.
+    pub fn sources(&self, groups: &Groups<'_>) -> Vec<GroupSources> {
+        let of_groups = self.groups.iter().map(|(name, machines)| GroupSources {
+            name: Some(name.clone()),
+            machines: machines.clone(),
+            record: groups.known(name),
+            ids: None,
+        });
+        let mut all: Vec<GroupSources> = of_groups.collect();
+        let is_of_none = |m: &&Machine| m.group().is_none_or(|g| !self.groups.contains_key(g));
+        let single: Vec<Machine> = self.single.values().filter(is_of_none).cloned().collect();
+        if !single.is_empty() {
+            let ids: BTreeSet<String> = single.iter().map(|m| m.instance_id.clone()).collect();
+            let named = ids.iter().take(MOST_IDS).cloned().collect::<Vec<_>>();
+            all.push(GroupSources {
+                name: Some(match ids.len() - named.len() {
+                    0 => named.join(" "),
+                    more => format!("{} and {more} more", named.join(" ")),
+                }),
+                machines: single,
+                record: Ok(None),
+                ids: Some(ids),
+            });
+        }
+        all
+    }
+}
+
 /// Says it; nothing where nothing has ended.
-pub async fn say(terminating: &Terminating<'_>) {
-    let Terminating { aws, out, .. } = *terminating;
-    let sources = terminating.ended.borrow().sources(terminating.groups);
+pub async fn say(aws: &Aws, sources: &[GroupSources], interrupt: &Interrupt, out: Output) {
     if sources.is_empty() || out.quiet {
         return;
     }
     let now = aws.clock.now();
     let mut prices = PriceBook::default();
-    let settling = aws
-        .time
-        .within(KNOWN_WITHIN, prices.settle(aws, &sources, now));
+    let settling = prices.settle(aws, sources, now);
+    let settling = aws.time.within(KNOWN_WITHIN, settling);
     let settled = tokio::select! {
         biased;
         // All has ended: whoever does not want to wait has missed a line.
-        () = terminating.interrupt.until(1) => return,
+        () = interrupt.until(1) => return,
         settled = settling => settled,
     };
     let settled = settled
-        .unwrap_or_else(|_| prices.settle_as_known(&BTreeMap::new(), &sources, &aws.region, now));
+        .unwrap_or_else(|_| prices.settle_as_known(&BTreeMap::new(), sources, &aws.region, now));
     out.say(&line(&settled));
 }
 

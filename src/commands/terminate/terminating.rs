@@ -8,8 +8,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    ended::Ended, ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
-    report::TerminateReport,
+    ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
+    report::TerminateReport, spent::Ended,
 };
 use crate::{
     aws::Aws,
