@@ -180,10 +180,10 @@ impl PriceBook {
 
     /// By the disks that EC2 shows, else by those that the machine was launched with.
     fn rates_as_known(&self, shown: Option<&Machine>, stand_in: &Known<StandIn>) -> Rates {
-        if let Some(machine) = shown.filter(|m| self.knows_disks_of(m)) {
-            return self.rates_now(machine);
-        }
         match stand_in {
+            Ok(stand_in) if shown.is_some_and(|m| self.knows_disks_of(m)) => {
+                self.rates_now(&stand_in.machine)
+            }
             Ok(stand_in) => self.rates(stand_in),
             Err(why) => Rates {
                 running: Err(why.clone()),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Key, MachineCost, PriceBook, disk_type_prices, key, machine_prices};
 use crate::{
     aws::{Aws, pricing::Worth},
-    model::machine::{Machine, State},
+    model::machine::Machine,
     plan::{
         known::Known,
         spent::Rates,
@@ -71,30 +71,30 @@ impl PriceBook {
         self.rates_of(machine, &cost)
     }
 
-    /// What a machine that runs, or is stopped, costs an hour while it runs.
+    /// The same with the disks that EC2 shows.
     pub fn rates_now(&self, machine: &Machine) -> Rates {
-        let running = Machine {
-            state: State::Running,
-            ..machine.clone()
-        };
-        self.rates_of(&running, &self.cost(&running))
+        self.rates_of(machine, &self.cost(machine))
     }
 
     fn rates_of(&self, machine: &Machine, cost: &MachineCost) -> Rates {
         let with_address = |usd: f64| Ok(usd + cost.address.clone()?);
-        let at_most = || -> Known<f64> {
+        let highest = || -> Known<f64> {
             let now = cost.machine.clone()?;
-            let highest = match machine.market {
-                Market::OnDemand => now,
+            match machine.market {
+                Market::OnDemand => Ok(now),
                 Market::Spot => {
                     let on_demand = self.cost(&on_demand(machine)).machine;
-                    spot_at_most(machine, &on_demand, now)?
+                    spot_at_most(machine, &on_demand, now)
                 }
-            };
-            with_address(highest + surplus(machine)?)
+            }
         };
+        let highest = highest();
+        // It did not run while the price was above its highest.
+        let now = cost.machine.clone();
+        let now = now.map(|now| highest.as_ref().map_or(now, |highest| now.min(*highest)));
+        let at_most = || with_address(highest.clone()? + surplus(machine)?);
         Rates {
-            running: cost.machine.clone().and_then(with_address),
+            running: now.and_then(with_address),
             running_at_most: at_most(),
             disks: cost.disks.clone().map(|usd| usd + 0.0),
         }
@@ -137,5 +137,49 @@ impl Wanted {
             addresses,
             ..PriceBook::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::machine::{State, TAG_SETTINGS};
+
+    #[test]
+    fn a_spot_machine_costs_no_more_than_its_highest_price() {
+        let rates = |settings: &str| {
+            let spot = Machine {
+                market: Market::Spot,
+                availability_zone: Some("eu-west-2a".into()),
+                tags: vec![(TAG_SETTINGS.into(), format!("format=2 {settings}"))],
+                ..Machine::example("i-1", State::Running)
+            };
+            let price = |machine: &Machine, usd| (key(machine).expect("a key"), Ok(usd));
+            let book = PriceBook {
+                machines: [price(&spot, 0.005), price(&on_demand(&spot), 0.0132)].into(),
+                ..PriceBook::default()
+            };
+            let stand_in = StandIn {
+                machine: spot,
+                disks: Ok(Vec::new()),
+            };
+            let rates = book.rates(&stand_in);
+            (rates.running, rates.running_at_most)
+        };
+        assert_eq!(rates(""), (Ok(0.005), Ok(0.0132)));
+        assert_eq!(rates("max-price=0.01"), (Ok(0.005), Ok(0.01)));
+        // The price was not above that while it ran.
+        assert_eq!(rates("max-price=0.004"), (Ok(0.004), Ok(0.004)));
+    }
+
+    #[test]
+    fn a_price_that_is_not_known_is_none_of_any_part() {
+        let stand_in = StandIn {
+            machine: Machine::example("i-1", State::Running),
+            disks: Err("nobody knows".into()),
+        };
+        let rates = PriceBook::default().rates(&stand_in);
+        assert!(rates.running.is_err() && rates.running_at_most.is_err());
+        assert_eq!(rates.disks, Err("nobody knows".into()));
     }
 }
