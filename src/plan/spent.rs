@@ -85,7 +85,7 @@ impl fmt::Display for Amount {
         let known = told(self.known);
         match &self.why_unknown {
             None => write!(f, "about {known} USD")?,
-            Some(why) => write!(f, "{known} USD that are known of, and not all is ({why})")?,
+            Some(why) => write!(f, "{known} USD as far as it is known ({why})")?,
         }
         match self.most.map(told) {
             Some(most) if most != known => write!(f, ", at most {most}"),
@@ -234,7 +234,7 @@ mod tests {
         assert_eq!((amount.usd(), amount.most), (Some(1.5), None));
         assert_eq!(
             whole.without("no answer".into()).to_string(),
-            "3.00 USD that are known of, and not all is (no answer)"
+            "3.00 USD as far as it is known (no answer)"
         );
     }
 
