@@ -210,6 +210,31 @@ fn what_nobody_knows_is_a_refusal() {
 }
 
 #[test]
+fn a_call_that_is_made_again_has_the_budget_of_its_launch() {
+    let account = Account::new();
+    let line = format!("{LINE} -n 120 --max-cost 200");
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold", "after": 1, "count": null}));
+    let mut child = account.start(&line);
+    account.until_held();
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    account.post("release", json!({"drop": true}));
+    account.forget_faults();
+    assert_eq!(account.launched(), 100);
+    // At another price, and with another L by it.
+    account.put("prices", json!({"on_demand": {"t2.micro": 0.1}}));
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    account.pass(30.0);
+    account.json(&line);
+    let mut budgets = budgets(&account);
+    assert_eq!(budgets.len(), 120);
+    budgets.dedup();
+    assert_eq!(budgets.len(), 1, "{budgets:?}");
+    assert_eq!(word(&budgets[0], "ends"), None);
+}
+
+#[test]
 fn what_ended_machines_cost_that_nobody_knows_is_a_refusal() {
     let account = Account::new();
     account.put("inductiva", json!({"auto_register_seconds": 0}));

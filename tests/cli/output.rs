@@ -285,6 +285,7 @@ Commands:
   list         List machine groups and their machines [alias: ls]
   logs         Show the boot logs (consoles) of machines
   terminate    Terminate a group, single machines, or everything
+  cost         Show what groups have cost so far, ended machines too
   types        List the amd64 types of the region, with what they have and cost
   image        Prepared images, from which machines boot in seconds
   check        Check everything that start needs, without launching

@@ -31,6 +31,20 @@ fn assert_came_to(document: &Value, field: &str, usd: f64) {
     );
 }
 
+/// A command whose test looks at what it is about, and at nothing else of it.
+#[track_caller]
+fn outcome(account: &Account, line: &str) -> Run {
+    let run = account.run(line);
+    run.ignoring_the_rest("a cost is what the test is about")
+}
+
+/// A step on the way.
+#[track_caller]
+fn succeeds(account: &Account, line: &str) {
+    let run = outcome(account, line);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
 /// Two machines that register as soon as they run, one of which ended after an hour, half
 /// an hour ago; its id.
 fn one_of_two_ended(account: &Account) -> String {
@@ -38,8 +52,7 @@ fn one_of_two_ended(account: &Account) -> String {
     account.json(&format!("{LINE} -n 2 --wait"));
     account.pass(3_600.0);
     let ended = account.live()[0].clone();
-    let run = account.run(&format!("terminate {ended} -y"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    succeeds(account, &format!("terminate {ended} -y"));
     account.pass(1_800.0);
     ended
 }
@@ -111,7 +124,7 @@ fn machines_that_ec2_forgot_are_counted_by_inductiva() {
     assert!(most > hours * RATE, "{forgotten}");
     assert_came_to(group, "usd", (hours + 1.5) * RATE);
     // The group is over, and EC2 shows nothing of it.
-    assert_eq!(account.run("terminate g -y").code, 0);
+    assert_eq!(outcome(&account, "terminate g -y").code, 0);
     account.settle();
     forget_ended(&account);
     let document = account.json("cost g");
@@ -152,11 +165,11 @@ fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
             format!("EC2 does not show {gone}, and Inductiva does not tell when it ended")
         );
     }
-    let run = account.run("cost g");
+    let run = outcome(&account, "cost g");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
         run.stdout
-            .contains(" USD that are known of, and not all is (EC2 does not show "),
+            .contains(" USD as far as it is known (EC2 does not show "),
         "{}",
         run.stdout
     );
@@ -167,7 +180,7 @@ fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
         run.stderr
     );
     // No type of it is known.
-    account.run("terminate g -y").succeeds_quietly();
+    succeeds(&account, "terminate g -y");
     account.settle();
     forget_ended(&account);
     account.put(
@@ -177,17 +190,6 @@ fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
     let document = account.json("cost g");
     assert_eq!(document["usd"], Value::Null);
     assert_eq!(document["known_usd"], 0.0);
-}
-
-trait Quietly {
-    fn succeeds_quietly(&self);
-}
-
-impl Quietly for Run {
-    #[track_caller]
-    fn succeeds_quietly(&self) {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-    }
 }
 
 #[test]
@@ -207,12 +209,13 @@ fn without_inductiva_the_sum_is_what_is_known() {
     // What is named by its id is all there.
     let id = account.live()[0].clone();
     assert_came_to(&account.json(&format!("cost {id}")), "usd", 1.5 * RATE);
-    let run = account.run("cost nothing --output json");
+    let run = outcome(&account, "cost nothing --output json");
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert_eq!(run.error()["kind"], "failed");
     account.forget_faults();
     let mut command = account.command(["cost", "g", "--output", "json"]);
-    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"));
+    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"))
+        .ignoring_the_rest("a cost is what the test is about");
     assert_eq!(run.code, 0, "{}", run.stderr);
     let why = run.document()["unknown_because"].clone();
     assert!(
@@ -248,7 +251,7 @@ fn disks_that_may_not_be_looked_at_are_those_of_the_launch() {
     account.put("policy", json!({"deny": ["ec2:DescribeVolumes"]}));
     let document = account.json("cost g");
     assert_came_to(&document, "usd", RATE + 50.0 * 0.0928 / 730.0);
-    account.run("terminate g -y").succeeds_quietly();
+    succeeds(&account, "terminate g -y");
     account.settle();
     let document = account.json("cost g");
     assert_came_to(&document, "usd", RATE + 50.0 * 0.0928 / 730.0);
@@ -264,9 +267,7 @@ fn a_spot_machine_has_come_to_about_so_much_and_at_most_to_more() {
         ));
         account.settle();
         account.pass(3_600.0);
-        account
-            .run(&format!("terminate {name} -y"))
-            .succeeds_quietly();
+        succeeds(&account, &format!("terminate {name} -y"));
         account.settle();
         let document = account.json(&format!("cost {name}"));
         assert_eq!(document["groups"][0]["machines"][0]["market"], "spot");
@@ -305,8 +306,8 @@ fn groups_and_machines_are_named_as_in_list() {
 "#]],
         str![],
     );
-    assert_eq!(account.run("cost nothing").code, 1);
-    let run = account.run("cost g nothing i-00000000000000000 --output json");
+    assert_eq!(outcome(&account, "cost nothing").code, 1);
+    let run = outcome(&account, "cost g nothing i-00000000000000000 --output json");
     assert_eq!(run.code, 1);
     assert_eq!(run.error()["kind"], "not_found");
     assert_eq!(
@@ -331,7 +332,7 @@ fn a_region_that_does_not_answer_makes_the_sum_unknown_and_a_failure() {
     account.json(LINE);
     account.settle();
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
-    let run = account.run("cost --all-regions --output json");
+    let run = outcome(&account, "cost --all-regions --output json");
     assert_eq!(run.code, 3, "{}", run.stderr);
     let document = run.document();
     assert_eq!(document["usd"], Value::Null);
@@ -346,7 +347,7 @@ fn a_region_that_does_not_answer_makes_the_sum_unknown_and_a_failure() {
 fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
     let account = Account::new();
     let gone = one_of_two_ended(&account);
-    let run = account.run("cost");
+    let run = outcome(&account, "cost");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
     let lines: Vec<&str> = run.stdout.lines().collect();
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -375,7 +376,8 @@ fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
         .to_owned();
     assert!(run.stdout.contains(&began), "{began}: {}", run.stdout);
     let mut command = account.command(["cost"]);
-    let tokyo = crate::sandbox::finish(command.env("TZ", "Asia/Tokyo"));
+    let tokyo = crate::sandbox::finish(command.env("TZ", "Asia/Tokyo"))
+        .ignoring_the_rest("a time is what the test is about");
     assert_eq!(tokyo.code, 0, "{}", tokyo.stderr);
     let hour: u32 = began[..2].parse().expect("an hour");
     let there = format!(" {:02}{}", (hour + 9) % 24, &began[2..]);
@@ -386,7 +388,7 @@ fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
 fn the_end_of_terminate_tells_what_the_group_came_to() {
     let account = Account::new();
     one_of_two_ended(&account);
-    let run = account.run("terminate g -y");
+    let run = outcome(&account, "terminate g -y");
     assert_eq!(run.code, 0, "{}", run.stderr);
     let last = run.stderr.lines().last().expect("a line");
     // The machine too that ended before.
@@ -398,7 +400,7 @@ fn the_end_of_terminate_tells_what_the_group_came_to() {
     account.settle();
     account.pass(3_600.0);
     let id = account.live()[0].clone();
-    let run = account.run(&format!("terminate {id} -y"));
+    let run = outcome(&account, &format!("terminate {id} -y"));
     let last = run.stderr.lines().last().expect("a line");
     assert!(
         last.starts_with(&format!("{id}: 1 machine ran 1h0m: about 0.024")),
@@ -406,10 +408,10 @@ fn the_end_of_terminate_tells_what_the_group_came_to() {
     );
     // Of several, all together.
     account.json("start --machine-group-name h --vm-type t2.micro");
-    let run = account.run("terminate --all -y");
+    let run = outcome(&account, "terminate --all -y");
     let last = run.stderr.lines().last().expect("a line");
     assert!(last.starts_with("all of them: "), "{last}");
-    let run = account.run("terminate g -y -q");
+    let run = outcome(&account, "terminate g -y -q");
     assert!(!run.stderr.contains("USD"), "{}", run.stderr);
 }
 
@@ -428,14 +430,11 @@ fn prices_that_do_not_come_delay_no_end_and_fail_none() {
     assert_eq!(account.live(), [""; 0]);
     assert_eq!(account.groups(), [] as [Value; 0]);
     account.pass(3.0);
-    let run = ended(child);
+    let run = ended(child).ignoring_the_rest("the last line is what the test is about");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(!run.stdout.is_empty());
     let last = run.stderr.lines().last().expect("a line");
-    assert!(
-        last.contains(" USD that are known of, and not all is ("),
-        "{last}"
-    );
+    assert!(last.contains(" USD as far as it is known ("), "{last}");
 }
 
 #[cfg(unix)]
@@ -452,7 +451,7 @@ fn an_interruption_of_the_last_line_is_no_failure() {
     let child = account.start("terminate g -y");
     account.until_held();
     crate::sandbox::signal(&child, "-INT");
-    let run = ended(child);
+    let run = ended(child).ignoring_the_rest("the last line is what the test is about");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(!run.stderr.contains("interrupted"), "{}", run.stderr);
 }
@@ -461,7 +460,7 @@ fn an_interruption_of_the_last_line_is_no_failure() {
 fn the_list_has_what_a_group_has_spent() {
     let account = Account::new();
     one_of_two_ended(&account);
-    let run = account.run("list");
+    let run = outcome(&account, "list");
     let header = run.stdout.lines().next().expect("a header");
     let at = header
         .find("SPENT")
@@ -473,7 +472,7 @@ fn the_list_has_what_a_group_has_spent() {
     assert_came_to(&spent, "usd", 2.5 * RATE);
     // Nobody knows it without Inductiva: then there is no column.
     account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
-    let run = account.run("list");
+    let run = outcome(&account, "list");
     assert!(!run.stdout.contains("SPENT"), "{}", run.stdout);
     assert_eq!(account.json("list")["spent"][0]["usd"], Value::Null);
 }

@@ -55,6 +55,13 @@ fn terminate_shows_what_goes_and_asks() {
         &["see:INSTANCE ID", question, "type:\n"],
         &[("NO_COLOR", "1")],
     );
+    // What it has cost, too: a minute of both, which is the least.
+    let spent = run.stdout.lines().find(|line| line.starts_with("g "));
+    assert!(
+        run.stdout.contains(" SPENT") && spent.is_some_and(|row| row.contains(" 0.0008")),
+        "{}",
+        run.stdout
+    );
     // In a row of the table each, and nowhere else.
     let mut shown: Vec<&str> = run
         .stdout
@@ -73,6 +80,25 @@ fn terminate_shows_what_goes_and_asks() {
     let run = on_a_terminal(&account, "terminate g", &[question, "type:y\n"], &[]);
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn terminate_says_before_it_asks_that_a_cost_is_not_known() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --vm-type t2.micro");
+    account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
+    let run = on_a_terminal(
+        &account,
+        "terminate g",
+        &[
+            "see: USD as far as it is known (",
+            "see:Are you sure",
+            "type:\n",
+        ],
+        &[],
+    );
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert_eq!(account.live().len(), 1);
 }
 
 #[test]

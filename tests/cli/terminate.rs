@@ -157,6 +157,8 @@ fn groups_and_machines_are_ended_side_by_side() {
             &format!("1 machine is {ends}"),
             &format!("1 machine of b is {ends}"),
             &format!("2 machines of a are {ends}"),
+            // One line for all of them.
+            "all of them: 4 machines ran 0s in all: about 0.0016 USD",
             "looking for machines that EC2 does not show yet, for up to 10 s",
         ]
     );
