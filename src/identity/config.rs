@@ -30,7 +30,7 @@ const PARTITIONS: [(&str, &str); 3] = [
 /// the profile.
 ///
 /// # Errors
-/// Usage: certificates that are to be trusted and are none, addresses that are none.
+/// Usage: a file of certificates that has none, or an address that cannot be used.
 pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Result<SdkConfig> {
     addresses::check(settings, profiles)?;
     trust(settings, profiles)?;

@@ -36,7 +36,7 @@ pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
             Source::Environment => VARIABLES[at].to_owned(),
             _ => format!("the {} of {source}", NAMES[at]),
         };
-        // The character is told, the key is not.
+        // The message has the character, not the key.
         return Err(Failure::usage(format!(
             "{what} has {} in it, which no key has",
             spelled(wrong)

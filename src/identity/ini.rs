@@ -1,6 +1,6 @@
 //! The form of ~/.aws/config and ~/.aws/credentials, read as the AWS CLI reads it:
 //! botocore gives the files to Python's `RawConfigParser`. Where that refuses a whole
-//! file because of one line, the line is passed over here, and told.
+//! file because of one line, the line is ignored here, with a warning.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct Odd {
 /// The section whose properties all others have, too, unless they have their own.
 const DEFAULTS: &str = "DEFAULT";
 
-/// Reads a file. Lines that are none of its form are left out and told.
+/// Reads a file. Lines of any other form are left out and told.
 pub fn parse(text: &str) -> Ini {
     let mut reader = Reader::default();
     for (line, text) in (1..).zip(lines(text.trim_start_matches('\u{feff}'))) {

@@ -84,13 +84,13 @@ impl From<Obstacle> for Failure {
     }
 }
 
-/// [`connect`], for whoever tells what is in the way.
+/// [`connect`], for commands that say what is in the way.
 ///
 /// # Errors
 /// As there.
 pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obstacle> {
     let profiles = Profiles::load(&settings.files)?;
-    // Nobody who presses a key for completions reads them.
+    // Completions show no warnings.
     if !settings.only_at_hand {
         profiles.warn(out);
     }

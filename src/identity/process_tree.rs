@@ -29,7 +29,7 @@ pub fn end_with_descendants(id: u32) {
     let _ = kill.status();
 }
 
-/// What `ps` would list, where there is none: on Linux the kernel tells.
+/// What `ps` would list, for systems without it: on Linux the kernel has it.
 fn processes() -> String {
     let status = |entry: fs::DirEntry| {
         let text = fs::read_to_string(entry.path().join("stat")).ok()?;

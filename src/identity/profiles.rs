@@ -352,7 +352,8 @@ fn keys(section: Option<&Properties>, profile: &str, file: &str) -> Result<Optio
     };
     let get = |key: &str| section.and_then(|section| section.get(key)).cloned();
     let secret = get("aws_secret_access_key");
-    // A key that goes on in a next line has taken the secret in: that is told.
+    // A key that goes on in the next line has swallowed the secret: that is what is
+    // reported.
     let secret = secret.or_else(|| id.contains('\n').then(String::new));
     let secret = secret.ok_or_else(|| {
         Failure::usage(format!(

@@ -41,7 +41,7 @@ pub struct AwsSettings {
     pub desktop: Desktop,
     /// What the environment has to sign in with.
     pub environment: Environment,
-    /// `--no-input`: nobody is asked for anything.
+    /// `--no-input`: there are no prompts.
     pub no_input: bool,
     /// For completions: credentials as they are at hand. Nothing is refreshed, no
     /// command is run, and no code is asked for or used up.

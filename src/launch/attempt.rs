@@ -1,5 +1,5 @@
-//! One call, as one candidate: asked until EC2 has said what came of it, or nobody
-//! can know.
+//! One call for one candidate: made again until EC2 has said what came of it, or
+//! until nobody can know any more.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ use crate::{
     terminal::command_line::terminate_command,
 };
 
-/// A call that may have been made is asked for again for so long.
+/// For how long a call that may have been made is made again.
 const ASKED_FOR: Duration = Duration::from_secs(90);
 
 impl<W: World> Calls<'_, W> {
@@ -59,13 +59,13 @@ impl<W: World> Calls<'_, W> {
         let time = run.world.time();
         let mut throttling = Patience::with_throttling(time);
         let mut failures = Patience::with_failures(time);
-        // Why it is not known whether it was made, since it has been sent once.
+        // Once it has been sent: why nobody knows whether it was made.
         let mut unknown: Option<Failure> = None;
         let mut asked_until = None;
         loop {
             run.awake(run::ANSWERED_WITHIN, run.pace.next()).await;
-            // Nothing more is launched once somebody has said stop; what may have
-            // been launched has to be known.
+            // After a stop nothing more is launched, but what may have been
+            // launched has to be found out.
             if unknown.is_none() {
                 if run.interrupt.fired() {
                     return Err(interrupted());
@@ -131,8 +131,8 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// A call that was not sent yet goes out before this, by this computer's clock:
-    /// while the look is good, and in the plan's hour.
+    /// By this computer's clock, the time before which a call that was never sent
+    /// has to go out: while the look is good, and in the plan's hour.
     fn begins_before(&self) -> SystemTime {
         let good_until = self.looked_at.get() + GOOD_FOR;
         match self.plan.intent() {
@@ -141,7 +141,7 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// A call that may have been made is asked for again before this.
+    /// The time before which a call that may have been made is made again.
     fn asked_until(&self) -> SystemTime {
         let world = self.run.world;
         let until = world.time().now() + ASKED_FOR;
@@ -151,9 +151,9 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// Whether the look is good still, or the group is as it was then. EC2 is asked
-    /// again for its machines before a call that goes by a look of some seconds ago:
-    /// another start may have launched them elsewhere meanwhile, with other tokens.
+    /// Whether the look is still good, or the group still as it was. If the look is
+    /// some seconds old, EC2 is asked for the machines again: another start may
+    /// have launched them elsewhere meanwhile, with other tokens.
     async fn is_as_planned(&self) -> Result<bool> {
         let _one_at_a_time = self.looking.lock().await;
         let (run, plan) = (self.run, self.plan);
@@ -163,7 +163,7 @@ impl<W: World> Calls<'_, W> {
             return Ok(true);
         }
         let hour_is_over = |intent: &Intent| run.world.ec2_time(now) >= intent.ends;
-        // Who has slept plans again, by all that has happened.
+        // After a sleep the run plans again: anything may have happened.
         if !is_good && (run.has_slept() || plan.intent().is_some_and(hour_is_over)) {
             return Ok(false);
         }
@@ -225,7 +225,7 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// Waits for the next try; no when there is to be none.
+    /// Waits for the next try; false if there is to be none.
     async fn try_again(
         &self,
         patience: &mut Patience,
@@ -265,7 +265,7 @@ impl<W: World> Calls<'_, W> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answered {
     Launched,
-    /// All have been terminated: only then the token is spent.
+    /// All have been terminated: only then is the token spent.
     Gone,
     GoneInPart,
     /// The group had them before this new launch, and their tags do not tell that
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(answered(&[&old, &new], &plan), Answered::Launched);
         assert_eq!(answered(&[&new], &plan), Answered::Launched);
         assert_eq!(answered(&[&gone], &plan), Answered::Gone);
-        // A launch that is made whole has machines already, and they are its own.
+        // A launch that is being completed has machines already: its own.
         plan.launch = LaunchId::Resumed;
         assert_eq!(answered(&[&old], &plan), Answered::Launched);
     }

@@ -45,7 +45,7 @@ pub struct Calls<'a, W> {
     pub(super) looking: Mutex<()>,
     /// One of the calls has failed: no other is to begin.
     pub(super) has_failed: Cell<bool>,
-    /// Machines were launched otherwise than as the first choice.
+    /// Some machines were not launched as the first choice.
     pub(super) has_walked: Cell<bool>,
     /// Where there was no capacity.
     pub(super) tried: RefCell<Vec<Tried>>,
@@ -78,8 +78,8 @@ impl<'a, W: World> Calls<'a, W> {
         }
     }
 
-    /// Makes them. The first of a new launch goes alone: no other is made before
-    /// it is accepted.
+    /// Makes the calls. The first of a new launch goes alone: no other is made
+    /// before EC2 has accepted it.
     pub async fn run(&self) -> Result<Launched> {
         let (first, others) = match self.plan.calls.split_first() {
             Some((first, others)) if self.plan.is_new() => (first, others),
@@ -87,7 +87,7 @@ impl<'a, W: World> Calls<'a, W> {
         };
         match self.call(*first).await? {
             End::Launched(machines) => {
-                // Where the first call got fewer, there are none for the others.
+                // If the first call got fewer, there are none for the others.
                 let all = machines.len() == first.number as usize;
                 self.others(if all { others } else { &[] }, machines).await
             }
@@ -149,7 +149,7 @@ impl<'a, W: World> Calls<'a, W> {
             .say("another start of this group is under way: waiting for its machines to show");
     }
 
-    /// The number of this launch was another's.
+    /// Another launch had the number of this one.
     fn use_up(&self) {
         if let Some(slot) = self.plan.tag.slot {
             self.run.use_up(slot);

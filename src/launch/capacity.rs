@@ -8,9 +8,9 @@ use crate::{
 };
 
 impl<W: World> Calls<'_, W> {
-    /// The zones to try a type in, of those that offer it: where the default
-    /// subnet has addresses for the `missing` machines of a call. Where nobody says which zones offer
-    /// it, EC2 will.
+    /// The zones to try a type in: those that offer it, and whose default subnet
+    /// has addresses for the `missing` machines of a call. If nobody knows which
+    /// zones offer it, EC2 will say.
     pub(super) async fn zones(&self, vm_type: &VmType, call: Call, missing: u32) -> Vec<String> {
         let subnets = &self.plan.subnets;
         if subnets.len() < 2 && !self.plan.leaves_out {

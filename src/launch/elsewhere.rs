@@ -6,11 +6,11 @@
 //! the first after all. If both have launched, the one whose machines are further
 //! from the first choice ends its own.
 //!
-//! And it is one for which no group without machines speaks on Inductiva's side: a
-//! top-up, or a launch while Inductiva is out of reach. A `terminate` would look for
-//! its machines ten seconds only, or not at all. One that has ended the group while
-//! the run waited has said so without them. They are left, as a start after that one
-//! may count them, and named.
+//! It is also a launch that no group without machines on Inductiva's side tells of:
+//! a top-up, or a launch while Inductiva is out of reach. A `terminate` would look for
+//! its machines for ten seconds only, or not at all. If one has ended the group while
+//! the run waited, it said so without these machines. They are left running, as a
+//! later start may count them, and named.
 
 use super::{
     pace::Patience,
@@ -43,7 +43,7 @@ impl<W: World> Run<'_, W> {
             let asked_at = time.now();
             let shown = match self.unless_interrupted(self.world.machines()).await {
                 Err(failure) if failure.kind == Kind::Interrupted => return Err(failure),
-                // The launch is good all the same.
+                // The launch is good anyway.
                 shown => shown.unwrap_or_default(),
             };
             let is_there = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);

@@ -1,8 +1,8 @@
 //! `--create-key-pair`: an EC2 key pair whose private key is in a file.
 //!
 //! The same line has to work again. So a pair that is there is used if the file
-//! holds its private key, and what a run left behind that died between the two
-//! calls for it, an empty file and perhaps a pair, is made good.
+//! holds its private key. If a run died between its two calls, what it left behind
+//! (an empty file, and perhaps a pair) is replaced.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -118,8 +118,8 @@ impl NewKeyPair {
     }
 
     /// Makes it, unless it can be used as it is; whether it was made. The file
-    /// comes first: EC2 tells a private key once, and it must not be lost for
-    /// want of a place.
+    /// comes first: EC2 shows a private key only once, so there has to be a place
+    /// for it.
     pub async fn make(&self, aws: &Aws, out: Output) -> Result<bool> {
         let path = self.path.display();
         let (mut file, is_new) = self.locked_file().await?;

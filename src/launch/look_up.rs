@@ -47,7 +47,7 @@ pub struct Found {
     pub prices: Prices,
 }
 
-/// Every answer for itself.
+/// Each answer by itself: one may fail and the others not.
 #[derive(Debug)]
 pub struct Lookups {
     pub identity: Result<Identity>,
@@ -269,7 +269,7 @@ impl Lookups {
             other_types: self.other_types?,
             images: self.images?,
             subnets: self.subnets?,
-            // Whoever may not see them launches all the same.
+            // A launch does not need the permission to see them.
             route_tables: self.route_tables.map_err(|failure| failure.message),
             dedicated_vpcs: self.dedicated_vpcs.map_err(|failure| failure.message),
             // What knows them puts them in.

@@ -30,7 +30,7 @@ pub enum SecurityGroupChoice {
     New { name: String, vpc_id: String },
 }
 
-/// The types that a start is about to which nobody named one, unless they are those
+/// The types of a start without `--vm-type`, unless they are those
 /// of its request: the group's own, or those of the default ones that the region has.
 pub fn types_instead<'a>(
     request: &Request,
@@ -54,7 +54,7 @@ pub struct Network {
     pub subnets: Vec<Subnet>,
     /// Whether default subnets were left out, so that EC2 must not choose.
     pub leaves_out: bool,
-    /// What may be wrong with them, and nobody can tell.
+    /// What may be wrong with them, as far as is known.
     pub warnings: Vec<String>,
 }
 
@@ -141,7 +141,7 @@ fn vm_types<'a>(
     request.vm_types().zip(all)
 }
 
-/// The cores of each type of which the threads can be chosen.
+/// The cores of each type whose threads can be chosen.
 pub fn cores(request: &Request, facts: &Facts) -> BTreeMap<VmType, u32> {
     let types = vm_types(request, facts).filter(|(_, facts)| !facts.threads_per_core.is_empty());
     types

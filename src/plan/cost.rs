@@ -58,7 +58,7 @@ impl Cost {
     /// of. What is paid once counts as a part of the first hour.
     ///
     /// # Errors
-    /// Too dear; or nobody knows.
+    /// Too dear, or not known.
     pub fn refuse_above(&self, limit: f64) -> Result<(), Failure> {
         let first_hour = self.at_most_usd_per_hour.zip(self.initialization_usd);
         match first_hour.map(|(hourly, once)| (rounded(hourly + once), once)) {

@@ -29,7 +29,7 @@ use crate::{
 pub enum Plan {
     /// The group has its machines.
     Complete(Vec<Machine>),
-    /// Nobody named a type, and these are the ones that it is about: look again,
+    /// No type was named, and these are the ones to launch: look again,
     /// with a request for them.
     OtherTypes(Vec<VmType>),
     /// Machines that were launched do not show yet: look again.

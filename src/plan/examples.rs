@@ -1,4 +1,4 @@
-//! A request and facts of which tests say the rest.
+//! A request and facts for tests, which change what they are about.
 
 use std::time::SystemTime;
 

@@ -30,7 +30,7 @@ pub struct GroupSettings(BTreeMap<String, String>);
 impl GroupSettings {
     /// The most characters of a tag's value (EC2 user guide, tag restrictions).
     const MAX_CHARS: usize = 256;
-    /// A longer value is told by its hash.
+    /// A longer value is replaced by its hash.
     const MAX_VALUE_CHARS: usize = 24;
 
     /// The settings of a request: what was chosen, not what is looked up.

@@ -1,4 +1,5 @@
-//! A launch as it was decided: what EC2 is asked for, and what the machines are told.
+//! A launch as it was decided: what EC2 is asked for, and what the machines are
+//! given.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -56,7 +57,7 @@ pub struct LaunchPlan {
     pub volume_gib: u32,
     /// The type's properties, with the threads that were asked for.
     pub vm_type: VmTypeFacts,
-    /// The cores of each type of which the threads can be chosen: EC2 wants both.
+    /// The cores of each type whose threads can be chosen: EC2 wants both.
     pub cores: BTreeMap<VmType, u32>,
     /// Those of the other types.
     pub other_types: Vec<VmTypeFacts>,

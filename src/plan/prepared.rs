@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// The newest prepared image that serves instead of the `standard` one.
 ///
 /// # Errors
-/// Why there is none; of several that do not fit, why the newest does not.
+/// Why there is none; if several do not fit, why the newest does not.
 pub fn choose<'a>(
     request: &Request,
     facts: &'a Facts,

@@ -1,4 +1,4 @@
-//! Prices as they were looked up: there is none that nobody has told.
+//! Prices as they were looked up; none is assumed.
 
 use std::collections::BTreeMap;
 

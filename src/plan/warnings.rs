@@ -1,4 +1,4 @@
-//! What is said before a launch that goes on all the same.
+//! What is said before a launch that goes on anyway.
 
 use super::facts::Facts;
 use crate::model::{image::Image, machine::remedy, request::Request};

@@ -215,7 +215,8 @@ impl Folder {
         })
     }
 
-    /// Keeps a session: where that cannot be, for this run alone, which is told.
+    /// Keeps a session. If that cannot be, it is used for this run only, with a
+    /// warning.
     pub fn write(&self, login_session: &str, token: &Token, out: Output) {
         let path = self.path(login_session);
         let text = Value::from(token.0.clone()).to_string();

@@ -63,7 +63,7 @@ impl Console {
     /// The service in a region, for a profile.
     ///
     /// # Errors
-    /// Usage: a region that there is none in.
+    /// Usage: a region without it.
     pub fn new(
         profile: &str,
         region: &str,

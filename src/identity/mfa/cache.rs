@@ -26,7 +26,7 @@ const LEAST_LEFT: Duration = Duration::from_mins(5);
 #[derive(Clone, Debug)]
 pub struct SessionFile {
     pub path: PathBuf,
-    /// Held by whoever looks for a session and makes one.
+    /// Held while a run looks for a session and makes one.
     pub lock: PathBuf,
 }
 

@@ -103,7 +103,7 @@ impl Device {
         }
     }
 
-    /// A code; inside, why what somebody typed is none.
+    /// A code; the inner error says why what somebody typed is not one.
     ///
     /// # Errors
     /// No code to be had.

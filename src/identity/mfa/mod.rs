@@ -162,8 +162,8 @@ impl Sessions {
 
     /// Makes the session and keeps it. What was kept before stays until then.
     ///
-    /// The lock is taken when there is a code: whoever has to be asked for one keeps
-    /// nobody else waiting.
+    /// The lock is taken only when there is a code: a person who has to be asked
+    /// for one keeps no other run waiting.
     async fn made(
         &self,
         call: &SessionCall<'_>,

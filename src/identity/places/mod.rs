@@ -69,8 +69,8 @@ enum Place {
 
 impl SignIn {
     /// # Errors
-    /// Usage failures, before any call: a code that is none, a device that has
-    /// none, MFA without keys that it could be for.
+    /// Usage failures, before any call: a code that is not six digits, a device that
+    /// has no codes, MFA without keys that it could be for.
     pub fn new(
         settings: &AwsSettings,
         profiles: &Profiles,

@@ -22,7 +22,7 @@ impl Profiles {
     /// Reads both files; one that is not there has no profiles.
     ///
     /// # Errors
-    /// A file that is none, or is too large.
+    /// A path that is not a file, or a file that is too large.
     pub fn load(files: &AwsFiles) -> Result<Self> {
         let mut odd = Vec::new();
         let config = read(&files.config, &mut odd)?;

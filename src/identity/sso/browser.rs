@@ -119,7 +119,7 @@ impl Listener {
     /// to.
     ///
     /// # Errors
-    /// Not signed in: the page says why not, or nobody came back in time.
+    /// Not signed in: the page says why, or no answer came in time.
     pub async fn code(self, state: &str) -> Result<(String, Page)> {
         let (sender, mut answers) = mpsc::channel(8);
         let accept = async {
