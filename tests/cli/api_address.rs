@@ -9,7 +9,7 @@ use crate::sandbox::{Account, Run, finish};
 fn run(account: &Account, line: &str, url: &str) -> Run {
     let mut command = account.command(line.split_whitespace());
     finish(command.env("INDUCTIVA_API_URL", url))
-        .ignoring_the_rest("the tests look at what they are about")
+        .ignoring_the_rest("its callers look at what they need")
 }
 
 /// What does nothing without Inductiva.

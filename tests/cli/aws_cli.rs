@@ -51,6 +51,6 @@ pub fn aws(account: &Account, line: &str, stdin: &str) -> Option<Run> {
         .stdout(Stdio::piped());
     Some(
         finish_with_stdin(&mut command, stdin)
-            .ignoring_the_rest("the tests look at what they are about"),
+            .ignoring_the_rest("its callers look at what they need"),
     )
 }

@@ -13,7 +13,7 @@ fn run(account: &Account, line: &str, environment: &[(&str, &str)]) -> Run {
         }
     }
     command.envs(environment.iter().copied());
-    finish(&mut command).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut command).ignoring_the_rest("its callers look at what they need")
 }
 
 /// Refused before any call, with the place named and no part of a key shown.

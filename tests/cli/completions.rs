@@ -131,7 +131,7 @@ fn types_on_a_terminal(name: &str, options: &[&str], before: &str) {
         .current_dir(account.home.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let run = finish(&mut command).ignoring_the_rest("the tests look at what they are about");
+    let run = finish(&mut command).ignoring_the_rest("its callers look at what they need");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
 }
 

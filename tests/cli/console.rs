@@ -45,7 +45,7 @@ fn command(account: &Account, line: &str) -> Command {
 }
 
 fn run(account: &Account, line: &str) -> Run {
-    finish(&mut command(account, line)).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut command(account, line)).ignoring_the_rest("its callers look at what they need")
 }
 
 #[track_caller]

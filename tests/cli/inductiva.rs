@@ -16,7 +16,7 @@ fn start_with_key(account: &Account, key: Option<&str>, more: &str) -> crate::sa
         Some(key) => command.env("INDUCTIVA_API_KEY", key),
         None => command.env_remove("INDUCTIVA_API_KEY"),
     };
-    finish(&mut command).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut command).ignoring_the_rest("its callers look at what they need")
 }
 
 #[test]

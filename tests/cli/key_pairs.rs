@@ -21,7 +21,7 @@ fn usable_key(account: &Account) -> String {
     let machines = account.live().len() + 1;
     let run = account
         .run(&format!("{LINE} --num-machines {machines}"))
-        .ignoring_the_rest("the tests look at what they are about");
+        .ignoring_the_rest("its callers look at what they need");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     assert_eq!(account.live().len(), machines);
     assert_eq!(key_pairs(account).len(), 1);

@@ -353,7 +353,7 @@ fn ours(account: &Account, case: &Case, line: &str) -> Run {
         .env_clear()
         .envs(environment_of(account, case))
         .args(case.flag.map(|flag| format!("--profile={flag}")));
-    finish(&mut command).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut command).ignoring_the_rest("its callers look at what they need")
 }
 
 /// botocore's answers.

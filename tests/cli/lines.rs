@@ -57,7 +57,7 @@ fn pasted(account: &Account, line: &str) -> Run {
         .env("PATH", format!("{path}:{}", environment["PATH"]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    finish(&mut shell).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut shell).ignoring_the_rest("its callers look at what they need")
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn with_role(account: &Account, more: &str) {
 fn whoami(account: &Account, flags: &str) -> Run {
     account
         .run(&format!("whoami {flags} --output json --no-input"))
-        .ignoring_the_rest("the tests look at what they are about")
+        .ignoring_the_rest("its callers look at what they need")
 }
 
 /// The STS calls that make sessions.

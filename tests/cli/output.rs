@@ -344,3 +344,25 @@ fn machines_are_named_when_their_ids_cannot_be_written() {
         }
     }
 }
+
+#[test]
+fn a_test_fails_on_output_that_it_does_not_look_at() {
+    let account = Account::new();
+    let failure = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let run = account.run("list");
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""));
+    }));
+    let failure = failure.expect_err("nobody has looked at stderr");
+    let words = failure.downcast::<String>().expect("words");
+    assert!(words.contains(" has printed this on stderr, "), "{words}");
+    assert!(
+        words.ends_with(
+            "no machines in eu-west-2; inductiva-aws list --all-regions looks everywhere\n"
+        ),
+        "{words}"
+    );
+    let run = account
+        .run("list")
+        .ignoring_the_rest("that it works is enough");
+    assert_eq!(run.code, 0);
+}

@@ -104,7 +104,7 @@ fn failing(policies: &[Value]) -> Vec<&'static str> {
         account.put("policy", json!({"documents": policies}));
         let run = account
             .run(line)
-            .ignoring_the_rest("the tests look at what they are about");
+            .ignoring_the_rest("its callers look at what they need");
         match run.code {
             0 => {}
             4 => failed.push(command),

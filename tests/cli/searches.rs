@@ -26,7 +26,7 @@ fn pass_for_it(account: &Account, script: &str, arguments: &[&str]) {
         .stdout(Stdio::piped());
     assert_eq!(
         finish(&mut command)
-            .ignoring_the_rest("the tests look at what they are about")
+            .ignoring_the_rest("its callers look at what they need")
             .code,
         0
     );

@@ -72,7 +72,7 @@ fn run(account: &Account, line: &str, environment: &[(&str, &str)]) -> Run {
         .env("INDUCTIVA_API_KEY", API_KEY)
         .env("INDUCTIVA_AWS_PROXY", PROXY)
         .envs(environment.iter().copied());
-    finish(&mut command).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut command).ignoring_the_rest("its callers look at what they need")
 }
 
 /// Each subcommand, as it succeeds and as it fails.

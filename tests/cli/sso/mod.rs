@@ -50,7 +50,7 @@ pub fn command(account: &Account, line: &str) -> Command {
 }
 
 pub fn run(account: &Account, line: &str) -> Run {
-    finish(&mut command(account, line)).ignoring_the_rest("the tests look at what they are about")
+    finish(&mut command(account, line)).ignoring_the_rest("its callers look at what they need")
 }
 
 #[track_caller]
