@@ -284,7 +284,7 @@ mod tests {
             ),
             (
                 r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "Expiration": "soon"}"#,
-                "no time",
+                "not a time",
             ),
             (
                 r#"{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}"#,
