@@ -3,9 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Account, tags};
+use crate::sandbox::{Account, Run, tags};
 
 const LINE: &str = "start --machine-group-name g --vm-type t2.micro --initialization-rate 300";
+
+/// How it ends, and what the tests are about.
+fn ran(account: &Account, line: &str) -> Run {
+    account
+        .run(line)
+        .ignoring_the_rest("the tests look at what they are about")
+}
 
 /// Where the Price List does not have it.
 fn without_price() -> Account {
@@ -24,10 +31,10 @@ fn it_is_paid_once_for_each_machine_and_is_no_part_of_the_hour() {
     for part in ["usd_per_hour", "at_most_usd_per_hour"] {
         assert_eq!(plan["cost"][part], without["cost"][part], "{part}");
     }
-    let check = account.run(&format!(
-        "check {}",
-        LINE.strip_prefix("start ").expect("a start")
-    ));
+    let check = ran(
+        &account,
+        &format!("check {}", LINE.strip_prefix("start ").expect("a start")),
+    );
     assert!(
         check
             .stdout
@@ -51,13 +58,13 @@ fn without_a_price_the_whole_is_unknown_and_no_limit_holds() {
         assert_eq!(plan["cost"][part], expected, "{part}");
     }
     for limit in ["--max-cost-per-hour 5", "--max-cost 5"] {
-        let run = account.run(&format!("{LINE} {limit}"));
+        let run = ran(&account, &format!("{LINE} {limit}"));
         assert_eq!(run.code, 1, "{limit}: {}", run.stderr);
         assert!(run.stderr.contains(why), "{limit}: {}", run.stderr);
         assert_eq!(account.launched(), 0, "{limit}");
     }
     // It is said, and nothing hangs on it.
-    let run = account.run(LINE);
+    let run = ran(&account, LINE);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
         run.stderr
@@ -76,7 +83,7 @@ fn without_a_price_the_whole_is_unknown_and_no_limit_holds() {
 #[test]
 fn a_limit_counts_it_as_part_of_the_first_hour() {
     let account = Account::new();
-    let run = account.run(&format!("{LINE} --max-cost-per-hour 0.05"));
+    let run = ran(&account, &format!("{LINE} --max-cost-per-hour 0.05"));
     assert_eq!((run.code, account.launched()), (1, 0), "{}", run.stderr);
     assert!(
         run.stderr.contains(
@@ -86,9 +93,7 @@ fn a_limit_counts_it_as_part_of_the_first_hour() {
         run.stderr
     );
     assert_eq!(
-        account
-            .run(&format!("{LINE} --max-cost-per-hour 0.054"))
-            .code,
+        ran(&account, &format!("{LINE} --max-cost-per-hour 0.054")).code,
         0
     );
 }
@@ -118,12 +123,12 @@ fn a_budget_counts_it_for_every_machine_that_ever_was() {
     account.settle();
     let end = |account: &Account| {
         let id = account.live()[0].clone();
-        let run = account.run(&format!("terminate --instance-id {id} -y"));
+        let run = ran(account, &format!("terminate --instance-id {id} -y"));
         assert_eq!(run.code, 0, "{}", run.stderr);
     };
     // Each costs 0.0288 from its first second on: there is none for a third one.
     end(&account);
-    let run = account.run(&line);
+    let run = ran(&account, &line);
     assert_eq!((run.code, account.launched()), (1, 2), "{}", run.stderr);
     assert!(
         run.stderr
@@ -136,7 +141,7 @@ fn a_budget_counts_it_for_every_machine_that_ever_was() {
 #[test]
 fn a_budget_that_it_uses_up_is_refused_and_the_hint_is_enough() {
     let account = Account::new();
-    let run = account.run(&format!("{LINE} --max-cost 0.03"));
+    let run = ran(&account, &format!("{LINE} --max-cost 0.03"));
     assert_eq!((run.code, account.launched()), (1, 0), "{}", run.stderr);
     assert!(
         run.stderr
@@ -146,7 +151,10 @@ fn a_budget_that_it_uses_up_is_refused_and_the_hint_is_enough() {
     );
     let (_, rest) = run.stderr.split_once("hint: --max-cost ").expect("a hint");
     let enough = rest.split(' ').next().expect("a number");
-    assert_eq!(account.run(&format!("{LINE} --max-cost {enough}")).code, 0);
+    assert_eq!(
+        ran(&account, &format!("{LINE} --max-cost {enough}")).code,
+        0
+    );
 }
 
 #[test]
@@ -154,7 +162,7 @@ fn an_image_build_says_it_too() {
     let account = Account::new();
     let prepared = "inductiva-aws: prepared, layout 1\n";
     account.put("consoles", json!({"*": prepared}));
-    let run = account.run("image build --initialization-rate 100");
+    let run = ran(&account, "image build --initialization-rate 100");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
         run.stderr
@@ -168,9 +176,9 @@ fn an_image_build_says_it_too() {
 fn more_at_once_than_the_usual_quota_is_warned_of() {
     let account = Account::new();
     let said = "comes to 5100 MiB/s at once: EC2 refuses launches above the account's quota";
-    let run = account.run(&format!("{LINE} -n 16"));
+    let run = ran(&account, &format!("{LINE} -n 16"));
     assert!(!run.stderr.contains("MiB/s at once"), "{}", run.stderr);
-    let run = account.run(&format!("{LINE} -n 17"));
+    let run = ran(&account, &format!("{LINE} -n 17"));
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains(said), "{}", run.stderr);
 }

@@ -227,14 +227,14 @@ fn interrupted(group: &Group, mut child: Child, signals: &[&str], drop: bool) ->
         let run = ended(child);
         group.release(drop);
         return Run {
-            stderr: said + &run.stderr,
+            stderr: run.stderr.after(&said),
             ..run
         };
     }
     group.release(drop);
     let run = ended(child);
     Run {
-        stderr: said + &run.stderr,
+        stderr: run.stderr.after(&said),
         ..run
     }
 }
