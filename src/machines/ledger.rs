@@ -167,8 +167,16 @@ impl PriceBook {
         } = open;
         let rates = self.rates_as_known(shown.as_ref(), &stand_in);
         let priced = stand_in.as_ref().ok().map(|stand_in| &stand_in.machine);
+        let mut amount = Amount::of(&life, &rates);
+        let known = shown.as_ref().or(priced);
+        if known.is_some_and(|m| told_settings::initialization_rate_mibps(m).is_some()) {
+            amount = amount.without(
+                "what --initialization-rate has cost, once for each machine, is not looked up"
+                    .into(),
+            );
+        }
         SettledMachine {
-            amount: Amount::of(&life, &rates),
+            amount,
             state: shown.as_ref().map(|m| m.state),
             vm_type: priced.map(|m| m.vm_type.clone()),
             market: priced.map(|m| m.market),

@@ -54,6 +54,12 @@ pub fn max_lifetime(machine: &Machine) -> Option<Duration> {
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
+/// The MiB/s at which a machine's root disk was filled, where its tags tell that.
+pub fn initialization_rate_mibps(machine: &Machine) -> Option<u32> {
+    let told = Told::by(machine);
+    told.words.get("initialization-rate")?.parse().ok()
+}
+
 /// How long a machine may take to register, where its tags tell that it is not the usual
 /// time.
 pub fn boot_timeout(machine: &Machine) -> Option<Duration> {

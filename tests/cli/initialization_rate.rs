@@ -182,3 +182,20 @@ fn more_at_once_than_the_usual_quota_is_warned_of() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(run.stderr.contains(said), "{}", run.stderr);
 }
+
+#[test]
+fn what_a_group_has_cost_is_not_all_known_then() {
+    let account = Account::new();
+    account.json(LINE);
+    account.json("start --machine-group-name h --vm-type t2.micro");
+    account.pass(3_600.0);
+    let document = account.json("cost g");
+    let why = "what --initialization-rate has cost, once for each machine, is not looked up";
+    let told = [&document["usd"], &document["at_most_usd"]];
+    assert_eq!(told, [&Value::Null; 2], "{document}");
+    assert_eq!(document["unknown_because"], why);
+    // What is known of it is told all the same.
+    assert!(document["known_usd"].as_f64() > Some(0.02), "{document}");
+    let document = account.json("cost h");
+    assert_eq!(document["unknown_because"], Value::Null, "{document}");
+}
