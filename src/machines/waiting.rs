@@ -351,7 +351,7 @@ mod tests {
         }
         assert_eq!(
             count(2, failed()).timed_out(Duration::from_mins(1)).message,
-            "timed out after 1m: 0 of 2 machines registered (Inductiva cannot be asked: no answer)"
+            "timed out after 60 s: 0 of 2 machines registered (Inductiva cannot be asked: no answer)"
         );
     }
 }
