@@ -333,13 +333,13 @@ CHANGES = [
     Change(
         "an interruption of terminate's last line fails the command",
         file="src/commands/terminate/spent.rs",
-        old="() = terminating.interrupt.until(1) => return,",
-        new="() = terminating.interrupt.until(9) => return,",
+        old="() = interrupt.until(1) => return,",
+        new="() = interrupt.until(9) => return,",
         cli=("spent::an_interruption_of_the_last_line_is_no_failure",),
     ),
     Change(
         "terminate counts only the machines that it ends itself",
-        file="src/commands/terminate/ended.rs",
+        file="src/commands/terminate/spent.rs",
         old="let of_group = machines.iter().filter(|m| m.group() == Some(name));",
         new="let of_group = machines.iter().filter(has_ended);",
         cli=("spent::the_end_of_terminate_tells_what_the_group_came_to",),
