@@ -25,6 +25,9 @@ use crate::{
     values::Market,
 };
 
+/// What stands for the name of a group where there is none.
+pub const WITHOUT_GROUP: &str = "machines without a group";
+
 /// What is known of a group whose cost is asked for.
 #[derive(Clone, Debug)]
 pub struct GroupSources {
@@ -235,7 +238,7 @@ impl PriceBook {
 impl Settled {
     /// `wind: 2 machines ran 5h12m in all: about 0.13 USD`
     pub fn line(&self, span: impl Fn(Duration) -> String) -> String {
-        let name = self.name.as_deref().unwrap_or("machines without a group");
+        let name = self.name.as_deref().unwrap_or(WITHOUT_GROUP);
         format!("{name}: {}", self.spent.in_words(span))
     }
 }

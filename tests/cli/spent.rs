@@ -225,6 +225,56 @@ fn without_inductiva_the_sum_is_what_is_known() {
 }
 
 #[test]
+fn a_stopped_machine_goes_on_costing_its_disk() {
+    let account = Account::new();
+    account.json(LINE);
+    account.pass(3_600.0);
+    account.ec2("stop_instances", json!({"InstanceIds": account.live()}));
+    account.pass(7_200.0);
+    let document = account.json("cost g");
+    assert_ran(&document, 1.0);
+    let disk = 50.0 * 0.0928 / 730.0;
+    assert_came_to(&document, "usd", RATE + 2.0 * disk);
+    assert_eq!(document["groups"][0]["machines"][0]["state"], "stopped");
+}
+
+/// EC2 does not tell when a machine ended itself.
+#[test]
+fn a_machine_that_ended_itself_ran_until_inductiva_saw_it_leave() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.json(&format!("{LINE} --wait"));
+    account.pass(3_600.0);
+    account.post("power_off", json!({"instance_ids": account.live()}));
+    account.settle();
+    account.json("list");
+    account.pass(1_800.0);
+    let document = account.json("cost g");
+    assert_ran(&document, 1.0);
+    assert_came_to(&document, "usd", RATE);
+    // It may have been a little longer: it is gone by now.
+    assert_came_to(&document, "at_most_usd", 1.5 * RATE);
+    // Of one that never registered nobody knows it.
+    account.put("inductiva", json!({"auto_register_seconds": null}));
+    account.json("start --machine-group-name h --vm-type t2.micro");
+    account.pass(3_600.0);
+    let id = account.live()[0].clone();
+    account.post("power_off", json!({"instance_ids": [id]}));
+    account.settle();
+    let document = account.json("cost h");
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(
+        document["known_usd"].as_f64().map(|usd| usd < 0.001),
+        Some(true)
+    );
+    assert_came_to(&document, "at_most_usd", RATE);
+    assert_eq!(
+        document["unknown_because"],
+        format!("nobody knows when {id} ended")
+    );
+}
+
+#[test]
 fn a_price_that_is_not_known_makes_the_sum_unknown() {
     let account = Account::new();
     account.json(LINE);
@@ -353,7 +403,7 @@ fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(words(lines[0]), "GROUP REGION MACHINES RAN USD AT MOST");
     assert!(
-        words(lines[1]).starts_with("g eu-west-2 2, 1 live 2h3"),
+        words(lines[1]).starts_with("g eu-west-2 2, 1 running 2h3"),
         "{}",
         run.stdout
     );

@@ -139,6 +139,7 @@ mod tests {
             ),
             ("inductiva-aws terminate w", vec!["wind tunnel"]),
             ("inductiva-aws logs w", vec!["wind tunnel"]),
+            ("inductiva-aws cost w", vec!["wind tunnel"]),
             (
                 "inductiva-aws terminate tank i-01",
                 vec!["i-0123456789abcdef0"],

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::report::{CostReport, GroupCost, MachineCost, SpentReport};
 use crate::{
     commands::report::or_na,
+    machines::ledger::WITHOUT_GROUP,
     model::machine::State,
     plan::spent::{Spent, told},
     terminal::{
@@ -42,7 +43,8 @@ fn line(whose: &str, spent: &Spent) -> String {
 
 /// As a cell is: a tag forges no row.
 fn name(group: &GroupCost) -> String {
-    printable::cell(&or_na(group.machine_group.as_deref()))
+    let name = group.machine_group.as_deref();
+    printable::cell(name.unwrap_or(WITHOUT_GROUP))
 }
 
 fn headed(mut lines: Vec<String>) -> Vec<String> {
@@ -66,9 +68,9 @@ fn of_groups(groups: &[GroupCost], width: Option<usize>) -> Vec<String> {
         let live = group.machines.iter();
         let live = live.filter(|m| m.state.is_some_and(State::is_live));
         let mut cells = vec![
-            or_na(group.machine_group.as_deref()),
+            name(group),
             group.regions.join(","),
-            format!("{number}, {} live", live.count()),
+            format!("{number}, {} running", live.count()),
         ];
         cells.extend(amounts(&group.spent));
         cells
