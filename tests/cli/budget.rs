@@ -210,6 +210,38 @@ fn what_nobody_knows_is_a_refusal() {
 }
 
 #[test]
+fn a_budget_goes_by_the_most_that_a_machine_can_cost() {
+    let account = Account::new();
+    let others = 50.0 * 0.0928 / 730.0 + 0.005;
+    for (options, machine) in [
+        ("--vm-type c5.large", 0.101),
+        // CPU credits above the baseline, as if it were always busy.
+        ("--vm-type t3.micro", 0.0118 + 0.09),
+        ("--vm-type t3.micro --standard-credits", 0.0118),
+        ("--vm-type t2.micro,c5.large", 0.101),
+        // Without a highest price of the user's, the one on demand.
+        ("--vm-type c5.large --spot", 0.101),
+        ("--vm-type c5.large --spot --max-price 0.05", 0.05),
+        (
+            "--vm-type c5.large --spot --max-price 0.05 --spot-fallback",
+            0.101,
+        ),
+    ] {
+        let line = format!("start --machine-group-name g {options} -n 2 --max-cost 20 --dry-run");
+        let plan = account.json(&line);
+        let told: f64 = text(&plan["variables"]["BUDGET_SECONDS"])
+            .parse()
+            .expect("seconds");
+        // A minute for the start, seven for the end; whole minutes.
+        let carries = 20.0 / (2.0 * (machine + others)) * 3_600.0 - 480.0;
+        assert!(
+            (carries - 65.0..=carries).contains(&told),
+            "{options}: {told}, not {carries}"
+        );
+    }
+}
+
+#[test]
 fn a_call_that_is_made_again_has_the_budget_of_its_launch() {
     let account = Account::new();
     let line = format!("{LINE} -n 120 --max-cost 200");
