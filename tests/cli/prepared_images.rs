@@ -358,6 +358,9 @@ fn an_interruption_before_the_image_is_there_undoes_the_build() {
         );
         assert_eq!(machines(&account), [], "{why}");
         assert_eq!(images(&account), [] as [Value; 0], "{why}");
+        // And it goes no further.
+        let stopped = account.calls("StopInstances");
+        assert_eq!(stopped, usize::from(time != "GetConsoleOutput"), "{why}");
         let made = account.calls("CreateImage");
         assert_eq!(
             made,

@@ -937,7 +937,7 @@ CHANGES = [
         ),
     ),
     Change(
-        "a build that is interrupted stops its machine, and makes the image",
+        "a build that is interrupted goes on to stop its machine",
         file="src/image/builder.rs",
         old="""            if self.interrupt.fired() {
                 return Err(interrupted());
