@@ -954,6 +954,27 @@ CHANGES = [
         cli=("prepared_images::an_image_that_does_not_show_yet_is_removed_too",),
     ),
     Change(
+        "a limit leaves out what --initialization-rate costs once",
+        file="src/plan/cost.rs",
+        old="(rounded(hourly + once), once)",
+        new="(rounded(hourly), once)",
+        unit=("plan::cost::tests::what_is_paid_once_counts_in_the_first_hour",),
+    ),
+    Change(
+        "a budget leaves out what --initialization-rate has cost machines that were launched before",
+        file="src/plan/budget_of_launch.rs",
+        old="cost_of(between(launched, until), rate) + once_of(m).unwrap_or(most_once)",
+        new="cost_of(between(launched, until), rate)",
+        unit=("plan::budget_histories::no_group_costs_more_than_its_budget",),
+    ),
+    Change(
+        "a price that is not by the rate is taken for that of --initialization-rate",
+        file="src/aws/price_list.rs",
+        old=".filter_map(|p| p.price(is_of_gib_and_mibps))",
+        new=".filter_map(|p| p.price(|_| true))",
+        cli=("initialization_rate::it_is_paid_once_for_each_machine_and_is_no_part_of_the_hour",),
+    ),
+    Change(
         "the stopped machine of a build that is at work is ended",
         file="src/image/leftovers.rs",
         old="machine.stopped_at.is_some_and(|at| is_old(at, now))",
