@@ -146,23 +146,25 @@ fn a_session_that_has_ended_says_how_to_sign_in_and_offers_to() {
     let account = Account::new();
     assert_eq!(run(&account, "login --console").code, 0);
     account.pass(901.0);
-    for (error, code, words) in [
-        ("TOKEN_EXPIRED", 4, "sign in: inductiva-aws login --console"),
-        (
-            "USER_CREDENTIALS_CHANGED",
-            4,
-            "sign in: inductiva-aws login --console",
-        ),
-        (
-            "INSUFFICIENT_PERMISSIONS",
-            4,
-            "SignInLocalDevelopmentAccess",
-        ),
+    for (error, said) in [
+        ("TOKEN_EXPIRED", str![[r#"
+error: not signed in to AWS: the console sign-in in [HOME]/.aws/login/cache/[..].json has ended (TOKEN_EXPIRED)
+hint: sign in: inductiva-aws login --console
+
+"#]]),
+        ("USER_CREDENTIALS_CHANGED", str![[r#"
+error: not signed in to AWS: the password has changed since the sign-in
+hint: sign in: inductiva-aws login --console
+
+"#]]),
+        ("INSUFFICIENT_PERMISSIONS", str![[r#"
+error: AWS Sign-In gives no keys for this console user: refused because of INSUFFICIENT_PERMISSIONS
+hint: an administrator has to attach the AWS managed policy SignInLocalDevelopmentAccess to the user, group or role
+
+"#]]),
     ] {
         account.put("signin", json!({"refuse": error}));
-        let run = run(&account, "whoami --output json");
-        assert_eq!(run.code, code, "{}", run.stderr);
-        assert!(text(&run.error()["hint"]).contains(words), "{}", run.stderr);
+        run(&account, "whoami").fails(4, said);
     }
     account.put("signin", json!({"refuse": null}));
     std::fs::remove_file(account.home.path().join(file(&account))).expect("removed");

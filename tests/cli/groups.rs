@@ -245,14 +245,11 @@ fn a_group_of_the_former_release_is_topped_up() {
         "inductiva:settings",
         "volume-size=60 vm-type=t2.micro",
     );
-    let run = start(3, "--tag a=1");
-    assert_eq!(run.code, 1);
-    assert!(
-        run.stderr
-            .contains("volume-size is 60 there and the default here"),
-        "{}",
-        run.stderr
-    );
+    start(3, "--tag a=1").fails(1, str![[r#"
+error: the group g has machines with other settings: volume-size is 60 there and the default here
+hint: use the group's settings, or another --machine-group-name
+
+"#]]);
 }
 
 #[test]

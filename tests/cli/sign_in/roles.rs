@@ -169,7 +169,7 @@ fn a_web_identity() {
         (
             "expired",
             str![[r#"
-{"error":{"hint":"the web identity token has expired; the tool that writes the token file must write a new one","kind":"not_signed_in","machines":[],"message":"cannot assume the role of web identity token: Token expired: current date/time 1795775165 must be before the expiration date/time 1795775105 (ExpiredTokenException, request [UUID])"}}
+{"error":{"hint":"the web identity token has expired; the tool that writes the token file must write a new one","kind":"not_signed_in","machines":[],"message":"cannot assume the role of web identity token: Token expired: current date/time [..] must be before the expiration date/time [..] (ExpiredTokenException, request [UUID])"}}
 
 "#]],
         ),
