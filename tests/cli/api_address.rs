@@ -51,61 +51,94 @@ looking for machines that EC2 does not show yet, for up to 10 s
 fn an_address_that_cannot_be_used_is_a_usage_error() {
     let account = Account::new();
     for (url, said) in [
-        ("https://api.example.com/?x=1", str![[r#"
+        (
+            "https://api.example.com/?x=1",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://api.example.com/?x=1" has a query
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://api.example.com/#x", str![[r#"
+"#]],
+        ),
+        (
+            "https://api.example.com/#x",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://api.example.com/#x" has a fragment
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://ana@api.example.com", str![[r#"
+"#]],
+        ),
+        (
+            "https://ana@api.example.com",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://********@api.example.com" has a user or a password in it
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://ana:Marked-pass@api.example.com", str![[r#"
+"#]],
+        ),
+        (
+            "https://ana:Marked-pass@api.example.com",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://********@api.example.com" has a user or a password in it
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://api.example.com/a b", str![[r#"
+"#]],
+        ),
+        (
+            "https://api.example.com/a b",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://api.example.com/a b" has a blank, a line break or another control character in it
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://api.example.com\n", str![[r#"
+"#]],
+        ),
+        (
+            "https://api.example.com\n",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://api.example.com/n" has a blank, a line break or another control character in it
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://api.example.com/\u{1b}[2J", str![[r#"
+"#]],
+        ),
+        (
+            "https://api.example.com/\u{1b}[2J",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://api.example.com//u{1b}[2J" has a blank, a line break or another control character in it
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("\"https://api.example.com\"", str![[r#"
+"#]],
+        ),
+        (
+            "\"https://api.example.com\"",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "/"https://api.example.com/"" does not begin with https:// or http://
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("api.example.com", str![[r#"
+"#]],
+        ),
+        (
+            "api.example.com",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "api.example.com" does not begin with https:// or http://
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("ftp://api.example.com", str![[r#"
+"#]],
+        ),
+        (
+            "ftp://api.example.com",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "ftp://api.example.com" does not begin with https:// or http://
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
-        ("https://", str![[r#"
+"#]],
+        ),
+        (
+            "https://",
+            str![[r#"
 error: the address of the Inductiva API (--api-url, INDUCTIVA_API_URL) cannot be used: "https://" cannot be read
 hint: it looks like https://api.inductiva.ai
 
-"#]]),
+"#]],
+        ),
     ] {
         for line in EVERY_LINE {
             run(&account, line, url).fails(2, said.clone());

@@ -147,21 +147,30 @@ fn a_session_that_has_ended_says_how_to_sign_in_and_offers_to() {
     assert_eq!(run(&account, "login --console").code, 0);
     account.pass(901.0);
     for (error, said) in [
-        ("TOKEN_EXPIRED", str![[r#"
+        (
+            "TOKEN_EXPIRED",
+            str![[r#"
 error: not signed in to AWS: the console sign-in in [HOME]/.aws/login/cache/[..].json has ended (TOKEN_EXPIRED)
 hint: sign in: inductiva-aws login --console
 
-"#]]),
-        ("USER_CREDENTIALS_CHANGED", str![[r#"
+"#]],
+        ),
+        (
+            "USER_CREDENTIALS_CHANGED",
+            str![[r#"
 error: not signed in to AWS: the password has changed since the sign-in
 hint: sign in: inductiva-aws login --console
 
-"#]]),
-        ("INSUFFICIENT_PERMISSIONS", str![[r#"
+"#]],
+        ),
+        (
+            "INSUFFICIENT_PERMISSIONS",
+            str![[r#"
 error: AWS Sign-In gives no keys for this console user: refused because of INSUFFICIENT_PERMISSIONS
 hint: an administrator has to attach the AWS managed policy SignInLocalDevelopmentAccess to the user, group or role
 
-"#]]),
+"#]],
+        ),
     ] {
         account.put("signin", json!({"refuse": error}));
         run(&account, "whoami").fails(4, said);

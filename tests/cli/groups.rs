@@ -245,11 +245,14 @@ fn a_group_of_the_former_release_is_topped_up() {
         "inductiva:settings",
         "volume-size=60 vm-type=t2.micro",
     );
-    start(3, "--tag a=1").fails(1, str![[r#"
+    start(3, "--tag a=1").fails(
+        1,
+        str![[r#"
 error: the group g has machines with other settings: volume-size is 60 there and the default here
 hint: use the group's settings, or another --machine-group-name
 
-"#]]);
+"#]],
+    );
 }
 
 #[test]

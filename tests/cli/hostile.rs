@@ -294,17 +294,20 @@ fn a_tag_forges_no_row_above_the_question_either() {
     );
     assert_eq!(run.code, 1, "{}", run.stdout);
     assert_harmless(&run.stdout);
-    // The row begins with the group and has the forged one within it.
+    // The row, and the line of what the group has cost, begin with the group and have
+    // the forged one within them.
     let rows: Vec<&str> = run
         .stdout
         .lines()
         .filter(|l| l.contains("i-0123456789abcdef0"))
         .collect();
-    assert_eq!(rows.len(), 1, "{}", run.stdout);
-    assert!(
-        rows[0].starts_with("g 1Aother  i-0123456789abcdef0 "),
-        "{rows:?}"
-    );
+    assert_eq!(rows.len(), 2, "{}", run.stdout);
+    for row in &rows {
+        assert!(
+            row.starts_with("g 1Aother  i-0123456789abcdef0 "),
+            "{rows:?}"
+        );
+    }
     assert!(
         !run.stdout.lines().any(|l| l.starts_with("other")),
         "{}",

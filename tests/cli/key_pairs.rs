@@ -285,10 +285,13 @@ fn an_imported_key_pair_of_another_private_key_is_refused() {
         let account = Account::new();
         import(&account, &account.home.path().join("other"), kind, format);
         make_private_key(&account.home.path().join("k.pem"), kind, format);
-        account.run(LINE).fails(2, str![[r#"
+        account.run(LINE).fails(
+            2,
+            str![[r#"
 error: [HOME]/k.pem does not hold the private key of the key pair k in eu-west-2
 hint: use the key pair with --key-name k, choose another name, or another folder to run in
 
-"#]]);
+"#]],
+        );
     }
 }

@@ -258,14 +258,20 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
     // The variable goes before the profile; a file that is none is told.
     let nothing = network.account.file("text", "nothing");
     for (path, said) in [
-        ("/no/such/bundle.pem", str![[r#"
+        (
+            "/no/such/bundle.pem",
+            str![[r#"
 {"error":{"hint":"it has to be a file with certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----","kind":"usage","machines":[],"message":"cannot use /no/such/bundle.pem (AWS_CA_BUNDLE): No such file or directory (os error [..])"}}
 
-"#]]),
-        (&nothing.display().to_string(), str![[r#"
+"#]],
+        ),
+        (
+            &nothing.display().to_string(),
+            str![[r#"
 {"error":{"hint":"it has to be a file with certificates between lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----","kind":"usage","machines":[],"message":"cannot use [HOME]/text (AWS_CA_BUNDLE): there is no certificate in it"}}
 
-"#]]),
+"#]],
+        ),
     ] {
         finish(whoami().env("AWS_CA_BUNDLE", path)).fails(2, said);
     }

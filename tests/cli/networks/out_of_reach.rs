@@ -18,46 +18,78 @@ fn each_reason_to_be_out_of_reach_has_its_own_words() {
     );
     let aws = "https://sts.eu-west-2.amazonaws.com".to_owned();
     for (endpoint, proxy, said) in [
-        (aws.as_str(), Some("http://127.0.0.1:9"), str![[r#"
+        (
+            aws.as_str(),
+            Some("http://127.0.0.1:9"),
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: the proxy does not answer: io error: client error (Connect): tunnel error: failed to create underlying connection: tcp connect error: Connection refused (os error [..])
 hint: check HTTPS_PROXY; NO_PROXY lists what is reached without the proxy
 
-"#]]),
-        (&aws, Some(refusing.as_str()), str![[r#"
+"#]],
+        ),
+        (
+            &aws,
+            Some(refusing.as_str()),
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: the proxy refuses to connect to AWS: io error: client error (Connect): tunnel error: unsuccessful
 hint: check HTTPS_PROXY, and that the proxy permits this address; NO_PROXY lists what is reached without the proxy
 
-"#]]),
-        (&aws, Some(&guarded), str![[r#"
+"#]],
+        ),
+        (
+            &aws,
+            Some(&guarded),
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: the proxy wants a user and a password: io error: client error (Connect): tunnel error: proxy authorization required
 hint: give them in HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT
 
-"#]]),
-        (&tls, None, str![[r#"
+"#]],
+        ),
+        (
+            &tls,
+            None,
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: the certificate's issuer is not trusted: io error: client error (Connect): TLS handshake failed: invalid peer certificate: UnknownIssuer
 hint: where a proxy or a firewall intercepts TLS, name the file with its certificates in AWS_CA_BUNDLE, or as ca_bundle in the profile
 
-"#]]),
-        (&expired, None, str![[r#"
+"#]],
+        ),
+        (
+            &expired,
+            None,
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: the certificate has expired, by this machine's clock: io error: client error (Connect): TLS handshake failed: invalid peer certificate: certificate expired: [..]
 hint: check this machine's clock
 
-"#]]),
-        (&plain, None, str![[r#"
+"#]],
+        ),
+        (
+            &plain,
+            None,
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: what answers there does not speak TLS: io error: client error (Connect): TLS handshake failed: received corrupt message of type InvalidContentType
 hint: check --endpoint-url, AWS_ENDPOINT_URL and HTTPS_PROXY: https:// or http://?
 
-"#]]),
-        ("http://no.such.host.invalid", None, str![[r#"
+"#]],
+        ),
+        (
+            "http://no.such.host.invalid",
+            None,
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: its name is not found: io error: client error (Connect): dns error: [..]
 hint: check the network, --region and --endpoint-url
 
-"#]]),
-        ("http://127.0.0.1:9", None, str![[r#"
+"#]],
+        ),
+        (
+            "http://127.0.0.1:9",
+            None,
+            str![[r#"
 error: cannot tell who is signed in: cannot reach AWS in eu-west-2: io error: client error (Connect): tcp connect error: Connection refused (os error [..])
 hint: check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url
 
-"#]]),
+"#]],
+        ),
     ] {
         let mut command = network.command("whoami");
         command.env("AWS_ENDPOINT_URL", endpoint);
