@@ -129,6 +129,23 @@ fn what_start_has_launched_has_the_width_of_the_terminal() {
 }
 
 #[test]
+fn what_check_finds_is_broken_between_words() {
+    let account = Account::new();
+    let (run, screen) = screen(&account, "check", 60);
+    assert_eq!(run.code, 0, "{}", run.stdout);
+    let indent = " ".repeat("ok       permission  ".len());
+    let broken =
+        format!("ok       permission  EC2 would permit the launch of 1\n{indent}machine\n");
+    let shown = screen.contents();
+    assert!(shown.contains(&broken), "{shown}");
+    // What goes to a pipe is not broken.
+    let piped = account.run("check");
+    let whole = "  EC2 would permit the launch of 1 machine\n";
+    assert!(piped.stdout.contains(whole), "{}", piped.stdout);
+    assert_eq!(piped.stderr, "");
+}
+
+#[test]
 fn types_have_the_width_of_the_terminal() {
     let account = Account::new();
     for columns in WIDTHS {

@@ -64,7 +64,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let (mut checks, api_key) = tokio::join!(Box::pin(aws_side), api_key(&api_settings, &api));
     checks.extend([disk(&request), user_data(&request), api_key]);
     checks.extend(proxy(&request));
-    let report = CheckReport::new(checks);
+    let report = CheckReport::new(checks, out.width());
     out.result(&report, &[])?;
     report.verdict()
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Failure, Kind},
-    terminal::printable::printable,
+    terminal::{printable::printable, table::wrapped},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +38,9 @@ pub struct Check {
 pub struct CheckReport {
     checks: Vec<Check>,
     ok: bool,
+    /// Those of the terminal; none where nothing is broken into lines.
+    #[serde(skip)]
+    columns: Option<usize>,
 }
 
 impl Check {
@@ -116,10 +119,11 @@ impl Check {
 }
 
 impl CheckReport {
-    pub fn new(checks: Vec<Check>) -> Self {
+    pub fn new(checks: Vec<Check>, columns: Option<usize>) -> Self {
         Self {
             ok: !checks.iter().any(Check::has_failed),
             checks,
+            columns,
         }
     }
 
@@ -149,12 +153,15 @@ impl fmt::Display for CheckReport {
                 Status::Failed => ("failed", AnsiColor::Red),
             };
             let style: Style = color.on_default().bold();
-            writeln!(
-                f,
-                "{style}{status:7}{style:#}  {:width$}  {}",
-                check.label(),
-                printable(&check.detail)
-            )?;
+            let indent = 7 + 2 + width + 2;
+            let room = self.columns.map(|columns| columns.saturating_sub(indent));
+            let mut detail = wrapped(&printable(&check.detail), room).into_iter();
+            let first = detail.next().unwrap_or_default();
+            let label = check.label();
+            writeln!(f, "{style}{status:7}{style:#}  {label:width$}  {first}")?;
+            for line in detail {
+                writeln!(f, "{:indent$}{line}", "")?;
+            }
             // What several have in common is said once.
             if let Some(hint) = check.hint.as_ref().filter(|hint| hints.insert(*hint)) {
                 let hint = printable(hint);
