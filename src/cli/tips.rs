@@ -130,7 +130,10 @@ fn text(error: &clap::Error, kind: ContextKind) -> Option<String> {
 
 /// The names of the subcommands that were typed before the error.
 fn path_of(grammar: &Command, typed: &[OsString]) -> Vec<String> {
-    let forgiving = grammar.clone().ignore_errors(true);
+    fn forgiving(command: Command) -> Command {
+        command.ignore_errors(true).mut_subcommands(forgiving)
+    }
+    let forgiving = forgiving(grammar.clone());
     let mut path = Vec::new();
     let Ok(matches) = forgiving.try_get_matches_from(typed) else {
         return path;
@@ -316,6 +319,7 @@ mod tests {
             ),
             ("start --budget 5", "did you mean '--max-cost'?"),
             ("list --nmae g", "did you mean '--machine-group-name'?"),
+            ("image build --subnet s", "did you mean '--subnet-id'?"),
             ("start --follow", "--follow is an option of 'logs'"),
             ("terminate g --force", "did you mean '--yes'?"),
             ("terminate g -f", "did you mean '--yes'?"),

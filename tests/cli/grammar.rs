@@ -128,6 +128,16 @@ fn start_refuses_what_would_do_nothing_and_check_takes_it() {
 }
 
 #[test]
+fn the_usage_is_that_of_the_command_that_was_typed() {
+    let account = Account::new();
+    let run = account.run("image build --subnet s");
+    let usage =
+        "\n  tip: did you mean '--subnet-id'?\n\nUsage: inductiva-aws image build [OPTIONS]\n";
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
+    assert!(run.stderr.contains(usage), "{}", run.stderr);
+}
+
+#[test]
 fn a_number_that_is_none_is_told_what_it_can_be() {
     let account = Account::new();
     for (option, why) in [
