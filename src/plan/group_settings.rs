@@ -79,22 +79,6 @@ impl GroupSettings {
             iops,
             throughput_mibps,
         } = volume;
-        let Runner {
-            task_runner_image,
-            file_tracker_image,
-            max_idle_minutes,
-            max_lifetime,
-            boot_timeout,
-            api_key_from,
-            proxy,
-            local_disks,
-            // A secret, which may have changed since.
-            api_key: _,
-            // The same Inductiva at another address.
-            api_url: _,
-            // As the request's.
-            num_machines: _,
-        } = runner;
         let disk = size_gib.and_then(|gib| not_default(&gib, &Volume::DEFAULT_GIB));
         let script = (*script != Script::standard()).then(|| short_hash(script.bytes()));
         let mut tags: Vec<String> = tags
@@ -130,39 +114,12 @@ impl GroupSettings {
                 standard_credits.then(|| "yes".to_owned()),
             ),
             ("script", script),
-            (
-                "task-runner-image",
-                not_default(task_runner_image.as_str(), Runner::TASK_RUNNER_IMAGE),
-            ),
-            (
-                "file-tracker-image",
-                not_default(file_tracker_image.as_str(), Runner::FILE_TRACKER_IMAGE),
-            ),
-            (
-                "max-idle-time",
-                not_default(max_idle_minutes, &Runner::MAX_IDLE_MINUTES),
-            ),
-            (
-                "max-lifetime",
-                max_lifetime.map(|l| format!("{}s", l.as_secs())),
-            ),
-            (
-                "boot-timeout",
-                (*boot_timeout != Runner::BOOT_TIMEOUT)
-                    .then(|| format!("{}s", boot_timeout.as_secs())),
-            ),
-            (
-                "api-key-from",
-                api_key_from.as_ref().map(KeyPlace::to_string),
-            ),
-            // Without its password: everybody may read tags.
-            ("proxy", proxy.as_ref().map(Proxy::to_string)),
-            ("local-disks", (!local_disks).then(|| "no".to_owned())),
             (TAGS, tags),
         ];
         Self(
             settings
                 .into_iter()
+                .chain(of_runner(runner))
                 .filter_map(|(name, value)| Some((name.to_owned(), tag_word(&value?))))
                 .collect(),
         )
@@ -189,6 +146,56 @@ impl GroupSettings {
         let tags = values.into_iter().enumerate();
         tags.map(|(place, value)| (key(place), value)).collect()
     }
+}
+
+/// Those of what the task runner is told.
+fn of_runner(runner: &Runner) -> [(&'static str, Option<String>); 8] {
+    // Without `..`, as above.
+    let Runner {
+        task_runner_image,
+        file_tracker_image,
+        max_idle_minutes,
+        max_lifetime,
+        boot_timeout,
+        api_key_from,
+        proxy,
+        local_disks,
+        // A secret, which may have changed since.
+        api_key: _,
+        // The same Inductiva at another address.
+        api_url: _,
+        // As the request's.
+        num_machines: _,
+    } = runner;
+    [
+        (
+            "task-runner-image",
+            not_default(task_runner_image.as_str(), Runner::TASK_RUNNER_IMAGE),
+        ),
+        (
+            "file-tracker-image",
+            not_default(file_tracker_image.as_str(), Runner::FILE_TRACKER_IMAGE),
+        ),
+        (
+            "max-idle-time",
+            not_default(max_idle_minutes, &Runner::MAX_IDLE_MINUTES),
+        ),
+        (
+            "max-lifetime",
+            max_lifetime.map(|l| format!("{}s", l.as_secs())),
+        ),
+        (
+            "boot-timeout",
+            (*boot_timeout != Runner::BOOT_TIMEOUT).then(|| format!("{}s", boot_timeout.as_secs())),
+        ),
+        (
+            "api-key-from",
+            api_key_from.as_ref().map(KeyPlace::to_string),
+        ),
+        // Without its password: everybody may read tags.
+        ("proxy", proxy.as_ref().map(Proxy::to_string)),
+        ("local-disks", (!local_disks).then(|| "no".to_owned())),
+    ]
 }
 
 /// The value as text, unless it is the default.
