@@ -115,7 +115,7 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
         .region(Region::new(region.clone()))
         .build();
     let sign_in = SignIn::new(settings, &profiles, &config, out)?;
-    let (source, credentials, provider) = sign_in.found().await?;
+    let (source, credentials, provider) = Box::pin(sign_in.found()).await?;
     let endpoints = addresses::of_profile(&profiles, settings.profile_name());
     command_line::remember(settings.options_for_lines_in(&region, &source, endpoints));
     let config = config

@@ -45,8 +45,10 @@ impl Patience {
         &self,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     ) -> Result<T, SdkError<E, HttpResponse>> {
-        let answer = self.within(call).await;
-        answer.unwrap_or_else(|_| Err(SdkError::timeout_error("no answer in time")))
+        match self.within(call).await {
+            Ok(answer) => answer,
+            Err(_) => Err(SdkError::timeout_error("no answer in time")),
+        }
     }
 
     /// The same of what is asked for the credentials of this container or machine.

@@ -120,7 +120,9 @@ async fn carried_out(
     match Box::pin(start.fill()).await {
         Ok(filled) => {
             launcher.drop_unused_group(&filled.machines).await;
-            start.finish(filled).await.map(|()| Done::Reported)
+            Box::pin(start.finish(filled))
+                .await
+                .map(|()| Done::Reported)
         }
         Err(failure) => match is_of(failure) {
             Ok(done) => Ok(done),
