@@ -1,7 +1,7 @@
 //! What simulations ask of a machine: threads, local disks, a proxy, a key that is
 //! kept elsewhere.
 
-use std::collections::BTreeSet;
+mod keys;
 
 use serde_json::{Value, json};
 use snapbox::str;
@@ -12,6 +12,7 @@ use crate::{
 };
 
 const PASSWORD: &str = "pass%20word-of-the-proxy";
+
 const PROXY: &str = "http://someone:pass%20word-of-the-proxy@proxy.test:3128";
 
 /// The CPU options of the launches on record: type, cores, threads.
@@ -273,51 +274,6 @@ hint: it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT
     assert_eq!(account.operations(), Vec::<String>::new());
 }
 
-#[test]
-fn a_key_that_is_kept_elsewhere_is_not_in_the_user_data() {
-    let account = Account::new();
-    account.boto3(
-        "iam",
-        "us-east-1",
-        "create_instance_profile",
-        json!({"InstanceProfileName": "p"}),
-    );
-    let run = account
-        .run("start --machine-group-name g --instance-profile p --api-key-from ssm:/inductiva/key")
-        .ignoring_the_rest("the document is what counts");
-    let data = launched_with(&account, &run);
-    assert!(
-        data.contains("\nexport INDUCTIVA_API_KEY_FROM='ssm:/inductiva/key'\n"),
-        "{data}"
-    );
-    assert!(!data.contains("sandbox-key"), "{data}");
-    assert!(!data.contains("INDUCTIVA_API_KEY="), "{data}");
-}
-
-#[test]
-fn a_key_that_is_kept_elsewhere_needs_a_role_to_read_it() {
-    let account = Account::new();
-    account
-        .run("start --api-key-from ssm:/inductiva/key")
-        .assert(
-            2,
-            "",
-            str![[r#"
-error: --api-key-from ssm:/inductiva/key needs --instance-profile: machines read the key as its role
-
-"#]],
-        );
-    account
-        .run("start --instance-profile p --api-key-from file:key")
-        .fails(2, str![[r#"
-error: invalid value 'file:key' for '--api-key-from <PLACE>': it looks like ssm:NAME or secretsmanager:NAME
-
-For more information, try '--help'.
-
-"#]]);
-    assert_eq!(account.operations(), Vec::<String>::new());
-}
-
 /// The check of that name: its status and detail.
 fn checked(run: &Run, name: &str) -> (String, String) {
     let document: Value = serde_json::from_str(&run.stdout).expect("a document");
@@ -328,53 +284,6 @@ fn checked(run: &Run, name: &str) -> (String, String) {
         text(&check["status"]).to_owned(),
         text(&check["detail"]).to_owned(),
     )
-}
-
-#[test]
-fn check_says_whether_a_key_is_there_without_asking_for_it() {
-    let account = Account::new();
-    account.put("kept_keys", json!({"names": ["/inductiva/key", "secret"]}));
-    let check = |place: &str| {
-        account
-            .run(&format!(
-                "check --output json --instance-profile p --api-key-from {place}"
-            ))
-            .ignoring_the_rest("how it ends is what counts")
-    };
-    let arn = "ssm:arn:aws:ssm:us-east-1:123456789012:parameter/inductiva/key";
-    for (place, status, detail) in [
-        (
-            "ssm:/inductiva/key",
-            "ok",
-            "ssm:/inductiva/key is there".to_owned(),
-        ),
-        (arn, "ok", format!("{arn} is there")),
-        (
-            "ssm:other",
-            "failed",
-            "there is no ssm:other in eu-west-2".to_owned(),
-        ),
-        (
-            "secretsmanager:secret",
-            "ok",
-            "secretsmanager:secret is there".to_owned(),
-        ),
-        (
-            "secretsmanager:other",
-            "failed",
-            "there is no secretsmanager:other in eu-west-2".to_owned(),
-        ),
-    ] {
-        let run = check(place);
-        assert_eq!(
-            checked(&run, "api_key_from"),
-            (status.to_owned(), detail),
-            "{}",
-            run.stderr
-        );
-    }
-    let asked: BTreeSet<String> = account.operations().into_iter().collect();
-    assert!(!asked.contains("GetParameter") && !asked.contains("GetSecretValue"));
 }
 
 #[test]
@@ -412,53 +321,4 @@ fn check_tells_of_threads_local_disks_and_the_proxy() {
     );
     let told = "machines go out through http://proxy.test:3128; it is not tried from here";
     assert_eq!(checked(&run, "proxy"), ("ok".to_owned(), told.to_owned()));
-}
-
-#[test]
-fn check_goes_on_where_it_may_not_look_for_a_key() {
-    let account = Account::new();
-    account.put("kept_keys", json!({"names": ["key"]}));
-    account.put(
-        "policy",
-        json!({"allow": ["*"], "deny": ["ssm:*", "secretsmanager:*"]}),
-    );
-    for (place, call) in [
-        ("ssm:key", "ssm:DescribeParameters"),
-        ("secretsmanager:key", "secretsmanager:DescribeSecret"),
-    ] {
-        let run = account
-            .run(&format!(
-                "check --output json --instance-profile p --api-key-from {place}"
-            ))
-            .ignoring_the_rest("how it ends is what counts");
-        let (status, detail) = checked(&run, "api_key_from");
-        assert_eq!(status, "warning");
-        assert_eq!(
-            detail,
-            format!("cannot look up {place}: you may not ({call})")
-        );
-    }
-    account.put("policy", json!({}));
-    for (place, service) in [("ssm:key", "ssm"), ("secretsmanager:key", "secretsmanager")] {
-        account.fault(json!({"service": service, "operation": "*", "kind": "answer", "status": 200, "body": "<html>sign in</html>", "count": 1}));
-        let run = account
-            .run(&format!(
-                "check --output json --instance-profile p --api-key-from {place}"
-            ))
-            .ignoring_the_rest("how it ends is what counts");
-        let told = format!("cannot look up {place}: AWS's answer cannot be read");
-        assert_eq!(checked(&run, "api_key_from"), ("warning".to_owned(), told));
-    }
-    account.fault(json!({"service": "ssm", "operation": "*", "kind": "error", "status": 500, "code": "InternalServerError", "message": "m"}));
-    account.put("policy", json!({}));
-    let run = account
-        .run("check --output json --instance-profile p --api-key-from ssm:key")
-        .ignoring_the_rest("how it ends is what counts");
-    assert_eq!(
-        checked(&run, "api_key_from"),
-        (
-            "warning".to_owned(),
-            "cannot look up ssm:key: AWS answers 500 InternalServerError".to_owned()
-        )
-    );
 }

@@ -6,6 +6,9 @@ the tests that have to fail then, as `cargo test` prints them: those in src/, an
 those in tests/cli/; `script` those of user-data.sh, whose changes are in hazards.py.
 `tests/mutations/run` tries them.
 
+One list, however long: nobody reads it from its beginning, and a change is found by
+its words.
+
 When code moves, change `file`; when its text changes, change `old` and `new`.
 When you mend a test that could not fail, add what it could not see.
 """
@@ -158,7 +161,7 @@ CHANGES = [
         file="src/inductiva/mod.rs",
         old="if group.name != name.as_str() {",
         new="if false {",
-        cli=("inductiva::a_bad_moment_of_the_api_is_tried_again_once_and_stops_no_launch",),
+        cli=("inductiva::answers::a_bad_moment_of_the_api_is_tried_again_once_and_stops_no_launch",),
     ),
     Change(
         "the group of an id is deleted, whatever its name",
@@ -295,7 +298,7 @@ CHANGES = [
         file="src/http.rs",
         old="const CALL_TIMEOUT: Duration = Duration::from_secs(15);",
         new="const CALL_TIMEOUT: Duration = Duration::from_hours(15);",
-        cli=("inductiva::an_api_that_never_answers_is_given_up",),
+        cli=("inductiva::answers::an_api_that_never_answers_is_given_up",),
     ),
     Change(
         "what a group has been promised is not added up before a later launch",
