@@ -83,6 +83,7 @@ mod searches;
 mod secrets;
 mod sign_in;
 mod spent;
+mod spent_elsewhere;
 mod sso;
 mod start;
 mod ten_accounts;

@@ -338,14 +338,14 @@ CHANGES = [
         file="src/commands/terminate/spent.rs",
         old="() = interrupt.until(1) => return,",
         new="() = interrupt.until(9) => return,",
-        cli=("spent::an_interruption_of_the_last_line_is_no_failure",),
+        cli=("spent_elsewhere::an_interruption_of_the_last_line_is_no_failure",),
     ),
     Change(
         "terminate counts only the machines that it ends itself",
         file="src/commands/terminate/spent.rs",
         old="let of_group = machines.iter().filter(|m| m.group() == Some(name));",
         new="let of_group = machines.iter().filter(has_ended);",
-        cli=("spent::the_end_of_terminate_tells_what_the_group_came_to",),
+        cli=("spent_elsewhere::the_end_of_terminate_tells_what_the_group_came_to",),
     ),
     Change(
         "prices may delay a launch by seconds",

@@ -184,7 +184,8 @@ pub(super) fn without_usual_options(output: &str) -> String {
     // By the sandbox's clock, of which a test moves on what is under way: any call may
     // be said to be slow then (`list.rs` has it said).
     let slow = r"(?m)^waiting for [A-Za-z0-9' -]+ to answer [^\n]+\n";
-    // The last line of `terminate`, by the sandbox's clock, too: `spent.rs` has it said.
+    // The last line of `terminate`, by the sandbox's clock, too (`spent_elsewhere.rs`
+    // has it said).
     let spent = r"(?m)^.*: [0-9]+ machines? ran [0-9a-z]+( in all)?: .*USD.*\n";
     let usual = regex::Regex::new(&format!("( --region {REGION})?{endpoint}|{slow}|{spent}"));
     usual

@@ -1,0 +1,101 @@
+//! What groups have come to, as the end of `terminate` and a column of `list` tell it.
+
+use serde_json::{Value, json};
+
+use crate::{
+    sandbox::{Account, ended},
+    spent::{LINE, RATE, assert_came_to, one_of_two_ended, outcome},
+};
+
+#[test]
+fn the_end_of_terminate_tells_what_the_group_came_to() {
+    let account = Account::new();
+    one_of_two_ended(&account);
+    let run = outcome(&account, "terminate g -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let last = run.stderr.lines().last().expect("a line");
+    // The machine too that ended before.
+    assert!(last.starts_with("g: 2 machines ran 2h3"), "{last}");
+    assert!(last.contains("m in all: about 0.06"), "{last}");
+    assert!(!run.stdout.contains("USD"), "{}", run.stdout);
+    // Of machines that are named, those.
+    account.json(&format!("{LINE} -n 2"));
+    account.settle();
+    account.pass(3_600.0);
+    let id = account.live()[0].clone();
+    let run = outcome(&account, &format!("terminate {id} -y"));
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(
+        last.starts_with(&format!("{id}: 1 machine ran 1h0m: about 0.024")),
+        "{last}"
+    );
+    // Of several, all together.
+    account.json("start --machine-group-name h --vm-type t2.micro");
+    let run = outcome(&account, "terminate --all -y");
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(last.starts_with("all of them: "), "{last}");
+    let run = outcome(&account, "terminate g -y -q");
+    assert!(!run.stderr.contains("USD"), "{}", run.stderr);
+}
+
+#[test]
+fn prices_that_do_not_come_delay_no_end_and_fail_none() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    account.fault(
+        json!({"service": "pricing", "operation": "GetProducts", "kind": "hold", "count": null}),
+    );
+    let child = account.start("terminate g -y");
+    account.until_held();
+    assert_eq!(account.live(), [""; 0]);
+    assert_eq!(account.groups(), [] as [Value; 0]);
+    account.pass(3.0);
+    let run = ended(child).ignoring_the_rest("the last line is what the test is about");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!run.stdout.is_empty());
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(last.contains(" USD as far as it is known ("), "{last}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_of_the_last_line_is_no_failure() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    account.fault(
+        json!({"service": "pricing", "operation": "GetProducts", "kind": "hold", "count": null}),
+    );
+    let child = account.start("terminate g -y");
+    account.until_held();
+    crate::sandbox::signal(&child, "-INT");
+    let run = ended(child).ignoring_the_rest("the last line is what the test is about");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!run.stderr.contains("interrupted"), "{}", run.stderr);
+}
+
+#[test]
+fn the_list_has_what_a_group_has_spent() {
+    let account = Account::new();
+    one_of_two_ended(&account);
+    let run = outcome(&account, "list");
+    let header = run.stdout.lines().next().expect("a header");
+    let at = header
+        .find("SPENT")
+        .unwrap_or_else(|| panic!("{}", run.stdout));
+    let row = run.stdout.lines().nth(1).expect("a row");
+    assert!(row[at..].starts_with("0.06"), "{}", run.stdout);
+    let spent = account.json("list")["spent"][0].clone();
+    assert_eq!(spent["machine_group"], "g");
+    assert_came_to(&spent, "usd", 2.5 * RATE);
+    // Nobody knows it without Inductiva: then there is no column.
+    account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
+    let run = outcome(&account, "list");
+    assert!(!run.stdout.contains("SPENT"), "{}", run.stdout);
+    assert_eq!(account.json("list")["spent"][0]["usd"], Value::Null);
+}
