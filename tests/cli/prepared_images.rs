@@ -330,8 +330,14 @@ fn an_interruption_once_the_image_is_there_changes_nothing() {
 #[cfg(unix)]
 #[test]
 fn an_interruption_before_the_image_is_there_undoes_the_build() {
+    let undisturbed = Account::new();
+    assert_eq!(build_that_says(&undisturbed, BUILD, PREPARED).code, 0);
     for (time, after) in [
-        ("GetConsoleOutput", 1),
+        // The last of them says that it is prepared.
+        (
+            "GetConsoleOutput",
+            undisturbed.calls("GetConsoleOutput") - 1,
+        ),
         ("StopInstances", 0),
         ("CreateImage", 0),
         // After the look for images of before, and the first for this one.
