@@ -103,7 +103,7 @@ hint: leave out --threads-per-core, or choose another --vm-type
     account.run("start --threads-per-core 3").fails(
         2,
         str![[r#"
-error: invalid value '3' for '--threads-per-core <N>': 3 is not in 1..=2
+error: invalid value '3' for '--threads-per-core <N>': it is a whole number from 1 to 2
 
 For more information, try '--help'.
 
