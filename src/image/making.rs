@@ -51,6 +51,9 @@ impl Making<'_> {
         let began = time.instant();
         let mut progress = self.out.progress();
         loop {
+            if self.interrupt.fired() {
+                return Err(interrupted());
+            }
             let image = self.aws.image_of_builder(builder_id).await?;
             let waited = time.instant().duration_since(began);
             match image {
@@ -73,9 +76,6 @@ impl Making<'_> {
                     )));
                 }
                 Some(_) | None => {}
-            }
-            if self.interrupt.fired() {
-                return Err(interrupted());
             }
             if waited >= AVAILABLE_WITHIN {
                 return Err(Failure::failed(format!(
