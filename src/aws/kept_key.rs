@@ -12,7 +12,7 @@ use super::Aws;
 use crate::{
     error::{Failure, Kind, Result},
     http::Http,
-    terminal::mask,
+    terminal::{mask, slow},
     values::{KeyPlace, KeyService},
 };
 
@@ -122,7 +122,9 @@ impl Aws {
             .chain(instructions.headers())
             .map(|(name, value)| (name, value.to_owned()))
             .collect();
-        let answer = http.call("POST", &url, &headers, Some(body)).await?;
+        let called = target.split_once('.').unwrap_or((service, target));
+        let call = http.call("POST", &url, &headers, Some(body));
+        let answer = slow::watched(self.out, &self.time, called, call).await?;
         let body = serde_json::from_str(&answer.body).unwrap_or_default();
         Ok((answer.status, body))
     }

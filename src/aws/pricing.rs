@@ -16,6 +16,7 @@ use super::{
         ADDRESS_IN_USE, INITIALIZATION, Product, SNAPSHOTS_STORED, address_price, disk_prices,
         initialization_price, machine_prices, snapshot_price,
     },
+    slow::Slow,
     trace::Trace,
 };
 use crate::{
@@ -298,6 +299,7 @@ impl Aws {
             // list is public.
             .use_fips(false)
             .interceptor(Trace(self.out))
+            .interceptor(Slow::new(self.out, &self.time))
             .interceptor(Pages::default())
             .build();
         let here = [is("regionCode", &self.region)];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use snapbox::str;
 
-use crate::sandbox::{Account, list, text};
+use crate::sandbox::{Account, ended, list, text, until_it_says};
 
 fn names(document: &Value) -> Vec<String> {
     let types = list(&document["types"]);
@@ -102,4 +102,18 @@ warning: not all prices are known: ec2:DescribeSpotPriceHistory is not permitted
     let first = run.document()["types"][0].clone();
     assert_eq!(first["usd_per_hour"], Value::Null);
     assert_eq!(first["spot_usd_per_hour"], Value::Null);
+}
+
+#[test]
+fn it_is_said_that_prices_are_waited_for() {
+    let account = Account::new();
+    account.fault(json!({"service": "pricing", "operation": "GetProducts", "kind": "hold"}));
+    let mut child = account.start("types --min-vcpus 64");
+    account.until_held();
+    account.pass(3.0);
+    until_it_says(&mut child, "waiting for Pricing to answer GetProducts\n");
+    account.post("release", json!({}));
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.starts_with("TYPE "), "{}", run.stdout);
 }
