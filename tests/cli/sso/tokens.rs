@@ -208,13 +208,13 @@ hint: sign in: inductiva-aws login --profile new
 
 #[test]
 fn check_waits_for_nothing_that_signs_in_longer_than_five_seconds() {
-    let account = account();
-    login(&account, "--profile new");
     for (profile, operation) in [
         ("new", "GetRoleCredentials"),
         ("role", "AssumeRole"),
         ("new", "CreateToken"),
     ] {
+        let account = account();
+        login(&account, "--profile new");
         if operation == "CreateToken" {
             make_stale(&account, CORP);
         }
@@ -229,10 +229,5 @@ fn check_waits_for_nothing_that_signs_in_longer_than_five_seconds() {
         assert_eq!(identity["status"], "failed", "{operation}");
         let detail = text(&identity["detail"]);
         assert!(detail.contains("did not answer in time"), "{detail}");
-        // Others wait until the answer comes.
-        if operation == "GetRoleCredentials" {
-            assert_signed_in(&account, profile);
-        }
-        account.forget_faults();
     }
 }

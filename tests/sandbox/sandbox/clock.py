@@ -114,7 +114,8 @@ class Clock:
             self._changed.notify_all()
             while self._moved <= seen and not has_gone():
                 self._changed.wait(_LOOK_EVERY)
-            if self._moved <= seen:
+            # One that has ended will not tell that it has seen the clock moved.
+            if self._moved <= seen or has_gone():
                 del self._seen[program]
                 self._changed.notify_all()
 
