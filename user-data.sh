@@ -60,6 +60,15 @@ say() {
   { echo "$line" >>"$root/dev/console"; } 2>/dev/null || true
 }
 
+# Seconds as people write them: 90 s, 30m, 8h, 1h30m.
+told() {
+  local span="$(($1 / 3600))h$(($1 % 3600 / 60))m$(($1 % 60))s"
+  (($1 < 120)) && span="$1 s"
+  span=${span#0h}
+  span=${span/%m0s/m}
+  echo "${span/%h0m/h}"
+}
+
 enter() {
   phase=$1
   say "phase $phase"
@@ -232,8 +241,8 @@ ending end 'powering off'
 [[ $boot_timeout =~ ^[0-9]+$ && "$lifetime $budget $budget_ends" =~ ^[0-9]*\ [0-9]*\ [0-9]*$ ]] ||
   fail "not a number of seconds: $boot_timeout, $lifetime${budget:+, $budget}${budget_ends:+, $budget_ends}"
 boot_timeout=$((10#$boot_timeout))
-deadline boot-deadline "$boot_timeout" "failed boot-deadline: not registered within $boot_timeout s"
-[[ -z $lifetime ]] || deadline lifetime "$lifetime" "the maximum lifetime of $lifetime s is over"
+deadline boot-deadline "$boot_timeout" "failed boot-deadline: not registered within $(told "$boot_timeout")"
+[[ -z $lifetime ]] || deadline lifetime "$lifetime" "the maximum lifetime of $(told "$lifetime") is over"
 # Money is counted from the boot. A later launch ends with the first one; by a clock that
 # is behind it would end later than by its age.
 if [[ $budget$budget_ends ]]; then
@@ -681,7 +690,7 @@ max_idle_seconds=$((10#${MAX_IDLE_MINUTES:-30} * 60))
 {
   declare -p root state machine api_url group_id group_name group_path num_machines gpu \
     runner_image tracker_image boot_timeout max_idle_seconds
-  declare -f say enter fail on_error on_exit end_machine set_traps now this_machine \
+  declare -f say told enter fail on_error on_exit end_machine set_traps now this_machine \
     without_key cause imds
 } >"$state/settings"
 
@@ -1042,7 +1051,7 @@ look_for_registration() {
 look_for_deadline() {
   (($(now) - begun > boot_timeout)) || return 0
   if group >/dev/null || refused '[134]' "$group_path"; then
-    finish "failed task-runner: not registered within $boot_timeout s"
+    finish "failed task-runner: not registered within $(told "$boot_timeout")"
   fi
 }
 

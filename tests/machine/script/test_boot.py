@@ -28,7 +28,7 @@ class Script(unittest.TestCase):
     def test_it_fits_into_user_data_beside_its_preamble(self):
         # 16,384 bytes are EC2's limit for what is sent, which is gzip; a preamble
         # has up to 700 bytes, and your own lines should fit too.
-        self.assertLess(len(gzip.compress(SCRIPT.read_bytes(), mtime=0)), 14_000)
+        self.assertLess(len(gzip.compress(SCRIPT.read_bytes(), mtime=0)), 14_200)
 
 
 class Harness(MachineTest):
