@@ -1,6 +1,6 @@
 //! Prepared images and their snapshots: making, looking, removing.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_ec2::types::{self, Filter, InstanceType, ResourceType};
 
@@ -17,8 +17,12 @@ use crate::{
         image::Image,
         machine::{LAUNCHER, Machine, TAG_LAUNCHER},
         prepared_image::{NAME_PREFIX, Snapshot, TAG_BUILDER, TAG_LAYOUT, name_of},
+        visibility::VISIBLE_WITHIN,
     },
 };
+
+/// Between two tries to remove an image.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Why EC2 has not said that it makes an image.
 pub struct NotMade {
@@ -145,16 +149,34 @@ impl Aws {
     }
 
     /// Removes an image. One that is gone already is as good.
+    ///
+    /// # Errors
+    /// EC2 has refused it, or shows it still.
     pub async fn deregister_image(&self, id: &str) -> Result<()> {
-        let answer = self.ec2.deregister_image().image_id(id).send().await;
-        let gone = ["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"];
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) if code(&error).is_some_and(|code| gone.contains(&code)) => Ok(()),
-            Err(error) => {
-                let what = format!("cannot remove the image {id}");
-                Err(self.failure(&error, &what).await)
+        let until = self.time.instant() + VISIBLE_WITHIN;
+        loop {
+            let answer = self.ec2.deregister_image().image_id(id).send().await;
+            let Err(error) = answer else {
+                return Ok(());
+            };
+            match code(&error) {
+                Some("InvalidAMIID.NotFound") => return Ok(()),
+                // It is gone, or "not in a state from which" this can be done ("Error codes
+                // for the Amazon EC2 API"): an image that is pending would come to be.
+                Some("InvalidAMIID.Unavailable") => {
+                    let shown = self.own_images(vec![filter("image-id", [id])]).await?;
+                    if shown.is_empty() {
+                        return Ok(());
+                    }
+                    if self.time.instant() < until {
+                        self.time.pause(TRY_AGAIN_AFTER).await;
+                        continue;
+                    }
+                }
+                _ => {}
             }
+            let what = format!("cannot remove the image {id}");
+            return Err(self.failure(&error, &what).await);
         }
     }
 

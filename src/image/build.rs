@@ -305,18 +305,27 @@ impl Build<'_> {
     async fn drop_image(&self, id: &str, may_be_there: bool) -> Result<()> {
         let time = &self.aws.time;
         let until = time.instant() + VISIBLE_WITHIN;
+        let shows = command("image list");
         let image = loop {
-            let found = self.aws.image_of_builder(id).await.map_err(|why| {
-                let shows = command("image list");
-                why.hint(format!("{shows} shows whether there is an image of {id}"))
-            })?;
-            if let Some(image) = found {
-                break image;
+            let is_last = !may_be_there || time.instant() >= until;
+            match self.aws.image_of_builder(id).await {
+                Ok(Some(image)) => break image,
+                Ok(None) if is_last => {
+                    if may_be_there {
+                        self.out.say(&format!(
+                            "EC2 shows no image of {id} yet; {shows} shows whether one comes"
+                        ));
+                    }
+                    return Ok(());
+                }
+                Err(why) if is_last => {
+                    return Err(
+                        why.hint(format!("{shows} shows whether there is an image of {id}"))
+                    );
+                }
+                // One look says little: the image may come to be.
+                _ => time.pause(LOOK_AGAIN_AFTER).await,
             }
-            if !may_be_there || time.instant() >= until {
-                return Ok(());
-            }
-            time.pause(LOOK_AGAIN_AFTER).await;
         };
         self.aws.deregister_image(&image.id).await.map_err(|why| {
             let remove = command(&format!("image remove {}", image.id));

@@ -13,9 +13,10 @@ use crate::{
     terminal::{interrupt::Interrupt, output::Output},
 };
 
+/// Between two looks.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Snapshots of tens of GiB take minutes, sometimes many.
 const AVAILABLE_WITHIN: Duration = Duration::from_hours(2);
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// What an image has to be.
 pub struct Expected<'a> {

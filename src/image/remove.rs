@@ -20,13 +20,16 @@ pub async fn remove(aws: &Aws, image: &Image) -> Result<()> {
 /// Deletes the old snapshots that are no image's, and adds their ids to `deleted`.
 ///
 /// # Errors
-/// They cannot be listed or deleted.
-pub async fn remove_orphans(aws: &Aws, deleted: &mut Vec<String>) -> Result<()> {
+/// They cannot be listed or deleted; one that was `named` is in use.
+pub async fn remove_orphans(aws: &Aws, named: &[String], deleted: &mut Vec<String>) -> Result<()> {
+    let mut in_use = Ok(());
     for id in orphans_of(aws).await? {
-        // Somebody may have made an image of their own of it.
-        if let Deletion::IsGone = aws.delete_snapshot(&id).await? {
-            deleted.push(id);
+        match aws.delete_snapshot(&id).await? {
+            Deletion::IsGone => deleted.push(id),
+            // Somebody has made an image of their own of it.
+            Deletion::IsUsed(failure) if named.contains(&id) => in_use = in_use.and(Err(failure)),
+            Deletion::IsUsed(_) => {}
         }
     }
-    Ok(())
+    in_use
 }

@@ -887,6 +887,45 @@ fn the_next_build_deletes_an_old_snapshot_without_its_image() {
 }
 
 #[test]
+fn a_snapshot_that_is_named_and_in_use_stays_and_is_a_failure() {
+    let account = Account::new();
+    let id = with_image(&account);
+    account.ec2("deregister_image", json!({"ImageId": id}));
+    account.pass(HOUR);
+    let snapshot = text(&snapshots(&account)[0]["SnapshotId"]).to_owned();
+    account.fault(json!({
+        "service": "ec2", "operation": "DeleteSnapshot", "status": 400,
+        "code": "InvalidSnapshot.InUse", "message": "in use", "count": null,
+    }));
+    let run = account.run(&format!("image remove -y {snapshot}"));
+    assert_eq!(
+        (run.code, snapshots(&account).len()),
+        (1, 1),
+        "{}",
+        run.stdout
+    );
+    let told = format!("cannot delete the snapshot {snapshot}: in use");
+    assert!(run.stderr.contains(&told), "{}", run.stderr);
+}
+
+#[test]
+fn an_image_that_cannot_be_removed_yet_is_removed_later() {
+    let account = Account::new();
+    let id = with_image(&account);
+    account.fault(json!({
+        "service": "ec2", "operation": "DeregisterImage", "status": 400,
+        "code": "InvalidAMIID.Unavailable", "message": "is pending", "count": 3,
+    }));
+    let run = account.run(&format!("image remove -y {id}"));
+    assert_eq!((run.code, images(&account).len()), (0, 0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains(&format!("removed {id}\n")),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
 fn a_region_that_does_not_answer_is_missed_in_a_list_of_images_and_in_their_removal() {
     let account = Account::new();
     let id = with_image(&account);

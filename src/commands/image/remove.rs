@@ -65,7 +65,7 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
     let mut deleted_snapshots = Vec::new();
     for region in &survey.regions {
         let aws = aws.in_region(region);
-        if let Err(why) = Box::pin(remove_orphans(&aws, &mut deleted_snapshots)).await {
+        if let Err(why) = Box::pin(remove_orphans(&aws, &args.ids, &mut deleted_snapshots)).await {
             failure = failure.or(Some(why));
         }
     }
