@@ -236,6 +236,12 @@ impl PriceBook {
 }
 
 impl Settled {
+    /// There may be more, of which nobody knows.
+    pub fn is_without(&mut self, why: String) {
+        let amount = std::mem::take(&mut self.spent.amount);
+        self.spent.amount = amount.without(why);
+    }
+
     /// `wind: 2 machines ran 5h12m in all: about 0.13 USD`
     pub fn line(&self, span: impl Fn(Duration) -> String) -> String {
         let name = self.name.as_deref().unwrap_or(WITHOUT_GROUP);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    sandbox::{Account, ended},
+    sandbox::{Account, ended, text},
     spent::{LINE, RATE, assert_came_to, one_of_two_ended, outcome},
 };
 
@@ -98,4 +98,61 @@ fn the_list_has_what_a_group_has_spent() {
     let run = outcome(&account, "list");
     assert!(!run.stdout.contains("SPENT"), "{}", run.stdout);
     assert_eq!(account.json("list")["spent"][0]["usd"], Value::Null);
+}
+
+/// A machine registers only after its boot: until then only the region that it is in
+/// shows it.
+#[test]
+fn a_group_whose_machines_nobody_has_looked_for_has_not_come_to_nothing() {
+    let account = Account::new();
+    account.json(&format!("{LINE} --region us-east-1"));
+    account.settle();
+    let run = outcome(&account, "cost g --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for part in [&run.document(), &run.document()["groups"][0]] {
+        assert_eq!(part["usd"], Value::Null);
+        assert_eq!(part["at_most_usd"], Value::Null);
+        assert_eq!(
+            part["unknown_because"],
+            "EC2 shows no machine of it in eu-west-2"
+        );
+    }
+    let run = outcome(&account, "cost g");
+    assert!(
+        run.stderr
+            .contains("may be in another region: inductiva-aws cost --all-regions"),
+        "{}",
+        run.stderr
+    );
+    let everywhere = account.json("cost g --all-regions");
+    assert!(everywhere["usd"].as_f64().is_some(), "{everywhere}");
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-east-1", "code": "UnauthorizedOperation", "message": "no", "status": 403}));
+    let run = outcome(&account, "cost g --all-regions --output json");
+    let document = run.document();
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(
+        document["unknown_because"],
+        "EC2 shows no machine of it, and us-east-1 could not be asked"
+    );
+}
+
+#[test]
+fn all_groups_are_not_known_without_inductiva() {
+    let account = Account::new();
+    let mut command = account.command(["cost", "--all-regions", "--output", "json"]);
+    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"))
+        .ignoring_the_rest("a cost is what the test is about");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.document()["usd"], Value::Null);
+    let why = run.document()["unknown_because"].clone();
+    assert!(
+        text(&why).ends_with("there is no Inductiva API key"),
+        "{why}"
+    );
+    account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
+    let run = outcome(&account, "cost --all-regions --output json");
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(run.error()["kind"], "failed");
+    assert_eq!(run.document()["usd"], Value::Null);
+    assert_eq!(run.document()["at_most_usd"], Value::Null);
 }

@@ -24,6 +24,10 @@ use crate::{
     values::{GroupName, Target, is_machine_id},
 };
 
+const NO_KEY: &str = "there is no Inductiva API key";
+const NOT_ASKED: &str =
+    "Inductiva cannot be asked for groups whose machines EC2 does not show any more";
+
 /// What is looked for.
 pub struct Looking<'a> {
     pub aws: &'a Aws,
@@ -61,7 +65,9 @@ impl Looking<'_> {
         };
         let (found, active) = tokio::join!(surveying, self.active());
         let found = found?;
-        let (wanted, unknown_ids) = self.wanted(&found, active.as_deref().unwrap_or_default());
+        let groups = active.as_ref().and_then(|active| active.as_deref().ok());
+        let (wanted, unknown_ids) = self.wanted(&found, groups.unwrap_or_default());
+        let not_asked = active.and_then(Result::err);
         let mut prices = PriceBook::default();
         let there: Vec<Machine> = found
             .machines
@@ -79,18 +85,40 @@ impl Looking<'_> {
         let (groups, ()) = tokio::join!(self.groups(wanted, &found), learning);
         let (groups, unknown) = self.known(groups);
         let now = aws.clock.now();
-        let settled = if ids_alone {
+        let mut settled = if ids_alone {
             prices.settle_as_known(&BTreeMap::new(), &groups, &aws.region, now)
         } else {
             prices.settle(aws, &groups, now).await
         };
-        let notes = self.notes(&found, &settled);
         let failure = not_complete(&found);
+        for (group, settled) in groups.iter().zip(&mut settled) {
+            if let Some(why) = may_be_elsewhere(&found, group, settled, failure.as_ref()) {
+                settled.is_without(why);
+            }
+        }
+        let mut notes = self.notes(&found, &settled);
         let mut report = CostReport::of(&settled, RegionsReport::from(&found));
         if let Some(failure) = &failure {
             report.is_without(&failure.message);
         }
-        let failure = failure.or_else(|| not_found(&found, unknown, unknown_ids));
+        let everything = self.targets.is_empty() && self.all_regions;
+        if let Some(why) = not_asked.as_ref().filter(|_| everything) {
+            let why = format!("{NOT_ASKED}: {why}");
+            report.is_without(&why);
+            // A failure of Inductiva's was a warning already.
+            if self.api.is_none() {
+                notes.push(why);
+            }
+        }
+        // Who has no key looks without Inductiva, and knows that.
+        let not_asked = not_asked.filter(|_| self.api.is_some());
+        let failure = failure
+            .or_else(|| not_found(&found, unknown, unknown_ids, not_asked.clone()))
+            .or_else(|| {
+                let why = not_asked.filter(|_| everything && settled.is_empty())?;
+                let failure = Failure::failed(format!("{NOT_ASKED}: {why}"));
+                Some(failure.hint("try again later"))
+            });
         Ok(Seen {
             report,
             notes,
@@ -98,23 +126,21 @@ impl Looking<'_> {
         })
     }
 
-    /// The active groups on Inductiva's side, where they matter.
-    async fn active(&self) -> Option<Vec<Group>> {
+    /// The active groups on Inductiva's side; none where they do not matter.
+    async fn active(&self) -> Option<Known<Vec<Group>>> {
         let ids = self.targets.iter().any(|t| matches!(t, Target::Machine(_)));
         let everything = self.targets.is_empty() && self.all_regions;
         if !ids && !everything {
             return None;
         }
-        match self.api?.groups().await {
-            Ok(groups) => Some(groups),
-            Err(error) => {
-                self.out.warn(&format!(
-                    "Inductiva cannot be asked for groups whose machines EC2 does not show any more: {}",
-                    error.why()
-                ));
-                None
-            }
+        let Some(api) = self.api else {
+            return Some(Err(NO_KEY.into()));
+        };
+        let groups = api.groups().await.map_err(|error| error.why().to_owned());
+        if let Err(why) = &groups {
+            self.out.warn(&format!("{NOT_ASKED}: {why}"));
         }
+        Some(groups)
     }
 
     /// What is asked for, and the ids of machines that nobody shows.
@@ -173,7 +199,7 @@ impl Looking<'_> {
     }
 
     async fn record(&self, name: &GroupName) -> Known<Option<GroupRecord>> {
-        let api = self.api.ok_or("there is no Inductiva API key")?;
+        let api = self.api.ok_or(NO_KEY)?;
         let group = api.group(name).await;
         let group = group.map_err(|error| error.why().to_owned())?;
         let group = group.filter(|group| !group.is_of_another_provider());
@@ -202,12 +228,19 @@ impl Looking<'_> {
             m.state.is_none() && m.life.ended.is_none()
         };
         let mut machines = settled.iter().flat_map(|group| &group.machines);
-        if !found.everywhere && machines.any(hides) {
-            notes.push(format!(
-                "machines that EC2 does not show in {} may be in another region: {} looks everywhere",
-                found.regions.join(", "),
-                command("cost --all-regions")
-            ));
+        let is_empty = |group: &Settled| group.machines.is_empty();
+        if !found.everywhere && (machines.any(hides) || settled.iter().any(is_empty)) {
+            notes.push(match found.left_out_regions() {
+                None => format!(
+                    "machines that EC2 does not show in {} may be in another region: {} looks everywhere",
+                    found.regions.join(", "),
+                    command("cost --all-regions")
+                ),
+                Some(left_out) => format!(
+                    "machines that EC2 does not show may be in {left_out}, which could not be asked: {} shows them to somebody who may look there",
+                    command("cost --all-regions")
+                ),
+            });
         }
         if settled.is_empty() && self.targets.is_empty() {
             notes.push(match found.regions.as_slice() {
@@ -234,6 +267,31 @@ fn had(group: &Group, id: &str) -> bool {
     hosts.any(|host| host == Some(id))
 }
 
+/// Why what a group has come to is not all of it: machines of it may be where nobody has
+/// looked. None for machines that were named and are there.
+fn may_be_elsewhere(
+    found: &Survey,
+    group: &GroupSources,
+    settled: &Settled,
+    not_complete: Option<&Failure>,
+) -> Option<String> {
+    let are_shown = settled.machines.iter().all(|m| m.state.is_some());
+    if let Some(failure) = not_complete {
+        let is_whole = group.ids.is_some() && are_shown;
+        return (!is_whole).then(|| failure.message.clone());
+    }
+    // Inductiva has a machine only once it has registered.
+    if found.everywhere || !settled.machines.is_empty() {
+        return None;
+    }
+    Some(match found.left_out_regions() {
+        None => format!("EC2 shows no machine of it in {}", found.regions.join(", ")),
+        Some(left_out) => {
+            format!("EC2 shows no machine of it, and {left_out} could not be asked")
+        }
+    })
+}
+
 fn not_complete(found: &Survey) -> Option<Failure> {
     let (regions, failure) = found.hole()?;
     let failure = Failure {
@@ -248,13 +306,15 @@ fn not_complete(found: &Survey) -> Option<Failure> {
 }
 
 /// What was named and nobody knows: neither EC2, which shows machines for an hour after
-/// their end, nor Inductiva.
+/// their end, nor Inductiva; `not_asked` is why that could not be asked about the ids.
 fn not_found(
     found: &Survey,
     names: Vec<(String, Option<String>)>,
     ids: Vec<String>,
+    not_asked: Option<String>,
 ) -> Option<Failure> {
-    let not_asked = names.iter().find_map(|(_, why)| why.clone());
+    let not_asked = not_asked.filter(|_| !ids.is_empty());
+    let not_asked = names.iter().find_map(|(_, why)| why.clone()).or(not_asked);
     let names = names
         .into_iter()
         .map(|(name, _)| format!("machine group {name}"));

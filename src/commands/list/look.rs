@@ -97,12 +97,18 @@ impl Looking<'_> {
             tokio::join!(groups(api, &machines), active(api), learning, snapshots);
         let (groups, why) = groups;
         let now = aws.clock.now();
-        let settled = if ids_alone {
+        let mut settled = if ids_alone {
             Vec::new()
         } else {
             let sources = sources(&machines, &found.machines, api.is_some(), &groups);
             self.prices.settle(aws, &sources, now).await
         };
+        if let Some((regions, _)) = found.hole() {
+            // They may have machines there.
+            for group in &mut settled {
+                group.is_without(format!("{regions} did not answer"));
+            }
+        }
         let (active, why) = match active {
             Ok(active) => (active, why),
             Err(error) => (None, Some(error)),
