@@ -35,6 +35,8 @@ pub struct GroupSources {
     pub name: Option<String>,
     /// Its machines as EC2 shows them, ended ones too.
     pub machines: Vec<Machine>,
+    /// Those that this run has ended, as they were before, by their ids.
+    pub before: BTreeMap<String, Machine>,
     /// What Inductiva keeps of it; else why it could not be asked.
     pub record: Known<Option<GroupRecord>>,
     /// Only these machines, if some were named.
@@ -76,7 +78,7 @@ impl GroupSources {
     /// Whether Inductiva keeps machines that EC2 does not show any more.
     fn hides_some(&self) -> bool {
         let record = self.record.as_ref().ok().and_then(Option::as_ref);
-        let all = members(&self.machines, record);
+        let all = members(&self.machines, &self.before, record);
         all.iter().any(|member| member.machine.is_none())
     }
 
@@ -90,12 +92,13 @@ impl GroupSources {
         };
         let group = Group {
             machines: &self.machines,
+            before: &self.before,
             record,
             region: self.machines.first().map_or(region, |m| &m.region),
             images,
         };
         let is_asked_for = |id: &str| self.ids.as_ref().is_none_or(|ids| ids.contains(id));
-        let members = members(&self.machines, record).into_iter();
+        let members = members(&self.machines, &self.before, record).into_iter();
         members
             .filter(|member| is_asked_for(member.id))
             .map(|member| Open {
@@ -172,6 +175,11 @@ impl PriceBook {
         let priced = stand_in.as_ref().ok().map(|stand_in| &stand_in.machine);
         let mut amount = Amount::of(&life, &rates);
         let known = shown.as_ref().or(priced);
+        if stand_in.as_ref().is_ok_and(|stand_in| stand_in.is_assumed) {
+            amount = amount.without(format!(
+                "EC2 shows no machine like {id} any more, and its type, market and disk are assumed"
+            ));
+        }
         if known.is_some_and(|m| told_settings::initialization_rate_mibps(m).is_some()) {
             amount = amount.without(
                 "what --initialization-rate has cost, once for each machine, is not looked up"
@@ -193,7 +201,7 @@ impl PriceBook {
     fn rates_as_known(&self, shown: Option<&Machine>, stand_in: &Known<StandIn>) -> Rates {
         match stand_in {
             Ok(stand_in) if shown.is_some_and(|m| self.knows_disks_of(m)) => {
-                self.rates_now(&stand_in.machine)
+                self.rates_now(stand_in)
             }
             Ok(stand_in) => self.rates(stand_in),
             Err(why) => Rates {

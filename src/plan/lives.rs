@@ -30,17 +30,24 @@ pub struct Member<'a> {
     pub id: &'a str,
     /// What EC2 shows, which is nothing an hour after its end.
     pub machine: Option<&'a Machine>,
+    /// What EC2 showed before this run ended it.
+    pub before: Option<&'a Machine>,
     /// What Inductiva keeps: one each time that it registered.
     pub records: Vec<&'a Record>,
 }
 
 /// The machines of a group, each once. Records of machines that are not on EC2 are left
-/// out: nobody pays AWS for them.
-pub fn members<'a>(machines: &'a [Machine], group: Option<&'a GroupRecord>) -> Vec<Member<'a>> {
+/// out: nobody pays AWS for them. `before` are those that this run has ended, as they were.
+pub fn members<'a>(
+    machines: &'a [Machine],
+    before: &'a BTreeMap<String, Machine>,
+    group: Option<&'a GroupRecord>,
+) -> Vec<Member<'a>> {
     let mut members: BTreeMap<&str, Member<'a>> = BTreeMap::new();
-    let new = |id| Member {
+    let new = |id: &'a str| Member {
         id,
         machine: None,
+        before: before.get(id),
         records: Vec::new(),
     };
     for machine in machines {
@@ -102,7 +109,7 @@ pub struct Circumstances {
 impl Life {
     pub fn of(member: &Member<'_>, at: &Circumstances) -> Self {
         match member.machine {
-            Some(machine) => shown(machine, &member.records, at),
+            Some(machine) => shown(machine, member, at),
             None => hidden(member, at),
         }
     }
@@ -134,6 +141,7 @@ fn last_seen(records: &[&Record]) -> Option<SystemTime> {
 
 /// When a machine's run ended: at the earliest, at the latest, and why that is not the
 /// same.
+#[derive(Clone)]
 struct End {
     earliest: SystemTime,
     latest: SystemTime,
@@ -151,8 +159,9 @@ impl End {
 }
 
 /// Of a machine that EC2 shows.
-fn shown(machine: &Machine, records: &[&Record], at: &Circumstances) -> Life {
+fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
     let id = &machine.instance_id;
+    let records = &member.records;
     let began = machine.launched_at.or_else(|| registered(records));
     let Some(began) = began.map(|began| began.min(at.now)) else {
         return nothing_known(format!("EC2 does not tell when {id} was launched"));
@@ -182,14 +191,21 @@ fn shown(machine: &Machine, records: &[&Record], at: &Circumstances) -> Life {
             (None, None) => unknown(format!("nobody knows when {id} ended")),
         },
     };
-    let mut ran = Span {
+    // A machine whose end is that of its disks may have been stopped before.
+    let run = match machine.state.is_gone() {
+        true => stop_before(machine, member, &end, seen).unwrap_or_else(|| end.clone()),
+        false => end.clone(),
+    };
+    let spans = |end: &End| Span {
         known: between(began, end.earliest),
         most: Some(between(began, end.latest)),
     };
-    let mut why_unknown = end.why_unknown;
+    let (mut ran, mut had_disks) = (spans(&run), spans(&end));
+    let mut why_unknown = run.why_unknown.or(end.why_unknown);
     let before = registered(records).filter(|first| between(*first, began) > CLOCKS_DIFFER);
     if let Some(first) = before {
-        ran.most = Some(between(first, end.latest));
+        ran.most = Some(between(first, run.latest));
+        had_disks.most = Some(between(first, end.latest));
         why_unknown.get_or_insert(format!(
             "{id} was stopped and started again, and nobody knows how long it ran before"
         ));
@@ -202,9 +218,44 @@ fn shown(machine: &Machine, records: &[&Record], at: &Circumstances) -> Life {
         had_disks: if is_stopped {
             Span::exactly(between(before.unwrap_or(began), at.now))
         } else {
-            ran
+            had_disks
         },
         why_unknown,
+    }
+}
+
+/// When a machine that is gone stopped running, if that was before its `end`: EC2 shows of
+/// its last change of state alone when that was. `seen` is when it was last heard of.
+fn stop_before(machine: &Machine, member: &Member<'_>, end: &End, seen: SystemTime) -> Option<End> {
+    let id = &machine.instance_id;
+    let within = |from: SystemTime, why: String| End {
+        earliest: from.min(end.latest),
+        latest: end.latest,
+        why_unknown: Some(why),
+    };
+    match member.before {
+        Some(before) if matches!(before.state, State::Stopping | State::Stopped) => {
+            Some(match before.stopped_at {
+                Some(time) => End::at(time.min(end.latest)),
+                None => within(seen, format!("EC2 does not tell when {id} was stopped")),
+            })
+        }
+        Some(_) => None,
+        // It is stopped once it has prepared its image, and ended later.
+        None if machine.is_builder() => Some(within(
+            seen,
+            format!("EC2 does not tell when {id}, which prepared an image, was stopped"),
+        )),
+        None => {
+            let (ended, left) = (machine.ended_at?, left(&member.records)?);
+            let is_long_before = between(left, ended) > CLOCKS_DIFFER;
+            is_long_before.then(|| {
+                within(
+                    seen,
+                    format!("nobody knows whether {id} ran on after its runner had left"),
+                )
+            })
+        }
     }
 }
 
@@ -264,6 +315,10 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
+    use crate::model::{
+        machine::{LAUNCHER, TAG_LAUNCHER},
+        prepared_image::TAG_BUILDER,
+    };
 
     const ID: &str = "i-0123456789abcdef0";
     const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
@@ -300,6 +355,7 @@ mod tests {
         let member = Member {
             id: ID,
             machine,
+            before: None,
             records: records.iter().collect(),
         };
         Life::of(&member, at)
@@ -332,7 +388,8 @@ mod tests {
             ],
             ..GroupRecord::default()
         };
-        let found = members(&machines, Some(&group));
+        let before = BTreeMap::new();
+        let found = members(&machines, &before, Some(&group));
         let ids: Vec<(&str, bool, usize)> = found
             .iter()
             .map(|m| (m.id, m.machine.is_some(), m.records.len()))
@@ -382,6 +439,54 @@ mod tests {
         let unknown = life(Some(&stopped), &[], &at(1_100));
         assert_eq!(unknown.ran, seconds(0, 1_000));
         assert!(unknown.why_unknown.is_some());
+    }
+
+    #[test]
+    fn a_stopped_machine_that_ends_ran_until_it_was_stopped() {
+        let mut gone = machine(State::ShuttingDown, 100);
+        gone.ended_at = Some(time(1_100));
+        let mut before = machine(State::Stopped, 100);
+        before.stopped_at = Some(time(400));
+        let ending = |before: &Machine| {
+            let member = Member {
+                id: ID,
+                machine: Some(&gone),
+                before: Some(before),
+                records: Vec::new(),
+            };
+            Life::of(&member, &at(1_500))
+        };
+        let known = ending(&before);
+        assert_eq!(known.ran, seconds(300, 300));
+        assert_eq!(known.had_disks, seconds(1_000, 1_000));
+        assert_eq!((known.ended, known.why_unknown), (Some(time(1_100)), None));
+        before.stopped_at = None;
+        let unknown = ending(&before);
+        assert_eq!(unknown.ran, seconds(0, 1_000));
+        assert!(unknown.why_unknown.is_some());
+        let ran = ending(&machine(State::Running, 100));
+        assert_eq!(ran.ran, seconds(1_000, 1_000));
+        assert_eq!(ran.why_unknown, None);
+        // Nobody has seen it before.
+        let left = record(Some(160), Some(300), Some(400));
+        let seen = life(Some(&gone), &[left], &at(1_500));
+        assert_eq!(seen.ran, seconds(300, 1_000));
+        assert_eq!(seen.had_disks, seconds(1_000, 1_000));
+        assert!(seen.why_unknown.is_some());
+    }
+
+    #[test]
+    fn of_a_gone_machine_that_prepared_an_image_a_bound_is_known() {
+        let mut gone = machine(State::Terminated, 100);
+        gone.ended_at = Some(time(1_100));
+        gone.tags = vec![
+            (TAG_LAUNCHER.into(), LAUNCHER.into()),
+            (TAG_BUILDER.into(), "1".into()),
+        ];
+        let builder = life(Some(&gone), &[], &at(1_500));
+        assert_eq!(builder.ran, seconds(0, 1_000));
+        assert_eq!(builder.had_disks, seconds(1_000, 1_000));
+        assert!(builder.why_unknown.is_some());
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Lives of machines by chance, and what is made of them with what EC2 and Inductiva
 //! happen to show.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use proptest::prelude::*;
 
@@ -35,14 +38,25 @@ proptest! {
         tells_left: bool,
         has_registered: bool,
         skew in -30_i64..30,
+        stopped in proptest::option::of(0_u64..5_000),
+        tells_stop: bool,
+        looks_while_it_is_shown: bool,
+        ended_by_this_run: bool,
     ) {
         let left = launched + boot + worked;
-        let ended = left + ending;
-        let now = launched + looked;
+        // Stopped as its runner left, it is ended later.
+        let ran_until = left + ending;
+        let ended = ran_until + stopped.unwrap_or_default();
+        let now = if looks_while_it_is_shown {
+            ended + looked % SHOWN_FOR
+        } else {
+            launched + looked
+        };
         let shifted = |t: u64| time(t.saturating_add_signed(skew));
         let runs = now < ended;
         let is_shown = now < ended + SHOWN_FOR;
-        let real = Duration::from_secs(now.min(ended) - launched);
+        let real = Duration::from_secs(now.min(ran_until) - launched);
+        let real_disks = Duration::from_secs(now.min(ended) - launched);
         let registered = has_registered && launched + boot <= now;
         let records: Vec<Record> = registered
             .then(|| Record {
@@ -54,15 +68,34 @@ proptest! {
             .into_iter()
             .collect();
         prop_assume!(is_shown || registered);
-        let state = if runs { State::Running } else { State::Terminated };
+        let is_stopped = stopped.is_some() && ran_until <= now;
+        let knows_before = ended_by_this_run && is_shown && !runs;
+        // Nobody can tell that it was stopped of one that EC2 alone shows, nor where its
+        // runner left only shortly before its end.
+        let tells_stop_by_leaving =
+            registered && tells_left && stopped.is_some_and(|time| time > 700);
+        prop_assume!(!is_stopped || runs || knows_before || tells_stop_by_leaving);
+        let stopped_at = (is_stopped && tells_stop).then(|| time(ran_until));
+        let state = match runs {
+            true if is_stopped => State::Stopped,
+            true => State::Running,
+            false => State::Terminated,
+        };
         let shown = is_shown.then(|| Machine {
             launched_at: Some(time(launched)),
+            stopped_at: stopped_at.filter(|_| runs),
             ended_at: (tells_end && !runs).then(|| time(ended)),
             ..Machine::example(ID, state)
         });
         let group = GroupRecord { machines: records, ..GroupRecord::default() };
         let machines: Vec<Machine> = shown.into_iter().collect();
-        let members = members(&machines, Some(&group));
+        let state = if is_stopped { State::Stopped } else { State::Running };
+        let before: BTreeMap<String, Machine> = knows_before
+            .then(|| Machine { stopped_at, ..Machine::example(ID, state) })
+            .into_iter()
+            .map(|machine| (ID.to_owned(), machine))
+            .collect();
+        let members = members(&machines, &before, Some(&group));
         prop_assert_eq!(members.len(), 1);
         let at = Circumstances {
             now: time(now),
@@ -75,6 +108,8 @@ proptest! {
         let most = life.ran.most.expect("a bound");
         prop_assert!(most + tolerance >= real, "{:?} of {:?}", life, real);
         prop_assert!(life.ran.known <= most, "{:?}", life);
+        let disks = life.had_disks.most.expect("a bound");
+        prop_assert!(!is_shown || disks + tolerance >= real_disks, "{:?}", life);
         // What is called known is all but the boot and the end.
         if life.why_unknown.is_none() {
             let unseen = Duration::from_secs(boot + ending);

@@ -9,8 +9,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    disk_prices::PricedDisk, known::Known, lives::Member, machine_price::surplus_of,
-    told_settings::Told,
+    disk_prices::PricedDisk,
+    known::Known,
+    lives::Member,
+    machine_price::surplus_of,
+    told_settings::{Told, vm_types},
 };
 use crate::{
     model::{
@@ -26,6 +29,8 @@ use crate::{
 pub struct Group<'a> {
     /// The machines that EC2 shows.
     pub machines: &'a [Machine],
+    /// Those that this run has ended, as they were before, by their ids.
+    pub before: &'a BTreeMap<String, Machine>,
     pub record: Option<&'a GroupRecord>,
     /// Where a machine is taken to have been that EC2 does not show.
     pub region: &'a str,
@@ -36,8 +41,14 @@ pub struct Group<'a> {
 /// A machine as it was when it ran, and its disks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StandIn {
+    /// With an address if it may have had one.
     pub machine: Machine,
     pub disks: Known<Vec<PricedDisk>>,
+    /// Whether the address, or that there was none, is certain.
+    pub knows_address: bool,
+    /// Whether its type, market and disk are those that its group was made with, for want
+    /// of anything better.
+    pub is_assumed: bool,
 }
 
 impl StandIn {
@@ -54,31 +65,49 @@ impl StandIn {
             },
             None => group.made_with(member.id)?,
         };
-        let runs = member.machine.is_some() && machine.state == State::Running;
         machine.state = State::Running;
-        // It had one, unless those that run have none.
-        if !runs {
-            machine.public_ip = (!group.is_private()).then(|| "gone".to_owned());
-        }
+        let had_address = group.had_address(member);
+        machine.public_ip = had_address.unwrap_or(true).then(|| "gone".to_owned());
         let disks = match like {
             Some(machine) => disks(machine, group.images),
             None => group.disk_made_with(member.id),
         };
-        Ok(Self { machine, disks })
+        Ok(Self {
+            machine,
+            disks,
+            knows_address: had_address.is_some(),
+            is_assumed: like.is_none(),
+        })
     }
 }
 
 impl Group<'_> {
-    /// A machine like all that EC2 shows.
+    /// A machine like all that EC2 shows, unless the group may have had others.
     fn alike(&self) -> Option<&Machine> {
         let first = self.machines.first()?;
+        if vm_types(first).is_some_and(|types| types.len() > 1) {
+            return None;
+        }
         let is_like = |m: &Machine| (&m.vm_type, m.market) == (&first.vm_type, first.market);
         self.machines.iter().all(is_like).then_some(first)
     }
 
-    fn is_private(&self) -> bool {
-        let mut running = self.machines.iter();
-        running.any(|m| m.state == State::Running && m.public_ip.is_none())
+    /// Whether the machine had a public address while it ran; none where nobody knows.
+    /// One that another of its group had, it is taken to have had too.
+    fn had_address(&self, member: &Member<'_>) -> Option<bool> {
+        let shown = member.machine.and_then(shows_address);
+        let before = || member.before.and_then(shows_address);
+        shown.or_else(before).or_else(|| {
+            let all = self.machines.iter().chain(self.before.values());
+            let of_group = all.filter(|m| {
+                self.machines
+                    .first()
+                    .is_some_and(|first| m.group() == first.group())
+            });
+            let mut known = of_group.filter_map(shows_address).peekable();
+            known.peek()?;
+            known.all(|had| had).then_some(true)
+        })
     }
 
     /// A machine of the type that the group was made with, on demand.
@@ -120,6 +149,13 @@ impl Group<'_> {
             throughput_mibps: None,
         }])
     }
+}
+
+/// Whether a machine has a public address, as EC2 shows it: none where it is not running,
+/// and may have had one.
+fn shows_address(machine: &Machine) -> Option<bool> {
+    let has_address = machine.public_ip.is_some();
+    (has_address || machine.state == State::Running).then_some(has_address)
 }
 
 /// The disks that a machine was launched with, by its settings and its image.
@@ -240,11 +276,12 @@ mod tests {
     ) -> Known<StandIn> {
         let group = Group {
             machines,
+            before: &BTreeMap::new(),
             record,
             region: "eu-west-2",
             images,
         };
-        let members = members(machines, record);
+        let members = members(machines, group.before, record);
         let hidden = members.iter().find(|member| member.machine.is_none());
         StandIn::of(hidden.unwrap_or(&members[0]), &group)
     }
@@ -311,6 +348,12 @@ mod tests {
         other.instance_id = "i-0123456789abcdef1".into();
         let of_two_types = stand_in(&[ended(""), other], Some(&record()), &images());
         assert!(of_two_types.is_err(), "{of_two_types:?}");
+        // It may have been of the type that no machine is of now.
+        let of_either = [ended("vm-type=t2.micro/t3.micro")];
+        let either = stand_in(&of_either, Some(&record()), &images());
+        assert!(either.is_err(), "{either:?}");
+        let itself = stand_in(&of_either, None, &images()).expect("a machine");
+        assert_eq!(itself.machine.vm_type, "t2.micro");
     }
 
     #[test]
@@ -319,29 +362,66 @@ mod tests {
         spot.market = Market::Spot;
         let like = stand_in(&[spot], Some(&record()), &images()).expect("a machine");
         assert_eq!(like.machine.instance_id, GONE);
+        assert!(!like.is_assumed);
         assert_eq!(like.machine.market, Market::Spot);
         assert_eq!(like.machine.vm_type, "t2.micro");
         assert_eq!(like.disks, Ok(vec![disk(120)]));
         let made_with = stand_in(&[], Some(&record()), &images()).expect("a machine");
+        assert!(made_with.is_assumed);
         assert_eq!(made_with.machine.vm_type, "c7i.large");
         assert_eq!(made_with.machine.state, State::Running);
         assert_eq!(made_with.disks, Ok(vec![disk(80)]));
     }
 
     #[test]
-    fn it_had_an_address_unless_those_that_run_have_none() {
-        let had_address = |machines: &[Machine]| {
-            let stand_in = stand_in(machines, Some(&record()), &images());
-            stand_in.expect("a machine").machine.public_ip.is_some()
+    fn an_address_that_nobody_knows_of_may_have_been() {
+        let address = |stand_in: Known<StandIn>| {
+            let stand_in = stand_in.expect("a machine");
+            let may_have_had_one = stand_in.machine.public_ip.is_some();
+            stand_in
+                .knows_address
+                .then_some(may_have_had_one)
+                .ok_or(may_have_had_one)
         };
+        let had_address =
+            |machines: &[Machine]| address(stand_in(machines, Some(&record()), &images()));
         let running = |public_ip: Option<&str>| Machine {
             state: State::Running,
             public_ip: public_ip.map(str::to_owned),
             ..ended("")
         };
-        assert!(had_address(&[ended("")]));
-        assert!(had_address(&[running(Some("203.0.113.1"))]));
-        assert!(!had_address(&[running(None)]));
+        let public = Some("203.0.113.1");
+        // Of a machine that EC2 does not show.
+        assert_eq!(had_address(&[ended("")]), Err(true));
+        assert_eq!(had_address(&[running(public)]), Ok(true));
+        assert_eq!(had_address(&[running(None)]), Err(true));
+        // Of one that is told to end: as it was before, whatever another has.
+        let gone = Machine {
+            instance_id: "i-00000000000000002".into(),
+            ..ended("")
+        };
+        let of_ended = |other: Option<&str>, before: Machine| {
+            let machines = [gone.clone(), running(other)];
+            let before = [(gone.instance_id.clone(), before)].into();
+            let images = images();
+            let group = Group {
+                machines: &machines,
+                before: &before,
+                record: None,
+                region: "eu-west-2",
+                images: &images,
+            };
+            let members = members(&machines, &before, None);
+            let member = members.iter().find(|m| m.id == gone.instance_id);
+            address(StandIn::of(member.expect("it"), &group))
+        };
+        assert_eq!(of_ended(public, running(None)), Ok(false));
+        assert_eq!(of_ended(None, running(public)), Ok(true));
+        let stopped = Machine {
+            state: State::Stopped,
+            ..ended("")
+        };
+        assert_eq!(of_ended(None, stopped), Err(true));
     }
 
     #[test]

@@ -156,3 +156,17 @@ fn all_groups_are_not_known_without_inductiva() {
     assert_eq!(run.document()["usd"], Value::Null);
     assert_eq!(run.document()["at_most_usd"], Value::Null);
 }
+
+#[test]
+fn the_end_of_terminate_counts_a_stopped_machine_until_it_was_stopped() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    account.pass(3_600.0);
+    account.ec2("stop_instances", json!({"InstanceIds": account.live()}));
+    account.pass(7_200.0);
+    let run = outcome(&account, "terminate g -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(last.starts_with("g: 1 machine ran 1h0m: about "), "{last}");
+}

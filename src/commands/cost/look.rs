@@ -190,6 +190,7 @@ impl Looking<'_> {
             let machines = machines.filter(|m| m.group() == name.as_deref());
             GroupSources {
                 machines: machines.cloned().collect(),
+                before: BTreeMap::new(),
                 name,
                 record,
                 ids,

@@ -192,6 +192,7 @@ pub fn sources(
         GroupSources {
             name: Some(name.to_owned()),
             machines: machines.cloned().collect(),
+            before: BTreeMap::new(),
             record: match group {
                 Some(group) => Ok(group.as_ref().map(GroupRecord::from)),
                 None => Err(not_asked.into()),

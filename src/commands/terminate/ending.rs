@@ -43,7 +43,9 @@ pub struct Ending<'a> {
 
 /// A machine that was told to end.
 struct Asked {
-    region: String,
+    /// As it was before: an ended one does not tell that it was stopped, nor what address
+    /// it had.
+    before: Machine,
     tries: u32,
     has_ended: bool,
     /// When it had, by AWS's clock.
@@ -86,7 +88,7 @@ impl<'a> Ending<'a> {
                 self.order.push(id.clone());
             }
             let asked = self.machines.entry(id.clone()).or_insert_with(|| Asked {
-                region: machine.region.clone(),
+                before: machine.clone(),
                 tries: 0,
                 has_ended: false,
                 ended_at: None,
@@ -185,6 +187,12 @@ impl<'a> Ending<'a> {
         machines.iter().map(as_it_is).collect()
     }
 
+    /// The machines that this run has ended, as they were before, by their ids.
+    pub fn before(&self) -> impl Iterator<Item = (&String, &Machine)> {
+        let ended = self.machines.iter().filter(|(_, asked)| asked.has_ended);
+        ended.map(|(id, asked)| (id, &asked.before))
+    }
+
     /// The machines that were told to end and go on.
     pub fn left(&self) -> Vec<String> {
         let is_left = |id: &&String| self.machines.get(*id).is_some_and(|m| !m.has_ended);
@@ -266,7 +274,7 @@ impl<'a> Ending<'a> {
             let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
             for id in ids {
                 if let Some(asked) = self.machines.get(*id) {
-                    let ids = regions.entry(asked.region.clone()).or_default();
+                    let ids = regions.entry(asked.before.region.clone()).or_default();
                     ids.push((*id).clone());
                 }
             }

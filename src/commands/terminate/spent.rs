@@ -32,11 +32,14 @@ pub struct Ended {
     groups: BTreeMap<String, Vec<Machine>>,
     /// Those that were named by their ids.
     single: BTreeMap<String, Machine>,
+    /// All of them as they were before, by their ids.
+    before: BTreeMap<String, Machine>,
 }
 
 impl Ended {
     /// Adds what `ending` has ended, with the other machines of the same groups.
     pub fn add(&mut self, ending: &Ending<'_>, shown: &[Machine]) {
+        self.add_before(ending);
         let ended: BTreeSet<String> = ending.ended().into_iter().collect();
         let machines = ending.with_ended(shown);
         let has_ended = |m: &&Machine| ended.contains(&m.instance_id);
@@ -51,6 +54,7 @@ impl Ended {
 
     /// Adds machines that were named by their ids.
     pub fn add_single(&mut self, ending: &Ending<'_>, machines: &[Machine]) {
+        self.add_before(ending);
         let ended = ending.ended();
         let machines = ending.with_ended(machines).into_iter();
         let single = machines.filter(|m| ended.contains(&m.instance_id));
@@ -58,11 +62,18 @@ impl Ended {
             .extend(single.map(|m| (m.instance_id.clone(), m)));
     }
 
+    fn add_before(&mut self, ending: &Ending<'_>) {
+        let before = ending.before();
+        self.before
+            .extend(before.map(|(id, machine)| (id.clone(), machine.clone())));
+    }
+
     /// With what Inductiva has answered for their groups.
     pub fn sources(&self, groups: &Groups<'_>) -> Vec<GroupSources> {
         let of_groups = self.groups.iter().map(|(name, machines)| GroupSources {
             name: Some(name.clone()),
             machines: machines.clone(),
+            before: self.before.clone(),
             record: groups.known(name),
             ids: None,
         });
@@ -78,6 +89,7 @@ impl Ended {
                     more => format!("{} and {more} more", named.join(" ")),
                 }),
                 machines: single,
+                before: self.before.clone(),
                 record: Ok(None),
                 ids: Some(ids),
             });

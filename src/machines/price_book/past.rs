@@ -40,7 +40,7 @@ impl PriceBook {
     /// What is not in the book, of stand-ins of one region.
     fn wanted(&self, stand_ins: Vec<&StandIn>) -> Wanted {
         let mut wanted = Wanted::default();
-        for StandIn { machine, disks } in stand_ins {
+        for StandIn { machine, disks, .. } in stand_ins {
             let both = [machine.clone(), on_demand(machine)];
             let keys = both.iter().filter_map(|machine| key(machine).ok());
             wanted
@@ -59,7 +59,7 @@ impl PriceBook {
 
     /// What the machine cost an hour while it ran.
     pub fn rates(&self, stand_in: &StandIn) -> Rates {
-        let StandIn { machine, disks } = stand_in;
+        let StandIn { machine, disks, .. } = stand_in;
         let disks = || -> Known<f64> {
             let all = disks.as_ref().map_err(Clone::clone)?.iter();
             all.map(|disk| self.disk(machine, disk)).sum()
@@ -68,15 +68,16 @@ impl PriceBook {
             disks: disks(),
             ..self.cost(machine)
         };
-        self.rates_of(machine, &cost)
+        self.rates_of(stand_in, &cost)
     }
 
     /// The same with the disks that EC2 shows.
-    pub fn rates_now(&self, machine: &Machine) -> Rates {
-        self.rates_of(machine, &self.cost(machine))
+    pub fn rates_now(&self, stand_in: &StandIn) -> Rates {
+        self.rates_of(stand_in, &self.cost(&stand_in.machine))
     }
 
-    fn rates_of(&self, machine: &Machine, cost: &MachineCost) -> Rates {
+    fn rates_of(&self, stand_in: &StandIn, cost: &MachineCost) -> Rates {
+        let machine = &stand_in.machine;
         let with_address = |usd: f64| Ok(usd + cost.address.clone()?);
         let highest = || -> Known<f64> {
             let now = cost.machine.clone()?;
@@ -94,7 +95,11 @@ impl PriceBook {
         let now = now.map(|now| highest.as_ref().map_or(now, |highest| now.min(*highest)));
         let at_most = || with_address(highest.clone()? + surplus(machine)?);
         Rates {
-            running: now.and_then(with_address),
+            running: if stand_in.knows_address {
+                now.and_then(with_address)
+            } else {
+                now
+            },
             running_at_most: at_most(),
             disks: cost.disks.clone().map(|usd| usd + 0.0),
         }
@@ -162,6 +167,8 @@ mod tests {
             let stand_in = StandIn {
                 machine: spot,
                 disks: Ok(Vec::new()),
+                knows_address: true,
+                is_assumed: false,
             };
             let rates = book.rates(&stand_in);
             (rates.running, rates.running_at_most)
@@ -173,10 +180,36 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_nobody_knows_of_is_in_the_most_alone() {
+        let machine = Machine {
+            public_ip: Some("gone".into()),
+            ..Machine::example("i-1", State::Running)
+        };
+        let book = PriceBook {
+            machines: [(key(&machine).expect("a key"), Ok(0.5))].into(),
+            addresses: [(machine.region.clone(), Ok(0.25))].into(),
+            ..PriceBook::default()
+        };
+        let rates = |knows_address| {
+            let rates = book.rates(&StandIn {
+                machine: machine.clone(),
+                disks: Ok(Vec::new()),
+                knows_address,
+                is_assumed: false,
+            });
+            (rates.running, rates.running_at_most)
+        };
+        assert_eq!(rates(true), (Ok(0.75), Ok(0.75)));
+        assert_eq!(rates(false), (Ok(0.5), Ok(0.75)));
+    }
+
+    #[test]
     fn a_price_that_is_not_known_is_none_of_any_part() {
         let stand_in = StandIn {
             machine: Machine::example("i-1", State::Running),
             disks: Err("nobody knows".into()),
+            knows_address: true,
+            is_assumed: false,
         };
         let rates = PriceBook::default().rates(&stand_in);
         assert!(rates.running.is_err() && rates.running_at_most.is_err());
