@@ -170,3 +170,20 @@ fn the_end_of_terminate_counts_a_stopped_machine_until_it_was_stopped() {
     let last = run.stderr.lines().last().expect("a line");
     assert!(last.starts_with("g: 1 machine ran 1h0m: about "), "{last}");
 }
+
+/// What Inductiva keeps of a group that is not active, the list of active ones does not
+/// tell.
+#[test]
+fn the_end_of_terminate_all_does_not_know_groups_that_are_not_listed() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    account.fault(json!({"service": "inductiva", "operation": "GET /compute/groups", "kind": "answer", "count": null, "status": 200, "body": "[]"}));
+    let run = outcome(&account, "terminate --all -y");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let last = run.stderr.lines().last().expect("a line");
+    assert!(
+        last.contains(" USD as far as it is known (Inductiva cannot be asked about machines that EC2 does not show any more: Inductiva was not asked about it)"),
+        "{last}"
+    );
+}

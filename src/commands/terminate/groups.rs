@@ -76,11 +76,12 @@ impl<'a> Groups<'a> {
         if let Some(record) = self.known.borrow().get(name) {
             return record.clone();
         }
-        let why = match self.api {
-            Some(_) => self.not_asked.borrow().clone(),
-            None => Some("there is no Inductiva API key".to_owned()),
-        };
-        why.map_or(Ok(None), Err)
+        // Only active groups are listed: the name may be of one that has ended.
+        let not_asked = || "Inductiva was not asked about it".to_owned();
+        Err(match self.api {
+            Some(_) => self.not_asked.borrow().clone().unwrap_or_else(not_asked),
+            None => "there is no Inductiva API key".to_owned(),
+        })
     }
 
     fn note(&self, name: &str, answer: Result<Option<&Group>, &ApiError>) {
