@@ -192,10 +192,9 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
         },
     };
     // A machine whose end is that of its disks may have been stopped before.
-    let run = match machine.state.is_gone() {
-        true => stop_before(machine, member, &end, seen).unwrap_or_else(|| end.clone()),
-        false => end.clone(),
-    };
+    let is_gone = machine.state.is_gone();
+    let stop = is_gone.then(|| stop_before(machine, member, &end, seen));
+    let run = stop.flatten().unwrap_or_else(|| end.clone());
     let spans = |end: &End| Span {
         known: between(began, end.earliest),
         most: Some(between(began, end.latest)),

@@ -13,7 +13,10 @@ use crate::{
     image::leftovers::{left_snapshots, told_snapshots},
     inductiva::{self, ApiError, Group},
     machines::{
-        everywhere::Survey, ledger::GroupSources, leftovers::View, price_book::PriceBook,
+        everywhere::Survey,
+        ledger::{GroupSources, Settled},
+        leftovers::View,
+        price_book::PriceBook,
         unseen::unseen,
     },
     model::{
@@ -103,12 +106,7 @@ impl Looking<'_> {
             let sources = sources(&machines, &found.machines, api.is_some(), &groups);
             self.prices.settle(aws, &sources, now).await
         };
-        if let Some((regions, _)) = found.hole() {
-            // They may have machines there.
-            for group in &mut settled {
-                group.is_without(format!("{regions} did not answer"));
-            }
-        }
+        may_be_elsewhere(&mut settled, &found);
         let (active, why) = match active {
             Ok(active) => (active, why),
             Err(error) => (None, Some(error)),
@@ -207,6 +205,16 @@ fn is_meant(target: &Target, machine: &Machine) -> bool {
     match target {
         Target::Group(name) => machine.group() == Some(name.as_str()),
         Target::Machine(id) => machine.instance_id == *id,
+    }
+}
+
+/// The groups may have machines in regions that did not answer.
+fn may_be_elsewhere(settled: &mut [Settled], found: &Survey) {
+    let Some((regions, _)) = found.hole() else {
+        return;
+    };
+    for group in settled {
+        group.is_without(format!("{regions} did not answer"));
     }
 }
 
