@@ -68,12 +68,20 @@ impl Ended {
             .extend(before.map(|(id, machine)| (id.clone(), machine.clone())));
     }
 
+    fn before_of(&self, machines: &[Machine]) -> BTreeMap<String, Machine> {
+        let ids = machines.iter().map(|m| m.instance_id.as_str());
+        let before = ids.filter_map(|id| self.before.get_key_value(id));
+        before
+            .map(|(id, machine)| (id.clone(), machine.clone()))
+            .collect()
+    }
+
     /// With what Inductiva has answered for their groups.
     pub fn sources(&self, groups: &Groups<'_>) -> Vec<GroupSources> {
         let of_groups = self.groups.iter().map(|(name, machines)| GroupSources {
             name: Some(name.clone()),
             machines: machines.clone(),
-            before: self.before.clone(),
+            before: self.before_of(machines),
             record: groups.known(name),
             ids: None,
         });
@@ -88,8 +96,8 @@ impl Ended {
                     0 => named.join(" "),
                     more => format!("{} and {more} more", named.join(" ")),
                 }),
+                before: self.before_of(&single),
                 machines: single,
-                before: self.before.clone(),
                 record: Ok(None),
                 ids: Some(ids),
             });
