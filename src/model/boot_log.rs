@@ -136,7 +136,7 @@ mod tests {
             format!("say \"{PHASE}$phase\""),
             format!("say \"{FAILED}$phase: "),
             format!("ending end '{end}'"),
-            format!("deadline lifetime \"$lifetime\" \"{lifetime}$lifetime s"),
+            format!("deadline lifetime \"$lifetime\" \"{lifetime}$(told \"$lifetime\") is over"),
         ] {
             assert!(script.contains(&line), "{line}");
         }
