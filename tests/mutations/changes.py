@@ -952,8 +952,8 @@ CHANGES = [
     Change(
         "an image that EC2 does not show yet is left by a build that failed",
         file="src/image/build.rs",
-        old="if !may_be_there || time.instant() >= until {",
-        new="if true {",
+        old="let is_last = !may_be_there || time.instant() >= until;",
+        new="let is_last = true;",
         cli=("prepared_images::an_image_that_does_not_show_yet_is_removed_too",),
     ),
     Change(
