@@ -44,6 +44,8 @@ pub fn on_a_terminal(
 fn terminate_shows_what_goes_and_asks() {
     let account = Account::new();
     account.json("start --machine-group-name g --num-machines 2");
+    // Their addresses show.
+    account.settle();
     let question = format!(
         "see:2 machines of account {} in eu-west-2 will be terminated. Are you sure you want to proceed (y/[N])? ",
         account.number
@@ -55,11 +57,10 @@ fn terminate_shows_what_goes_and_asks() {
         &["see:INSTANCE ID", question, "type:\n"],
         &[("NO_COLOR", "1")],
     );
-    // What it has cost, too: a minute of both, which is the least, without addresses that
-    // do not show yet.
+    // What it has cost, too: a minute of both, which is the least.
     let spent = run.stdout.lines().find(|line| line.starts_with("g "));
     assert!(
-        run.stdout.contains(" SPENT") && spent.is_some_and(|row| row.contains(" 0.0006")),
+        run.stdout.contains(" SPENT") && spent.is_some_and(|row| row.contains(" 0.0008")),
         "{}",
         run.stdout
     );
