@@ -1,6 +1,6 @@
-//! As what machines are priced of which EC2 does not show everything any more: a
-//! pure function of what it shows still, of the group's other machines, and of what
-//! Inductiva keeps of the group.
+//! What a machine is priced as when EC2 no longer shows all of it: a pure function of
+//! what EC2 still shows, of the group's other machines, and of what Inductiva keeps of
+//! the group.
 //!
 //! A machine that has ended has no disks and no address, and one that ended an hour ago
 //! has no type either. What it had is told by its settings and its image, or by the
