@@ -74,7 +74,7 @@ struct Batch {
     left_out: u32,
 }
 
-enum Answer {
+enum BatchOutcome {
     States(Vec<(String, State)>),
     /// EC2 has refused the call because of one or some of its ids.
     OfAnId(Cause, Failure, Vec<String>),
@@ -124,7 +124,11 @@ impl Aws {
         }
     }
 
-    async fn terminate_batch(&self, batch: Batch, deadline: Option<&Deadline>) -> (Batch, Answer) {
+    async fn terminate_batch(
+        &self,
+        batch: Batch,
+        deadline: Option<&Deadline>,
+    ) -> (Batch, BatchOutcome) {
         let mut call = self
             .ec2
             .terminate_instances()
@@ -140,7 +144,7 @@ impl Aws {
                     Some((change.instance_id?, state(change.current_state.as_ref())))
                 };
                 let changes = answer.terminating_instances.unwrap_or_default();
-                Answer::States(changes.into_iter().filter_map(change).collect())
+                BatchOutcome::States(changes.into_iter().filter_map(change).collect())
             }
             Err(error) => {
                 let failure = self.failure(&error, "cannot terminate").await;
@@ -158,9 +162,9 @@ impl Aws {
                     if named.is_empty() {
                         named = self::named(&failure.message, &batch.ids);
                     }
-                    Answer::OfAnId(cause, failure, named)
+                    BatchOutcome::OfAnId(cause, failure, named)
                 } else {
-                    Answer::Failed(failure)
+                    BatchOutcome::Failed(failure)
                 }
             }
         };
@@ -170,14 +174,14 @@ impl Aws {
 
 impl Terminated {
     /// Notes what a call came to; the calls that it leaves to be made.
-    fn take(&mut self, batch: Batch, answer: Answer) -> Vec<Batch> {
+    fn take(&mut self, batch: Batch, answer: BatchOutcome) -> Vec<Batch> {
         let Batch {
             ids,
             is_part,
             left_out,
         } = batch;
         match answer {
-            Answer::States(states) => {
+            BatchOutcome::States(states) => {
                 let is_told = |id: &&String| states.iter().any(|(told, _)| told == *id);
                 let untold = ids.iter().filter(|id| !is_told(id)).cloned();
                 let untold: Vec<String> = untold.collect();
@@ -199,7 +203,7 @@ impl Terminated {
                     left_out,
                 }]
             }
-            Answer::OfAnId(cause, failure, named) => {
+            BatchOutcome::OfAnId(cause, failure, named) => {
                 let refused = if ids.len() == 1 { ids.clone() } else { named };
                 let refusal = |id: &String| Refusal {
                     id: id.clone(),
@@ -227,7 +231,7 @@ impl Terminated {
                     }
                 }
             }
-            Answer::Failed(failure) => {
+            BatchOutcome::Failed(failure) => {
                 self.failure = Some(failure);
                 Vec::new()
             }
