@@ -28,7 +28,7 @@ pub use self::{
     boot::{ApiArgs, BootArgs, UserDataArgs},
     image::{ImageBuildArgs, ImageCommand, ImageListArgs, ImageRemoveArgs, SNAPSHOT},
     machines::{CostArgs, ListArgs, LogsArgs, TerminateArgs},
-    packaging::{Asking, CompleteWordsArgs, CompletionsArgs, ManArgs},
+    packaging::{CompleteWordsArgs, CompletingShell, CompletionsArgs, ManArgs},
     sign_in::{
         Configure, ConfigureSsoArgs, CredentialsArgs, CredentialsFormat, LoginArgs, LogoutArgs,
         SsoLoginArgs,

@@ -13,7 +13,7 @@ pub struct CompletionsArgs {
 #[derive(Debug, Args)]
 pub struct CompleteWordsArgs {
     /// The shell that asks
-    pub shell: Asking,
+    pub shell: CompletingShell,
     /// The words so far, the program's name first and the unfinished one last
     #[arg(last = true, value_name = "WORD")]
     pub words: Vec<OsString>,
@@ -21,7 +21,7 @@ pub struct CompleteWordsArgs {
 
 /// The shells whose scripts ask the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Asking {
+pub enum CompletingShell {
     Bash,
     Fish,
     Zsh,

@@ -13,7 +13,7 @@ use clap_complete::Shell;
 
 use self::known::Known;
 use crate::{
-    cli::{Asking, Cli, CompleteWordsArgs},
+    cli::{Cli, CompleteWordsArgs, CompletingShell},
     error::Result,
     terminal::output::Output,
 };
@@ -67,7 +67,7 @@ pub async fn words(args: &CompleteWordsArgs, out: Output) -> Result<()> {
 }
 
 /// A candidate with its first line of help.
-fn line(shell: Asking, candidate: &words::Candidate) -> Option<String> {
+fn line(shell: CompletingShell, candidate: &words::Candidate) -> Option<String> {
     let word = candidate.word.to_str()?;
     // What a shell would take for more words, or for more lines.
     if word.chars().any(char::is_control) {
@@ -75,9 +75,9 @@ fn line(shell: Asking, candidate: &words::Candidate) -> Option<String> {
     }
     let help = candidate.help.lines().next().unwrap_or_default();
     Some(match shell {
-        Asking::Bash => format!("{word}\n"),
-        Asking::Fish => format!("{word}\t{help}\n"),
-        Asking::Zsh if help.is_empty() => format!("{}\n", word.replace(':', r"\:")),
-        Asking::Zsh => format!("{}:{help}\n", word.replace(':', r"\:")),
+        CompletingShell::Bash => format!("{word}\n"),
+        CompletingShell::Fish => format!("{word}\t{help}\n"),
+        CompletingShell::Zsh if help.is_empty() => format!("{}\n", word.replace(':', r"\:")),
+        CompletingShell::Zsh => format!("{}:{help}\n", word.replace(':', r"\:")),
     })
 }
