@@ -51,7 +51,7 @@ pub async fn sign_in(console: &Console, way: Way) -> Result<(String, Token)> {
     let verifier = browser::random()?;
     let key = dpop::new_key()?;
     mask::know(&verifier);
-    let asking = Asking {
+    let asking = AuthorizationRequest {
         console,
         state: &state,
         verifier: &verifier,
@@ -64,7 +64,7 @@ pub async fn sign_in(console: &Console, way: Way) -> Result<(String, Token)> {
 }
 
 /// One question to AWS Sign-In.
-struct Asking<'a> {
+struct AuthorizationRequest<'a> {
     console: &'a Console,
     state: &'a str,
     /// Of the code challenge (PKCE).
@@ -72,7 +72,7 @@ struct Asking<'a> {
     key: &'a str,
 }
 
-impl Asking<'_> {
+impl AuthorizationRequest<'_> {
     async fn in_browser(&self, open: bool) -> Result<(String, Token)> {
         let out = self.console.out;
         let listener = Listener::bind().await.map_err(|error| {
