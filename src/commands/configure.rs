@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What was answered; None is what stays as it is.
-struct Answers {
+struct NewValues {
     access_key_id: Option<String>,
     secret_access_key: Option<String>,
     region: Option<String>,
@@ -65,7 +65,7 @@ async fn asked(
     profile: &Profile,
     settings: &AwsSettings,
     out: Output,
-) -> Result<Answers> {
+) -> Result<NewValues> {
     let secret_there = keys.map(Credentials::secret_access_key);
     let key_there = settings::stored_api_key()?;
     for known in [secret_there, key_there.as_deref()] {
@@ -103,7 +103,7 @@ async fn asked(
     let region = region
         .answer(settings.typed_region.clone(), out, parse)
         .await?;
-    Ok(Answers {
+    Ok(NewValues {
         access_key_id,
         secret_access_key: secret_key,
         region,
@@ -118,12 +118,12 @@ async fn asked(
 }
 
 async fn store(
-    answers: &Answers,
+    answers: &NewValues,
     name: &str,
     settings: &AwsSettings,
     out: Output,
 ) -> Result<ConfigureReport> {
-    let Answers {
+    let NewValues {
         access_key_id,
         secret_access_key,
         region,
