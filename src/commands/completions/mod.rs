@@ -67,7 +67,7 @@ pub async fn words(args: &CompleteWordsArgs, out: Output) -> Result<()> {
 }
 
 /// A candidate with its first line of help.
-fn line(shell: CompletingShell, candidate: &words::Candidate) -> Option<String> {
+fn line(shell: CompletingShell, candidate: &words::Completion) -> Option<String> {
     let word = candidate.word.to_str()?;
     // What a shell would take for more words, or for more lines.
     if word.chars().any(char::is_control) {

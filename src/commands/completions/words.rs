@@ -14,14 +14,14 @@ use crate::cli::Cli;
 
 /// What the last word can become.
 #[derive(Debug)]
-pub struct Candidate {
+pub struct Completion {
     pub word: OsString,
     pub help: String,
 }
 
 /// What the last of the typed words can become, and of what sorts of names that
 /// depends. The program's name is the first word.
-pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Candidate>, BTreeSet<NameKind>) {
+pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Completion>, BTreeSet<NameKind>) {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let mut grammar = with_names(Cli::grammar(), known, &asked);
     let last = typed.len().saturating_sub(1);
@@ -34,7 +34,7 @@ pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Candidate>, BTreeSe
                 .iter()
                 .any(|value| candidate.get_value() == value.as_str())
         })
-        .map(|candidate| Candidate {
+        .map(|candidate| Completion {
             word: candidate.get_value().to_owned(),
             help: candidate
                 .get_help()
