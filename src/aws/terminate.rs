@@ -30,22 +30,22 @@ pub struct Terminated {
     /// The machines that EC2 answered for, and their states.
     pub states: Vec<(String, State)>,
     /// The machines that EC2 refused to end, each with its reason.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RefusedMachine>,
     /// Why a call failed, the last one that did.
     pub failure: Option<Failure>,
 }
 
 /// A machine that EC2 refused to end.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct RefusedMachine {
     pub id: String,
-    pub cause: Cause,
+    pub cause: RefusalCause,
     pub failure: Failure,
 }
 
 /// What keeps a machine from being ended, as far as it decides about the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Cause {
+pub enum RefusalCause {
     Protected,
     NotPermitted,
     /// EC2 does not know the id: not yet, perhaps.
@@ -77,7 +77,7 @@ struct Batch {
 enum BatchOutcome {
     States(Vec<(String, State)>),
     /// EC2 has refused the call because of one or some of its ids.
-    OfAnId(Cause, Failure, Vec<String>),
+    OfAnId(RefusalCause, Failure, Vec<String>),
     /// It failed for another reason: all of its ids, or none, may be going.
     Failed(Failure),
 }
@@ -153,10 +153,10 @@ impl Aws {
                     && matches!(sort, Sort::NotPermitted | Sort::NotFound | Sort::Fatal);
                 if of_an_id {
                     let cause = match (code(&error), sort) {
-                        (Some("OperationNotPermitted"), _) => Cause::Protected,
-                        (Some("InvalidInstanceID.NotFound"), _) => Cause::Unknown,
-                        (_, Sort::NotPermitted) => Cause::NotPermitted,
-                        _ => Cause::Other,
+                        (Some("OperationNotPermitted"), _) => RefusalCause::Protected,
+                        (Some("InvalidInstanceID.NotFound"), _) => RefusalCause::Unknown,
+                        (_, Sort::NotPermitted) => RefusalCause::NotPermitted,
+                        _ => RefusalCause::Other,
                     };
                     let mut named = named(&errors::said(&error), &batch.ids);
                     if named.is_empty() {
@@ -205,7 +205,7 @@ impl Terminated {
             }
             BatchOutcome::OfAnId(cause, failure, named) => {
                 let refused = if ids.len() == 1 { ids.clone() } else { named };
-                let refusal = |id: &String| Refusal {
+                let refusal = |id: &String| RefusedMachine {
                     id: id.clone(),
                     cause,
                     failure: failure.clone(),

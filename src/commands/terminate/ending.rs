@@ -11,7 +11,7 @@ use super::lines::Lines;
 use crate::{
     aws::{
         Aws,
-        terminate::{Cause, Refusal, Terminated},
+        terminate::{RefusalCause, RefusedMachine, Terminated},
     },
     error::{Failure, Kind},
     model::machine::{self, Machine, State},
@@ -50,7 +50,7 @@ struct Asked {
     has_ended: bool,
     /// When it had, by AWS's clock.
     ended_at: Option<SystemTime>,
-    refusal: Option<Refusal>,
+    refusal: Option<RefusedMachine>,
 }
 
 impl<'a> Ending<'a> {
@@ -247,7 +247,7 @@ impl<'a> Ending<'a> {
         for id in left {
             let refusal = self.machines.get(id).and_then(|m| m.refusal.as_ref());
             let why = match refusal {
-                Some(refusal) if refusal.cause == Cause::Protected => {
+                Some(refusal) if refusal.cause == RefusalCause::Protected => {
                     "termination protection is on (OperationNotPermitted)".to_owned()
                 }
                 Some(refusal) => refusal.failure.message.clone(),
@@ -282,7 +282,7 @@ impl<'a> Ending<'a> {
         };
         let is_protected = |id: &&String| {
             let refusal = self.machines.get(*id).and_then(|m| m.refusal.as_ref());
-            refusal.is_some_and(|refusal| refusal.cause == Cause::Protected)
+            refusal.is_some_and(|refusal| refusal.cause == RefusalCause::Protected)
         };
         let protected: Vec<&String> = left.iter().filter(is_protected).collect();
         let mut steps: Vec<String> = of(&protected)
@@ -316,6 +316,9 @@ impl Asked {
         let refused = self.refusal.as_ref().map(|refusal| refusal.cause);
         !self.has_ended
             && self.tries < TRIES
-            && !matches!(refused, Some(Cause::Protected | Cause::NotPermitted))
+            && !matches!(
+                refused,
+                Some(RefusalCause::Protected | RefusalCause::NotPermitted)
+            )
     }
 }
