@@ -3,7 +3,7 @@
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use self::Cause::{MayBeTheClock, OtherReason};
+use self::ClockSkew::{MayBeTheClock, OtherReason};
 
 /// The status of HTTP for it (RFC 6585).
 pub const TOO_MANY_REQUESTS: u16 = 429;
@@ -45,7 +45,7 @@ pub enum Sort {
 
 /// Whether a clock that is off gets the code, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
+enum ClockSkew {
     MayBeTheClock,
     OtherReason,
 }
@@ -55,7 +55,7 @@ enum Cause {
 /// Amazon EC2 instance launch issues"; STS API reference, "Common errors"; EC2
 /// developer guide, "Request throttling" and "Ensuring idempotency"
 /// (`IdempotentInstanceTerminated` is not documented: aws/boto3 issue 4406).
-const CODES: &[(&str, Sort, Cause)] = &[
+const CODES: &[(&str, Sort, ClockSkew)] = &[
     ("AuthFailure", Sort::NotSignedIn, MayBeTheClock),
     ("ExpiredToken", Sort::NotSignedIn, OtherReason),
     ("ExpiredTokenException", Sort::NotSignedIn, OtherReason),
