@@ -235,11 +235,11 @@ mod tests {
     };
 
     /// Changes one thing of a request.
-    type Change = fn(&mut Request);
+    type RequestChange = fn(&mut Request);
 
     #[test]
     fn every_option_that_makes_other_machines_is_a_setting() {
-        let changes: [(&str, Change); 28] = [
+        let changes: [(&str, RequestChange); 28] = [
             ("vm-type", |r| {
                 r.vm_type = "t3.micro".parse().expect("a type");
             }),
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn equal_values_in_other_words_are_no_difference() {
-        let changes: [(Change, Change); 4] = [
+        let changes: [(RequestChange, RequestChange); 4] = [
             (
                 |r| r.max_price = Some("0.5".into()),
                 |r| r.max_price = Some("00.500".into()),
