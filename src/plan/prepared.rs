@@ -188,7 +188,7 @@ mod tests {
     }
 
     /// Changes one thing of an image.
-    type Change = fn(&mut Image);
+    type ImageChange = fn(&mut Image);
 
     #[test]
     fn one_that_does_not_fit_is_not_taken_and_the_reason_is_told() {
@@ -255,7 +255,7 @@ mod tests {
             assert!(why.starts_with(&expected), "{why}, not {expected}");
         }
         // What others own or tag does not count at all.
-        let changes: [Change; 3] = [
+        let changes: [ImageChange; 3] = [
             |i| i.owner = "999999999999".into(),
             |i| i.name = "mine".into(),
             |i| {
