@@ -68,12 +68,12 @@ impl Shared {
 
 /// The clock of one run.
 #[derive(Debug)]
-pub struct Clock {
+pub struct SimulatedClock {
     pub world: Shared,
     pub who: usize,
 }
 
-impl Simulated for Clock {
+impl Simulated for SimulatedClock {
     fn now(&self) -> Duration {
         Duration::from_secs_f64(self.world.state().now)
     }

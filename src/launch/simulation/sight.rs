@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     ec2::SimulatedCall,
-    executor::{Clock, Shared, nap},
+    executor::{Shared, SimulatedClock, nap},
     state::{State, micros},
 };
 use crate::{
@@ -53,7 +53,7 @@ pub struct Sight {
 
 impl Sight {
     pub fn new(world: &Shared, who: usize, request: Request) -> Self {
-        let clock = Clock {
+        let clock = SimulatedClock {
             world: world.clone(),
             who,
         };
