@@ -24,13 +24,13 @@ use crate::time::Time;
 
 /// Keeps a signed request from going out when it is too late.
 #[derive(Clone, Debug)]
-pub struct Deadline {
+pub struct SendBefore {
     before: SystemTime,
     time: Time,
     is_over: Arc<AtomicBool>,
 }
 
-impl Deadline {
+impl SendBefore {
     /// `before` is by this computer's clock.
     pub fn new(before: SystemTime, time: &Time) -> Self {
         Self {
@@ -47,9 +47,9 @@ impl Deadline {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Deadline {
+impl Intercept for SendBefore {
     fn name(&self) -> &'static str {
-        "Deadline"
+        "SendBefore"
     }
 
     fn read_before_transmit(

@@ -23,7 +23,7 @@ use base64::Engine as _;
 
 use super::{
     Aws, clock,
-    deadline::Deadline,
+    deadline::SendBefore,
     errors::{self, Sort, code},
     tag_specification,
 };
@@ -179,7 +179,7 @@ impl Aws {
         client_token: &str,
         before: SystemTime,
     ) -> Result<Vec<Machine>, LaunchError> {
-        let deadline = Deadline::new(before, &self.time);
+        let deadline = SendBefore::new(before, &self.time);
         panics::launching();
         let mut answer = self
             .try_run_instances(launch, client_token, &deadline)
@@ -252,7 +252,7 @@ impl Aws {
         &self,
         launch: Launch<'_>,
         client_token: &str,
-        deadline: &Deadline,
+        deadline: &SendBefore,
     ) -> Result<RunInstancesOutput, SdkError<RunInstancesError, HttpResponse>> {
         self.run_instances_call(launch)
             .client_token(client_token)

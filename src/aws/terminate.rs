@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{
     Aws,
-    deadline::Deadline,
+    deadline::SendBefore,
     errors::{self, Sort, code},
     instances::state,
 };
@@ -98,11 +98,11 @@ impl Aws {
     /// The same, unless it is `before` or later by this computer's clock when a
     /// request goes out.
     pub async fn terminate_before(&self, before: SystemTime, ids: &[String]) -> Terminated {
-        let deadline = Deadline::new(before, &self.time);
+        let deadline = SendBefore::new(before, &self.time);
         self.terminate_unless(Some(&deadline), ids).await
     }
 
-    async fn terminate_unless(&self, deadline: Option<&Deadline>, ids: &[String]) -> Terminated {
+    async fn terminate_unless(&self, deadline: Option<&SendBefore>, ids: &[String]) -> Terminated {
         let mut terminated = Terminated::default();
         let batch = |ids: &[String]| Batch {
             ids: ids.to_vec(),
@@ -127,7 +127,7 @@ impl Aws {
     async fn terminate_batch(
         &self,
         batch: Batch,
-        deadline: Option<&Deadline>,
+        deadline: Option<&SendBefore>,
     ) -> (Batch, BatchOutcome) {
         let mut call = self
             .ec2
