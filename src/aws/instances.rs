@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::Result,
     model::{
-        boot_log::Console,
+        boot_log::ConsoleOutput,
         machine::{LAUNCHER, Machine, State, TAG_GROUP, TAG_LAUNCHER},
     },
     values::{GroupName, Market},
@@ -85,7 +85,7 @@ impl Aws {
     /// The console of a machine: its last 64 KB. It is `live` on Nitro types alone;
     /// else, and where EC2 has no live one any more, it is what EC2 posted some time
     /// after the last change.
-    pub async fn console(&self, id: &str, live: bool) -> Result<Console> {
+    pub async fn console(&self, id: &str, live: bool) -> Result<ConsoleOutput> {
         let mut answer = self.console_output(id, live).await;
         let is_missing = match &answer {
             Ok(output) => output.is_empty(),
@@ -107,7 +107,7 @@ impl Aws {
             .decode(encoded)
             .with_context(|| what)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Console { text, live })
+        Ok(ConsoleOutput { text, live })
     }
 
     /// In base64; empty where there is nothing.

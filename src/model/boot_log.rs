@@ -7,7 +7,7 @@ use crate::terminal::printable::printable;
 
 /// What a machine has said on its console.
 #[derive(Clone, Debug)]
-pub struct Console {
+pub struct ConsoleOutput {
     /// The last 64 KB.
     pub text: String,
     /// Whether it is all until now; else EC2 posted it late.
