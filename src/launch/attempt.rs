@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     calls::Calls,
-    outcome::{Attempt, End},
+    outcome::{Attempt, CallOutcome},
     pace::Patience,
     run::{self, interrupted},
     walk::Choice,
@@ -71,10 +71,10 @@ impl<W: World> Calls<'_, W> {
                     return Err(interrupted());
                 }
                 if self.has_failed.get() {
-                    return Ok(Attempt::Ended(End::NotMade));
+                    return Ok(Attempt::Ended(CallOutcome::NotMade));
                 }
                 if !self.is_as_planned().await? {
-                    return Ok(Attempt::Ended(End::LookAgain));
+                    return Ok(Attempt::Ended(CallOutcome::LookAgain));
                 }
             }
             let before = match asked_until {
@@ -96,8 +96,8 @@ impl<W: World> Calls<'_, W> {
                 }
             };
             match error {
-                LaunchError::TokenSpent => return Ok(Attempt::Ended(End::Spent)),
-                LaunchError::TokenMismatch => return Ok(Attempt::Ended(End::Mismatch)),
+                LaunchError::TokenSpent => return Ok(Attempt::Ended(CallOutcome::Spent)),
+                LaunchError::TokenMismatch => return Ok(Attempt::Ended(CallOutcome::Mismatch)),
                 LaunchError::NoCapacity(none) => return Ok(Attempt::NoCapacity(none)),
                 LaunchError::TooLate => {
                     if let Some(failure) = unknown {
@@ -207,20 +207,20 @@ impl<W: World> Calls<'_, W> {
     }
 
     /// Machines that EC2 has answered with: new ones, or an earlier answer's.
-    fn answered(&self, machines: Vec<Machine>) -> End {
+    fn answered(&self, machines: Vec<Machine>) -> CallOutcome {
         match standing(&machines, self.plan) {
             Answered::Gone => {
                 self.run.add_told(machines);
-                End::Spent
+                CallOutcome::Spent
             }
-            Answered::Counted => End::Counted,
+            Answered::Counted => CallOutcome::Counted,
             Answered::GoneInPart => {
                 self.run.add_told(machines);
-                End::LookAgain
+                CallOutcome::LookAgain
             }
             Answered::Launched => {
                 self.run.add_made(&machines);
-                End::Launched(machines)
+                CallOutcome::Launched(machines)
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{
     look_up::Found,
-    outcome::{Attempt, End, Launched},
+    outcome::{Attempt, CallOutcome, Launched},
     run::Run,
     walk::Walk,
     world::World,
@@ -86,18 +86,18 @@ impl<'a, W: World> Calls<'a, W> {
             _ => return self.others(&self.plan.calls, Vec::new()).await,
         };
         match self.call(*first).await? {
-            End::Launched(machines) => {
+            CallOutcome::Launched(machines) => {
                 // If the first call got fewer, there are none for the others.
                 let all = machines.len() == first.number as usize;
                 self.others(if all { others } else { &[] }, machines).await
             }
-            End::LookAgain | End::NotMade => Ok(Launched::LookAgain),
-            End::Spent => self.spent().await,
-            End::Counted => {
+            CallOutcome::LookAgain | CallOutcome::NotMade => Ok(Launched::LookAgain),
+            CallOutcome::Spent => self.spent().await,
+            CallOutcome::Counted => {
                 self.use_up();
                 Ok(Launched::NumberWasUsed)
             }
-            End::Mismatch => self.mismatched().await,
+            CallOutcome::Mismatch => self.mismatched().await,
         }
     }
 
@@ -192,9 +192,12 @@ impl<'a, W: World> Calls<'a, W> {
     /// facts have changed.
     async fn other(&self, call: Call) -> Result<Option<Vec<Machine>>> {
         match self.call(call).await? {
-            End::Launched(machines) => Ok(Some(machines)),
-            End::LookAgain | End::Spent | End::Counted | End::NotMade => Ok(None),
-            End::Mismatch => {
+            CallOutcome::Launched(machines) => Ok(Some(machines)),
+            CallOutcome::LookAgain
+            | CallOutcome::Spent
+            | CallOutcome::Counted
+            | CallOutcome::NotMade => Ok(None),
+            CallOutcome::Mismatch => {
                 self.say_who_is_waited_for();
                 if self.run.something_shows(&self.plan.seen).await? {
                     return Ok(None);
@@ -216,7 +219,7 @@ impl<'a, W: World> Calls<'a, W> {
     }
 
     /// One call's machines, wherever there is capacity for them.
-    async fn call(&self, call: Call) -> Result<End> {
+    async fn call(&self, call: Call) -> Result<CallOutcome> {
         let mut walk = Walk::new(self.run.request);
         let mut launched = Vec::new();
         let mut missing = call.number;
@@ -228,7 +231,7 @@ impl<'a, W: World> Calls<'a, W> {
                 continue;
             }
             let remedy = match self.attempt(call, &choice, missing).await? {
-                Attempt::Ended(End::Launched(machines)) => {
+                Attempt::Ended(CallOutcome::Launched(machines)) => {
                     if choice.index > 0 {
                         self.has_walked.set(true);
                     }
@@ -238,7 +241,7 @@ impl<'a, W: World> Calls<'a, W> {
                     Remedy::Place
                 }
                 Attempt::Ended(end) if launched.is_empty() => return Ok(end),
-                Attempt::Ended(_) => return Ok(End::LookAgain),
+                Attempt::Ended(_) => return Ok(CallOutcome::LookAgain),
                 Attempt::NoCapacity(none) => {
                     // What may be there later says more than what is refused for good.
                     if last.is_none() || none.failure.kind == Kind::Capacity {
@@ -249,7 +252,7 @@ impl<'a, W: World> Calls<'a, W> {
                 }
             };
             if missing == 0 {
-                return Ok(End::Launched(launched));
+                return Ok(CallOutcome::Launched(launched));
             }
             match remedy {
                 Remedy::Place if choice.candidate.place == Place::Any => {
@@ -262,7 +265,7 @@ impl<'a, W: World> Calls<'a, W> {
         }
         *self.last_refusal.borrow_mut() = last;
         if self.plan.tag.or_fewer {
-            Ok(End::Launched(launched))
+            Ok(CallOutcome::Launched(launched))
         } else {
             Err(self.no_capacity())
         }

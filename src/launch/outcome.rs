@@ -13,12 +13,12 @@ pub enum Launched {
 
 /// What an attempt of a call came to.
 pub enum Attempt {
-    Ended(End),
+    Ended(CallOutcome),
     NoCapacity(Box<NoCapacity>),
 }
 
 /// What a call came to.
-pub enum End {
+pub enum CallOutcome {
     Launched(Vec<Machine>),
     /// Its token was spent on machines that are gone.
     Spent,
