@@ -33,7 +33,7 @@ pub enum Program<'a> {
 }
 
 /// What a command came to.
-pub enum Ended {
+pub enum ProgramEnd {
     /// It ended well, and printed this.
     Printed(Vec<u8>),
     /// It ended in another way, and said this on stderr, if that was kept.
@@ -47,7 +47,7 @@ impl Helper<'_> {
     ///
     /// # Errors
     /// It cannot be run.
-    pub async fn run(&self, time: &Time, out: Output) -> io::Result<Ended> {
+    pub async fn run(&self, time: &Time, out: Output) -> io::Result<ProgramEnd> {
         let mut command = match self.program {
             Program::Shell(text) => {
                 let (shell, flag) = if cfg!(windows) {
@@ -92,7 +92,9 @@ impl Helper<'_> {
         out.say(&format!("waiting for {}", self.name));
         time.until(begun + limit, work).await.unwrap_or_else(|_| {
             let limit = spans::told(limit);
-            Ok(Ended::Stopped(format!("it did not end within {limit}")))
+            Ok(ProgramEnd::Stopped(format!(
+                "it did not end within {limit}"
+            )))
         })
     }
 }
@@ -101,7 +103,12 @@ impl Helper<'_> {
 struct Running(Child);
 
 impl Running {
-    async fn output(&mut self, shows_stderr: bool, time: &Time, out: Output) -> io::Result<Ended> {
+    async fn output(
+        &mut self,
+        shows_stderr: bool,
+        time: &Time,
+        out: Output,
+    ) -> io::Result<ProgramEnd> {
         let read = if shows_stderr {
             self.shown(time, out).await.map(|read| (read, Vec::new()))
         } else {
@@ -113,15 +120,15 @@ impl Running {
             Ok(read) => read,
             Err(Unread::TooMuch) => {
                 let most = bounds::size(bounds::HELPER_OUTPUT);
-                return Ok(Ended::Stopped(format!("it printed more than {most}")));
+                return Ok(ProgramEnd::Stopped(format!("it printed more than {most}")));
             }
             Err(Unread::Failed(error)) => return Err(error),
         };
         let status = self.0.wait().await?;
         Ok(if status.success() {
-            Ended::Printed(printed)
+            ProgramEnd::Printed(printed)
         } else {
-            Ended::Failed(status, String::from_utf8_lossy(&said).into_owned())
+            ProgramEnd::Failed(status, String::from_utf8_lossy(&said).into_owned())
         })
     }
 

@@ -8,7 +8,7 @@ use aws_smithy_types::date_time::{DateTime, Format};
 use serde_json::{Map, Value};
 
 use super::{
-    children::{Ended, Helper, Program},
+    children::{Helper, Program, ProgramEnd},
     profiles::{Profile, Profiles},
     settings::AwsSettings,
     words,
@@ -85,15 +85,15 @@ impl CredentialProcess {
         // Neither what it printed nor its arguments are shown: there may be secrets
         // in them.
         let why = match helper.run(&self.time, self.out).await {
-            Ok(Ended::Printed(printed)) => match printed_keys(&printed, self.time.now()) {
+            Ok(ProgramEnd::Printed(printed)) => match printed_keys(&printed, self.time.now()) {
                 Ok(keys) => return Ok(keys),
                 Err(why) => why,
             },
-            Ok(Ended::Failed(status, said)) => match printable(&mask::foreign(said.trim())) {
+            Ok(ProgramEnd::Failed(status, said)) => match printable(&mask::foreign(said.trim())) {
                 said if said.is_empty() => status.to_string(),
                 said => format!("{status}: {said}"),
             },
-            Ok(Ended::Stopped(why)) => why,
+            Ok(ProgramEnd::Stopped(why)) => why,
             Err(error) => format!("it could not be run: {error}"),
         };
         Err(Failure::new(

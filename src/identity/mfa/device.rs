@@ -17,7 +17,7 @@ use crate::{
     bounds,
     error::{Failure, Kind, Result},
     identity::{
-        children::{Ended, Helper, Program},
+        children::{Helper, Program, ProgramEnd},
         private_files,
     },
     terminal::{output::Output, panics, printable::visible},
@@ -234,11 +234,11 @@ async fn run(command: &str, time: &Time, out: Output) -> Result<Code> {
         Failure::new(Kind::NotSignedIn, message).hint(hint)
     };
     match helper.run(time, out).await {
-        Ok(Ended::Printed(printed)) => String::from_utf8_lossy(&printed)
+        Ok(ProgramEnd::Printed(printed)) => String::from_utf8_lossy(&printed)
             .parse()
             .map_err(|()| failed("printed no MFA code")),
-        Ok(Ended::Failed(status, _)) => Err(failed(&format!("failed ({status})"))),
-        Ok(Ended::Stopped(why)) => Err(failed(&format!("was ended: {why}"))),
+        Ok(ProgramEnd::Failed(status, _)) => Err(failed(&format!("failed ({status})"))),
+        Ok(ProgramEnd::Stopped(why)) => Err(failed(&format!("was ended: {why}"))),
         Err(error) => Err(Failure::failed(format!(
             "cannot run the profile's mfa_process: {error}"
         ))),
