@@ -4,7 +4,6 @@
 mod answers;
 mod clock;
 mod codes;
-mod deadline;
 mod denial;
 pub mod errors;
 mod hints;
@@ -23,6 +22,7 @@ mod reach;
 mod retries;
 pub mod run_instances;
 mod security_groups;
+mod send_before;
 pub mod slow;
 mod source;
 mod spot_prices;

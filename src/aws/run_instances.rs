@@ -23,8 +23,8 @@ use base64::Engine as _;
 
 use super::{
     Aws, clock,
-    deadline::SendBefore,
     errors::{self, Sort, code},
+    send_before::SendBefore,
     tag_specification,
 };
 use crate::{

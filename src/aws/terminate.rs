@@ -8,9 +8,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use super::{
     Aws,
-    deadline::SendBefore,
     errors::{self, Sort, code},
     instances::state,
+    send_before::SendBefore,
 };
 use crate::{error::Failure, model::machine::State};
 
