@@ -27,7 +27,7 @@ const MOST_IDS: usize = 3;
 
 /// What this run has ended.
 #[derive(Debug, Default)]
-pub struct Ended {
+pub struct EndedMachines {
     /// Of groups, or of all, by the name.
     groups: BTreeMap<String, Vec<Machine>>,
     /// Those that were named by their ids.
@@ -36,7 +36,7 @@ pub struct Ended {
     before: BTreeMap<String, Machine>,
 }
 
-impl Ended {
+impl EndedMachines {
     /// Adds what `ending` has ended, with the other machines of the same groups.
     pub fn add(&mut self, ending: &Ending<'_>, shown: &[Machine]) {
         self.add_before(ending);

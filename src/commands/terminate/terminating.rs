@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     ending::Ending, groups::Groups, lines::Lines, look::Look, question::Question,
-    report::TerminateReport, spent::Ended,
+    report::TerminateReport, spent::EndedMachines,
 };
 use crate::{
     aws::Aws,
@@ -39,7 +39,7 @@ pub struct Terminating<'a> {
     /// What there is to report so far.
     pub reports: RefCell<Vec<TerminateReport>>,
     /// The machines of the groups that were ended, as they are now.
-    pub ended: RefCell<Ended>,
+    pub ended: RefCell<EndedMachines>,
     /// What has been said, which is said once for all that is looked for at the same time.
     pub said: RefCell<BTreeSet<String>>,
     pub out: Output,
