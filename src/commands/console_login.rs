@@ -10,7 +10,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::{
         self,
-        console::{self, Console, Folder, Way},
+        console::{self, Console, SessionFolder, Way},
         files,
         profiles::{Profile, Profiles},
         sso::config_file,
@@ -104,7 +104,7 @@ pub fn logout(settings: &AwsSettings) -> Result<Option<ConsoleLogoutReport>> {
     let Some(login_session) = profile.and_then(|profile| profile.login_session) else {
         return Ok(None);
     };
-    let was_signed_in = Folder::new(&settings.login_cache).remove(&login_session)?;
+    let was_signed_in = SessionFolder::new(&settings.login_cache).remove(&login_session)?;
     Ok(Some(ConsoleLogoutReport {
         login_session,
         was_signed_in,

@@ -169,9 +169,9 @@ static UNKEPT: Mutex<BTreeMap<String, Token>> = Mutex::new(BTreeMap::new());
 
 /// The folder of the sessions: `AWS_LOGIN_CACHE_DIRECTORY`, else ~/.aws/login/cache.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct SessionFolder(PathBuf);
 
-impl Folder {
+impl SessionFolder {
     pub fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }

@@ -9,7 +9,7 @@ mod service;
 mod sign_in;
 
 pub use self::{
-    cache::Folder,
+    cache::SessionFolder,
     service::{Console, Trouble},
     sign_in::{Way, sign_in},
 };

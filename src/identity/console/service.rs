@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     address::usual_address,
-    cache::{Folder, Token},
+    cache::{SessionFolder, Token},
     dpop,
 };
 use crate::{
@@ -30,7 +30,7 @@ pub struct Console {
     pub region: String,
     variant: Variant,
     pub http: Http,
-    folder: Folder,
+    folder: SessionFolder,
     /// The command that signs in again, for messages.
     login_command: String,
     patience: Patience,
@@ -88,7 +88,7 @@ impl Console {
             region: region.to_owned(),
             variant,
             http: settings.http.clone(),
-            folder: Folder::new(&settings.login_cache),
+            folder: SessionFolder::new(&settings.login_cache),
             login_command: sign_in(&format!("login --console{flag}")),
             patience: Patience::new(settings, out),
             out,
@@ -96,7 +96,7 @@ impl Console {
     }
 
     /// Where the sessions are kept.
-    pub fn folder(&self) -> &Folder {
+    pub fn folder(&self) -> &SessionFolder {
         &self.folder
     }
 
