@@ -19,7 +19,7 @@ use crate::{
         known::Known,
         lives::{Circumstances, Life, members},
         spent::{Amount, Rates, Spent},
-        stand_ins::{Group, StandIn},
+        stand_ins::{KnownGroup, StandIn},
         told_settings,
     },
     values::Market,
@@ -90,7 +90,7 @@ impl GroupSources {
             boot_timeout: boot_timeout.unwrap_or(Runner::BOOT_TIMEOUT),
             group_made: record.and_then(|record| record.created_at),
         };
-        let group = Group {
+        let group = KnownGroup {
             machines: &self.machines,
             before: &self.before,
             record,

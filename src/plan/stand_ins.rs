@@ -26,7 +26,7 @@ use crate::{
 
 /// What is known of a group beside a machine of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Group<'a> {
+pub struct KnownGroup<'a> {
     /// The machines that EC2 shows.
     pub machines: &'a [Machine],
     /// Those that this run has ended, as they were before, by their ids.
@@ -56,7 +56,7 @@ impl StandIn {
     ///
     /// # Errors
     /// Nobody knows of what type it was.
-    pub fn of(member: &Member<'_>, group: &Group<'_>) -> Known<Self> {
+    pub fn of(member: &Member<'_>, group: &KnownGroup<'_>) -> Known<Self> {
         let like = member.machine.or_else(|| group.alike());
         let mut machine = match like {
             Some(machine) => Machine {
@@ -81,7 +81,7 @@ impl StandIn {
     }
 }
 
-impl Group<'_> {
+impl KnownGroup<'_> {
     /// A machine like all that EC2 shows, unless the group may have had others.
     fn alike(&self) -> Option<&Machine> {
         let first = self.machines.first()?;
@@ -274,7 +274,7 @@ mod tests {
         record: Option<&GroupRecord>,
         images: &BTreeMap<String, Image>,
     ) -> Known<StandIn> {
-        let group = Group {
+        let group = KnownGroup {
             machines,
             before: &BTreeMap::new(),
             record,
@@ -404,7 +404,7 @@ mod tests {
             let machines = [gone.clone(), running(other)];
             let before = [(gone.instance_id.clone(), before)].into();
             let images = images();
-            let group = Group {
+            let group = KnownGroup {
                 machines: &machines,
                 before: &before,
                 record: None,
