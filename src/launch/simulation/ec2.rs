@@ -4,12 +4,12 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::{
     luck::Luck,
-    state::{SimulatedMachine, State, What},
+    state::{SimulatedMachine, SimulatedState, What},
 };
 use crate::{
     aws::run_instances::{LaunchError, NoCapacity, Remedy},
     error::{Failure, Kind, Tried},
-    model::machine::{Machine, State as MachineState, TAG_GROUP_ID},
+    model::machine::{Machine, State, TAG_GROUP_ID},
 };
 
 /// What a call of `RunInstances` says.
@@ -40,7 +40,7 @@ pub fn no_capacity(call: &SimulatedCall) -> LaunchError {
     }))
 }
 
-impl State {
+impl SimulatedState {
     /// The machines that EC2 shows by their tags.
     pub fn shown(&self) -> Vec<Machine> {
         let shown = self
@@ -123,7 +123,7 @@ impl State {
                 launched_at: Some(UNIX_EPOCH + Duration::from_secs_f64(now.floor())),
                 image_id: Some(call.image_id.clone()),
                 tags: call.tags.clone(),
-                ..Machine::example(&format!("i-{}", first + index), MachineState::Pending)
+                ..Machine::example(&format!("i-{}", first + index), State::Pending)
             };
             self.machines.push(SimulatedMachine {
                 machine,

@@ -16,17 +16,17 @@ use tokio::sync::watch;
 
 use super::{
     luck::Luck,
-    state::{State, Weather, micros},
+    state::{SimulatedState, Weather, micros},
 };
 use crate::time::Simulated;
 
 /// The world, as all its runs share it.
 #[derive(Clone, Debug)]
-pub struct Shared(Arc<Mutex<State>>);
+pub struct Shared(Arc<Mutex<SimulatedState>>);
 
 impl Shared {
     pub fn new(now: f64, luck: Luck, weather: Weather, is_told: bool) -> Self {
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(SimulatedState {
             now,
             luck,
             weather,
@@ -43,7 +43,7 @@ impl Shared {
         })))
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, SimulatedState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,7 +56,11 @@ impl Shared {
         .await;
     }
 
-    pub fn ready(&self, context: &Context<'_>, is_ready: impl Fn(&State) -> bool) -> Poll<()> {
+    pub fn ready(
+        &self,
+        context: &Context<'_>,
+        is_ready: impl Fn(&SimulatedState) -> bool,
+    ) -> Poll<()> {
         let mut state = self.state();
         if is_ready(&state) {
             return Poll::Ready(());

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::state::{SimulatedGroup, State};
+use super::state::{SimulatedGroup, SimulatedState};
 use crate::inductiva::{ApiError, Group};
 
-impl State {
+impl SimulatedState {
     /// Whether Inductiva is out of reach.
     fn api_is_down(&mut self) -> bool {
         if self.weather.flapping >= 1.0 || self.now < self.down_until {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Process, SimulatedMachine, State, What};
+use super::state::{Process, SimulatedMachine, SimulatedState, What};
 
-impl State {
+impl SimulatedState {
     /// Judges the number of machines after a launch: no more than the largest that
     /// was asked for since the last `terminate` that said done.
     pub fn accepted(&mut self) {

@@ -9,7 +9,7 @@ use std::{
 use super::{
     ec2::SimulatedCall,
     executor::{Shared, SimulatedClock, nap},
-    state::{State, micros},
+    state::{SimulatedState, micros},
 };
 use crate::{
     aws::{
@@ -26,7 +26,7 @@ use crate::{
     },
     machines::{everywhere, last_look},
     model::{
-        machine::{Machine, State as MachineState},
+        machine::{Machine, State},
         network::Subnet,
         request::Request,
         vm_type::VmTypeFacts,
@@ -74,7 +74,7 @@ impl Sight {
     async fn call<T: Send + 'static>(
         &self,
         before: Option<SystemTime>,
-        apply: impl FnOnce(&mut State) -> T + Send + 'static,
+        apply: impl FnOnce(&mut SimulatedState) -> T + Send + 'static,
     ) -> Result<Option<T>, TooLate> {
         let slot: Arc<Mutex<Option<T>>> = Arc::default();
         let who = self.who;
@@ -142,7 +142,7 @@ impl Sight {
     }
 
     /// A call that only reads: the SDK tries again.
-    async fn read<T: Send + 'static>(&self, read: fn(&mut State) -> T) -> T {
+    async fn read<T: Send + 'static>(&self, read: fn(&mut SimulatedState) -> T) -> T {
         loop {
             if let Ok(Some(answer)) = self.call(None, read).await {
                 return answer;
@@ -154,7 +154,7 @@ impl Sight {
     /// A call of Inductiva's API.
     async fn api<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&mut State) -> Result<T, ApiError> + Send + 'static,
+        call: impl FnOnce(&mut SimulatedState) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         match self.call(None, call).await {
             Ok(Some(answer)) => answer,
@@ -215,14 +215,14 @@ impl Sight {
     /// `TerminateInstances`.
     async fn end(&self, ids: &[String], before: Option<SystemTime>) -> Terminated {
         let (ids, who) = (ids.to_vec(), self.who);
-        let end = move |state: &mut State| {
+        let end = move |state: &mut SimulatedState| {
             let mut ended = Vec::new();
             for index in 0..state.machines.len() {
                 let machine = &state.machines[index];
                 let id = machine.machine.instance_id.clone();
                 if ids.contains(&id) && machine.shows <= state.now {
                     state.end(index, Some(who));
-                    ended.push((id, MachineState::ShuttingDown));
+                    ended.push((id, State::ShuttingDown));
                 }
             }
             ended
@@ -363,19 +363,19 @@ impl World for Sight {
     async fn unmake_key_pair(&self, _: &NewKeyPair, _: Output) {}
 
     async fn group(&self) -> Result<Option<Group>, ApiError> {
-        let mut answer = self.api(State::active_groups).await;
+        let mut answer = self.api(SimulatedState::active_groups).await;
         for _ in 0..2 {
             if answer.is_ok() {
                 break;
             }
             self.time.pause(Duration::from_millis(500)).await;
-            answer = self.api(State::active_groups).await;
+            answer = self.api(SimulatedState::active_groups).await;
         }
         answer.map(|groups| groups.into_iter().next())
     }
 
     async fn active_groups(&self) -> Result<Vec<Group>, ApiError> {
-        self.api(State::active_groups).await
+        self.api(SimulatedState::active_groups).await
     }
 
     async fn make_group(&self, _: &VmTypeFacts, _: u32) -> Result<String, ApiError> {

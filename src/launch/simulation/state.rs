@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::luck::Luck;
-use crate::model::machine::{Machine, State as MachineState};
+use crate::model::machine::{Machine, State};
 
 /// How harsh a world is.
 #[derive(Clone, Debug)]
@@ -96,9 +96,9 @@ impl SimulatedMachine {
     pub fn as_shown(&self, now: f64) -> Machine {
         Machine {
             state: if self.lives(now) {
-                MachineState::Running
+                State::Running
             } else {
-                MachineState::Terminated
+                State::Terminated
             },
             ..self.machine.clone()
         }
@@ -161,7 +161,7 @@ impl Process {
     }
 }
 
-pub struct State {
+pub struct SimulatedState {
     pub now: f64,
     pub luck: Luck,
     pub weather: Weather,
@@ -179,9 +179,9 @@ pub struct State {
     pub told: Option<Vec<String>>,
 }
 
-pub type Event = Box<dyn FnOnce(&mut State) + Send>;
+pub type Event = Box<dyn FnOnce(&mut SimulatedState) + Send>;
 
-impl fmt::Debug for State {
+impl fmt::Debug for SimulatedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the world at {}", self.now)
     }
@@ -196,7 +196,7 @@ pub fn micros(seconds: f64) -> u64 {
     (seconds * 1e6).round() as u64
 }
 
-impl State {
+impl SimulatedState {
     pub fn at(&mut self, time: f64, event: impl FnOnce(&mut Self) + Send + 'static) {
         self.sequence += 1;
         let key = (micros(time.max(self.now)), self.sequence);
