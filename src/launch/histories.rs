@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, env, time::Duration};
 
 use super::{
     Launcher, Options,
-    simulation::{Luck, Process, Running, Shared, Sight, Weather, What, run},
+    simulation::{Luck, Process, Shared, Sight, SimulatedRun, Weather, What, run},
 };
 use crate::{
     model::{machine, user_data::Script, visibility::VISIBLE_WITHIN},
@@ -195,7 +195,7 @@ fn processes(kind: Kind, luck: &mut Luck) -> Vec<Process> {
 }
 
 /// One run of the program.
-fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (Running, watch::Sender<u32>) {
+fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watch::Sender<u32>) {
     let (interrupt, sender) = Interrupt::of_a_test();
     let what = world.state().processes[who].what;
     let mut request = request(1);

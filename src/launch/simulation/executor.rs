@@ -129,15 +129,15 @@ impl Wake for Flag {
 }
 
 /// A run that is to come or goes on: its exit code, and what it counted.
-pub type Running = Pin<Box<dyn Future<Output = (u8, Vec<String>)>>>;
+pub type SimulatedRun = Pin<Box<dyn Future<Output = (u8, Vec<String>)>>>;
 
 /// Runs the world until nothing is left to do.
-pub fn run(world: &Shared, spawn: impl Fn(&Shared, usize) -> (Running, watch::Sender<u32>)) {
+pub fn run(world: &Shared, spawn: impl Fn(&Shared, usize) -> (SimulatedRun, watch::Sender<u32>)) {
     let begins: Vec<f64> = world.state().processes.iter().map(|p| p.begins).collect();
     for begin in &begins {
         world.state().at(*begin, |_| {});
     }
-    let mut running: Vec<Option<(Running, watch::Sender<u32>)>> =
+    let mut running: Vec<Option<(SimulatedRun, watch::Sender<u32>)>> =
         begins.iter().map(|_| None).collect();
     let mut has_begun = vec![false; begins.len()];
     let flag = Arc::new(Flag(AtomicBool::new(false)));

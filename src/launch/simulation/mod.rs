@@ -11,7 +11,7 @@ mod sight;
 mod state;
 
 pub use self::{
-    executor::{Running, Shared, run},
+    executor::{Shared, SimulatedRun, run},
     luck::Luck,
     sight::Sight,
     state::{Process, Weather, What},
