@@ -47,7 +47,7 @@ const QUIET: Output = Output {
 
 /// What happens in a history.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Kind {
+enum HistoryKind {
     /// Several starts within seconds or minutes.
     Race,
     /// The same around the turn of the hour.
@@ -60,7 +60,7 @@ enum Kind {
     After,
 }
 
-impl Kind {
+impl HistoryKind {
     const ALL: [(&str, Self); 5] = [
         ("race", Self::Race),
         ("turn", Self::Turn),
@@ -119,11 +119,11 @@ fn race(luck: &mut Luck, at: f64) -> Vec<Process> {
         .collect()
 }
 
-fn processes(kind: Kind, luck: &mut Luck) -> Vec<Process> {
+fn processes(kind: HistoryKind, luck: &mut Luck) -> Vec<Process> {
     let mut at = BEGIN + luck.between(0.0, HOUR);
     let mut all = Vec::new();
     match kind {
-        Kind::Race => {
+        HistoryKind::Race => {
             for _ in 0..luck.number(1, 3) {
                 all.extend(race(luck, at));
                 let pauses = [
@@ -134,11 +134,11 @@ fn processes(kind: Kind, luck: &mut Luck) -> Vec<Process> {
                 at += luck.weighted(&pauses);
             }
         }
-        Kind::Turn => {
+        HistoryKind::Turn => {
             at = BEGIN + HOUR + luck.between(-130.0, 170.0);
             all = race(luck, at);
         }
-        Kind::Mix => {
+        HistoryKind::Mix => {
             for _ in 0..luck.number(3, 8) {
                 if luck.chance(0.5) {
                     all.extend(race(luck, at));
@@ -162,7 +162,7 @@ fn processes(kind: Kind, luck: &mut Luck) -> Vec<Process> {
                 at += luck.weighted(&pauses);
             }
         }
-        Kind::Day => {
+        HistoryKind::Day => {
             let pauses = [
                 ((120.0, 900.0), 1),
                 ((900.0, 5_400.0), 2),
@@ -181,7 +181,7 @@ fn processes(kind: Kind, luck: &mut Luck) -> Vec<Process> {
                 at += luck.between(from, to);
             }
         }
-        Kind::After => {
+        HistoryKind::After => {
             all.push(start(2, at));
             if luck.chance(0.5) {
                 at += luck.between(300.0, 3_000.0);
@@ -247,11 +247,13 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watc
 }
 
 /// A history; the world at its end.
-fn history(kind: Kind, seed: u64, is_plain: bool, is_told: bool) -> Shared {
-    let place = Kind::ALL.iter().position(|(_, other)| *other == kind);
+fn history(kind: HistoryKind, seed: u64, is_plain: bool, is_told: bool) -> Shared {
+    let place = HistoryKind::ALL
+        .iter()
+        .position(|(_, other)| *other == kind);
     let place = u64::try_from(place.unwrap_or(0)).expect("few");
     let mut luck = Luck::new(seed * 8 + place);
-    let weather = Weather::by_chance(&mut luck, kind == Kind::Day, is_plain);
+    let weather = Weather::by_chance(&mut luck, kind == HistoryKind::Day, is_plain);
     let processes = processes(kind, &mut luck);
     let world = Shared::new(BEGIN, luck, weather, is_told);
     world.state().processes = processes;
@@ -273,19 +275,19 @@ fn many(default: u64) -> u64 {
 }
 
 /// Histories that break when one rule is taken away: they are always run.
-const TELLING: [(Kind, u64); 5] = [
+const TELLING: [(HistoryKind, u64); 5] = [
     // What others may count is left (plain ones).
-    (Kind::Race, 42),
-    (Kind::Race, 1423),
-    (Kind::Mix, 311),
+    (HistoryKind::Race, 42),
+    (HistoryKind::Race, 1423),
+    (HistoryKind::Mix, 311),
     // A launch is not gone on with after its group was ended (plain ones).
-    (Kind::Mix, 2381),
+    (HistoryKind::Mix, 2381),
     // The wait after the turn of the hour (with all faults).
-    (Kind::Turn, 134),
+    (HistoryKind::Turn, 134),
 ];
 
 /// Runs them, and counts what broke in how many: too many, or forgotten, and so on.
-fn count(kind: Kind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u64>> {
+fn count(kind: HistoryKind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u64>> {
     let mut broken: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
     let telling = TELLING.into_iter().filter(|(of, _)| *of == kind);
     let telling = telling.map(|(_, seed)| seed).filter(|seed| *seed >= seeds);
@@ -313,7 +315,7 @@ fn count(kind: Kind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u
 fn count_all(is_plain: bool) -> Vec<(&'static str, BTreeMap<&'static str, Vec<u64>>)> {
     let seeds = many(40);
     let only = env::var("HISTORIES_OF").ok();
-    let mut kinds = Kind::ALL.to_vec();
+    let mut kinds = HistoryKind::ALL.to_vec();
     kinds.retain(|(name, _)| only.as_deref().is_none_or(|only| only == *name));
     let counts = kinds.into_iter().map(|(name, kind)| {
         let broken = count(kind, seeds, is_plain);
@@ -358,7 +360,7 @@ fn histories_with_all_faults_have_hardly_ever_a_machine_too_many() {
 fn a_history_that_was_asked_for_is_told() {
     let which = env::var("HISTORY").expect("HISTORY names one");
     let words: Vec<&str> = which.split(':').collect();
-    let kind = Kind::ALL.iter().find(|(name, _)| *name == words[0]);
+    let kind = HistoryKind::ALL.iter().find(|(name, _)| *name == words[0]);
     let (_, kind) = kind.expect("a kind");
     let seed = words[1].parse().expect("a seed");
     let world = history(*kind, seed, words.contains(&"plain"), true);
