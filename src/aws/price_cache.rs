@@ -182,9 +182,9 @@ mod tests {
         UNIX_EPOCH + Duration::from_hours(490_000) + DAY * days
     }
 
-    struct Folder(tempfile::TempDir);
+    struct PriceFolder(tempfile::TempDir);
 
-    impl Folder {
+    impl PriceFolder {
         fn new() -> Self {
             Self(tempfile::tempdir().expect("a folder"))
         }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_price_is_good_for_a_week_and_under_a_limit_for_a_day() {
-        let folder = Folder::new();
+        let folder = PriceFolder::new();
         let here = |good_for, now| folder.cache("aws", "eu-west-2", good_for, now);
         here(GOOD_FOR, at(0)).keep(one(0.1));
         for (good_for, now, is_known) in [
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_price_is_of_one_list_and_region() {
-        let folder = Folder::new();
+        let folder = PriceFolder::new();
         folder
             .cache("aws", "eu-west-2", GOOD_FOR, at(0))
             .keep(one(0.1));
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_right_is_not_taken() {
-        let folder = Folder::new();
+        let folder = PriceFolder::new();
         let cache = folder.cache("aws", "eu-west-2", GOOD_FOR, at(0));
         for usd in [-1.0, 0.0] {
             cache.keep(one(usd));
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn disks_are_kept_with_all_their_prices() {
-        let folder = Folder::new();
+        let folder = PriceFolder::new();
         let cache = folder.cache("aws", "eu-west-2", GOOD_FOR, at(0));
         let disk = Price::Disk(DiskPrices {
             gib: 0.1,
