@@ -50,7 +50,7 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
     loader = loader
         .profile_files(for_the_sdk(settings, profiles))
         .profile_name("default")
-        .region(Known(region));
+        .region(ToldRegion(region));
     if let Some(url) = &settings.endpoint_url {
         loader = loader.endpoint_url(url);
     }
@@ -72,9 +72,9 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
 
 /// A region or none, where the SDK would ask the metadata service.
 #[derive(Debug)]
-struct Known(Option<Region>);
+struct ToldRegion(Option<Region>);
 
-impl ProvideRegion for Known {
+impl ProvideRegion for ToldRegion {
     fn region(&self) -> future::ProvideRegion<'_> {
         future::ProvideRegion::ready(self.0.clone())
     }
