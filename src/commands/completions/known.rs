@@ -67,12 +67,12 @@ pub struct KnownMachine {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct KnownNames {
     pub profiles: Vec<String>,
     pub machines: Vec<KnownMachine>,
 }
 
-impl Known {
+impl KnownNames {
     /// Names of a sort, and what there is to say of each.
     pub fn names(&self, sort: NameKind) -> Vec<(String, String)> {
         match sort {
@@ -110,9 +110,9 @@ impl Known {
 }
 
 /// What is known of these sorts, by the options among the typed words.
-pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<NameKind>) -> Known {
+pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<NameKind>) -> KnownNames {
     let settings = settings_of(typed);
-    let mut known = Known::default();
+    let mut known = KnownNames::default();
     if sorts.contains(&NameKind::Profiles)
         && let Ok(profiles) = Profiles::load(&settings.files)
     {

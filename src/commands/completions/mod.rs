@@ -11,7 +11,7 @@ mod words;
 
 use clap_complete::Shell;
 
-use self::known::Known;
+use self::known::KnownNames;
 use crate::{
     cli::{Cli, CompleteWordsArgs, CompletingShell},
     error::Result,
@@ -54,7 +54,7 @@ pub async fn words(args: &CompleteWordsArgs, out: Output) -> Result<()> {
     if typed.len() < 2 {
         typed.resize(2, std::ffi::OsString::new());
     }
-    let (mut candidates, asked) = words::candidates(&typed, &Known::default());
+    let (mut candidates, asked) = words::candidates(&typed, &KnownNames::default());
     if !asked.is_empty() {
         let known = known::look_up(&typed, &asked).await;
         (candidates, _) = words::candidates(&typed, &known);

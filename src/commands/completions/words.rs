@@ -9,7 +9,7 @@ use std::{
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate, complete};
 
-use super::known::{Known, NameKind};
+use super::known::{KnownNames, NameKind};
 use crate::cli::Cli;
 
 /// What the last word can become.
@@ -21,7 +21,7 @@ pub struct Completion {
 
 /// What the last of the typed words can become, and of what sorts of names that
 /// depends. The program's name is the first word.
-pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Completion>, BTreeSet<NameKind>) {
+pub fn candidates(typed: &[OsString], known: &KnownNames) -> (Vec<Completion>, BTreeSet<NameKind>) {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let mut grammar = with_names(Cli::grammar(), known, &asked);
     let last = typed.len().saturating_sub(1);
@@ -47,7 +47,11 @@ pub fn candidates(typed: &[OsString], known: &Known) -> (Vec<Completion>, BTreeS
 }
 
 /// The grammar in which each argument that takes a name has the known names.
-fn with_names(command: Command, known: &Known, asked: &Arc<Mutex<BTreeSet<NameKind>>>) -> Command {
+fn with_names(
+    command: Command,
+    known: &KnownNames,
+    asked: &Arc<Mutex<BTreeSet<NameKind>>>,
+) -> Command {
     command
         .mut_args(|arg| {
             let sorts = NameKind::of(&arg);
@@ -118,7 +122,7 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Vec<String> {
-        let known = Known {
+        let known = KnownNames {
             profiles: vec!["work".into()],
             machines: super::super::known::examples(),
         };
@@ -182,7 +186,7 @@ mod tests {
             ("inductiva-aws list --profile w", vec![NameKind::Profiles]),
         ] {
             let typed: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let (_, asked) = candidates(&typed, &Known::default());
+            let (_, asked) = candidates(&typed, &KnownNames::default());
             assert_eq!(asked.into_iter().collect::<Vec<_>>(), expected, "{line}");
         }
     }
