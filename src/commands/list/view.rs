@@ -26,7 +26,7 @@ pub struct Layout {
 }
 
 /// The machines of a group in a region.
-struct Group<'a> {
+struct GroupRows<'a> {
     name: Option<&'a str>,
     region: &'a str,
     machines: &'a [ListedMachine],
@@ -38,10 +38,10 @@ struct Group<'a> {
 
 /// Nothing where there is no machine.
 pub fn text(report: &ListReport, layout: Layout) -> String {
-    let groups: Vec<Group<'_>> = report
+    let groups: Vec<GroupRows<'_>> = report
         .machines
         .chunk_by(|a, b| (&a.region, &a.machine_group) == (&b.region, &b.machine_group))
-        .map(|machines| Group {
+        .map(|machines| GroupRows {
             name: machines[0].machine_group.as_deref(),
             region: &machines[0].region,
             machines,
@@ -89,7 +89,7 @@ fn headed(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-fn of_groups(groups: &[Group<'_>], width: Option<usize>) -> Vec<String> {
+fn of_groups(groups: &[GroupRows<'_>], width: Option<usize>) -> Vec<String> {
     let some_spent_is_known = groups.iter().any(|group| group.spent_usd.is_some());
     let unknown = if some_spent_is_known { "n/a" } else { "" };
     let rows: Vec<Vec<String>> = groups.iter().map(|group| group.row(unknown)).collect();
@@ -127,7 +127,7 @@ fn without_empty<'a>(
     (columns.collect(), rows)
 }
 
-impl Group<'_> {
+impl GroupRows<'_> {
     /// `unknown` stands for what nobody knows to have been spent.
     fn row(&self, unknown: &str) -> Vec<String> {
         let runners: Option<Vec<RunnerState>> = self.machines.iter().map(|m| m.runner).collect();
@@ -165,7 +165,7 @@ impl Group<'_> {
 }
 
 /// The machines below their group's name, where there are several groups.
-fn of_machines(groups: &[Group<'_>], layout: Layout) -> Vec<String> {
+fn of_machines(groups: &[GroupRows<'_>], layout: Layout) -> Vec<String> {
     let most = layout.most.unwrap_or(usize::MAX);
     let machines = groups.iter().flat_map(|group| group.machines).take(most);
     let rows: Vec<Vec<String>> = machines.map(machine).collect();
