@@ -51,12 +51,12 @@ pub struct Budget {
     /// L: a machine begins to end at this age.
     pub seconds: u64,
     /// Of launches after the first.
-    pub later: Option<Later>,
+    pub later: Option<LaterLaunch>,
 }
 
 /// What a later launch adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Later {
+pub struct LaterLaunch {
     /// Its machines begin to end then, seconds since 1970.
     pub ends: u64,
     /// The name of the first launch.
@@ -83,7 +83,7 @@ impl Budget {
         let usd_per_hour: f64 = value("usd-per-hour")?.parse().ok()?;
         let later = match (value("ends"), value("first")) {
             (None, None) => None,
-            (Some(ends), Some(first)) => Some(Later {
+            (Some(ends), Some(first)) => Some(LaterLaunch {
                 ends: ends.parse().ok()?,
                 first: first.to_owned(),
             }),
@@ -142,7 +142,7 @@ impl fmt::Display for Budget {
         if *usd_once > 0.0 {
             write!(f, " usd-once={usd_once}")?;
         }
-        if let Some(Later { ends, first }) = later {
+        if let Some(LaterLaunch { ends, first }) = later {
             write!(f, " ends={ends} first={first}")?;
         }
         Ok(())
@@ -156,7 +156,7 @@ pub fn longest_variables() -> Vec<Variable> {
         usd_per_hour: 0.0,
         usd_once: 0.0,
         seconds: MOST.as_secs(),
-        later: Some(Later {
+        later: Some(LaterLaunch {
             ends: u64::from(u32::MAX) * 9,
             first: String::new(),
         }),
@@ -167,7 +167,7 @@ pub fn longest_variables() -> Vec<Variable> {
 /// The name of the first launch of the group that the machine is of.
 pub(super) fn first_launch(machine: &Machine) -> Option<String> {
     if let Some(Ok(Budget {
-        later: Some(Later { first, .. }),
+        later: Some(LaterLaunch { first, .. }),
         ..
     })) = Budget::of(machine)
     {

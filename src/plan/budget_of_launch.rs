@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
-    budget::{Budget, ENDING, Later, MINIMUM, MOST, cost_of, first_launch, members},
+    budget::{Budget, ENDING, LaterLaunch, MINIMUM, MOST, cost_of, first_launch, members},
     facts::Facts,
 };
 use crate::{
@@ -256,7 +256,7 @@ impl Spending<'_> {
             usd_per_hour: first_rate,
             usd_once: self.usd_once,
             seconds,
-            later: Some(Later {
+            later: Some(LaterLaunch {
                 ends: seconds_since_1970(end),
                 first: first.unwrap_or_default(),
             }),
