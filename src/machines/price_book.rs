@@ -22,7 +22,7 @@ use crate::{
 
 /// What the price of a machine depends on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
+struct PriceKey {
     region: String,
     vm_type: String,
     system: System,
@@ -34,7 +34,7 @@ struct Key {
 /// list that is shown again and again.
 #[derive(Clone, Debug, Default)]
 pub struct PriceBook {
-    machines: BTreeMap<Key, Known<f64>>,
+    machines: BTreeMap<PriceKey, Known<f64>>,
     /// By region and type.
     disk_prices: BTreeMap<(String, VolumeType), Known<DiskPrices>>,
     /// By region.
@@ -58,7 +58,7 @@ impl MachineCost {
 }
 
 /// What a machine's price is looked up by; else why it has none.
-fn key(machine: &Machine) -> Known<Key> {
+fn key(machine: &Machine) -> Known<PriceKey> {
     if machine.is_dedicated {
         return Err(format!(
             "{} is on hardware of its own, and its price is not looked up",
@@ -75,7 +75,7 @@ fn key(machine: &Machine) -> Known<Key> {
     let details = machine.platform_details.as_deref().unwrap_or("Linux/UNIX");
     let system = System::of(details)
         .ok_or_else(|| format!("the price of machines with {details} is not looked up"))?;
-    Ok(Key {
+    Ok(PriceKey {
         region: machine.region.clone(),
         vm_type: machine.vm_type.clone(),
         system,
@@ -173,7 +173,7 @@ impl PriceBook {
 /// What is to be learnt about the machines of a region.
 async fn of_region(aws: &Aws, machines: &[Machine], known: &PriceBook) -> PriceBook {
     let live = machines.iter().filter(|m| m.state.is_live());
-    let wanted: BTreeSet<Key> = live
+    let wanted: BTreeSet<PriceKey> = live
         .filter_map(|m| key(m).ok())
         .filter(|key| !known.machines.contains_key(key))
         .collect();
@@ -265,11 +265,11 @@ async fn disk_type_prices(
 }
 
 /// One call for all types of a system on demand, and one for its spot types.
-async fn machine_prices(aws: &Aws, wanted: BTreeSet<Key>) -> BTreeMap<Key, Known<f64>> {
+async fn machine_prices(aws: &Aws, wanted: BTreeSet<PriceKey>) -> BTreeMap<PriceKey, Known<f64>> {
     let systems: BTreeSet<System> = wanted.iter().map(|key| key.system).collect();
     let mut prices = BTreeMap::new();
     for system in systems {
-        let keys: Vec<&Key> = wanted.iter().filter(|key| key.system == system).collect();
+        let keys: Vec<&PriceKey> = wanted.iter().filter(|key| key.system == system).collect();
         let types = |spot: bool| -> Vec<&str> {
             let keys = keys.iter().filter(|key| key.zone.is_some() == spot);
             let types: BTreeSet<&str> = keys.map(|key| key.vm_type.as_str()).collect();
@@ -286,7 +286,7 @@ async fn machine_prices(aws: &Aws, wanted: BTreeSet<Key>) -> BTreeMap<Key, Known
             aws.on_demand_prices(&on_demand, system, Worth::A_LOOK),
             spot_prices
         );
-        let price = |key: &Key| match &key.zone {
+        let price = |key: &PriceKey| match &key.zone {
             None => {
                 let prices = on_demand.as_ref().map_err(Clone::clone)?;
                 let none = || format!("the Price List has no {} in {}", key.vm_type, key.region);

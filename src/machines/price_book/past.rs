@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Key, MachineCost, PriceBook, disk_type_prices, key, machine_prices};
+use super::{MachineCost, PriceBook, PriceKey, disk_type_prices, key, machine_prices};
 use crate::{
     aws::{Aws, pricing::Worth},
     model::machine::Machine,
@@ -116,7 +116,7 @@ fn on_demand(machine: &Machine) -> Machine {
 
 #[derive(Default)]
 struct Wanted {
-    keys: BTreeSet<Key>,
+    keys: BTreeSet<PriceKey>,
     kinds: BTreeSet<VolumeType>,
     address: bool,
 }
