@@ -25,7 +25,7 @@ const RSA_ENCRYPTION: [u8; 15] = [
 ];
 
 /// What a file tells of the private key in it.
-enum Key {
+enum PrivateKey {
     /// An RSA key with all its numbers: the private key (PKCS #1).
     Rsa(Vec<u8>),
     /// The public key beside it, as SSH sends it: modulus and exponent of an RSA key.
@@ -41,7 +41,7 @@ enum Key {
 pub fn has_fingerprint(file: &str, fingerprint: &str) -> bool {
     let theirs = fingerprint.trim_start_matches("SHA256:");
     let theirs = theirs.trim_end_matches('=');
-    let ours = Key::of(file).map(|key| key.fingerprints());
+    let ours = PrivateKey::of(file).map(|key| key.fingerprints());
     !theirs.is_empty() && ours.is_some_and(|ours| ours.iter().any(|ours| ours == theirs))
 }
 
@@ -49,14 +49,14 @@ pub fn has_fingerprint(file: &str, fingerprint: &str) -> bool {
 /// compared with this one.
 pub fn is_comparable(file: &str, fingerprint: &str) -> bool {
     const SHA1_BYTES: usize = 20;
-    match Key::of(file) {
-        Some(Key::Closed) => false,
-        Some(Key::SshRsa { .. }) => fingerprint.split(':').count() != SHA1_BYTES,
-        Some(Key::Rsa(_) | Key::Ssh(_)) | None => true,
+    match PrivateKey::of(file) {
+        Some(PrivateKey::Closed) => false,
+        Some(PrivateKey::SshRsa { .. }) => fingerprint.split(':').count() != SHA1_BYTES,
+        Some(PrivateKey::Rsa(_) | PrivateKey::Ssh(_)) | None => true,
     }
 }
 
-impl Key {
+impl PrivateKey {
     /// The private key in a file, if there is one.
     fn of(file: &str) -> Option<Self> {
         if let Some(public) = ppk_public_key(file) {
@@ -156,17 +156,17 @@ fn ppk_public_key(file: &str) -> Option<Vec<u8>> {
 }
 
 /// What PKCS #8 holds (RFC 5208): version, algorithm, the key, and perhaps more.
-fn of_pkcs8(der: &[u8]) -> Option<Key> {
+fn of_pkcs8(der: &[u8]) -> Option<PrivateKey> {
     let (contents, []) = element(SEQUENCE, der)? else {
         return None;
     };
     let (_version, rest) = element(INTEGER, contents)?;
     let Some(rest) = rest.strip_prefix(&RSA_ENCRYPTION) else {
-        return Some(Key::Closed);
+        return Some(PrivateKey::Closed);
     };
     let (key, _attributes) = element(OCTET_STRING, rest)?;
     rsa_numbers(key)?;
-    Some(Key::Rsa(key.to_vec()))
+    Some(PrivateKey::Rsa(key.to_vec()))
 }
 
 /// An RSA private key (PKCS #1) as PKCS #8 has it, of version 0.
@@ -361,7 +361,7 @@ IQIhANvK6we0a7gkkwpB++Cxf5L+Sw/63uwBfB5J6PNJGpefAiEAxaeACkOpXHqB
             &pem_of("EC PRIVATE KEY", RSA),
             "PuTTY-User-Key-File-3: x",
         ] {
-            assert!(Key::of(file).is_none(), "{file}");
+            assert!(PrivateKey::of(file).is_none(), "{file}");
         }
     }
 
