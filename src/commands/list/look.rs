@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// What is looked for, and what is remembered from one look to the next.
-pub struct Looking<'a> {
+pub struct ListLook<'a> {
     pub aws: &'a Aws,
     pub api: Option<&'a inductiva::Client>,
     /// What was named; everything where nothing was.
@@ -43,7 +43,7 @@ pub struct Looking<'a> {
 }
 
 /// What a look has come to.
-pub struct Seen {
+pub struct SeenList {
     pub report: ListReport,
     pub warnings: Vec<String>,
     pub notes: Vec<String>,
@@ -51,12 +51,12 @@ pub struct Seen {
     pub failure: Option<Failure>,
 }
 
-impl Looking<'_> {
+impl ListLook<'_> {
     /// Looks.
     ///
     /// # Errors
     /// There is nothing to show: no region has answered.
-    pub async fn look(&mut self) -> Result<Seen> {
+    pub async fn look(&mut self) -> Result<SeenList> {
         let Self { aws, out, .. } = *self;
         let found = if self.all_regions {
             Survey::everywhere(aws, out).await?
@@ -151,7 +151,7 @@ impl Looking<'_> {
             notes.extend(notes::nothing(&report, &found, self.targets.is_empty()));
         }
         notes.extend(leftovers);
-        Ok(Seen {
+        Ok(SeenList {
             report,
             warnings: warnings.into_iter().collect(),
             notes,

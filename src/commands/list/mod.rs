@@ -8,7 +8,7 @@ mod watch;
 
 use std::time::Duration;
 
-use self::{look::Looking, watch::print};
+use self::{look::ListLook, watch::print};
 pub use self::{
     look::sources,
     report::ListReport,
@@ -46,7 +46,7 @@ pub async fn run(
     let aws = identity::connect(settings, out).await?;
     let mut targets = args.targets.clone();
     targets.extend(args.machine_group_name.clone().map(Target::Group));
-    let mut looking = Looking {
+    let mut looking = ListLook {
         aws: &aws,
         api: api.as_ref(),
         targets,
@@ -70,7 +70,7 @@ pub async fn run(
 ///
 /// # Errors
 /// The list is not complete, or does not have what was named.
-async fn show(looking: &mut Looking<'_>, wide: bool) -> Result<()> {
+async fn show(looking: &mut ListLook<'_>, wide: bool) -> Result<()> {
     let mut seen = looking.look().await?;
     let failure = seen.failure.take();
     print(&seen, looking.out, wide)?;

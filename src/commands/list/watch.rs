@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    look::{Looking, Seen},
+    look::{ListLook, SeenList},
     view::{Layout, text},
 };
 use crate::{
@@ -23,9 +23,9 @@ use crate::{
 /// # Errors
 /// What no later look mends: not signed in or not permitted, and at the first look a
 /// name that nobody knows.
-pub async fn run(looking: &mut Looking<'_>, wide: bool, every: Duration) -> Result<()> {
+pub async fn run(looking: &mut ListLook<'_>, wide: bool, every: Duration) -> Result<()> {
     let mut screen = Screen::of_stdout().filter(|_| !looking.out.quiet);
-    let mut last: Option<Seen> = None;
+    let mut last: Option<SeenList> = None;
     loop {
         let failure = match looking.look().await {
             Ok(mut seen) => {
@@ -66,7 +66,7 @@ pub async fn run(looking: &mut Looking<'_>, wide: bool, every: Duration) -> Resu
 }
 
 /// Prints what a look has come to.
-pub fn print(seen: &Seen, out: Output, wide: bool) -> Result<Reader> {
+pub fn print(seen: &SeenList, out: Output, wide: bool) -> Result<Reader> {
     for warning in &seen.warnings {
         out.warn(warning);
     }
@@ -109,7 +109,7 @@ fn passes(failure: &Failure) -> bool {
 fn follow(
     out: Output,
     head: &str,
-    seen: Option<&Seen>,
+    seen: Option<&SeenList>,
     failure: Option<&str>,
     wide: bool,
 ) -> Result<Reader> {
@@ -125,7 +125,7 @@ fn follow(
 /// more than there is room for.
 fn frame(
     head: &str,
-    seen: Option<&Seen>,
+    seen: Option<&SeenList>,
     failure: Option<&str>,
     wide: bool,
     width: usize,
