@@ -29,7 +29,7 @@ const NOT_ASKED: &str =
     "Inductiva cannot be asked for groups whose machines EC2 does not show any more";
 
 /// What is looked for.
-pub struct Looking<'a> {
+pub struct CostLook<'a> {
     pub aws: &'a Aws,
     pub api: Option<&'a inductiva::Client>,
     /// What was named; everything where nothing was.
@@ -39,7 +39,7 @@ pub struct Looking<'a> {
 }
 
 /// What a look has come to.
-pub struct Seen {
+pub struct SeenCost {
     pub report: CostReport,
     pub notes: Vec<String>,
     /// Why the report is not all that was asked for.
@@ -47,14 +47,14 @@ pub struct Seen {
 }
 
 /// The groups to look at, and of each the machines that were named; none for all.
-type Wanted = BTreeMap<Option<String>, Option<BTreeSet<String>>>;
+type WantedMachines = BTreeMap<Option<String>, Option<BTreeSet<String>>>;
 
-impl Looking<'_> {
+impl CostLook<'_> {
     /// Looks.
     ///
     /// # Errors
     /// There is nothing to show: no region has answered.
-    pub async fn look(&self) -> Result<Seen> {
+    pub async fn look(&self) -> Result<SeenCost> {
         let Self { aws, out, .. } = *self;
         let surveying = async {
             if self.all_regions {
@@ -119,7 +119,7 @@ impl Looking<'_> {
                 let failure = Failure::failed(format!("{NOT_ASKED}: {why}"));
                 Some(failure.hint("try again later"))
             });
-        Ok(Seen {
+        Ok(SeenCost {
             report,
             notes,
             failure,
@@ -144,8 +144,8 @@ impl Looking<'_> {
     }
 
     /// What is asked for, and the ids of machines that nobody shows.
-    fn wanted(&self, found: &Survey, active: &[Group]) -> (Wanted, Vec<String>) {
-        let mut wanted = Wanted::new();
+    fn wanted(&self, found: &Survey, active: &[Group]) -> (WantedMachines, Vec<String>) {
+        let mut wanted = WantedMachines::new();
         let mut unknown = Vec::new();
         if self.targets.is_empty() {
             let shown = found.machines.iter().map(|m| m.group().map(str::to_owned));
@@ -179,7 +179,7 @@ impl Looking<'_> {
     }
 
     /// What both sides know of the groups.
-    async fn groups(&self, wanted: Wanted, found: &Survey) -> Vec<GroupSources> {
+    async fn groups(&self, wanted: WantedMachines, found: &Survey) -> Vec<GroupSources> {
         let asked = wanted.into_iter().map(|(name, ids)| async move {
             let record = match name.as_ref().map(|name| name.parse::<GroupName>()) {
                 Some(Ok(group)) => self.record(&group).await,

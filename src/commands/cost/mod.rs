@@ -6,7 +6,7 @@ mod view;
 
 use std::time::SystemTime;
 
-use self::{look::Looking, report::CostReport, view::text};
+use self::{look::CostLook, report::CostReport, view::text};
 use crate::{
     cli::CostArgs,
     error::Result,
@@ -25,7 +25,7 @@ pub async fn run(args: &CostArgs, settings: &AwsSettings, out: Output) -> Result
     let aws = identity::connect(settings, out).await?;
     let mut targets = args.targets.clone();
     targets.extend(args.machine_group_name.clone().map(Target::Group));
-    let looking = Looking {
+    let looking = CostLook {
         aws: &aws,
         api: api.as_ref(),
         targets,
