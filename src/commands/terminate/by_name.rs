@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     ending::Ending,
     groups::{Claim, Side, refuse_used},
-    look::{Look, Looking, Scope},
+    look::{Look, Scope, TerminateLook},
     terminating::{Terminating, unseen},
 };
 use crate::{
@@ -38,7 +38,7 @@ pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Resu
         terminating.confirm(&showing, &[]).await?;
         tokio::join!(groups.side(name), ending.end(&showing)).0
     };
-    let mut looking = Looking {
+    let mut looking = TerminateLook {
         aws,
         scope: Scope::Group(name),
         groups: match &side {

@@ -10,7 +10,7 @@ use super::{
     ending::Ending,
     groups::Claim,
     images,
-    look::{Look, Looking, Scope},
+    look::{Look, Scope, TerminateLook},
     security_groups::{Removed, SecurityGroups},
     terminating::{Terminating, unseen},
 };
@@ -48,7 +48,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     let first = Look { aws, found };
     refuse_blind(terminating, &first)?;
     let left_over = left_over(&first, active.as_deref());
-    let mut looking = Looking {
+    let mut looking = TerminateLook {
         aws,
         scope,
         groups: active

@@ -96,7 +96,7 @@ fn not_asked(regions: &str, failure: &Failure) -> Failure {
     }
 }
 
-pub struct Looking<'a> {
+pub struct TerminateLook<'a> {
     pub aws: &'a Aws,
     pub scope: Scope<'a>,
     /// The active groups that the machines may be of; none where Inductiva cannot
@@ -115,7 +115,7 @@ pub struct Looking<'a> {
     pub left_over_builders: BTreeSet<String>,
 }
 
-impl<'a> Looking<'a> {
+impl<'a> TerminateLook<'a> {
     /// Notes what a look has found that began at that time.
     pub fn saw(&mut self, machines: &[Machine], asked_at: SystemTime) {
         self.asked_at = asked_at;
