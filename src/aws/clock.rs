@@ -148,14 +148,16 @@ impl Intercept for Clock {
         let tries = cfg
             .load::<RequestAttempts>()
             .map_or(1, RequestAttempts::attempts);
-        context.response_mut().add_extension(Seen { tries, ahead });
+        context
+            .response_mut()
+            .add_extension(SeenTime { tries, ahead });
         Ok(())
     }
 }
 
 /// What was seen of an answer.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct SeenTime {
     /// Which try of its call it is to, from 1.
     tries: u32,
     /// As in [`Clock::ahead_seconds`].
@@ -210,7 +212,7 @@ impl ClassifyRetry for Clock {
             };
         }
         // Signed by the right clock, and refused all the same.
-        let seen: Option<&Seen> = response.extension();
+        let seen: Option<&SeenTime> = response.extension();
         let again = seen.is_some_and(|seen| seen.tries > 1);
         let is_refusal = || codes::code_in(response).is_some_and(codes::may_be_the_clock);
         if again && minutes_off(response).is_some() && is_refusal() {
@@ -224,7 +226,7 @@ impl ClassifyRetry for Clock {
 /// AWS may refuse calls for that; negative when it is behind.
 pub fn minutes_off(response: &HttpResponse) -> Option<i64> {
     let ahead = match response.extension() {
-        Some(Seen { ahead, .. }) => (*ahead)?,
+        Some(SeenTime { ahead, .. }) => (*ahead)?,
         None => ahead_seconds(response, SystemTime::now())?,
     };
     (ahead.unsigned_abs() > TOLERATED_SECONDS).then_some(-ahead / 60)
