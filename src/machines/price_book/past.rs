@@ -38,8 +38,8 @@ impl PriceBook {
     }
 
     /// What is not in the book, of stand-ins of one region.
-    fn wanted(&self, stand_ins: Vec<&StandIn>) -> Wanted {
-        let mut wanted = Wanted::default();
+    fn wanted(&self, stand_ins: Vec<&StandIn>) -> WantedPrices {
+        let mut wanted = WantedPrices::default();
         for StandIn { machine, disks, .. } in stand_ins {
             let both = [machine.clone(), on_demand(machine)];
             let keys = both.iter().filter_map(|machine| key(machine).ok());
@@ -115,13 +115,13 @@ fn on_demand(machine: &Machine) -> Machine {
 }
 
 #[derive(Default)]
-struct Wanted {
+struct WantedPrices {
     keys: BTreeSet<PriceKey>,
     kinds: BTreeSet<VolumeType>,
     address: bool,
 }
 
-impl Wanted {
+impl WantedPrices {
     async fn asked(self, aws: &Aws) -> PriceBook {
         let kinds: Vec<VolumeType> = self.kinds.into_iter().collect();
         let addresses = async {
