@@ -45,13 +45,13 @@ pub struct PriceBook {
 
 /// What a machine costs an hour now, USD, by its parts.
 #[derive(Clone, Debug)]
-pub struct MachineCost {
+pub struct HourlyCost {
     pub machine: Known<f64>,
     pub disks: Known<f64>,
     pub address: Known<f64>,
 }
 
-impl MachineCost {
+impl HourlyCost {
     pub fn whole(&self) -> Known<f64> {
         Ok(self.machine.clone()? + self.disks.clone()? + self.address.clone()?)
     }
@@ -125,7 +125,7 @@ impl PriceBook {
     }
 
     /// What the machine costs now: nothing for what it does not use in its state.
-    pub fn cost(&self, machine: &Machine) -> MachineCost {
+    pub fn cost(&self, machine: &Machine) -> HourlyCost {
         let unknown = || Err("no price".to_owned());
         let is_live = machine.state.is_live();
         let price = || {
@@ -138,7 +138,7 @@ impl PriceBook {
             let price = self.addresses.get(&machine.region).cloned();
             price.unwrap_or_else(unknown)
         };
-        MachineCost {
+        HourlyCost {
             machine: if is_live { price() } else { Ok(0.0) },
             disks: if has_disks(machine) {
                 self.disks_of(machine)

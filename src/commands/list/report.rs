@@ -10,7 +10,7 @@ use crate::{
     inductiva::Group,
     machines::{
         ledger::Settled,
-        price_book::{MachineCost, PriceBook},
+        price_book::{HourlyCost, PriceBook},
     },
     model::machine::Machine,
     plan::{
@@ -119,8 +119,8 @@ pub(super) struct MachineCostReport {
     address_usd_per_hour: Option<f64>,
 }
 
-impl From<&MachineCost> for MachineCostReport {
-    fn from(cost: &MachineCost) -> Self {
+impl From<&HourlyCost> for MachineCostReport {
+    fn from(cost: &HourlyCost) -> Self {
         let told = |usd: Known<f64>| usd.ok().map(rounded);
         Self {
             usd_per_hour: told(cost.whole()),
@@ -197,12 +197,12 @@ pub struct ListCost {
 }
 
 impl ListCost {
-    fn of(costs: &[MachineCost]) -> Self {
+    fn of(costs: &[HourlyCost]) -> Self {
         // An empty sum of floats is -0.
-        let sum = |part: &dyn Fn(&MachineCost) -> Known<f64>| {
+        let sum = |part: &dyn Fn(&HourlyCost) -> Known<f64>| {
             costs.iter().map(part).sum::<Known<f64>>().map(rounded)
         };
-        let whole = sum(&MachineCost::whole);
+        let whole = sum(&HourlyCost::whole);
         Self {
             usd_per_hour: whole.clone().ok(),
             machines_usd_per_hour: sum(&|cost| cost.machine.clone()).ok(),
@@ -291,7 +291,7 @@ impl ListReport {
                     .filter(|reason| !m.state.is_live() && !reason.is_empty()),
             }
         };
-        let costs: Vec<MachineCost> = machines.iter().map(|m| prices.cost(m)).collect();
+        let costs: Vec<HourlyCost> = machines.iter().map(|m| prices.cost(m)).collect();
         let machines: Vec<ListedMachine> = sorted.iter().map(listed).collect();
         Self {
             cost: ListCost::of(&costs),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{MachineCost, PriceBook, PriceKey, disk_type_prices, key, machine_prices};
+use super::{HourlyCost, PriceBook, PriceKey, disk_type_prices, key, machine_prices};
 use crate::{
     aws::{Aws, pricing::Worth},
     model::machine::Machine,
@@ -64,7 +64,7 @@ impl PriceBook {
             let all = disks.as_ref().map_err(Clone::clone)?.iter();
             all.map(|disk| self.disk(machine, disk)).sum()
         };
-        let cost = MachineCost {
+        let cost = HourlyCost {
             disks: disks(),
             ..self.cost(machine)
         };
@@ -76,7 +76,7 @@ impl PriceBook {
         self.rates_of(stand_in, &self.cost(&stand_in.machine))
     }
 
-    fn rates_of(&self, stand_in: &StandIn, cost: &MachineCost) -> Rates {
+    fn rates_of(&self, stand_in: &StandIn, cost: &HourlyCost) -> Rates {
         let machine = &stand_in.machine;
         let with_address = |usd: f64| Ok(usd + cost.address.clone()?);
         let highest = || -> Known<f64> {
