@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{older_files::OlderFile, profiles::AwsFiles};
-use crate::{aws::Source, http::Http, terminal::command_line::Options};
+use crate::{aws::Source, http::Http, terminal::command_line::AwsOptions};
 
 /// Which AWS to talk to, and as whom.
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
@@ -58,16 +58,16 @@ impl AwsSettings {
     }
 
     /// What has to be in a line that is to do the same as this run, in another shell.
-    pub fn options_for_lines(&self) -> Options {
+    pub fn options_for_lines(&self) -> AwsOptions {
         let uses_environment = self.environment.access_key_id.is_some();
         self.options_by(!uses_environment)
     }
 
     /// `is_profiles`: the credentials are those of the profile. In a line it would
     /// take the place of others.
-    fn options_by(&self, is_profiles: bool) -> Options {
+    fn options_by(&self, is_profiles: bool) -> AwsOptions {
         let counts = self.profile_is_typed || is_profiles;
-        let mut options = Options {
+        let mut options = AwsOptions {
             variables: Vec::new(),
             region: self.region.clone(),
             profile: self.profile.clone().filter(|_| counts),
@@ -85,7 +85,7 @@ impl AwsSettings {
         region: &str,
         source: &Source,
         endpoints_of_profile: Vec<(String, String)>,
-    ) -> Options {
+    ) -> AwsOptions {
         let is_profiles = matches!(source, Source::Profile(_));
         let mut options = self.options_by(is_profiles).in_region(region);
         let is_set = options.endpoint_url.is_some() || !options.variables.is_empty();

@@ -13,7 +13,7 @@ use crate::{
         visibility::VISIBLE_WITHIN,
     },
     terminal::{
-        command_line::{Options, command},
+        command_line::{AwsOptions, command},
         output::Output,
     },
 };
@@ -206,7 +206,9 @@ fn end_line(id: &str, region: &str) -> String {
 
 /// A command for a region, which may be another than this run's.
 fn line_in(region: &str, arguments: &str) -> String {
-    Options::of_this_run().in_region(region).command(arguments)
+    AwsOptions::of_this_run()
+        .in_region(region)
+        .command(arguments)
 }
 
 /// A builder that could not be ended.

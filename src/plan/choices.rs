@@ -17,7 +17,7 @@ use crate::{
         request::Request,
         vm_type::VmTypeFacts,
     },
-    terminal::command_line::Options,
+    terminal::command_line::AwsOptions,
     values::{VmType, Volume},
 };
 
@@ -362,7 +362,7 @@ fn no_subnet(request: &Request, region: &str) -> Failure {
         ))
         .hint(format!(
             "make one with `{}`, or name a subnet with --subnet-id",
-            Options::of_this_run()
+            AwsOptions::of_this_run()
                 .in_region(region)
                 .aws("ec2 create-default-vpc")
         )),

@@ -10,7 +10,7 @@ use super::quoting;
 use crate::values::GroupName;
 
 /// Which AWS this run uses: what was typed, set or found in a profile.
-static OF_THIS_RUN: RwLock<Options> = RwLock::new(Options {
+static OF_THIS_RUN: RwLock<AwsOptions> = RwLock::new(AwsOptions {
     variables: Vec::new(),
     region: None,
     profile: None,
@@ -19,7 +19,7 @@ static OF_THIS_RUN: RwLock<Options> = RwLock::new(Options {
 
 /// What says which AWS a command is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct AwsOptions {
     /// Variables that no option stands for: the addresses of single services.
     pub variables: Vec<(String, String)>,
     pub region: Option<String>,
@@ -27,7 +27,7 @@ pub struct Options {
     pub endpoint_url: Option<String>,
 }
 
-impl Options {
+impl AwsOptions {
     /// Those of this run, as far as they are known by now.
     pub fn of_this_run() -> Self {
         let options = OF_THIS_RUN.read();
@@ -81,20 +81,20 @@ impl Options {
 
 /// Remembers what every command for the same account and region needs; called again
 /// when more of it is known.
-pub fn remember(options: Options) {
+pub fn remember(options: AwsOptions) {
     *OF_THIS_RUN.write().unwrap_or_else(PoisonError::into_inner) = options;
 }
 
 /// This program with these arguments, for the account and region of this run.
 pub fn command(arguments: &str) -> String {
-    Options::of_this_run().command(arguments)
+    AwsOptions::of_this_run().command(arguments)
 }
 
 /// This program with these arguments, for a sign-in: they name its profile, and region
 /// and account follow from that; where AWS is does not.
 pub fn sign_in(arguments: &str) -> String {
-    let of_this_run = Options::of_this_run();
-    Options {
+    let of_this_run = AwsOptions::of_this_run();
+    AwsOptions {
         region: None,
         profile: None,
         ..of_this_run
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_line_says_which_aws_it_is_for_and_is_quoted() {
-        let options = Options {
+        let options = AwsOptions {
             variables: vec![("AWS_ENDPOINT_URL_EC2".into(), "https://ec2/$x".into())],
             region: Some("eu-west-2".into()),
             profile: Some("the lab".into()),
@@ -126,6 +126,6 @@ mod tests {
             options.in_region("us-east-1").command("list"),
             "AWS_ENDPOINT_URL_EC2='https://ec2/$x' inductiva-aws list --region us-east-1 --profile 'the lab' --endpoint-url 'http://127.0.0.1:1/a&b'"
         );
-        assert_eq!(Options::default().aws("ec2 x"), "aws ec2 x");
+        assert_eq!(AwsOptions::default().aws("ec2 x"), "aws ec2 x");
     }
 }

@@ -2,16 +2,16 @@
 //! and the address that they need.
 
 use crate::{
-    terminal::{command_line::Options, quoting},
+    terminal::{command_line::AwsOptions, quoting},
     values::GroupName,
 };
 
 /// What the lines of this run have in common.
-pub struct Lines(Options);
+pub struct Lines(AwsOptions);
 
 impl Lines {
     pub fn of_this_run() -> Self {
-        Self(Options::of_this_run())
+        Self(AwsOptions::of_this_run())
     }
 
     pub fn ids(&self, ids: &[String], region: &str) -> String {
@@ -56,9 +56,9 @@ mod tests {
 
     #[test]
     fn lines_have_the_region_and_the_profile_and_are_quoted() {
-        let lines = Lines(Options {
+        let lines = Lines(AwsOptions {
             profile: Some("the lab".into()),
-            ..Options::default()
+            ..AwsOptions::default()
         });
         let name: GroupName = "my run".parse().expect("a name");
         assert_eq!(
