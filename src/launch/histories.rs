@@ -18,7 +18,7 @@
 use std::{collections::BTreeMap, env, time::Duration};
 
 use super::{
-    Launcher, Options,
+    LaunchOptions, Launcher,
     simulation::{Luck, Process, Shared, Sight, SimulatedRun, Weather, What, run},
 };
 use crate::{
@@ -228,7 +228,7 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watc
             &sight,
             &request,
             None,
-            Options::default(),
+            LaunchOptions::default(),
             &interrupt,
             QUIET,
         );

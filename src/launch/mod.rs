@@ -28,7 +28,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub use self::run::{NOTHING_LAUNCHED, Options};
+pub use self::run::{LaunchOptions, NOTHING_LAUNCHED};
 use self::{
     calls::Calls,
     key_pair::NewKeyPair,
@@ -94,7 +94,7 @@ impl<'a, W: World> Launcher<'a, W> {
         world: &'a W,
         request: &'a Request,
         key_pair: Option<&'a NewKeyPair>,
-        options: Options,
+        options: LaunchOptions,
         interrupt: &'a Interrupt,
         out: Output,
     ) -> Self {

@@ -72,7 +72,7 @@ pub struct Run<'a, W> {
 
 /// What a start may do beyond its request.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct LaunchOptions {
     /// `--keep-on-failure`: machines of a launch that failed stay.
     pub keep_on_failure: bool,
     /// `--allow-other-regions`: the number counts this region alone.
@@ -96,7 +96,7 @@ impl<'a, W: World> Run<'a, W> {
         world: &'a W,
         request: &'a Request,
         key_pair: Option<&'a NewKeyPair>,
-        options: Options,
+        options: LaunchOptions,
         interrupt: &'a Interrupt,
         out: Output,
     ) -> Self {

@@ -17,7 +17,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity, inductiva,
     launch::{
-        Filled, Launcher, NOTHING_LAUNCHED, Options, group_id,
+        Filled, LaunchOptions, Launcher, NOTHING_LAUNCHED, group_id,
         key_pair::{KeyPairState, NewKeyPair},
         look_up::{Found, GroupLookup},
         world::RealWorld,
@@ -93,7 +93,7 @@ async fn carried_out(
     let RealWorld {
         aws, api, request, ..
     } = *world;
-    let options = Options {
+    let options = LaunchOptions {
         keep_on_failure: args.keep_on_failure,
         allow_other_regions: args.allow_other_regions,
     };
