@@ -120,7 +120,7 @@ impl Listener {
     ///
     /// # Errors
     /// Not signed in: the page says why, or no answer came in time.
-    pub async fn code(self, state: &str) -> Result<(String, Page)> {
+    pub async fn code(self, state: &str) -> Result<(String, BrowserPage)> {
         let (sender, mut answers) = mpsc::channel(8);
         let accept = async {
             loop {
@@ -158,9 +158,9 @@ fn too_late() -> Failure {
 
 /// A browser's page, which is told what came of its answer.
 #[derive(Debug)]
-pub struct Page(TcpStream);
+pub struct BrowserPage(TcpStream);
 
-impl Page {
+impl BrowserPage {
     /// Tells it. The answer counts whether or not the browser sees its page.
     pub async fn tell(mut self, is_signed_in: bool) {
         let text = if is_signed_in {
@@ -184,7 +184,10 @@ async fn show(stream: &mut TcpStream, status: &str, text: &str) {
 }
 
 /// One request: the page's answer, if it is that.
-async fn hear(mut stream: TcpStream, state: &str) -> io::Result<Option<Result<(String, Page)>>> {
+async fn hear(
+    mut stream: TcpStream,
+    state: &str,
+) -> io::Result<Option<Result<(String, BrowserPage)>>> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if request.len() > MAX_REQUEST || stream.read_buf(&mut request).await? == 0 {
@@ -192,9 +195,9 @@ async fn hear(mut stream: TcpStream, state: &str) -> io::Result<Option<Result<(S
         }
     }
     match answer(&request, state) {
-        Some(Ok(code)) => Ok(Some(Ok((code, Page(stream))))),
+        Some(Ok(code)) => Ok(Some(Ok((code, BrowserPage(stream))))),
         Some(Err(why)) => {
-            Page(stream).tell(false).await;
+            BrowserPage(stream).tell(false).await;
             Ok(Some(Err(why)))
         }
         None => {
