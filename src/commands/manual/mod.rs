@@ -8,7 +8,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use anyhow::Context as _;
 
-use self::page::Page;
+use self::page::ManualPage;
 use crate::{
     cli::{Cli, ManArgs},
     error::{Failure, Result},
@@ -35,7 +35,7 @@ pub fn run(args: &ManArgs, out: Output) -> Result<()> {
 }
 
 /// Writes each page into its file, and prints the files' names.
-fn write(pages: &[Page], folder: &Path, out: Output) -> Result<()> {
+fn write(pages: &[ManualPage], folder: &Path, out: Output) -> Result<()> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let mut names = String::new();

@@ -10,7 +10,7 @@ use crate::{cli::examples, error::Kind};
 const SECTION: &str = "1";
 
 /// The page of one command.
-pub struct Page<'a> {
+pub struct ManualPage<'a> {
     /// The words behind the program's name.
     path: Vec<&'a str>,
     command: &'a Command,
@@ -19,14 +19,14 @@ pub struct Page<'a> {
 }
 
 /// The program's page and those of its commands, hidden ones left out.
-pub fn all(grammar: &Command) -> Vec<Page<'_>> {
+pub fn all(grammar: &Command) -> Vec<ManualPage<'_>> {
     fn add<'a>(
-        pages: &mut Vec<Page<'a>>,
+        pages: &mut Vec<ManualPage<'a>>,
         path: &[&'a str],
         command: &'a Command,
         grammar: &'a Command,
     ) {
-        pages.push(Page {
+        pages.push(ManualPage {
             path: path.to_vec(),
             command,
             grammar,
@@ -52,7 +52,7 @@ fn visible(command: &Command) -> Vec<&Command> {
     visible
 }
 
-impl Page<'_> {
+impl ManualPage<'_> {
     /// Whether it is the page of the command with this name or alias.
     pub fn is_of(&self, wanted: &str) -> bool {
         let (above, name) = wanted.rsplit_once(' ').unwrap_or(("", wanted));
