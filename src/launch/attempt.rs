@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::{
     calls::Calls,
     outcome::{Attempt, CallOutcome},
-    pace::Patience,
+    pace::Backoff,
     run::{self, interrupted},
     walk::Choice,
     world::World,
@@ -57,8 +57,8 @@ impl<W: World> Calls<'_, W> {
         let later = (choice.index > 0).then_some(&later);
         let token = plan.base().client_token(call.index, later);
         let time = run.world.time();
-        let mut throttling = Patience::with_throttling(time);
-        let mut failures = Patience::with_failures(time);
+        let mut throttling = Backoff::with_throttling(time);
+        let mut failures = Backoff::with_failures(time);
         // Once it has been sent: why nobody knows whether it was made.
         let mut unknown: Option<Failure> = None;
         let mut asked_until = None;
@@ -228,11 +228,11 @@ impl<W: World> Calls<'_, W> {
     /// Waits for the next try; false if there is to be none.
     async fn try_again(
         &self,
-        patience: &mut Patience,
+        backoff: &mut Backoff,
         failure: &Failure,
         until_interrupted: bool,
     ) -> bool {
-        let Some(pause) = patience.next() else {
+        let Some(pause) = backoff.next() else {
             return false;
         };
         let run = self.run;

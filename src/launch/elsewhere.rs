@@ -13,7 +13,7 @@
 //! later start may count them, and named.
 
 use super::{
-    pace::Patience,
+    pace::Backoff,
     run::{ANSWERED_WITHIN, Run, look_again_after},
     world::World,
 };
@@ -108,7 +108,7 @@ impl<W: World> Run<'_, W> {
             machine::count(ids.len())
         ));
         let mut left = ids.clone();
-        let mut patience = Patience::with_visibility(self.world.time());
+        let mut backoff = Backoff::with_visibility(self.world.time());
         loop {
             if self.has_slept() {
                 let why = "this start was asleep: another one may count them";
@@ -121,7 +121,7 @@ impl<W: World> Run<'_, W> {
                 self.forget_made(&ids);
                 return Ok(());
             }
-            let Some(pause) = patience.next() else {
+            let Some(pause) = backoff.next() else {
                 let why = terminated.failure.map(|failure| failure.message);
                 let why =
                     why.unwrap_or_else(|| "EC2 did not say that they are shutting down".into());

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{pace::Patience, private_key};
+use super::{pace::Backoff, private_key};
 use crate::{
     aws::{
         Aws,
@@ -169,8 +169,8 @@ impl NewKeyPair {
     /// deleted that the last call may have made. Where that fails the empty file
     /// stays: it tells the next run of the pair.
     async fn create(&self, aws: &Aws, out: Output) -> Result<String> {
-        let mut throttling = Patience::with_throttling(&aws.time);
-        let mut failures = Patience::with_failures(&aws.time);
+        let mut throttling = Backoff::with_throttling(&aws.time);
+        let mut failures = Backoff::with_failures(&aws.time);
         let mut maybe_made = false;
         loop {
             let ppk = self.format == KeyFormat::Ppk;

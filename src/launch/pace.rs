@@ -51,14 +51,14 @@ impl Pace {
 }
 
 /// Pauses that grow, for as long as trying again makes sense.
-pub struct Patience {
+pub struct Backoff {
     left: Duration,
     until: Instant,
     next: Duration,
     time: Time,
 }
 
-impl Patience {
+impl Backoff {
     const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(5);
 

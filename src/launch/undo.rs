@@ -1,7 +1,7 @@
 //! The way back of a launch that failed.
 
 use super::{
-    pace::Patience,
+    pace::Backoff,
     run::{ANSWERED_WITHIN, Run},
     world::World,
 };
@@ -56,7 +56,7 @@ impl<W: World> Run<'_, W> {
             "undoing: terminating {}",
             machine::count(left.len())
         ));
-        let mut patience = Patience::with_visibility(self.world.time());
+        let mut backoff = Backoff::with_visibility(self.world.time());
         let mut said = String::new();
         while !left.is_empty() {
             // The look counts from its beginning.
@@ -83,7 +83,7 @@ impl<W: World> Run<'_, W> {
                 self.out.warn(&why.message);
                 said = why.message;
             }
-            match patience.next() {
+            match backoff.next() {
                 Some(pause) if why.kind.may_pass() => {
                     self.awake(pause, self.world.time().pause(pause)).await;
                 }
