@@ -22,14 +22,14 @@ pub fn set(text: &str, headers: &[&str], values: &[(&str, &str)]) -> String {
         let place = place(&lines, headers, name);
         let line = |indent: &str| format!("{indent}{name} = {value}{line_end}");
         match place {
-            Place::Property { from, to } => {
+            EditPlace::Property { from, to } => {
                 let there = &lines[from];
                 let indent = &there[..there.len() - there.trim_start().len()];
                 let line = line(indent);
                 lines.splice(from..to, [line]);
             }
-            Place::EndOfSection { at, indent } => lines.insert(at, line(&indent)),
-            Place::Nowhere => {
+            EditPlace::EndOfSection { at, indent } => lines.insert(at, line(&indent)),
+            EditPlace::Nowhere => {
                 let header = headers.first().copied().unwrap_or_default();
                 if !lines.is_empty() {
                     lines.push(line_end.to_owned());
@@ -43,7 +43,7 @@ pub fn set(text: &str, headers: &[&str], values: &[(&str, &str)]) -> String {
 }
 
 /// Where a value belongs, by lines from 0.
-enum Place {
+enum EditPlace {
     /// Instead of these lines.
     Property {
         from: usize,
@@ -57,8 +57,8 @@ enum Place {
     Nowhere,
 }
 
-fn place(lines: &[String], headers: &[&str], name: &str) -> Place {
-    let mut place = Place::Nowhere;
+fn place(lines: &[String], headers: &[&str], name: &str) -> EditPlace {
+    let mut place = EditPlace::Nowhere;
     let mut is_found = false;
     // Whether the lines are the section's, and of which property a line further to
     // the right is: as in ini.rs.
@@ -74,8 +74,8 @@ fn place(lines: &[String], headers: &[&str], name: &str) -> Place {
         let to_the_right = line.chars().take_while(|c| c.is_whitespace()).count();
         if has_property && to_the_right > indent {
             match &mut place {
-                Place::Property { to, .. } if is_named => *to = at + 1,
-                Place::EndOfSection { at: end, .. } if is_ours => *end = at + 1,
+                EditPlace::Property { to, .. } if is_named => *to = at + 1,
+                EditPlace::EndOfSection { at: end, .. } if is_ours => *end = at + 1,
                 _ => {}
             }
             continue;
@@ -86,7 +86,7 @@ fn place(lines: &[String], headers: &[&str], name: &str) -> Place {
             has_property = false;
             is_ours = headers.contains(&header);
             if is_ours && !is_found {
-                place = Place::EndOfSection {
+                place = EditPlace::EndOfSection {
                     at: at + 1,
                     indent: String::new(),
                 };
@@ -101,13 +101,13 @@ fn place(lines: &[String], headers: &[&str], name: &str) -> Place {
         if property.is_some_and(|property| property.eq_ignore_ascii_case(name)) {
             is_found = true;
             is_named = true;
-            place = Place::Property {
+            place = EditPlace::Property {
                 from: at,
                 to: at + 1,
             };
         } else if !is_found {
             let indent = line[..line.len() - line.trim_start().len()].to_owned();
-            place = Place::EndOfSection { at: at + 1, indent };
+            place = EditPlace::EndOfSection { at: at + 1, indent };
         }
     }
     place
