@@ -54,7 +54,7 @@ struct Nearby {
 
 /// A place in the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum CredentialPlace {
     Environment,
     /// The role of the profile.
     Role,
@@ -164,63 +164,69 @@ impl SignIn {
         Err(self.nothing())
     }
 
-    fn places(&self) -> Vec<Place> {
+    fn places(&self) -> Vec<CredentialPlace> {
         let own = [
-            Place::Environment,
-            Place::Role,
-            Place::WebIdentity,
-            Place::Profile,
+            CredentialPlace::Environment,
+            CredentialPlace::Role,
+            CredentialPlace::WebIdentity,
+            CredentialPlace::Profile,
         ];
-        let older = (0..self.settings.older_files.len()).map(Place::OlderFile);
+        let older = (0..self.settings.older_files.len()).map(CredentialPlace::OlderFile);
         let all = own.into_iter().chain(older);
-        let all = all.chain([Place::Container, Place::Instance]);
-        all.filter(|place| *place != Place::Environment || self.uses_environment())
+        let all = all.chain([CredentialPlace::Container, CredentialPlace::Instance]);
+        all.filter(|place| *place != CredentialPlace::Environment || self.uses_environment())
             .collect()
     }
 
-    fn source(&self, place: Place) -> Source {
+    fn source(&self, place: CredentialPlace) -> Source {
         match place {
-            Place::Environment => Source::Environment,
-            Place::WebIdentity if self.environments_web_identity().is_some() => Source::WebIdentity,
-            Place::Role | Place::WebIdentity | Place::Profile => {
+            CredentialPlace::Environment => Source::Environment,
+            CredentialPlace::WebIdentity if self.environments_web_identity().is_some() => {
+                Source::WebIdentity
+            }
+            CredentialPlace::Role | CredentialPlace::WebIdentity | CredentialPlace::Profile => {
                 Source::Profile(self.settings.profile_name().to_owned())
             }
-            Place::OlderFile(at) => Source::OlderFile(self.settings.older_files[at].path()),
-            Place::Container => Source::Container,
-            Place::Instance => Source::InstanceMetadata,
+            CredentialPlace::OlderFile(at) => {
+                Source::OlderFile(self.settings.older_files[at].path())
+            }
+            CredentialPlace::Container => Source::Container,
+            CredentialPlace::Instance => Source::InstanceMetadata,
         }
     }
 
     /// The credentials of one place.
-    async fn at(&self, place: Place) -> Result<Credentials, Refusal> {
+    async fn at(&self, place: CredentialPlace) -> Result<Credentials, Refusal> {
         let source = self.source(place);
         let profile = self.profiles.find(self.settings.profile_name());
         let not_here = || Refusal::NotHere(Failure::failed(format!("no {source}")));
         let keys = match (place, profile) {
-            (Place::Environment, _) => {
+            (CredentialPlace::Environment, _) => {
                 let keys = self.environments_keys().map_err(Refusal::Other)?;
                 return self.with_mfa(keys, &Profile::default(), &source).await;
             }
-            (Place::Role, Some(profile)) if profile.role().is_some() => {
+            (CredentialPlace::Role, Some(profile)) if profile.role().is_some() => {
                 let serial = self.serial_for_role(&profile);
                 return self.role(&profile, serial, Vec::new()).await;
             }
-            (Place::Profile, Some(profile)) => {
+            (CredentialPlace::Profile, Some(profile)) => {
                 let keys = self.own(&profile).await?;
                 return self.with_mfa(keys, &profile, &source).await;
             }
-            (Place::WebIdentity, profile) => {
+            (CredentialPlace::WebIdentity, profile) => {
                 let profile = profile.unwrap_or_default();
                 let identity = self.web_identity(&profile).ok_or_else(not_here)?;
                 let session = identity.session(&source, &self.config, &self.patience, self.out);
                 session.await.map_err(Refusal::Other)?
             }
-            (Place::OlderFile(at), _) => {
+            (CredentialPlace::OlderFile(at), _) => {
                 let keys = self.settings.older_files[at].keys()?.ok_or_else(not_here)?;
                 let keys = credentials_check::checked(keys, &source)?;
                 return self.with_mfa(keys, &Profile::default(), &source).await;
             }
-            (Place::Container | Place::Instance, _) => self.nearby_keys(&source).await?,
+            (CredentialPlace::Container | CredentialPlace::Instance, _) => {
+                self.nearby_keys(&source).await?
+            }
             _ => return Err(not_here()),
         };
         if self.settings.mfa.serial.is_some() {
@@ -358,7 +364,7 @@ fn already_a_session(what: &str) -> Failure {
 #[derive(Debug)]
 struct Provider {
     first: Mutex<Option<Credentials>>,
-    place: Place,
+    place: CredentialPlace,
     sign_in: SignIn,
 }
 
