@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf};
 use aws_credential_types::Credentials;
 use serde::Serialize;
 
-use super::questions::{NONE, Question, masked, secret};
+use super::questions::{NONE, Prompt, masked, secret};
 use crate::{
     error::{Failure, Result},
     identity::{
@@ -72,7 +72,7 @@ async fn asked(
         mask::know(known.unwrap_or_default());
     }
     let id_there = keys.map(|keys| masked(keys.access_key_id()));
-    let id = Question {
+    let id = Prompt {
         flag: "AWS_ACCESS_KEY_ID",
         text: "AWS access key id",
         default: Some(id_there.as_deref().unwrap_or(NONE)),
@@ -93,7 +93,7 @@ async fn asked(
         )
         .hint("both are shown together, once, where the key is made in the IAM console"));
     }
-    let region = Question {
+    let region = Prompt {
         flag: "--region",
         text: "region of the machines",
         default: Some(profile.region.as_deref().unwrap_or(NONE)),

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::{login::how, questions::Question};
+use super::{login::how, questions::Prompt};
 use crate::{
     cli::ConfigureSsoArgs,
     error::{Failure, Result},
@@ -47,7 +47,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
     let account = account(args, accounts, out).await?;
     let role_name = role(args, &portal, &account, out).await?;
     let session = sso.session.clone();
-    let region = Question {
+    let region = Prompt {
         flag: "--region",
         text: "region of the machines",
         default: Some(default_region.as_ref().unwrap_or(&session.region)),
@@ -56,7 +56,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
     let unasked = default_region.clone().filter(|_| !out.interactive);
     let given = settings.typed_region.clone().or(unasked);
     let region = region.answer(given, out, config_file::region).await?;
-    let name = Question {
+    let name = Prompt {
         flag: "--profile",
         text: "name of the profile",
         default: Some(&format!("{role_name}-{}", account.id)),
@@ -129,7 +129,7 @@ async fn session(
         [] => String::new(),
         names => format!(" (there are: {})", names.join(", ")),
     };
-    let name = Question {
+    let name = Prompt {
         flag: "--sso-session",
         text: &format!("name of the SSO session{known}"),
         default: Some(there.first().unwrap_or(&"sso")),
@@ -149,7 +149,7 @@ async fn session(
         config_file::refuse_other_session(&wanted, &session, &settings.files)?;
         return Ok(session);
     }
-    let start_url = Question {
+    let start_url = Prompt {
         flag: "--sso-start-url",
         text: "start URL of IAM Identity Center",
         default: None,
@@ -158,7 +158,7 @@ async fn session(
     let start_url = start_url
         .answer(args.sso_start_url.clone(), out, config_file::start_url)
         .await?;
-    let region = Question {
+    let region = Prompt {
         flag: "--sso-region",
         text: "region of IAM Identity Center",
         default: None,
@@ -268,7 +268,7 @@ async fn chosen<T>(
     for (number, one) in (1..).zip(&there) {
         out.prompt(&format!("  {number}  {}", shown(one)));
     }
-    let question = Question {
+    let question = Prompt {
         flag,
         text: &format!("number of the {what}"),
         default: None,

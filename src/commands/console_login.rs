@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::questions::Question;
+use super::questions::Prompt;
 use crate::{
     cli::LoginArgs,
     error::{Failure, Kind, Result},
@@ -150,7 +150,7 @@ fn refuse_other_sign_in(name: &str, profile: &Profile, settings: &AwsSettings) -
 }
 
 async fn region(profile: &Profile, settings: &AwsSettings, out: Output) -> Result<String> {
-    let question = Question {
+    let question = Prompt {
         flag: "--region",
         text: "region of the machines",
         default: Some(USUAL_REGION),

@@ -12,7 +12,7 @@ const TRIES: u32 = 3;
 pub const NONE: &str = "none";
 
 /// Something that a flag can say, too.
-pub struct Question<'a> {
+pub struct Prompt<'a> {
     pub flag: &'static str,
     pub text: &'a str,
     pub default: Option<&'a str>,
@@ -20,7 +20,7 @@ pub struct Question<'a> {
     pub without_terminal: &'static str,
 }
 
-impl Question<'_> {
+impl Prompt<'_> {
     /// What was given, or the answer; the default where the line is empty.
     ///
     /// # Errors
