@@ -37,7 +37,7 @@ const DEFAULTS: &str = "DEFAULT";
 
 /// Reads a file. Lines of any other form are left out and told.
 pub fn parse(text: &str) -> Ini {
-    let mut reader = Reader::default();
+    let mut reader = IniReader::default();
     for (line, text) in (1..).zip(lines(text.trim_start_matches('\u{feff}'))) {
         reader.line(line, text);
     }
@@ -67,7 +67,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[derive(Default)]
-struct Reader {
+struct IniReader {
     sections: Vec<Unfinished>,
     odd: Vec<Odd>,
     /// The section that lines belong to, by its place.
@@ -90,7 +90,7 @@ struct Property {
     lines: Vec<String>,
 }
 
-impl Reader {
+impl IniReader {
     fn line(&mut self, number: usize, text: &str) {
         let value = text.trim();
         if value.starts_with(['#', ';']) {
