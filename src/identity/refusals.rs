@@ -21,7 +21,7 @@ use crate::{
 
 /// Why a place gives no credentials.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum NoCredentials {
     /// It has none: another place may.
     NotHere(Failure),
     /// A person has to sign in, in that way.
@@ -39,7 +39,7 @@ pub enum Way {
     Console(Box<Console>, String),
 }
 
-impl Refusal {
+impl NoCredentials {
     /// Why a session of IAM Identity Center has no token.
     pub fn of_sso(trouble: Trouble, sso: &Sso) -> Self {
         match trouble {
@@ -70,30 +70,30 @@ impl Refusal {
     }
 }
 
-impl From<Failure> for Refusal {
+impl From<Failure> for NoCredentials {
     fn from(failure: Failure) -> Self {
         Self::Other(failure)
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
+impl From<NoCredentials> for Failure {
+    fn from(refusal: NoCredentials) -> Self {
         match refusal {
-            Refusal::NotHere(failure)
-            | Refusal::SignInNeeded(failure, _)
-            | Refusal::Other(failure) => failure,
+            NoCredentials::NotHere(failure)
+            | NoCredentials::SignInNeeded(failure, _)
+            | NoCredentials::Other(failure) => failure,
         }
     }
 }
 
 /// What the SDK's provider for the container or the instance means.
-pub fn by_provider(source: &Source, error: &CredentialsError) -> Refusal {
+pub fn by_provider(source: &Source, error: &CredentialsError) -> NoCredentials {
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => Refusal::NotHere(Failure::new(
+        CredentialsError::CredentialsNotLoaded(_) => NoCredentials::NotHere(Failure::new(
             Kind::NotSignedIn,
             format!("not signed in to AWS: no {source}"),
         )),
-        _ => Refusal::Other(other(source, error)),
+        _ => NoCredentials::Other(other(source, error)),
     }
 }
 
@@ -117,17 +117,17 @@ pub fn by_portal(
     sso: &Sso,
     files: &AwsFiles,
     error: &SdkError<GetRoleCredentialsError, HttpResponse>,
-) -> Refusal {
+) -> NoCredentials {
     let said = error
         .as_service_error()
         .and_then(ProvideErrorMetadata::message)
         .unwrap_or("no reason given");
     let said = &mask::foreign(said);
     match errors::code(error) {
-        Some("UnauthorizedException") => Refusal::of_sso(sso.ended(said), sso),
+        Some("UnauthorizedException") => NoCredentials::of_sso(sso.ended(said), sso),
         Some("ForbiddenException" | "ResourceNotFoundException") => {
             let start_url = &sso.session.start_url;
-            Refusal::Other(
+            NoCredentials::Other(
                 Failure::new(
                     Kind::NotPermitted,
                     format!("{source} names a role that IAM Identity Center does not give you: {said}"),
@@ -135,7 +135,7 @@ pub fn by_portal(
                 .hint(format!("check sso_account_id and sso_role_name in {}: {start_url} shows what you have, `inductiva-aws configure sso` makes a profile for it", files.config.display())),
             )
         }
-        _ => Refusal::Other(errors::sign_in_failure(
+        _ => NoCredentials::Other(errors::sign_in_failure(
             error,
             "cannot get credentials from IAM Identity Center",
             &sso.session.region,

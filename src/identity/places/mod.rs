@@ -21,7 +21,7 @@ use super::{
     mfa::Sessions,
     patience::Patience,
     profiles::{Profile, Profiles},
-    refusals::{self, Refusal},
+    refusals::{self, NoCredentials},
     settings::{AwsSettings, Environment},
     sso::How,
 };
@@ -144,8 +144,8 @@ impl SignIn {
     pub async fn found(self) -> Result<(Source, Credentials, SharedCredentialsProvider)> {
         for place in self.places() {
             let first = match self.at(place).await {
-                Err(Refusal::NotHere(_)) => continue,
-                Err(Refusal::SignInNeeded(failure, way)) => {
+                Err(NoCredentials::NotHere(_)) => continue,
+                Err(NoCredentials::SignInNeeded(failure, way)) => {
                     if !self.signed_in(&failure, &way).await? {
                         return Err(failure);
                     }
@@ -196,13 +196,13 @@ impl SignIn {
     }
 
     /// The credentials of one place.
-    async fn at(&self, place: CredentialPlace) -> Result<Credentials, Refusal> {
+    async fn at(&self, place: CredentialPlace) -> Result<Credentials, NoCredentials> {
         let source = self.source(place);
         let profile = self.profiles.find(self.settings.profile_name());
-        let not_here = || Refusal::NotHere(Failure::failed(format!("no {source}")));
+        let not_here = || NoCredentials::NotHere(Failure::failed(format!("no {source}")));
         let keys = match (place, profile) {
             (CredentialPlace::Environment, _) => {
-                let keys = self.environments_keys().map_err(Refusal::Other)?;
+                let keys = self.environments_keys().map_err(NoCredentials::Other)?;
                 return self.with_mfa(keys, &Profile::default(), &source).await;
             }
             (CredentialPlace::Role, Some(profile)) if profile.role().is_some() => {
@@ -217,7 +217,7 @@ impl SignIn {
                 let profile = profile.unwrap_or_default();
                 let identity = self.web_identity(&profile).ok_or_else(not_here)?;
                 let session = identity.session(&source, &self.config, &self.patience, self.out);
-                session.await.map_err(Refusal::Other)?
+                session.await.map_err(NoCredentials::Other)?
             }
             (CredentialPlace::OlderFile(at), _) => {
                 let keys = self.settings.older_files[at].keys()?.ok_or_else(not_here)?;
@@ -274,7 +274,7 @@ impl SignIn {
         keys: Credentials,
         profile: &Profile,
         source: &Source,
-    ) -> Result<Credentials, Refusal> {
+    ) -> Result<Credentials, NoCredentials> {
         let mfa = &self.settings.mfa;
         let is_session = keys.session_token().is_some();
         if is_session && mfa.serial.is_some() {
@@ -297,7 +297,7 @@ impl SignIn {
         keys: Credentials,
         serial: &str,
         profile: &Profile,
-    ) -> Result<Credentials, Refusal> {
+    ) -> Result<Credentials, NoCredentials> {
         let device = self.sessions.device(serial, profile)?;
         Ok(self.sessions.of_keys(keys, &device).await?)
     }

@@ -19,7 +19,7 @@ use crate::{
         credentials_check,
         process::CredentialProcess,
         profiles::Profile,
-        refusals::{self, Refusal},
+        refusals::{self, NoCredentials},
         settings::{AwsSettings, Environment},
         sso::session::sso_of,
         web_identity::WebIdentity,
@@ -28,7 +28,7 @@ use crate::{
 
 impl SignIn {
     /// What a profile has but for its role and its web identity.
-    pub(super) async fn own(&self, profile: &Profile) -> Result<Credentials, Refusal> {
+    pub(super) async fn own(&self, profile: &Profile) -> Result<Credentials, NoCredentials> {
         let name = &profile.name;
         let source = Source::Profile(name.clone());
         if profile.is_sso() {
@@ -55,10 +55,13 @@ impl SignIn {
         if profile.sso_session.is_some() || profile.sso_start_url.is_some() {
             return Err(half_an_sso_profile(profile, &self.settings).into());
         }
-        Err(Refusal::NotHere(refusals::nothing(&source, &self.profiles)))
+        Err(NoCredentials::NotHere(refusals::nothing(
+            &source,
+            &self.profiles,
+        )))
     }
 
-    async fn sso(&self, profile: &Profile) -> Result<Credentials, Refusal> {
+    async fn sso(&self, profile: &Profile) -> Result<Credentials, NoCredentials> {
         let (Some(account_id), Some(role_name)) = (&profile.sso_account_id, &profile.sso_role_name)
         else {
             return Err(half_an_sso_profile(profile, &self.settings).into());
@@ -75,7 +78,7 @@ impl SignIn {
         } else {
             sso.token().await
         };
-        let token = token.map_err(|why| Refusal::of_sso(why, &sso))?;
+        let token = token.map_err(|why| NoCredentials::of_sso(why, &sso))?;
         let source = Source::Profile(profile.name.clone());
         let portal = sso.portal(&token);
         let keys = portal
@@ -85,7 +88,7 @@ impl SignIn {
         Ok(credentials_check::checked(keys, &source)?)
     }
 
-    async fn console(&self, profile: &str, session: &str) -> Result<Credentials, Refusal> {
+    async fn console(&self, profile: &str, session: &str) -> Result<Credentials, NoCredentials> {
         let region = self.config.region().map_or("", AsRef::as_ref);
         let console = Console::new(
             profile,
@@ -100,7 +103,7 @@ impl SignIn {
         } else {
             console.credentials(session).await
         };
-        keys.map_err(|why| Refusal::of_console(why, &console, session))
+        keys.map_err(|why| NoCredentials::of_console(why, &console, session))
     }
 
     pub(super) fn web_identity(&self, profile: &Profile) -> Option<WebIdentity> {
@@ -119,7 +122,7 @@ impl SignIn {
     }
 
     /// The credentials of the container or the instance.
-    pub(super) async fn nearby_keys(&self, source: &Source) -> Result<Credentials, Refusal> {
+    pub(super) async fn nearby_keys(&self, source: &Source) -> Result<Credentials, NoCredentials> {
         let provider = match source {
             Source::Container => self.nearby.container.get_or_init(|| {
                 let provider = EcsCredentialsProvider::builder().configure(&self.places_config());

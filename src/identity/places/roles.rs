@@ -9,7 +9,8 @@ use crate::{
     aws::Source,
     error::{Failure, Kind, Result},
     identity::{
-        profiles::Profile, refusals::Refusal, settings::Environment, web_identity::WebIdentity,
+        profiles::Profile, refusals::NoCredentials, settings::Environment,
+        web_identity::WebIdentity,
     },
 };
 
@@ -46,7 +47,7 @@ impl SignIn {
         profile: &'a Profile,
         serial: Option<String>,
         mut visited: Vec<String>,
-    ) -> Boxed<'a, Result<Credentials, Refusal>> {
+    ) -> Boxed<'a, Result<Credentials, NoCredentials>> {
         Box::pin(async move {
             let Some(arn) = profile.role() else {
                 return Err(Failure::failed("there is no role").into());
@@ -72,7 +73,7 @@ impl SignIn {
         profile: &Profile,
         has_device: bool,
         visited: Vec<String>,
-    ) -> Result<Credentials, Refusal> {
+    ) -> Result<Credentials, NoCredentials> {
         let name = &profile.name;
         let source = match (&profile.source_profile, &profile.credential_source) {
             (Some(_), Some(_)) => {
@@ -98,7 +99,10 @@ impl SignIn {
                         ))
                     }
                     Source::Environment => Ok(self.environments_keys()?),
-                    source => self.nearby_keys(&source).await.map_err(Refusal::or_other),
+                    source => self
+                        .nearby_keys(&source)
+                        .await
+                        .map_err(NoCredentials::or_other),
                 };
             }
             (Some(source), None) => source,
@@ -136,7 +140,7 @@ impl SignIn {
                 session.await?
             }
             None => match self.own(&source).await {
-                Err(Refusal::NotHere(_)) => {
+                Err(NoCredentials::NotHere(_)) => {
                     return Err(no_source(
                         profile,
                         &format!("source_profile {}", source.name),
@@ -156,9 +160,9 @@ impl SignIn {
     }
 }
 
-fn no_source(profile: &Profile, source: &str, hint: &str) -> Refusal {
+fn no_source(profile: &Profile, source: &str, hint: &str) -> NoCredentials {
     let name = &profile.name;
-    Refusal::Other(
+    NoCredentials::Other(
         Failure::new(
             Kind::NotSignedIn,
             format!("not signed in to AWS: {source} of profile {name} has no credentials"),
