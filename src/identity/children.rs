@@ -75,7 +75,7 @@ impl Helper<'_> {
             .stderr(Stdio::piped());
         without_keys(command.as_std_mut());
         let begun = time.instant();
-        let mut running = Running(command.spawn()?);
+        let mut running = RunningProgram(command.spawn()?);
         let shows_stderr = matches!(self.program, Program::Shell(_));
         let limit = if io::stderr().is_terminal() {
             bounds::HELPER_TIME_WITH_A_PERSON
@@ -100,9 +100,9 @@ impl Helper<'_> {
 }
 
 /// A command that runs. Dropping it ends it, and all that it has started.
-struct Running(Child);
+struct RunningProgram(Child);
 
-impl Running {
+impl RunningProgram {
     async fn output(
         &mut self,
         shows_stderr: bool,
@@ -174,7 +174,7 @@ async fn up_to_the_limit(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u
     Ok(read)
 }
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         // None once it has ended and was waited for.
         if let Some(id) = self.0.id() {
