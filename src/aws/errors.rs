@@ -259,15 +259,15 @@ mod tests {
 
     /// What the SDK and those below it may say: anything, requests too.
     #[derive(Debug)]
-    struct Said(String, Option<Box<Self>>);
+    struct AnyError(String, Option<Box<Self>>);
 
-    impl fmt::Display for Said {
+    impl fmt::Display for AnyError {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str(&self.0)
         }
     }
 
-    impl Error for Said {
+    impl Error for AnyError {
         fn source(&self) -> Option<&(dyn Error + 'static)> {
             self.1.as_deref().map(|cause| cause as _)
         }
@@ -298,11 +298,11 @@ mod tests {
         ];
         for quote in quotes {
             let cause = || {
-                let inner = Said(quote.clone(), None);
-                Box::new(Said(format!("outer: {quote}"), Some(Box::new(inner))))
+                let inner = AnyError(quote.clone(), None);
+                Box::new(AnyError(format!("outer: {quote}"), Some(Box::new(inner))))
             };
             let io = || io::Error::other(cause());
-            let unhandled = GetCallerIdentityError::unhandled(Said(quote.clone(), None));
+            let unhandled = GetCallerIdentityError::unhandled(AnyError(quote.clone(), None));
             let connector = [
                 ConnectorError::io(io().into()),
                 ConnectorError::timeout(io().into()),
