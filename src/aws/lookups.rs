@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::{Failure, Result},
     model::{
-        network::{Destination, Route, RouteTable, Subnet, Target},
+        network::{Destination, Route, RouteTable, RouteTarget, Subnet},
         request::Request,
         vm_type::{Gpu, VmTypeFacts},
     },
@@ -278,15 +278,15 @@ fn route_table(table: types::RouteTable) -> Option<RouteTable> {
 fn route(route: &types::Route) -> Route {
     let gateway = route.gateway_id.as_deref().unwrap_or_default();
     let target = if route.state == Some(types::RouteState::Blackhole) {
-        Target::Blackhole
+        RouteTarget::Blackhole
     } else if gateway == "local"
         || gateway.starts_with("vpce-") && route.destination_prefix_list_id.is_some()
     {
-        Target::Nowhere
+        RouteTarget::Nowhere
     } else if gateway.starts_with("igw-") || route.egress_only_internet_gateway_id.is_some() {
-        Target::InternetGateway
+        RouteTarget::InternetGateway
     } else {
-        Target::Other
+        RouteTarget::Other
     };
     let destination = if route.destination_cidr_block.as_deref() == Some("0.0.0.0/0") {
         Destination::AllIpv4

@@ -39,7 +39,7 @@ pub struct RouteTable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     pub destination: Destination,
-    pub target: Target,
+    pub target: RouteTarget,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Destination {
 
 /// What a route leads to, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum RouteTarget {
     /// The VPC itself, or a gateway endpoint of S3 or `DynamoDB`.
     Nowhere,
     /// Something that is gone.

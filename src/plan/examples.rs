@@ -6,7 +6,7 @@ use super::facts::Facts;
 use crate::model::{
     image::{CANONICAL, Image, ImageState, UBUNTU_IMAGE},
     machine::Machine,
-    network::{Destination, Route, RouteTable, Subnet, Target},
+    network::{Destination, Route, RouteTable, RouteTarget, Subnet},
     request::Request,
     vm_type::VmTypeFacts,
 };
@@ -68,7 +68,7 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
             is_main: true,
             routes: vec![Route {
                 destination: Destination::AllIpv4,
-                target: Target::InternetGateway,
+                target: RouteTarget::InternetGateway,
             }],
         }]),
         dedicated_vpcs: Ok(Vec::new()),

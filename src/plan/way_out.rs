@@ -2,7 +2,7 @@
 //! a machine that reaches nothing never gets its software, and costs until its boot
 //! timeout is over.
 
-use crate::model::network::{Destination, Route, RouteTable, Subnet, Target};
+use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Subnet};
 
 /// What is known of a subnet's way to the internet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +48,14 @@ fn by_ipv4(subnet: &Subnet, table: &RouteTable) -> WayOut {
         .iter()
         .find(|route| route.destination == Destination::AllIpv4);
     match default.map(|route| route.target) {
-        Some(Target::InternetGateway) if subnet.is_blocked => {
+        Some(RouteTarget::InternetGateway) if subnet.is_blocked => {
             WayOut::Closed("VPC Block Public Access blocks its internet gateway".into())
         }
-        Some(Target::InternetGateway) if !subnet.gives_public_addresses => WayOut::Closed(format!(
-            "its default route is an internet gateway ({id}), and its machines get no public address"
-        )),
+        Some(RouteTarget::InternetGateway) if !subnet.gives_public_addresses => {
+            WayOut::Closed(format!(
+                "its default route is an internet gateway ({id}), and its machines get no public address"
+            ))
+        }
         Some(_) => WayOut::Open,
         None if routes.is_empty() => {
             WayOut::Closed(format!("its route table {id} has no default route"))
@@ -67,14 +69,16 @@ fn by_ipv4(subnet: &Subnet, table: &RouteTable) -> WayOut {
 /// Whether machines have an IPv6 address, and a default route for it.
 fn has_way_out_by_ipv6(subnet: &Subnet, table: &RouteTable) -> bool {
     let mut routes = usable(table);
-    let is_open = |target: Target| target != Target::InternetGateway || !subnet.is_blocked;
+    let is_open =
+        |target: RouteTarget| target != RouteTarget::InternetGateway || !subnet.is_blocked;
     subnet.gives_ipv6_addresses
         && routes.any(|route| route.destination == Destination::AllIpv6 && is_open(route.target))
 }
 
 /// The routes that lead somewhere.
 fn usable(table: &RouteTable) -> impl Iterator<Item = &Route> {
-    let leads = |target: Target| !matches!(target, Target::Blackhole | Target::Nowhere);
+    let leads =
+        |target: RouteTarget| !matches!(target, RouteTarget::Blackhole | RouteTarget::Nowhere);
     table.routes.iter().filter(move |route| leads(route.target))
 }
 
@@ -83,21 +87,21 @@ mod tests {
     use super::*;
     use crate::plan::examples::subnet;
 
-    fn route(target: Target) -> Route {
+    fn route(target: RouteTarget) -> Route {
         Route {
             destination: Destination::AllIpv4,
             target,
         }
     }
 
-    fn some(target: Target) -> Route {
+    fn some(target: RouteTarget) -> Route {
         Route {
             destination: Destination::Some,
             target,
         }
     }
 
-    fn by_ipv6(target: Target) -> Route {
+    fn by_ipv6(target: RouteTarget) -> Route {
         Route {
             destination: Destination::AllIpv6,
             target,
@@ -124,7 +128,7 @@ mod tests {
 
     #[test]
     fn only_what_is_certain_is_closed() {
-        use Target::{Blackhole, InternetGateway, Nowhere, Other};
+        use RouteTarget::{Blackhole, InternetGateway, Nowhere, Other};
         let public = subnet("subnet-1");
         let private = Subnet {
             gives_public_addresses: false,
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_subnets_own_table_is_in_force_and_else_the_main_one_of_its_vpc() {
-        let main = table(vec![route(Target::Other)]);
+        let main = table(vec![route(RouteTarget::Other)]);
         let own = RouteTable {
             subnet_ids: vec!["subnet-1".into()],
             is_main: false,
