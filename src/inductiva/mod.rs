@@ -47,7 +47,7 @@ pub struct Client {
 }
 
 /// What a try of a call came to.
-enum Tried<T> {
+enum TryOutcome<T> {
     Done(Result<T, ApiError>),
     /// It may be tried again after so long.
     Again(ApiError, Duration),
@@ -256,12 +256,12 @@ impl Client {
         read: impl Fn(u16, &str) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         match self.try_once(method, address, body, &read).await {
-            Tried::Done(result) => result,
-            Tried::Again(_, pause) => {
+            TryOutcome::Done(result) => result,
+            TryOutcome::Again(_, pause) => {
                 self.http.time().pause(pause).await;
                 match self.try_once(method, address, body, &read).await {
-                    Tried::Done(result) => result,
-                    Tried::Again(error, _) => Err(error),
+                    TryOutcome::Done(result) => result,
+                    TryOutcome::Again(error, _) => Err(error),
                 }
             }
         }
@@ -273,7 +273,7 @@ impl Client {
         address: &Url,
         body: Option<&serde_json::Value>,
         read: &impl Fn(u16, &str) -> Result<T, ApiError>,
-    ) -> Tried<T> {
+    ) -> TryOutcome<T> {
         let time = self.http.time();
         let since = time.instant();
         let answer = self.answer(method, address, body).await;
@@ -282,9 +282,9 @@ impl Client {
         let again = |error: ApiError, has_no_effect: bool, pause: Duration| {
             let harmless = has_no_effect || method != "POST";
             if harmless && took < SHORT && pause <= LONGEST_RETRY_AFTER {
-                Tried::Again(error, pause)
+                TryOutcome::Again(error, pause)
             } else {
-                Tried::Done(Err(error))
+                TryOutcome::Done(Err(error))
             }
         };
         let Answer {
@@ -297,7 +297,7 @@ impl Client {
         };
         let out_of_reach = || ApiError::OutOfReach(detail(status, &body));
         match status {
-            401 | 403 => Tried::Done(Err(ApiError::KeyRefused(detail(status, &body)))),
+            401 | 403 => TryOutcome::Done(Err(ApiError::KeyRefused(detail(status, &body)))),
             300..=399 | 408 | 429 => {
                 let pause = retry_after.unwrap_or(AGAIN_AFTER);
                 again(out_of_reach(), true, pause)
@@ -305,7 +305,7 @@ impl Client {
             500..=599 => again(out_of_reach(), false, retry_after.unwrap_or(AGAIN_AFTER)),
             _ => match read(status, &body) {
                 Err(error @ ApiError::OutOfReach(_)) => again(error, false, AGAIN_AFTER),
-                result => Tried::Done(result),
+                result => TryOutcome::Done(result),
             },
         }
     }
