@@ -118,11 +118,11 @@ impl RunningProgram {
         };
         let (printed, said) = match read {
             Ok(read) => read,
-            Err(Unread::TooMuch) => {
+            Err(UnreadOutput::TooMuch) => {
                 let most = bounds::size(bounds::HELPER_OUTPUT);
                 return Ok(ProgramEnd::Stopped(format!("it printed more than {most}")));
             }
-            Err(Unread::Failed(error)) => return Err(error),
+            Err(UnreadOutput::Failed(error)) => return Err(error),
         };
         let status = self.0.wait().await?;
         Ok(if status.success() {
@@ -134,7 +134,7 @@ impl RunningProgram {
 
     /// What it prints. What it says on stderr is shown until it has ended: what it has
     /// left in the background may keep that open for ever.
-    async fn shown(&mut self, time: &Time, out: Output) -> Result<Vec<u8>, Unread> {
+    async fn shown(&mut self, time: &Time, out: Output) -> Result<Vec<u8>, UnreadOutput> {
         let printed = up_to_the_limit(self.0.stdout.take());
         let Some(stderr) = self.0.stderr.take() else {
             return printed.await;
@@ -153,12 +153,12 @@ impl RunningProgram {
 }
 
 /// Why not all of what a program says is read.
-enum Unread {
+enum UnreadOutput {
     TooMuch,
     Failed(io::Error),
 }
 
-async fn up_to_the_limit(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Unread> {
+async fn up_to_the_limit(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, UnreadOutput> {
     let mut read = Vec::new();
     if let Some(stream) = stream {
         let one_more = u64::try_from(bounds::HELPER_OUTPUT).unwrap_or(u64::MAX) + 1;
@@ -166,10 +166,10 @@ async fn up_to_the_limit(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u
         stream
             .read_to_end(&mut read)
             .await
-            .map_err(Unread::Failed)?;
+            .map_err(UnreadOutput::Failed)?;
     }
     if read.len() > bounds::HELPER_OUTPUT {
-        return Err(Unread::TooMuch);
+        return Err(UnreadOutput::TooMuch);
     }
     Ok(read)
 }
