@@ -31,7 +31,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustls::RootCertStore;
 use url::Url;
 
-use self::bounded::Unread;
+use self::bounded::UnreadBody;
 use crate::{
     bounds,
     error::{Failure, causes},
@@ -118,8 +118,8 @@ impl HttpConnector for WholeAnswers {
             let body = std::mem::replace(response.body_mut(), SdkBody::taken());
             let body = match bounded::read(body, bounds::AWS_ANSWER).await {
                 Ok(body) => body,
-                Err(Unread::BrokeOff(why)) => return Err(broken_off(&why)),
-                Err(why @ Unread::TooLarge(_)) => {
+                Err(UnreadBody::BrokeOff(why)) => return Err(broken_off(&why)),
+                Err(why @ UnreadBody::TooLarge(_)) => {
                     return Err(ConnectorError::other(why.into(), None));
                 }
             };

@@ -6,7 +6,7 @@ use crate::{bounds, error::causes};
 
 /// Why a body could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Unread {
+pub enum UnreadBody {
     /// It broke off.
     #[error("the answer broke off: {0}")]
     BrokeOff(String),
@@ -16,13 +16,13 @@ pub enum Unread {
 }
 
 /// A whole body of `limit` bytes at most.
-pub async fn read(body: SdkBody, limit: usize) -> Result<Vec<u8>, Unread> {
+pub async fn read(body: SdkBody, limit: usize) -> Result<Vec<u8>, UnreadBody> {
     let mut stream = ByteStream::new(body);
     let mut whole = Vec::new();
     while let Some(part) = stream.next().await {
-        let part = part.map_err(|error| Unread::BrokeOff(causes(&error)))?;
+        let part = part.map_err(|error| UnreadBody::BrokeOff(causes(&error)))?;
         if whole.len() + part.len() > limit {
-            return Err(Unread::TooLarge(bounds::size(limit)));
+            return Err(UnreadBody::TooLarge(bounds::size(limit)));
         }
         whole.extend_from_slice(&part);
     }
