@@ -27,11 +27,11 @@ pub struct SessionCall<'a> {
     client: aws_sdk_sts::Client,
     region: String,
     patience: Patience,
-    what: What<'a>,
+    what: StsCall<'a>,
 }
 
 #[derive(Clone, Debug)]
-enum What<'a> {
+enum StsCall<'a> {
     SessionToken,
     AssumeRole { arn: &'a str, profile: &'a Profile },
 }
@@ -58,7 +58,7 @@ impl<'a> SessionCall<'a> {
         patience: &Patience,
         out: Output,
     ) -> Self {
-        Self::new(keys, config, patience, out, What::SessionToken)
+        Self::new(keys, config, patience, out, StsCall::SessionToken)
     }
 
     /// `AssumeRole` as the profile has it.
@@ -74,7 +74,7 @@ impl<'a> SessionCall<'a> {
             config,
             patience,
             out,
-            What::AssumeRole { arn, profile },
+            StsCall::AssumeRole { arn, profile },
         )
     }
 
@@ -83,7 +83,7 @@ impl<'a> SessionCall<'a> {
         config: &SdkConfig,
         patience: &Patience,
         out: Output,
-        what: What<'a>,
+        what: StsCall<'a>,
     ) -> Self {
         let region = config.region().map_or(String::new(), ToString::to_string);
         Self {
@@ -99,7 +99,7 @@ impl<'a> SessionCall<'a> {
         let serial = mfa.map(|(serial, _)| serial.to_owned());
         let code = mfa.map(|(_, code)| code.digits().to_owned());
         let made = match &self.what {
-            What::SessionToken => {
+            StsCall::SessionToken => {
                 let call = self
                     .client
                     .get_session_token()
@@ -111,7 +111,7 @@ impl<'a> SessionCall<'a> {
                     .map(|answer| (answer.credentials, None))
                     .map_err(|error| self.refusal(&error, mfa))
             }
-            What::AssumeRole { arn, profile } => {
+            StsCall::AssumeRole { arn, profile } => {
                 let call = self
                     .client
                     .assume_role()
@@ -153,8 +153,8 @@ impl<'a> SessionCall<'a> {
 
     fn failed(&self) -> String {
         match &self.what {
-            What::SessionToken => "cannot sign in with MFA".into(),
-            What::AssumeRole { arn, profile } => {
+            StsCall::SessionToken => "cannot sign in with MFA".into(),
+            StsCall::AssumeRole { arn, profile } => {
                 format!("cannot assume the role {arn} (profile {})", profile.name)
             }
         }
@@ -175,10 +175,10 @@ impl<'a> SessionCall<'a> {
         }
         NoSession::Other(match (&self.what, failure.kind) {
             // The role's own side is not in AWS's words.
-            (What::AssumeRole { profile, .. }, Kind::NotPermitted) => {
+            (StsCall::AssumeRole { profile, .. }, Kind::NotPermitted) => {
                 Failure { policy: None, ..failure }.hint(role_hint(profile, mfa.is_some()))
             }
-            (What::AssumeRole { .. }, Kind::Failed) if said.contains("DurationSeconds") => {
+            (StsCall::AssumeRole { .. }, Kind::Failed) if said.contains("DurationSeconds") => {
                 failure.hint("lower duration_seconds in the profile: a role that is assumed with a session's keys lasts an hour at most, others as long as the role allows")
             }
             _ => failure,
