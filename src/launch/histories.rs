@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, env, time::Duration};
 
 use super::{
     LaunchOptions, Launcher,
-    simulation::{Luck, Process, Shared, Sight, SimulatedRun, Weather, What, run},
+    simulation::{Job, Luck, Process, Shared, Sight, SimulatedRun, Weather, run},
 };
 use crate::{
     model::{machine, user_data::Script, visibility::VISIBLE_WITHIN},
@@ -70,12 +70,12 @@ impl HistoryKind {
     ];
 }
 
-fn process(what: What, begins: f64) -> Process {
+fn process(what: Job, begins: f64) -> Process {
     Process::new(what, begins)
 }
 
 fn start(number: u32, begins: f64) -> Process {
-    let what = What::Start {
+    let what = Job::Start {
         number,
         least: number,
         other_settings: false,
@@ -93,7 +93,7 @@ fn race(luck: &mut Luck, at: f64) -> Vec<Process> {
         .map(|_| {
             let begins = at + luck.between(0.0, spread);
             if luck.chance(0.2) {
-                return process(What::Terminate, begins);
+                return process(Job::Terminate, begins);
             }
             let number = if same { all } else { luck.number(1, 5) };
             let or_fewer = luck.chance(0.15);
@@ -104,7 +104,7 @@ fn race(luck: &mut Luck, at: f64) -> Vec<Process> {
             };
             let other_settings = luck.chance(0.06);
             let mut process = process(
-                What::Start {
+                Job::Start {
                     number,
                     least,
                     other_settings,
@@ -152,7 +152,7 @@ fn processes(kind: HistoryKind, luck: &mut Luck) -> Vec<Process> {
                         (luck.between(300.0, 4_000.0), 2),
                     ];
                     at += luck.weighted(&pauses);
-                    all.push(process(What::Terminate, at));
+                    all.push(process(Job::Terminate, at));
                 }
                 let pauses = [
                     (luck.between(1.0, 60.0), 2),
@@ -175,7 +175,7 @@ fn processes(kind: HistoryKind, luck: &mut Luck) -> Vec<Process> {
                 all.push(start(if same { number } else { luck.number(1, 4) }, at));
                 at += luck.between(200.0, 1_500.0);
                 if luck.chance(0.85) {
-                    all.push(process(What::Terminate, at));
+                    all.push(process(Job::Terminate, at));
                     at += 130.0;
                 }
                 at += luck.between(from, to);
@@ -188,7 +188,7 @@ fn processes(kind: HistoryKind, luck: &mut Luck) -> Vec<Process> {
                 all.push(start(luck.number(3, 5), at));
             }
             at += luck.between(1.0, 30.0);
-            all.push(process(What::Terminate, at));
+            all.push(process(Job::Terminate, at));
         }
     }
     all
@@ -200,7 +200,7 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watc
     let what = world.state().processes[who].what;
     let mut request = request(1);
     request.script = Script::custom(b"#!/bin/sh\n".to_vec());
-    if let What::Start {
+    if let Job::Start {
         number,
         least,
         other_settings,
@@ -220,7 +220,7 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watc
     }
     let sight = Sight::new(world, who, request);
     let running = async move {
-        if what == What::Terminate {
+        if what == Job::Terminate {
             return (sight.terminate_all(looks_for).await, Vec::new());
         }
         let request = sight.request.clone();

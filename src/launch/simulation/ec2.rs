@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::{
     luck::Luck,
-    state::{SimulatedMachine, SimulatedState, What},
+    state::{Job, SimulatedMachine, SimulatedState},
 };
 use crate::{
     aws::run_instances::{LaunchError, NoCapacity, Remedy},
@@ -169,7 +169,7 @@ impl SimulatedState {
         machine.gone = self.now + linger;
         let id = machine.machine.instance_id.clone();
         self.tell(|| format!("{by:?}: {id} ends"));
-        let Some(by) = by.filter(|&by| self.processes[by].what != What::Terminate) else {
+        let Some(by) = by.filter(|&by| self.processes[by].what != Job::Terminate) else {
             return;
         };
         let how = if self.processes[by].interrupted_at <= self.now {

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Process, SimulatedMachine, SimulatedState, What};
+use super::state::{Job, Process, SimulatedMachine, SimulatedState};
 
 impl SimulatedState {
     /// Judges the number of machines after a launch: no more than the largest that
     /// was asked for since the last `terminate` that said done.
     pub fn accepted(&mut self) {
-        let done = |p: &&Process| p.what == What::Terminate && p.code == Some(0);
+        let done = |p: &&Process| p.what == Job::Terminate && p.code == Some(0);
         let ended = self.processes.iter().filter(done);
         let since = ended.map(|p| p.begins).fold(f64::NEG_INFINITY, f64::max);
         let mut most = 0;
         for process in &self.processes {
-            if let What::Start { number, .. } = process.what
+            if let Job::Start { number, .. } = process.what
                 && process.begins <= self.now
                 && process.ended > since
             {
@@ -49,7 +49,7 @@ impl SimulatedState {
             .enumerate()
             .any(|(other, p)| other != who && p.begins < now && p.ended > process.begins);
         match process.what {
-            What::Terminate => {
+            Job::Terminate => {
                 let left = self.machines.iter();
                 let left = left.filter(|m| m.lives(now) && m.at < process.begins);
                 let starts: BTreeSet<usize> = left.map(|m| m.by).collect();
@@ -63,10 +63,10 @@ impl SimulatedState {
                     }
                 }
             }
-            What::Start { .. } if process.passed_over && !matches!(code, 0 | 3) => {
+            Job::Start { .. } if process.passed_over && !matches!(code, 0 | 3) => {
                 self.leaves(who);
             }
-            What::Start { number, least, .. } if code == 0 && alone => {
+            Job::Start { number, least, .. } if code == 0 && alone => {
                 // A machine that ended itself meanwhile may have been counted, or not.
                 let recently = now - 160.0 - process.napped;
                 let counts =
@@ -77,14 +77,14 @@ impl SimulatedState {
                     // Or another start has launched more, which do not show yet.
                     let unseen = live > number as usize
                         && self.processes.iter().any(|p| {
-                            matches!(p.what, What::Start { number: more, .. } if more > number)
+                            matches!(p.what, Job::Start { number: more, .. } if more > number)
                                 && p.code == Some(0)
                         });
                     let how = if unseen { "unseen" } else { "false exit" };
                     self.broke(how, format!("{who} says {number}, {live} live"));
                 }
             }
-            What::Start { .. } => {}
+            Job::Start { .. } => {}
         }
     }
 }

@@ -14,5 +14,5 @@ pub use self::{
     executor::{Shared, SimulatedRun, run},
     luck::Luck,
     sight::Sight,
-    state::{Process, Weather, What},
+    state::{Job, Process, Weather},
 };

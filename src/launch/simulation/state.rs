@@ -114,7 +114,7 @@ pub struct SimulatedGroup {
 
 /// What a run is to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum What {
+pub enum Job {
     /// A start of so many machines, or at least so many, with which settings.
     Start {
         number: u32,
@@ -127,7 +127,7 @@ pub enum What {
 /// A run, and how it ended.
 #[derive(Clone, Debug)]
 pub struct Process {
-    pub what: What,
+    pub what: Job,
     pub begins: f64,
     pub interrupted_at: f64,
     pub ended: f64,
@@ -145,7 +145,7 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn new(what: What, begins: f64) -> Self {
+    pub fn new(what: Job, begins: f64) -> Self {
         Self {
             what,
             begins,
