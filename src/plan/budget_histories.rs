@@ -82,7 +82,7 @@ fn time(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-struct World {
+struct BudgetWorld {
     luck: Luck,
     now: u64,
     machines: Vec<Real>,
@@ -97,7 +97,7 @@ struct World {
     refusals: usize,
 }
 
-impl World {
+impl BudgetWorld {
     fn new(seed: u64) -> Self {
         Self {
             luck: Luck(seed),
@@ -297,7 +297,7 @@ impl World {
 fn no_group_costs_more_than_its_budget() {
     let (mut launched, mut later, mut refused, mut dearest) = (0, 0, 0, 0.0_f64);
     for seed in 0..HISTORIES {
-        let mut world = World::new(seed);
+        let mut world = BudgetWorld::new(seed);
         for _ in 0..16 {
             world.step();
         }
