@@ -180,7 +180,7 @@ async fn signed_in(
     args: &ConfigureSsoArgs,
     settings: &AwsSettings,
     sso: &Sso,
-) -> Result<(identity::sso::Token, Vec<Account>)> {
+) -> Result<(identity::sso::SsoToken, Vec<Account>)> {
     match sso.token().await {
         Ok(token) => {
             // A token that was kept may have been ended.

@@ -25,8 +25,7 @@ use crate::{
 /// the Rust SDK reads no others.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "they are the file's")]
-pub struct Token {
+pub struct SsoToken {
     pub start_url: Option<String>,
     pub region: Option<String>,
     pub access_token: String,
@@ -57,9 +56,9 @@ pub struct Registration {
 }
 
 /// Without the secrets.
-impl fmt::Debug for Token {
+impl fmt::Debug for SsoToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token")
+        f.debug_struct("SsoToken")
             .field("start_url", &self.start_url)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
@@ -75,7 +74,7 @@ impl fmt::Debug for Registration {
     }
 }
 
-impl Token {
+impl SsoToken {
     /// Its secrets are not to be seen from now on.
     fn know(&self) {
         mask::know(&self.access_token);
@@ -114,7 +113,7 @@ impl Token {
 }
 
 /// Tokens of this run that could not be kept, by what their files would be named after.
-static UNKEPT: Mutex<BTreeMap<String, Token>> = Mutex::new(BTreeMap::new());
+static UNKEPT: Mutex<BTreeMap<String, SsoToken>> = Mutex::new(BTreeMap::new());
 
 /// The folder of the token files.
 pub struct Cache {
@@ -144,7 +143,7 @@ impl Cache {
     ///
     /// # Errors
     /// The file has another form.
-    pub fn read(&self, key: &str) -> Result<Option<Token>> {
+    pub fn read(&self, key: &str) -> Result<Option<SsoToken>> {
         let unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(token) = unkept.get(key) {
             return Ok(Some(token.clone()));
@@ -156,7 +155,7 @@ impl Cache {
             Err(error) => return Err(cannot("read", &path, &error)),
         };
         // The reason would quote from the file.
-        let token = serde_json::from_slice::<Token>(&text).map_err(|_| {
+        let token = serde_json::from_slice::<SsoToken>(&text).map_err(|_| {
             Failure::usage(format!("{} is not an SSO token file", path.display()))
                 .hint("sign in again, which replaces it")
         })?;
@@ -166,7 +165,7 @@ impl Cache {
 
     /// Keeps a token: where the folder cannot be written, for this run alone, which is
     /// told. It may have cost a person a sign-in, or the refresh token before it.
-    pub fn write(&self, key: &str, token: &Token, out: Output) {
+    pub fn write(&self, key: &str, token: &SsoToken, out: Output) {
         token.know();
         if let Err(failure) = write_json(&self.path(key), token) {
             out.warn(&format!(

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use aws_config::SdkConfig;
 
 use self::{cache::Cache, oidc::Oidc, portal::Portal};
-pub use self::{cache::Token, oidc::ACCOUNT_SCOPE};
+pub use self::{cache::SsoToken, oidc::ACCOUNT_SCOPE};
 use crate::{
     aws::errors,
     error::{Failure, Kind, Result},
@@ -90,7 +90,7 @@ pub struct Sso {
 
 impl Sso {
     /// The portal, for a token of this session.
-    pub fn portal<'a>(&'a self, token: &'a Token) -> Portal<'a> {
+    pub fn portal<'a>(&'a self, token: &'a SsoToken) -> Portal<'a> {
         Portal::new(
             &self.session.region,
             &token.access_token,
@@ -109,7 +109,7 @@ impl Sso {
     }
 
     /// Signs in, and keeps the token where the AWS CLI and the SDKs look for it.
-    pub async fn login(&self, how: How) -> Result<Token> {
+    pub async fn login(&self, how: How) -> Result<SsoToken> {
         let cache = self.cache();
         let oidc = self.oidc();
         let token = if how.device_code || self.session.name.is_none() {
@@ -123,7 +123,7 @@ impl Sso {
     }
 
     /// A token that is good for some minutes at least, refreshed if need be.
-    pub async fn token(&self) -> Result<Token, Trouble> {
+    pub async fn token(&self) -> Result<SsoToken, Trouble> {
         let cache = self.cache();
         let token = self.kept(&cache)?;
         if token.seconds_left() > REFRESH_SECONDS && token.with_plain_times().is_none() {
@@ -146,7 +146,7 @@ impl Sso {
     }
 
     /// The token that is kept, as long as it is good.
-    pub fn token_at_hand(&self) -> Result<Token, Trouble> {
+    pub fn token_at_hand(&self) -> Result<SsoToken, Trouble> {
         let token = self.kept(&self.cache())?;
         if token.seconds_left() > 0 {
             Ok(token)
@@ -222,7 +222,7 @@ impl Sso {
         ))
     }
 
-    async fn refreshed(&self, cache: &Cache, stale: Token) -> Result<Token, Trouble> {
+    async fn refreshed(&self, cache: &Cache, stale: SsoToken) -> Result<SsoToken, Trouble> {
         let path = cache.path(self.session.cache_key());
         let expired = format!(
             "the SSO token in {} expired at {}",
@@ -262,7 +262,7 @@ impl Sso {
         )))
     }
 
-    fn kept(&self, cache: &Cache) -> Result<Token, Trouble> {
+    fn kept(&self, cache: &Cache) -> Result<SsoToken, Trouble> {
         let key = self.session.cache_key();
         match cache.read(key) {
             Ok(Some(token)) => Ok(token),

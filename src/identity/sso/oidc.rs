@@ -17,7 +17,7 @@ use url::Url;
 
 use super::{
     browser::{self, Listener, REGISTERED_REDIRECT},
-    cache::{self, Cache, Registration, Token},
+    cache::{self, Cache, Registration, SsoToken},
     endpoint::{Variant, base_url, endpoint_url},
 };
 use crate::{
@@ -84,7 +84,7 @@ impl<'a> Oidc<'a> {
     }
 
     /// Signs in with the browser of this machine.
-    pub async fn in_browser(&self) -> Result<Token> {
+    pub async fn in_browser(&self) -> Result<SsoToken> {
         let listener = Listener::bind().await.map_err(|error| {
             Failure::failed(format!(
                 "cannot listen on 127.0.0.1 for the browser: {error}"
@@ -123,7 +123,7 @@ impl<'a> Oidc<'a> {
     }
 
     /// Signs in with a code that is typed, or followed as a link, on any device.
-    pub async fn with_device_code(&self, cache: &Cache, open_browser: bool) -> Result<Token> {
+    pub async fn with_device_code(&self, cache: &Cache, open_browser: bool) -> Result<SsoToken> {
         let mut registration = self.kept_registration(cache).await?;
         let started = match self.start_device(&registration).await {
             // A kept registration may have been ended.
@@ -172,9 +172,9 @@ impl<'a> Oidc<'a> {
     /// A new token for a stale one; None where the answer has none.
     pub async fn refresh(
         &self,
-        stale: &Token,
+        stale: &SsoToken,
         (client_id, client_secret, refresh_token): (&str, &str, &str),
-    ) -> Result<Option<Token>, SdkError<CreateTokenError, HttpResponse>> {
+    ) -> Result<Option<SsoToken>, SdkError<CreateTokenError, HttpResponse>> {
         let call = self
             .client
             .create_token()
@@ -315,11 +315,11 @@ impl<'a> Oidc<'a> {
         base_url(&self.session.region, self.variant, self.endpoint.as_deref()).await
     }
 
-    fn token(&self, answer: CreateTokenOutput, registration: &Registration) -> Result<Token> {
+    fn token(&self, answer: CreateTokenOutput, registration: &Registration) -> Result<SsoToken> {
         let access_token = answer
             .access_token
             .ok_or_else(|| Failure::failed("IAM Identity Center answered without a token"))?;
-        Ok(Token {
+        Ok(SsoToken {
             start_url: Some(self.session.start_url.clone()),
             region: Some(self.session.region.clone()),
             access_token,
