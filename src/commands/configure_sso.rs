@@ -12,7 +12,7 @@ use crate::{
         self,
         profiles::{Profiles, SsoSession},
         sso::{
-            Sso, Trouble,
+            NoToken, Sso,
             config_file::{self, SsoProfile, is_plain_sso},
             portal::{Account, Portal},
         },
@@ -188,8 +188,8 @@ async fn signed_in(
                 return Ok((token, accounts));
             }
         }
-        Err(Trouble::SignInNeeded(_)) => {}
-        Err(Trouble::Other(failure)) => return Err(failure),
+        Err(NoToken::SignInNeeded(_)) => {}
+        Err(NoToken::Other(failure)) => return Err(failure),
     }
     let token = sso.login(how(&args.login, settings)).await?;
     let accounts = sso.portal(&token).accounts().await?;

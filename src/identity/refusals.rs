@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::{
     console::{self, Console},
     profiles::{AwsFiles, Profiles},
-    sso::{Sso, Trouble},
+    sso::{NoToken, Sso},
 };
 use crate::{
     aws::{Source, errors},
@@ -41,23 +41,23 @@ pub enum Way {
 
 impl NoCredentials {
     /// Why a session of IAM Identity Center has no token.
-    pub fn of_sso(trouble: Trouble, sso: &Sso) -> Self {
-        match trouble {
-            Trouble::SignInNeeded(failure) => {
+    pub fn of_sso(why: NoToken, sso: &Sso) -> Self {
+        match why {
+            NoToken::SignInNeeded(failure) => {
                 Self::SignInNeeded(failure, Way::Sso(Box::new(sso.clone())))
             }
-            Trouble::Other(failure) => Self::Other(failure),
+            NoToken::Other(failure) => Self::Other(failure),
         }
     }
 
     /// Why a console sign-in has no keys.
-    pub fn of_console(trouble: console::Trouble, console: &Console, session: &str) -> Self {
-        match trouble {
-            console::Trouble::SignInNeeded(failure) => {
+    pub fn of_console(why: console::NoKeys, console: &Console, session: &str) -> Self {
+        match why {
+            console::NoKeys::SignInNeeded(failure) => {
                 let way = Way::Console(Box::new(console.clone()), session.to_owned());
                 Self::SignInNeeded(failure, way)
             }
-            console::Trouble::Other(failure) => Self::Other(failure),
+            console::NoKeys::Other(failure) => Self::Other(failure),
         }
     }
 

@@ -10,6 +10,6 @@ mod sign_in;
 
 pub use self::{
     cache::SessionFolder,
-    service::{Console, Trouble},
+    service::{Console, NoKeys},
     sign_in::{Way, sign_in},
 };

@@ -38,14 +38,14 @@ pub struct Console {
 }
 
 /// Why there are no keys.
-pub enum Trouble {
+pub enum NoKeys {
     /// It takes a person to sign in.
     SignInNeeded(Failure),
     /// A sign-in would not help.
     Other(Failure),
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for NoKeys {
     fn from(failure: Failure) -> Self {
         Self::Other(failure)
     }
@@ -101,7 +101,7 @@ impl Console {
     }
 
     /// Keys of a session that are good for some minutes at least, refreshed if need be.
-    pub async fn credentials(&self, login_session: &str) -> Result<Credentials, Trouble> {
+    pub async fn credentials(&self, login_session: &str) -> Result<Credentials, NoKeys> {
         let now = || self.http.time().now();
         let token = self.kept(login_session)?;
         if token.seconds_left(now()) > REFRESH_SECONDS {
@@ -120,7 +120,7 @@ impl Console {
             }
             // Good until they end.
             Err(_) if token.seconds_left(now()) > 0 => return Ok(token.credentials()),
-            Err(Refused::Other(failure)) => return Err(Trouble::Other(failure)),
+            Err(Refused::Other(failure)) => return Err(NoKeys::Other(failure)),
             Err(Refused::Because(error, said)) => (error, said),
         };
         // The AWS CLI knows nothing of our lock: if it was faster, its token is there.
@@ -129,7 +129,7 @@ impl Console {
             return Ok(again.credentials());
         }
         Err(match why.0.as_str() {
-            "INSUFFICIENT_PERMISSIONS" => Trouble::Other(not_permitted(&why.1)),
+            "INSUFFICIENT_PERMISSIONS" => NoKeys::Other(not_permitted(&why.1)),
             "USER_CREDENTIALS_CHANGED" => self.needed("the password has changed since the sign-in"),
             _ => self.needed(&format!(
                 "the console sign-in in {} has ended ({})",
@@ -140,7 +140,7 @@ impl Console {
     }
 
     /// The keys that are kept, as long as they are good.
-    pub fn credentials_at_hand(&self, login_session: &str) -> Result<Credentials, Trouble> {
+    pub fn credentials_at_hand(&self, login_session: &str) -> Result<Credentials, NoKeys> {
         let token = self.kept(login_session)?;
         if token.seconds_left(self.http.time().now()) > 0 {
             Ok(token.credentials())
@@ -149,7 +149,7 @@ impl Console {
         }
     }
 
-    fn kept(&self, login_session: &str) -> Result<Token, Trouble> {
+    fn kept(&self, login_session: &str) -> Result<Token, NoKeys> {
         match self.folder.read(login_session) {
             Ok(Some(token)) => Ok(token),
             Ok(None) => Err(self.needed(&format!(
@@ -161,8 +161,8 @@ impl Console {
     }
 
     /// It takes a person to sign in, because of `why`.
-    fn needed(&self, why: &str) -> Trouble {
-        Trouble::SignInNeeded(
+    fn needed(&self, why: &str) -> NoKeys {
+        NoKeys::SignInNeeded(
             Failure::new(Kind::NotSignedIn, format!("not signed in to AWS: {why}"))
                 .hint(format!("sign in: {}", self.login_command)),
         )

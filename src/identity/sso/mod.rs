@@ -50,23 +50,23 @@ impl How {
 
 /// Why there is no good token.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum NoToken {
     /// It takes a person to sign in.
     SignInNeeded(Failure),
     /// A sign-in would not help.
     Other(Failure),
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for NoToken {
     fn from(failure: Failure) -> Self {
         Self::Other(failure)
     }
 }
 
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::SignInNeeded(failure) | Trouble::Other(failure) => failure,
+impl From<NoToken> for Failure {
+    fn from(why: NoToken) -> Self {
+        match why {
+            NoToken::SignInNeeded(failure) | NoToken::Other(failure) => failure,
         }
     }
 }
@@ -123,7 +123,7 @@ impl Sso {
     }
 
     /// A token that is good for some minutes at least, refreshed if need be.
-    pub async fn token(&self) -> Result<SsoToken, Trouble> {
+    pub async fn token(&self) -> Result<SsoToken, NoToken> {
         let cache = self.cache();
         let token = self.kept(&cache)?;
         if token.seconds_left() > REFRESH_SECONDS && token.with_plain_times().is_none() {
@@ -146,7 +146,7 @@ impl Sso {
     }
 
     /// The token that is kept, as long as it is good.
-    pub fn token_at_hand(&self) -> Result<SsoToken, Trouble> {
+    pub fn token_at_hand(&self) -> Result<SsoToken, NoToken> {
         let token = self.kept(&self.cache())?;
         if token.seconds_left() > 0 {
             Ok(token)
@@ -169,8 +169,8 @@ impl Sso {
                     self.out.warn(&failure.message);
                 }
             }
-            Err(Trouble::SignInNeeded(_)) => {}
-            Err(Trouble::Other(failure)) => self.out.warn(&failure.message),
+            Err(NoToken::SignInNeeded(_)) => {}
+            Err(NoToken::Other(failure)) => self.out.warn(&failure.message),
         }
         let cache = self.cache();
         let _lock = cache.lock(&self.time, self.out).await;
@@ -214,7 +214,7 @@ impl Sso {
     }
 
     /// The portal takes the token no longer.
-    pub fn ended(&self, said: &str) -> Trouble {
+    pub fn ended(&self, said: &str) -> NoToken {
         let path = self.cache().path(self.session.cache_key());
         self.needed(&format!(
             "IAM Identity Center no longer takes the SSO token in {}: {said}",
@@ -222,7 +222,7 @@ impl Sso {
         ))
     }
 
-    async fn refreshed(&self, cache: &Cache, stale: SsoToken) -> Result<SsoToken, Trouble> {
+    async fn refreshed(&self, cache: &Cache, stale: SsoToken) -> Result<SsoToken, NoToken> {
         let path = cache.path(self.session.cache_key());
         let expired = format!(
             "the SSO token in {} expired at {}",
@@ -249,7 +249,7 @@ impl Sso {
                 Some(code) if !code.starts_with("Internal") => code.to_owned(),
                 _ => {
                     let what = format!("{expired}, and cannot be refreshed");
-                    return Err(Trouble::Other(errors::sign_in_failure(
+                    return Err(NoToken::Other(errors::sign_in_failure(
                         &error,
                         &what,
                         &self.session.region,
@@ -262,7 +262,7 @@ impl Sso {
         )))
     }
 
-    fn kept(&self, cache: &Cache) -> Result<SsoToken, Trouble> {
+    fn kept(&self, cache: &Cache) -> Result<SsoToken, NoToken> {
         let key = self.session.cache_key();
         match cache.read(key) {
             Ok(Some(token)) => Ok(token),
@@ -275,8 +275,8 @@ impl Sso {
     }
 
     /// It takes a person to sign in, because of `why`.
-    fn needed(&self, why: &str) -> Trouble {
-        Trouble::SignInNeeded(
+    fn needed(&self, why: &str) -> NoToken {
+        NoToken::SignInNeeded(
             Failure::new(Kind::NotSignedIn, format!("not signed in to AWS: {why}"))
                 .hint(format!("sign in: {}", self.login_command)),
         )
