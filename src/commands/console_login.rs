@@ -10,7 +10,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::{
         self,
-        console::{self, Console, SessionFolder, Way},
+        console::{self, Console, LoginFlow, SessionFolder},
         files,
         profiles::{Profile, Profiles},
         sso::config_file,
@@ -111,16 +111,16 @@ pub fn logout(settings: &AwsSettings) -> Result<Option<ConsoleLogoutReport>> {
     }))
 }
 
-fn way(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<Way> {
-    let usual = Way::usual(settings.desktop);
+fn way(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<LoginFlow> {
+    let usual = LoginFlow::usual(settings.desktop);
     let way = if args.remote {
-        Way::Remote
+        LoginFlow::Remote
     } else if args.sso.no_browser {
-        Way::Browser { open: false }
+        LoginFlow::Browser { open: false }
     } else {
         usual
     };
-    if way == Way::Remote && !out.interactive {
+    if way == LoginFlow::Remote && !out.interactive {
         return Err(Failure::usage(
             "there is no browser here, and no terminal to paste its code on",
         )

@@ -25,14 +25,14 @@ pub enum NoCredentials {
     /// It has none: another place may.
     NotHere(Failure),
     /// A person has to sign in, in that way.
-    SignInNeeded(Failure, Way),
+    SignInNeeded(Failure, SignInMethod),
     /// It should have some.
     Other(Failure),
 }
 
 /// How a person can sign in.
 #[derive(Debug)]
-pub enum Way {
+pub enum SignInMethod {
     /// To IAM Identity Center.
     Sso(Box<Sso>),
     /// With the AWS console, as this identity.
@@ -44,7 +44,7 @@ impl NoCredentials {
     pub fn of_sso(why: NoToken, sso: &Sso) -> Self {
         match why {
             NoToken::SignInNeeded(failure) => {
-                Self::SignInNeeded(failure, Way::Sso(Box::new(sso.clone())))
+                Self::SignInNeeded(failure, SignInMethod::Sso(Box::new(sso.clone())))
             }
             NoToken::Other(failure) => Self::Other(failure),
         }
@@ -54,7 +54,7 @@ impl NoCredentials {
     pub fn of_console(why: console::NoKeys, console: &Console, session: &str) -> Self {
         match why {
             console::NoKeys::SignInNeeded(failure) => {
-                let way = Way::Console(Box::new(console.clone()), session.to_owned());
+                let way = SignInMethod::Console(Box::new(console.clone()), session.to_owned());
                 Self::SignInNeeded(failure, way)
             }
             console::NoKeys::Other(failure) => Self::Other(failure),

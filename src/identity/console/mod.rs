@@ -11,5 +11,5 @@ mod sign_in;
 pub use self::{
     cache::SessionFolder,
     service::{Console, NoKeys},
-    sign_in::{Way, sign_in},
+    sign_in::{LoginFlow, sign_in},
 };

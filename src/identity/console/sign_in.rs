@@ -24,14 +24,14 @@ const CROSS_DEVICE: &str = "arn:aws:signin:::devtools/cross-device";
 
 /// How a person signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum LoginFlow {
     /// With the browser of this machine, which is opened or only shown the address.
     Browser { open: bool },
     /// With a browser on any device: its page shows a code, which is pasted here.
     Remote,
 }
 
-impl Way {
+impl LoginFlow {
     /// The browser of this machine where there is one.
     pub fn usual(desktop: Desktop) -> Self {
         if desktop.has_browser() {
@@ -46,7 +46,7 @@ impl Way {
 ///
 /// # Errors
 /// Not signed in: the person, or AWS, says no. Usage: what was pasted is no code.
-pub async fn sign_in(console: &Console, way: Way) -> Result<(String, Token)> {
+pub async fn sign_in(console: &Console, way: LoginFlow) -> Result<(String, Token)> {
     let state = dpop::uuid()?;
     let verifier = browser::random()?;
     let key = dpop::new_key()?;
@@ -58,8 +58,8 @@ pub async fn sign_in(console: &Console, way: Way) -> Result<(String, Token)> {
         key: &key,
     };
     match way {
-        Way::Browser { open } => asking.in_browser(open).await,
-        Way::Remote => asking.remotely().await,
+        LoginFlow::Browser { open } => asking.in_browser(open).await,
+        LoginFlow::Remote => asking.remotely().await,
     }
 }
 

@@ -303,7 +303,7 @@ impl SignIn {
     }
 
     /// Offers to sign in where somebody is there to do it; whether they did.
-    async fn signed_in(&self, failure: &Failure, way: &refusals::Way) -> Result<bool> {
+    async fn signed_in(&self, failure: &Failure, way: &refusals::SignInMethod) -> Result<bool> {
         if !self.out.interactive {
             return Ok(false);
         }
@@ -314,11 +314,11 @@ impl SignIn {
             return Ok(false);
         }
         match way {
-            refusals::Way::Sso(sso) => {
+            refusals::SignInMethod::Sso(sso) => {
                 sso.login(How::usual(self.settings.desktop)).await?;
             }
-            refusals::Way::Console(console, session) => {
-                let way = console::Way::usual(self.settings.desktop);
+            refusals::SignInMethod::Console(console, session) => {
+                let way = console::LoginFlow::usual(self.settings.desktop);
                 let (identity, token) = console::sign_in(console, way).await?;
                 if identity != *session {
                     return Err(Failure::new(
