@@ -23,16 +23,16 @@ use crate::{
 
 /// A session as its file has it; what other programs keep in it stays.
 #[derive(Clone)]
-pub struct Token(Map<String, Value>);
+pub struct ConsoleToken(Map<String, Value>);
 
 /// Without the secrets.
-impl fmt::Debug for Token {
+impl fmt::Debug for ConsoleToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token")
+        f.write_str("ConsoleToken")
     }
 }
 
-impl Token {
+impl ConsoleToken {
     /// What a sign-in gave.
     pub fn new(
         answer: &Value,
@@ -165,7 +165,7 @@ impl Token {
 }
 
 /// Sessions of this run that could not be kept.
-static UNKEPT: Mutex<BTreeMap<String, Token>> = Mutex::new(BTreeMap::new());
+static UNKEPT: Mutex<BTreeMap<String, ConsoleToken>> = Mutex::new(BTreeMap::new());
 
 /// The folder of the sessions: `AWS_LOGIN_CACHE_DIRECTORY`, else ~/.aws/login/cache.
 #[derive(Clone, Debug)]
@@ -191,7 +191,7 @@ impl SessionFolder {
     ///
     /// # Errors
     /// The file has another form.
-    pub fn read(&self, login_session: &str) -> Result<Option<Token>> {
+    pub fn read(&self, login_session: &str) -> Result<Option<ConsoleToken>> {
         let unkept = UNKEPT.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(token) = unkept.get(login_session) {
             return Ok(Some(token.clone()));
@@ -209,15 +209,18 @@ impl SessionFolder {
         };
         // The reason would quote from the file.
         let fields = serde_json::from_slice(&text).ok();
-        fields.and_then(Token::checked).map(Some).ok_or_else(|| {
-            Failure::usage(format!("{} is not a console sign-in", path.display()))
-                .hint("sign in again, which replaces it")
-        })
+        fields
+            .and_then(ConsoleToken::checked)
+            .map(Some)
+            .ok_or_else(|| {
+                Failure::usage(format!("{} is not a console sign-in", path.display()))
+                    .hint("sign in again, which replaces it")
+            })
     }
 
     /// Keeps a session. If that cannot be, it is used for this run only, with a
     /// warning.
-    pub fn write(&self, login_session: &str, token: &Token, out: Output) {
+    pub fn write(&self, login_session: &str, token: &ConsoleToken, out: Output) {
         let path = self.path(login_session);
         let text = Value::from(token.0.clone()).to_string();
         if let Err(error) = private_files::write(&path, text.as_bytes()) {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     address::usual_address,
-    cache::{SessionFolder, Token},
+    cache::{ConsoleToken, SessionFolder},
     dpop,
 };
 use crate::{
@@ -149,7 +149,7 @@ impl Console {
         }
     }
 
-    fn kept(&self, login_session: &str) -> Result<Token, NoKeys> {
+    fn kept(&self, login_session: &str) -> Result<ConsoleToken, NoKeys> {
         match self.folder.read(login_session) {
             Ok(Some(token)) => Ok(token),
             Ok(None) => Err(self.needed(&format!(
@@ -168,7 +168,7 @@ impl Console {
         )
     }
 
-    async fn refreshed(&self, token: &Token) -> Result<Token, Refused> {
+    async fn refreshed(&self, token: &ConsoleToken) -> Result<ConsoleToken, Refused> {
         let usual = |region: &str| usual_address(region, self.variant);
         // A token knows where its session is; those of older programs do not.
         let base = match token.region() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use super::{
-    cache::Token,
+    cache::ConsoleToken,
     dpop,
     service::{Console, Refused, not_permitted, unreadable},
 };
@@ -46,7 +46,7 @@ impl LoginFlow {
 ///
 /// # Errors
 /// Not signed in: the person, or AWS, says no. Usage: what was pasted is no code.
-pub async fn sign_in(console: &Console, way: LoginFlow) -> Result<(String, Token)> {
+pub async fn sign_in(console: &Console, way: LoginFlow) -> Result<(String, ConsoleToken)> {
     let state = dpop::uuid()?;
     let verifier = browser::random()?;
     let key = dpop::new_key()?;
@@ -73,7 +73,7 @@ struct AuthorizationRequest<'a> {
 }
 
 impl AuthorizationRequest<'_> {
-    async fn in_browser(&self, open: bool) -> Result<(String, Token)> {
+    async fn in_browser(&self, open: bool) -> Result<(String, ConsoleToken)> {
         let out = self.console.out;
         let listener = Listener::bind().await.map_err(|error| {
             Failure::failed(format!(
@@ -99,7 +99,7 @@ impl AuthorizationRequest<'_> {
         session
     }
 
-    async fn remotely(&self) -> Result<(String, Token)> {
+    async fn remotely(&self) -> Result<(String, ConsoleToken)> {
         let out = self.console.out;
         let mut confirmation = self.console.base.clone();
         let path = confirmation.path().trim_end_matches('/').to_owned();
@@ -160,7 +160,12 @@ impl AuthorizationRequest<'_> {
         url
     }
 
-    async fn exchange(&self, client: &str, code: &str, redirect: &str) -> Result<(String, Token)> {
+    async fn exchange(
+        &self,
+        client: &str,
+        code: &str,
+        redirect: &str,
+    ) -> Result<(String, ConsoleToken)> {
         mask::know(code);
         let asked = json!({
             "clientId": client,
@@ -185,7 +190,7 @@ impl AuthorizationRequest<'_> {
         let session = login_session(&answer).ok_or_else(unreadable)?;
         let account = session.split(':').nth(4).unwrap_or_default().to_owned();
         let now = console.http.time().now();
-        let token = Token::new(&answer, &account, client, self.key, &console.region, now);
+        let token = ConsoleToken::new(&answer, &account, client, self.key, &console.region, now);
         Ok((session, token.ok_or_else(unreadable)?))
     }
 }
