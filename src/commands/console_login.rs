@@ -10,7 +10,7 @@ use crate::{
     error::{Failure, Kind, Result},
     identity::{
         self,
-        console::{self, Console, LoginFlow, SessionFolder},
+        console_login::{self, ConsoleLogin, LoginFlow, SessionFolder},
         files,
         profiles::{Profile, Profiles},
         sso::config_file,
@@ -54,10 +54,10 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
     let way = way(args, settings, out)?;
     let region = region(&profile, settings, out).await?;
     let config = identity::unsigned_config(settings, &profiles).await?;
-    let console = Console::new(name, &region, settings, &profiles, &config, out)?;
+    let console = ConsoleLogin::new(name, &region, settings, &profiles, &config, out)?;
     // Before anybody opens a browser for nothing.
     console.folder().check()?;
-    let (session, token) = console::sign_in(&console, way).await?;
+    let (session, token) = console_login::sign_in(&console, way).await?;
     if let Some(there) = profile
         .login_session
         .as_ref()

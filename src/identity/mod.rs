@@ -3,7 +3,7 @@
 pub mod addresses;
 mod children;
 mod config;
-pub mod console;
+pub mod console_login;
 mod credentials_check;
 pub mod files;
 mod inherited;

@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::{
-    console::{self, Console},
+    console_login::{self, ConsoleLogin},
     profiles::{AwsFiles, Profiles},
     sso::{NoToken, Sso},
 };
@@ -36,7 +36,7 @@ pub enum SignInMethod {
     /// To IAM Identity Center.
     Sso(Box<Sso>),
     /// With the AWS console, as this identity.
-    Console(Box<Console>, String),
+    Console(Box<ConsoleLogin>, String),
 }
 
 impl NoCredentials {
@@ -51,13 +51,13 @@ impl NoCredentials {
     }
 
     /// Why a console sign-in has no keys.
-    pub fn of_console(why: console::NoKeys, console: &Console, session: &str) -> Self {
+    pub fn of_console(why: console_login::NoKeys, console: &ConsoleLogin, session: &str) -> Self {
         match why {
-            console::NoKeys::SignInNeeded(failure) => {
+            console_login::NoKeys::SignInNeeded(failure) => {
                 let way = SignInMethod::Console(Box::new(console.clone()), session.to_owned());
                 Self::SignInNeeded(failure, way)
             }
-            console::NoKeys::Other(failure) => Self::Other(failure),
+            console_login::NoKeys::Other(failure) => Self::Other(failure),
         }
     }
 

@@ -614,14 +614,14 @@ CHANGES = [
     ),
     Change(
         "sign-in: the browser's page says signed in whatever came of it",
-        file="src/identity/console/sign_in.rs",
+        file="src/identity/console_login/sign_in.rs",
         old="page.tell(session.is_ok()).await;",
         new="page.tell(true).await;",
         cli=("console::the_page_says_signed_in_only_after_the_code_was_exchanged",),
     ),
     Change(
         "sign-in: two runs refresh a console session at once",
-        file="src/identity/console/service.rs",
+        file="src/identity/console_login/service.rs",
         old="        let _lock = self.folder.lock(self.http.time(), self.out).await;\n",
         new="",
         cli=("console::keys_are_refreshed_by_one_run_for_all",),
@@ -635,10 +635,10 @@ CHANGES = [
     ),
     Change(
         "sign-in: FIPS is forgotten for the console's sign-in",
-        file="src/identity/console/address.rs",
+        file="src/identity/console_login/address.rs",
         old="variant.fips.unwrap_or_default(),",
         new="false,",
-        unit=("identity::console::address::tests::the_sign_in_service_is_where_its_endpoint_rules_say",),
+        unit=("identity::console_login::address::tests::the_sign_in_service_is_where_its_endpoint_rules_say",),
     ),
     Change(
         "regions that were left out speak for no machines",

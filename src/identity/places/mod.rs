@@ -17,7 +17,7 @@ use aws_credential_types::{
 use aws_smithy_types::date_time::{DateTime, Format};
 
 use super::{
-    console, credentials_check,
+    console_login, credentials_check,
     mfa::Sessions,
     patience::Patience,
     profiles::{Profile, Profiles},
@@ -318,8 +318,8 @@ impl SignIn {
                 sso.login(How::usual(self.settings.desktop)).await?;
             }
             refusals::SignInMethod::Console(console, session) => {
-                let way = console::LoginFlow::usual(self.settings.desktop);
-                let (identity, token) = console::sign_in(console, way).await?;
+                let way = console_login::LoginFlow::usual(self.settings.desktop);
+                let (identity, token) = console_login::sign_in(console, way).await?;
                 if identity != *session {
                     return Err(Failure::new(
                         Kind::NotSignedIn,

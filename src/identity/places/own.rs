@@ -15,7 +15,7 @@ use crate::{
     error::{Failure, Result},
     identity::{
         config::metadata_client,
-        console::Console,
+        console_login::ConsoleLogin,
         credentials_check,
         process::CredentialProcess,
         profiles::Profile,
@@ -90,7 +90,7 @@ impl SignIn {
 
     async fn console(&self, profile: &str, session: &str) -> Result<Credentials, NoCredentials> {
         let region = self.config.region().map_or("", AsRef::as_ref);
-        let console = Console::new(
+        let console = ConsoleLogin::new(
             profile,
             region,
             &self.settings,

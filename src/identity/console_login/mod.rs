@@ -10,6 +10,6 @@ mod sign_in;
 
 pub use self::{
     cache::SessionFolder,
-    service::{Console, NoKeys},
+    service::{ConsoleLogin, NoKeys},
     sign_in::{LoginFlow, sign_in},
 };

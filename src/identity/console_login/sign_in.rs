@@ -7,7 +7,7 @@ use url::{Url, form_urlencoded};
 use super::{
     cache::ConsoleToken,
     dpop,
-    service::{Console, Refused, not_permitted, unreadable},
+    service::{ConsoleLogin, Refused, not_permitted, unreadable},
 };
 use crate::{
     error::{Failure, Kind, Result},
@@ -46,7 +46,7 @@ impl LoginFlow {
 ///
 /// # Errors
 /// Not signed in: the person, or AWS, says no. Usage: what was pasted is no code.
-pub async fn sign_in(console: &Console, way: LoginFlow) -> Result<(String, ConsoleToken)> {
+pub async fn sign_in(console: &ConsoleLogin, way: LoginFlow) -> Result<(String, ConsoleToken)> {
     let state = dpop::uuid()?;
     let verifier = browser::random()?;
     let key = dpop::new_key()?;
@@ -65,7 +65,7 @@ pub async fn sign_in(console: &Console, way: LoginFlow) -> Result<(String, Conso
 
 /// One question to AWS Sign-In.
 struct AuthorizationRequest<'a> {
-    console: &'a Console,
+    console: &'a ConsoleLogin,
     state: &'a str,
     /// Of the code challenge (PKCE).
     verifier: &'a str,

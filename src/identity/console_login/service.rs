@@ -25,7 +25,7 @@ const REFRESH_SECONDS: i64 = 5 * 60;
 
 /// The service, and what is kept of its sessions.
 #[derive(Clone, Debug)]
-pub struct Console {
+pub struct ConsoleLogin {
     pub base: Url,
     pub region: String,
     variant: Variant,
@@ -59,7 +59,7 @@ pub enum Refused {
     Other(Failure),
 }
 
-impl Console {
+impl ConsoleLogin {
     /// The service in a region, for a profile.
     ///
     /// # Errors
