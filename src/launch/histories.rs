@@ -19,11 +19,11 @@ use std::{collections::BTreeMap, env, time::Duration};
 
 use super::{
     LaunchOptions, Launcher,
-    simulation::{Job, Luck, Process, Shared, Sight, SimulatedRun, Weather, run},
+    simulation::{Job, Process, Shared, Sight, SimulatedRun, Weather, run},
 };
 use crate::{
     model::{machine, user_data::Script, visibility::VISIBLE_WITHIN},
-    plan::{examples::request, tokens::MACHINES_PER_CALL},
+    plan::{examples::request, luck::Luck, tokens::MACHINES_PER_CALL},
     terminal::{
         interrupt::Interrupt,
         output::{Format, Output},

@@ -11,6 +11,7 @@ use super::{
     budget::{Budget, ENDING},
     budget_of_launch::{of_launch, refuse_another},
     examples::{facts, request},
+    luck::Luck,
 };
 use crate::model::{
     active_group::{ActiveGroup, Record},
@@ -21,27 +22,6 @@ const HISTORIES: u64 = 10_000;
 const BUDGET: f64 = 20.0;
 /// EC2 shows a machine for so long after its end.
 const SHOWN_FOR: u64 = 3_600;
-
-/// `SplitMix64`: the same history for the same seed.
-struct Luck(u64);
-
-impl Luck {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// A machine as it really is.
 struct Real {
@@ -100,7 +80,7 @@ struct BudgetWorld {
 impl BudgetWorld {
     fn new(seed: u64) -> Self {
         Self {
-            luck: Luck(seed),
+            luck: Luck::new(seed),
             now: 1_764_000_000,
             machines: Vec::new(),
             group: None,
@@ -170,19 +150,19 @@ impl BudgetWorld {
     fn start(&mut self) {
         let number = u32::try_from(self.luck.below(4)).expect("few") + 1;
         // Another list price, or another type's.
-        if self.luck.chance(30) {
+        if self.luck.chance(0.3) {
             self.most = 0.05 + seconds_f64(self.luck.below(200)) / 100.0;
         }
         let mut request = request(number);
         request.max_cost = Some(BUDGET.to_string());
         let mut facts = facts(self.shown(), time(self.now));
         // An image of another size, prepared or not.
-        if self.luck.chance(30) {
+        if self.luck.chance(0.3) {
             self.once = seconds_f64(self.luck.below(3)) / 4.0;
         }
         facts.most_usd_per_hour = Ok(self.most);
         facts.usd_once = Ok(self.once);
-        facts.group = if self.luck.chance(5) {
+        facts.group = if self.luck.chance(0.05) {
             Err("no answer".into())
         } else {
             Ok(self.active())
@@ -205,7 +185,7 @@ impl BudgetWorld {
         }
         self.launches += 1;
         // A mismatch, or no capacity: nothing comes of it.
-        if self.luck.chance(10) {
+        if self.luck.chance(0.1) {
             return;
         }
         for _ in have..number {
@@ -216,7 +196,7 @@ impl BudgetWorld {
 
     fn launch(&mut self, budget: &Budget) {
         // A call that is made again comes to it later.
-        let late = if self.luck.chance(10) {
+        let late = if self.luck.chance(0.1) {
             self.luck.below(600)
         } else {
             0
@@ -229,12 +209,12 @@ impl BudgetWorld {
         };
         let mut ended = begins_to_end.max(runs);
         // It fails, is idle, or is taken back.
-        if self.luck.chance(40) {
+        if self.luck.chance(0.4) {
             let spans = [20, 600, 7_200, 86_400];
             let span = spans[usize::try_from(self.luck.below(4)).expect("an index")];
             ended = ended.min(runs + 1 + self.luck.below(span));
         }
-        let registers = self.luck.chance(85);
+        let registers = self.luck.chance(0.85);
         let registered = registers.then(|| runs + self.luck.below(1_700));
         let place = self.machines.len();
         self.machines.push(Real {

@@ -19,6 +19,8 @@ pub mod launch_plan;
 pub mod lives;
 #[cfg(test)]
 mod lives_by_chance;
+#[cfg(test)]
+pub mod luck;
 pub mod machine_price;
 pub mod parts;
 pub mod prepared;

@@ -2,14 +2,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{
-    luck::Luck,
-    state::{Job, SimulatedMachine, SimulatedState},
-};
+use super::state::{Job, SimulatedMachine, SimulatedState};
 use crate::{
     aws::run_instances::{LaunchError, NoCapacity, Remedy},
     error::{Failure, Kind, Tried},
     model::machine::{Machine, State, TAG_GROUP_ID},
+    plan::luck::Luck,
 };
 
 /// What a call of `RunInstances` says.

@@ -14,11 +14,8 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{
-    luck::Luck,
-    state::{SimulatedState, Weather, micros},
-};
-use crate::time::Simulated;
+use super::state::{SimulatedState, Weather, micros};
+use crate::{plan::luck::Luck, time::Simulated};
 
 /// The world, as all its runs share it.
 #[derive(Clone, Debug)]

@@ -6,13 +6,11 @@ mod ec2;
 mod executor;
 mod inductiva;
 mod judge;
-mod luck;
 mod sight;
 mod state;
 
 pub use self::{
     executor::{Shared, SimulatedRun, run},
-    luck::Luck,
     sight::Sight,
     state::{Job, Process, Weather},
 };

@@ -8,8 +8,10 @@ use std::{
     task::Waker,
 };
 
-use super::luck::Luck;
-use crate::model::machine::{Machine, State};
+use crate::{
+    model::machine::{Machine, State},
+    plan::luck::Luck,
+};
 
 /// How harsh a world is.
 #[derive(Clone, Debug)]

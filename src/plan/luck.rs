@@ -1,6 +1,6 @@
-//! All chance of a simulated world.
+//! The chance in histories and simulated worlds: the same draws for the same seed.
 
-/// All chance, from a seed (`SplitMix64`).
+/// `SplitMix64`.
 #[derive(Debug)]
 pub struct Luck(u64);
 
@@ -17,6 +17,11 @@ impl Luck {
         drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         drawn ^ (drawn >> 31)
+    }
+
+    /// From 0 to below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.draw() % end
     }
 
     /// From 0 to below 1.
