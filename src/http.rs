@@ -261,7 +261,12 @@ impl Http {
         self.time
             .within(CALL_TIMEOUT, answer)
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {}", spans::told(CALL_TIMEOUT))))
+            .unwrap_or_else(|_| {
+                Err(format!(
+                    "no answer within {}",
+                    spans::in_words(CALL_TIMEOUT)
+                ))
+            })
     }
 }
 

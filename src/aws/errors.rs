@@ -206,7 +206,7 @@ fn clock_off(failure: Failure, minutes: i64) -> Failure {
     let direction = if minutes < 0 { "behind" } else { "ahead of" };
     let off = format!(
         "this machine's clock is {} {direction} AWS's",
-        spans::told(Duration::from_mins(minutes.unsigned_abs()))
+        spans::in_words(Duration::from_mins(minutes.unsigned_abs()))
     );
     failure.while_doing(&off).hint(
         "set the clock, best from a time server: timedatectl set-ntp true on most Linux systems",

@@ -177,7 +177,10 @@ impl Aws {
         };
         let answer = self.time.within(limit, Box::pin(call)).await;
         answer.unwrap_or_else(|_| {
-            let message = format!("{service} has not answered within {}", spans::told(limit));
+            let message = format!(
+                "{service} has not answered within {}",
+                spans::in_words(limit)
+            );
             Err(Failure::new(Kind::Unreachable, message).hint("try again in a minute"))
         })
     }

@@ -374,7 +374,7 @@ pub async fn in_time<T>(
         Ok(Err(failure)) => Err(failure.message),
         Err(_) => Err(format!(
             "{who} did not answer within {}",
-            spans::told(worth.wait)
+            spans::in_words(worth.wait)
         )),
     }
 }

@@ -91,7 +91,7 @@ impl Helper<'_> {
         }
         out.say(&format!("waiting for {}", self.name));
         time.until(begun + limit, work).await.unwrap_or_else(|_| {
-            let limit = spans::told(limit);
+            let limit = spans::in_words(limit);
             Ok(ProgramEnd::Stopped(format!(
                 "it did not end within {limit}"
             )))

@@ -74,7 +74,7 @@ impl Patience {
     ) -> Result<Answer, String> {
         let call = slow::watched(self.out, &self.time, (service, operation), call);
         let answer = self.within(call).await;
-        answer.unwrap_or_else(|limit| Err(format!("no answer within {}", spans::told(limit))))
+        answer.unwrap_or_else(|limit| Err(format!("no answer within {}", spans::in_words(limit))))
     }
 
     /// # Errors

@@ -99,7 +99,7 @@ impl Builder<'_> {
             }
             time.pause(LOOK_AGAIN_AFTER).await;
         }
-        let ended_within = spans::told(self.request.runner.boot_timeout);
+        let ended_within = spans::in_words(self.request.runner.boot_timeout);
         Err(Failure {
             kind: Kind::MachinesMayBeRunning,
             message: format!("the machine may have been launched: {}", failure.message),

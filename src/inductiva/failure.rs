@@ -26,7 +26,7 @@ pub enum ApiError {
 
 impl ApiError {
     pub fn no_answer_within(limit: Duration) -> Self {
-        Self::OutOfReach(format!("no answer within {}", spans::told(limit)))
+        Self::OutOfReach(format!("no answer within {}", spans::in_words(limit)))
     }
 
     pub fn why(&self) -> &str {

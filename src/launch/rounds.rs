@@ -57,8 +57,8 @@ impl<W: World> Launcher<'_, W> {
             let minutes = Duration::from_mins(left.as_secs().div_ceil(60));
             run.out.say(&format!(
                 "{why}: trying again in {}, for {} at most",
-                spans::told(next),
-                spans::told(minutes),
+                spans::in_words(next),
+                spans::in_words(minutes),
             ));
             run.pause(next).await?;
             run.begins_anew();

@@ -227,7 +227,7 @@ impl Count {
             None => "running",
             Some(_) => "registered",
         };
-        let took = spans::told(took);
+        let took = spans::in_words(took);
         format!("{} of {} {what} after {took}", self.done(), self.of)
     }
 
@@ -243,7 +243,7 @@ impl Count {
             Kind::TimedOut,
             format!(
                 "timed out after {}: {} of {} {what}",
-                spans::told(timeout),
+                spans::in_words(timeout),
                 self.done(),
                 machine::count(self.of)
             ),

@@ -145,9 +145,9 @@ fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Resu
         };
         return Err(Failure::failed(format!(
             "nothing was launched: {usd} USD of --max-cost{for_rate} carry {n} × {most:.4} USD an hour, the most that it can be, for {} and the {} that their start and end may cost: less than {}",
-            spans::told(Duration::from_secs(seconds)),
-            spans::told(MINIMUM + ENDING),
-            spans::told(LEAST)
+            spans::in_words(Duration::from_secs(seconds)),
+            spans::in_words(MINIMUM + ENDING),
+            spans::in_words(LEAST)
         ))
         .hint(format!(
             "--max-cost {} or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)",
@@ -226,7 +226,7 @@ impl Spending<'_> {
                 "is used up".to_owned()
             } else {
                 let minutes = Duration::from_mins(left.as_secs() / 60);
-                format!("is used up in {}", spans::told(minutes))
+                format!("is used up in {}", spans::in_words(minutes))
             };
             return Err(Failure::failed(format!(
                 "nothing was launched: the budget of the group {} ({usd} USD) {how}",

@@ -24,7 +24,9 @@ impl Output {
     pub fn progress_within(self, limit: Option<Duration>) -> Progress {
         let turns = io::stderr().is_terminal() && moves_its_cursor();
         let bar = (turns && !self.quiet).then(|| {
-            let of = limit.map_or(String::new(), |limit| format!(" of {}", spans::told(limit)));
+            let of = limit.map_or(String::new(), |limit| {
+                format!(" of {}", spans::in_words(limit))
+            });
             let style =
                 ProgressStyle::with_template(&format!("{{spinner}} {{msg}} ({{elapsed}}{of})"))
                     .unwrap_or_else(|_| ProgressStyle::default_spinner());

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 /// As sentences have it: `58 s` below two minutes, then `15m`, `1h30m`, `3d`. Parts of a
 /// second are left out.
-pub fn told(span: Duration) -> String {
+pub fn in_words(span: Duration) -> String {
     match span.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         _ => typed(span),
@@ -51,7 +51,7 @@ mod tests {
         ] {
             let span = Duration::from_secs(seconds);
             assert_eq!(
-                (typed(span).as_str(), told(span).as_str()),
+                (typed(span).as_str(), in_words(span).as_str()),
                 (as_typed, as_told)
             );
         }

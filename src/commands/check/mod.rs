@@ -277,7 +277,7 @@ fn identity(aws: &Aws, identity: &Result<Identity>) -> Check {
         seconds @ 0..120 => Duration::from_secs(seconds),
         seconds => Duration::from_mins(seconds / 60),
     };
-    detail = format!("{detail}, signed in for another {}", spans::told(whole));
+    detail = format!("{detail}, signed in for another {}", spans::in_words(whole));
     if left > SOON {
         return Check::ok("identity", detail);
     }
@@ -300,7 +300,7 @@ fn account(aws: &Aws, identity: &Identity, expected: Option<&str>) -> Check {
 fn clock(aws: &Aws) -> Check {
     let ahead = aws.clock.ahead_seconds();
     let by = ahead.unsigned_abs();
-    let told = spans::told(Duration::from_secs(by));
+    let told = spans::in_words(Duration::from_secs(by));
     let detail = match ahead {
         // AWS tells whole seconds.
         -2..=2 => "the same as AWS's".to_owned(),

@@ -84,7 +84,7 @@ impl fmt::Display for BuildReport {
             ),
             ("disk", format!("{} GiB", self.size_gib)),
             ("cost", format!("at most {}", monthly(self.usd_per_month))),
-            ("took", spans::told(Duration::from_secs(self.seconds))),
+            ("took", spans::in_words(Duration::from_secs(self.seconds))),
         ];
         labelled(f, &rows)
     }

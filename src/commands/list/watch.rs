@@ -43,7 +43,7 @@ pub async fn run(looking: &mut ListLook<'_>, wide: bool, every: Duration) -> Res
         let head = format!(
             "{}  every {}, Ctrl-C ends it",
             time::of_day(looking.aws.time.now()),
-            spans::told(every)
+            spans::in_words(every)
         );
         let failure = failure.map(|failure| failure.message);
         let reader = if let Some(screen) = &mut screen {

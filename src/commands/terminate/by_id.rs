@@ -166,7 +166,7 @@ fn say_waiting(terminating: &Terminating<'_>, ids: &[String]) {
         "{} does not show {} yet: looking for up to {}",
         terminating.aws.region,
         ids.join(" "),
-        spans::told(VISIBLE_WITHIN)
+        spans::in_words(VISIBLE_WITHIN)
     ));
 }
 

@@ -222,7 +222,7 @@ impl<'a> TerminateLook<'a> {
     /// Says what is waited for, once.
     fn say(&self, ending: &Ending<'_>, said: &mut String) {
         let sign = self.sign(ending);
-        let limit = spans::told(last_look::look_for(sign.as_ref()));
+        let limit = spans::in_words(last_look::look_for(sign.as_ref()));
         let says = match &sign {
             Some(sign) => format!("{sign}: looking for up to {limit}"),
             None => {

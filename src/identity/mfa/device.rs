@@ -122,7 +122,7 @@ impl Device {
                 let left = left + Duration::from_secs(1);
                 out.say(&format!(
                     "waiting {} for the next MFA code of {}",
-                    spans::told(left),
+                    spans::in_words(left),
                     self.serial
                 ));
                 self.time.pause(left).await;

@@ -151,7 +151,7 @@ impl Listener {
 fn too_late() -> Failure {
     Failure::new(
         Kind::NotSignedIn,
-        format!("nobody signed in within {}", spans::told(PATIENCE)),
+        format!("nobody signed in within {}", spans::in_words(PATIENCE)),
     )
     .hint("run the command again; --use-device-code signs in with a browser on any device")
 }
