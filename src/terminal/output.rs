@@ -63,7 +63,7 @@ impl Output {
     /// A line of conversation; `--quiet` silences it.
     pub fn say(self, message: &str) {
         if !self.quiet {
-            line(&told(message));
+            line(&one_line(message));
         }
     }
 
@@ -76,18 +76,21 @@ impl Output {
 
     /// Something that may cost money or work; never silenced.
     pub fn warn(self, message: &str) {
-        line(&format!("{WARNING}warning{WARNING:#}: {}", told(message)));
+        line(&format!(
+            "{WARNING}warning{WARNING:#}: {}",
+            one_line(message)
+        ));
     }
 
     /// What a person has to see to go on; never silenced.
     pub fn prompt(self, message: &str) {
-        line(&told(message));
+        line(&one_line(message));
     }
 
     /// A line of `--verbose`.
     pub fn trace(self, message: &str) {
         if self.verbose > 0 {
-            line(&format!("{DIM}{}{DIM:#}", told(message)));
+            line(&format!("{DIM}{}{DIM:#}", one_line(message)));
         }
     }
 
@@ -155,19 +158,19 @@ impl Output {
         }
         line(&format!(
             "{ERROR}error{ERROR:#}: {}",
-            told(&failure.message)
+            one_line(&failure.message)
         ));
         if failure.tried.len() > 1 {
             line(&screened(tried(&failure.tried).trim_end()));
         }
         if let Some(hint) = &failure.hint {
-            line(&format!("{HINT}hint{HINT:#}: {}", told(hint)));
+            line(&format!("{HINT}hint{HINT:#}: {}", one_line(hint)));
         }
         if let Some(policy) = &failure.policy {
             line(&screened(&format!("{policy:#}")));
         }
         if !failure.machines.is_empty() {
-            line(&told(&format!(
+            line(&one_line(&format!(
                 "machines that may be running: {}",
                 failure.machines.join(" ")
             )));
@@ -221,7 +224,7 @@ fn tried(tried: &[Tried]) -> String {
 }
 
 /// Words on their way out, as one line.
-pub(super) fn told(message: &str) -> String {
+pub(super) fn one_line(message: &str) -> String {
     mask::masked(&printable::printable(message)).into_owned()
 }
 

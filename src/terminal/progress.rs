@@ -8,7 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    output::{Output, told},
+    output::{Output, one_line},
     spinner,
 };
 use crate::values::spans;
@@ -58,7 +58,7 @@ pub struct Progress {
 impl Progress {
     pub fn update(&mut self, message: String) {
         match &self.bar {
-            Some(bar) => bar.set_message(told(&message)),
+            Some(bar) => bar.set_message(one_line(&message)),
             None if message != self.last => {
                 self.output.say(&message);
                 self.last = message;
