@@ -61,7 +61,7 @@ impl fmt::Display for LoginReport {
         writeln!(
             f,
             "signed in to {name} until {}",
-            time::told(&self.expires_at)
+            time::in_own_zone(&self.expires_at)
         )
     }
 }

@@ -54,7 +54,7 @@ impl fmt::Display for WhoamiReport {
             ("credentials from", self.credentials_from.clone()),
         ];
         if let Some(end) = &self.credentials_expire {
-            rows.push(("credentials end", time::told(end)));
+            rows.push(("credentials end", time::in_own_zone(end)));
         }
         labelled(f, &rows)
     }

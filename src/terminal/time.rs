@@ -32,11 +32,11 @@ fn moment_in(zone: &TimeZone, time: SystemTime, now: SystemTime) -> String {
 
 /// `2026-12-03 14:20 CET`: a time that was told as RFC 3339, in the user's own zone; what
 /// cannot be read stays as it is.
-pub fn told(rfc_3339: &str) -> String {
-    told_in(&TimeZone::system(), rfc_3339)
+pub fn in_own_zone(rfc_3339: &str) -> String {
+    in_zone(&TimeZone::system(), rfc_3339)
 }
 
-fn told_in(zone: &TimeZone, rfc_3339: &str) -> String {
+fn in_zone(zone: &TimeZone, rfc_3339: &str) -> String {
     rfc_3339.parse::<Timestamp>().map_or_else(
         |_| rfc_3339.to_owned(),
         |time| {
@@ -112,8 +112,8 @@ mod tests {
     fn a_time_that_was_told_is_told_in_the_zone_of_its_reader() {
         let tokyo = TimeZone::fixed(jiff::tz::offset(9));
         let text = "2025-11-24T16:00:00Z";
-        assert_eq!(told_in(&TimeZone::UTC, text), "2025-11-24 16:00 UTC");
-        assert_eq!(told_in(&tokyo, text), "2025-11-25 01:00 +09");
-        assert_eq!(told_in(&tokyo, "soon"), "soon");
+        assert_eq!(in_zone(&TimeZone::UTC, text), "2025-11-24 16:00 UTC");
+        assert_eq!(in_zone(&tokyo, text), "2025-11-25 01:00 +09");
+        assert_eq!(in_zone(&tokyo, "soon"), "soon");
     }
 }
