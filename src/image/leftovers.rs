@@ -90,7 +90,7 @@ async fn end_builders(aws: &Aws, builders: &[Machine], images: &[Image], out: Ou
         if is_left_over(machine, images, now) {
             old.push(machine.clone());
         } else {
-            out.say(&told(machine));
+            out.say(&builder_notice(machine));
         }
     }
     if old.is_empty() {
@@ -128,7 +128,7 @@ async fn delete_orphans(aws: &Aws, snapshots: &[Snapshot], images: &[Image], out
 }
 
 /// What is to be said of a builder.
-pub fn told(machine: &Machine) -> String {
+pub fn builder_notice(machine: &Machine) -> String {
     let id = &machine.instance_id;
     let end = end_line(id, &machine.region);
     match machine.state {
@@ -184,7 +184,7 @@ pub async fn orphans_of(aws: &Aws) -> Result<Vec<String>> {
 }
 
 /// What is to be said of them, a line for each region.
-pub fn told_snapshots(left: &[LeftSnapshot]) -> Vec<String> {
+pub fn snapshot_notices(left: &[LeftSnapshot]) -> Vec<String> {
     let mut regions: Vec<&str> = left.iter().map(|s| s.region.as_str()).collect();
     regions.dedup();
     let line = |region: &str| {

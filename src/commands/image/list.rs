@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     image::{
         cost::{gib, usd_per_month},
-        leftovers::{LeftSnapshot, orphans, told, told_snapshots},
+        leftovers::{LeftSnapshot, builder_notice, orphans, snapshot_notices},
     },
     machines::everywhere::Survey,
     model::{
@@ -62,7 +62,7 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
             .map(|image| ListedImage::of(image, region, &snapshots, &price, &survey.machines, now));
         images.extend(of_region);
     }
-    for line in told_snapshots(&left) {
+    for line in snapshot_notices(&left) {
         out.say(&line);
     }
     for machine in survey
@@ -70,7 +70,7 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
         .iter()
         .filter(|m| m.is_builder() && !m.state.is_gone())
     {
-        out.say(&told(machine));
+        out.say(&builder_notice(machine));
     }
     images.sort_by(|a, b| (&a.region, &b.creation_date).cmp(&(&b.region, &a.creation_date)));
     let report = ImageListReport {

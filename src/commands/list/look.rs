@@ -10,7 +10,7 @@ use crate::{
     aws::Aws,
     commands::report::{EndedMachine, RegionsReport},
     error::{Failure, Kind, Result},
-    image::leftovers::{left_snapshots, told_snapshots},
+    image::leftovers::{left_snapshots, snapshot_notices},
     inductiva::{self, ApiError, Group},
     machines::{
         everywhere::Survey,
@@ -143,7 +143,7 @@ impl ListLook<'_> {
         report.regions = RegionsReport::from(&found);
         let mut notes = notes::what_costs(&report, &machines);
         notes.extend(notes::builders(&machines));
-        notes.extend(told_snapshots(&snapshots.unwrap_or_default()));
+        notes.extend(snapshot_notices(&snapshots.unwrap_or_default()));
         notes.extend(notes::deadlines(&machines, &budgets, now));
         let leftovers = notes::leftovers(&report, &found);
         let says_all = unknown.is_some() || out.format == Format::Json;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::SystemTime};
 
 use super::report::ListReport;
 use crate::{
-    image::leftovers::told,
+    image::leftovers::builder_notice,
     machines::everywhere::Survey,
     model::machine::{self, Machine, State},
     plan::deadlines::{Because, Deadline, Left},
@@ -67,7 +67,7 @@ pub fn builders(machines: &[Machine]) -> Vec<String> {
     let builders = machines
         .iter()
         .filter(|m| m.is_builder() && !m.state.is_gone());
-    builders.map(told).collect()
+    builders.map(builder_notice).collect()
 }
 
 /// Groups on Inductiva's side that have no machine.

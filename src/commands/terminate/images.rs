@@ -6,7 +6,7 @@ use crate::{
     aws::{Aws, pricing::Worth},
     image::{
         cost::{gib, monthly, usd_per_month},
-        leftovers::{is_left_over, told},
+        leftovers::{builder_notice, is_left_over},
     },
     model::machine::{Machine, State},
     terminal::{command_line::command, output::Output},
@@ -46,7 +46,7 @@ pub async fn left_over_builders(aws: &Aws, machines: &[Machine]) -> BTreeSet<Str
 /// Names the machines of image builds that stay.
 pub fn say_builders(machines: &[Machine], left_over: &BTreeSet<String>, out: Output) {
     for machine in machines.iter().filter(|m| may_be_at_work(m, left_over)) {
-        out.say(&told(machine));
+        out.say(&builder_notice(machine));
     }
 }
 
