@@ -82,12 +82,12 @@ impl Amount {
 /// `about 0.1312 USD, at most 0.58`, as far as it is known.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = told(self.known);
+        let known = usd_in_words(self.known);
         match &self.why_unknown {
             None => write!(f, "about {known} USD")?,
             Some(why) => write!(f, "{known} USD as far as it is known ({why})")?,
         }
-        match self.most.map(told) {
+        match self.most.map(usd_in_words) {
             Some(most) if most != known => write!(f, ", at most {most}"),
             _ => Ok(()),
         }
@@ -95,7 +95,7 @@ impl fmt::Display for Amount {
 }
 
 /// An amount with as many digits as it needs: cents, unless it is less than one USD.
-pub fn told(usd: f64) -> String {
+pub fn usd_in_words(usd: f64) -> String {
     if usd < 0.995 {
         format!("{:.4}", rounded(usd))
     } else {
@@ -252,7 +252,7 @@ mod tests {
             (0.996, "1.00"),
             (12.345, "12.35"),
         ] {
-            assert_eq!(told(usd), text);
+            assert_eq!(usd_in_words(usd), text);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     commands::report::or_na,
     machines::ledger::WITHOUT_GROUP,
     model::machine::State,
-    plan::spent::{Spent, told},
+    plan::spent::{Spent, usd_in_words},
     terminal::{
         output::HEADER,
         printable,
@@ -81,7 +81,7 @@ fn of_groups(groups: &[GroupCost], width: Option<usize>) -> Vec<String> {
 
 /// How long, how much, and at most.
 fn amounts(spent: &SpentReport) -> [String; 3] {
-    let usd = |usd: Option<f64>| usd.map_or("n/a".to_owned(), told);
+    let usd = |usd: Option<f64>| usd.map_or("n/a".to_owned(), usd_in_words);
     [
         span(spent.spent.ran),
         usd(spent.usd),

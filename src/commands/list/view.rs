@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::report::{ListReport, ListedMachine, RunnerState};
 use crate::{
     commands::report::{DIMMED, or_na},
-    plan::{cost, spent::told},
+    plan::{cost, spent::usd_in_words},
     terminal::{
         output::HEADER,
         printable,
@@ -148,7 +148,7 @@ impl GroupRows<'_> {
             types.join(","),
             oldest.map_or("n/a".into(), age),
             usd_per_hour.map_or("n/a".into(), cost::hourly),
-            self.spent_usd.map_or(unknown.to_owned(), told),
+            self.spent_usd.map_or(unknown.to_owned(), usd_in_words),
             self.ends.clone().unwrap_or_default(),
         ]
     }
