@@ -26,7 +26,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::errors::told;
+use super::errors::status_of;
 use crate::error::Failure;
 
 /// Turns an answer without what it must have into none, which is asked for again.
@@ -53,7 +53,7 @@ impl Intercept for Answers {
             // Its status says that all is well, and it is not EC2's or STS's own.
             Err(_) if context.response().status().is_success() => Some(format!(
                 "the answer is not AWS's: {}",
-                told(context.response())
+                status_of(context.response())
             )),
             Err(_) => None,
         };

@@ -178,7 +178,7 @@ fn kind(code: &str) -> Kind {
 
 /// An answer that has no code of AWS's, or cannot be read.
 fn not_aws(answer: &HttpResponse, what: &str) -> Failure {
-    let told = told(answer);
+    let told = status_of(answer);
     let message = if answer.status().is_success() {
         format!("{what}: AWS's answer cannot be read: {told}")
     } else {
@@ -190,7 +190,7 @@ fn not_aws(answer: &HttpResponse, what: &str) -> Failure {
 }
 
 /// `HTTP 403, text/html`: the body is not AWS's, and nobody knows what it has.
-pub fn told(answer: &HttpResponse) -> String {
+pub fn status_of(answer: &HttpResponse) -> String {
     let status = answer.status().as_u16();
     let kind = answer.headers().get("content-type").unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
