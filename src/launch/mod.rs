@@ -1,6 +1,7 @@
 //! Carrying a request out: look, plan, the group on Inductiva's side, what is made
 //! only once, `RunInstances`, and the way back when it fails.
 
+mod announced;
 mod attempt;
 mod calls;
 mod capacity;
@@ -18,7 +19,6 @@ mod rounds;
 mod run;
 #[cfg(test)]
 mod simulation;
-mod told;
 mod undo;
 mod walk;
 pub mod world;
@@ -283,7 +283,7 @@ impl<'a, W: World> Launcher<'a, W> {
         if plan.tag.or_fewer && plan.is_new() && have < run.request.least() as usize {
             return Err(calls.no_capacity());
         }
-        run.out.say(&told::launched(&launched, run.request));
+        run.out.say(&announced::launched(&launched, run.request));
         let is_told = !plan.is_new() || run.group_tells(found, group_id.as_deref());
         if (calls.has_walked.get() || !is_told) && !run.may_stay(plan, &launched).await? {
             return Ok(Step::PlanAgain);
