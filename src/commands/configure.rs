@@ -6,7 +6,7 @@ use std::{fmt, path::PathBuf};
 use aws_credential_types::Credentials;
 use serde::Serialize;
 
-use super::questions::{NONE, Prompt, masked, secret};
+use super::questions::{NONE, Prompt, last_four, secret};
 use crate::{
     error::{Failure, Result},
     identity::{
@@ -71,7 +71,7 @@ async fn asked(
     for known in [secret_there, key_there.as_deref()] {
         mask::know(known.unwrap_or_default());
     }
-    let id_there = keys.map(|keys| masked(keys.access_key_id()));
+    let id_there = keys.map(|keys| last_four(keys.access_key_id()));
     let id = Prompt {
         flag: "AWS_ACCESS_KEY_ID",
         text: "AWS access key id",

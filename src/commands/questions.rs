@@ -79,7 +79,7 @@ pub async fn secret(
     out: Output,
     parse: impl Fn(&str) -> Result<String, String>,
 ) -> Result<Option<String>> {
-    let shown = there.map_or_else(|| NONE.to_owned(), masked);
+    let shown = there.map_or_else(|| NONE.to_owned(), last_four);
     let mut wrong = String::new();
     for _ in 0..TRIES {
         let answer = out.ask_secret(&format!("{text} [{shown}]: ")).await?;
@@ -101,7 +101,7 @@ pub async fn secret(
 }
 
 /// As `aws configure` shows what is there: by its last four characters.
-pub fn masked(secret: &str) -> String {
+pub fn last_four(secret: &str) -> String {
     let characters: Vec<char> = secret.chars().collect();
     let end = characters.len().saturating_sub(4);
     let last: String = if end >= 4 {
