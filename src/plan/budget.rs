@@ -179,7 +179,10 @@ pub(super) fn first_launch(machine: &Machine) -> Option<String> {
 
 /// The machines of the group as it is now, ended ones too: not those of an earlier one
 /// of the name.
-pub fn members<'a>(machines: &'a [Machine], group: Option<&ActiveGroup>) -> Vec<&'a Machine> {
+pub fn current_members<'a>(
+    machines: &'a [Machine],
+    group: Option<&ActiveGroup>,
+) -> Vec<&'a Machine> {
     let is_of_active = |m: &Machine| {
         group.is_some_and(|group| {
             let has_id = !group.id.is_empty() && m.tag(TAG_GROUP_ID) == Some(group.id.as_str());

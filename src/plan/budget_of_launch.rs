@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
-    budget::{Budget, ENDING, LaterLaunch, MINIMUM, MOST, cost_of, first_launch, members},
+    budget::{Budget, ENDING, LaterLaunch, MINIMUM, MOST, cost_of, current_members, first_launch},
     facts::Facts,
 };
 use crate::{
@@ -23,7 +23,7 @@ const LEAST: Duration = Duration::from_mins(15);
 /// What it is there, and here.
 pub fn refuse_another(request: &Request, facts: &Facts) -> Result<()> {
     let group = facts.group.as_ref().ok().and_then(Option::as_ref);
-    for machine in members(&facts.machines, group) {
+    for machine in current_members(&facts.machines, group) {
         let theirs = match Budget::of(machine) {
             None => None,
             Some(Ok(budget)) => Some(budget.usd),
@@ -93,7 +93,7 @@ pub fn of_launch(request: &Request, facts: &Facts, number: u32) -> Result<Option
         .group
         .as_ref()
         .map_err(|why| nobody_knows(&format!("Inductiva is out of reach ({why})")))?;
-    let members = members(&facts.machines, group.as_ref());
+    let members = current_members(&facts.machines, group.as_ref());
     let hidden: Vec<&Record> = group
         .iter()
         .flat_map(|group| &group.machines)

@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    budget::{Budget, ENDING, cost_of, members},
+    budget::{Budget, ENDING, cost_of, current_members},
     told_settings,
 };
 use crate::model::machine::Machine;
@@ -79,7 +79,7 @@ pub fn left(machines: &[Machine], now: SystemTime) -> Vec<Left> {
     let of_group = |((region, group), machines): ((&str, &str), Vec<Machine>)| {
         let mut used = 0.0;
         let mut max_cost = None;
-        for machine in members(&machines, None) {
+        for machine in current_members(&machines, None) {
             let budget = Budget::of(machine)?.ok()?;
             let until = if machine.state.is_gone() {
                 machine.ended_at.unwrap_or(now)
