@@ -31,7 +31,7 @@ pub fn all(grammar: &Command) -> Vec<ManualPage<'_>> {
             command,
             grammar,
         });
-        for inner in visible(command) {
+        for inner in visible_commands(command) {
             let path: Vec<&str> = path.iter().copied().chain([inner.get_name()]).collect();
             add(pages, &path, inner, grammar);
         }
@@ -43,7 +43,7 @@ pub fn all(grammar: &Command) -> Vec<ManualPage<'_>> {
 
 /// The subcommands that a page names, in the order of the help. `help` has none: its
 /// pages are these.
-fn visible(command: &Command) -> Vec<&Command> {
+fn visible_commands(command: &Command) -> Vec<&Command> {
     let inner = command.get_subcommands();
     let mut visible: Vec<&Command> = inner
         .filter(|inner| !inner.is_hide_set() && inner.get_name() != "help")
@@ -187,7 +187,7 @@ impl ManualPage<'_> {
     }
 
     fn commands(&self, roff: &mut Roff) {
-        let inner = visible(self.command);
+        let inner = visible_commands(self.command);
         if inner.is_empty() {
             return;
         }
