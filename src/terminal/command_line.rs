@@ -92,7 +92,7 @@ pub fn command(arguments: &str) -> String {
 
 /// This program with these arguments, for a sign-in: they name its profile, and region
 /// and account follow from that; where AWS is does not.
-pub fn sign_in(arguments: &str) -> String {
+pub fn sign_in_command(arguments: &str) -> String {
     let of_this_run = AwsOptions::of_this_run();
     AwsOptions {
         region: None,

@@ -17,7 +17,7 @@ use crate::{
     identity::{
         patience::Patience, profiles::Profiles, settings::AwsSettings, sso::endpoint::Variant,
     },
-    terminal::{command_line::sign_in, mask, output::Output, quoting},
+    terminal::{command_line::sign_in_command, mask, output::Output, quoting},
 };
 
 /// Keys with less time left are refreshed, as the SDKs do it.
@@ -89,7 +89,7 @@ impl ConsoleLogin {
             variant,
             http: settings.http.clone(),
             folder: SessionFolder::new(&settings.login_cache),
-            login_command: sign_in(&format!("login --console{flag}")),
+            login_command: sign_in_command(&format!("login --console{flag}")),
             patience: Patience::new(settings, out),
             out,
         })

@@ -11,7 +11,7 @@ use crate::{
         profiles::{Profile, Profiles, SsoSession},
         settings::AwsSettings,
     },
-    terminal::{command_line::sign_in, output::Output, quoting},
+    terminal::{command_line::sign_in_command, output::Output, quoting},
 };
 
 /// The sign-in of a profile that has one.
@@ -107,14 +107,14 @@ fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Fai
 
 /// The command that signs in to a session, for messages.
 pub fn login_to_session(name: &str) -> String {
-    sign_in(&format!("login --sso-session {}", quoting::word(name)))
+    sign_in_command(&format!("login --sso-session {}", quoting::word(name)))
 }
 
 /// The command that signs in again, for messages.
 fn login_command(settings: &AwsSettings, profile: &str) -> String {
     if settings.profile.is_none() && profile == "default" {
-        sign_in("login")
+        sign_in_command("login")
     } else {
-        sign_in(&format!("login --profile {}", quoting::word(profile)))
+        sign_in_command(&format!("login --profile {}", quoting::word(profile)))
     }
 }
