@@ -92,7 +92,7 @@ impl Cli {
         let mut grammar = Self::grammar();
         let parsed = grammar
             .try_get_matches_from_mut(typed)
-            .and_then(|matches| without_effect::refused(&matches).map(|()| matches))
+            .and_then(|matches| without_effect::refuse(&matches).map(|()| matches))
             .and_then(|matches| Self::from_arg_matches(&matches));
         parsed.map_err(|error| tips::added(error, &mut grammar, typed))
     }

@@ -23,7 +23,7 @@ pub fn requirements(start: Command) -> Command {
 /// A `--boot-timeout` that was given, and that no machine lives to see. A format for
 /// a key that is not made: clap requires nothing that conflicts with what is there,
 /// as `--create-key-pair` does with `--key-name`.
-pub fn refused(matches: &ArgMatches) -> Result<(), Error> {
+pub fn refuse(matches: &ArgMatches) -> Result<(), Error> {
     let Some(start) = matches.subcommand_matches("start") else {
         return Ok(());
     };
