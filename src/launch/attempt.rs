@@ -87,9 +87,9 @@ impl<W: World> Calls<'_, W> {
                 Ok(machines) => return Ok(Attempt::Ended(self.answered(machines))),
                 Err(error) => error,
             };
-            let is_open = unknown.is_some();
-            let told = |failure| {
-                if is_open {
+            let maybe_launched = unknown.is_some();
+            let failed = |failure| {
+                if maybe_launched {
                     self.nobody_knows(failure)
                 } else {
                     failure
@@ -104,20 +104,27 @@ impl<W: World> Calls<'_, W> {
                         return Err(self.nobody_knows(failure));
                     }
                 }
-                LaunchError::Refused(failure) => return Err(told(failure)),
+                LaunchError::Refused(failure) => return Err(failed(failure)),
                 LaunchError::NotFound(missing, failure) => {
                     let may_be_new = match missing {
                         Missing::KeyPair => run.made_key_pair.get(),
                         // Ours: this run has made it, or another a second ago.
                         Missing::SecurityGroup => run.request.security_group_id.is_none(),
                     };
-                    if !may_be_new || !self.try_again(&mut failures, &failure, !is_open).await {
-                        return Err(told(failure));
+                    if !may_be_new
+                        || !self
+                            .try_again(&mut failures, &failure, !maybe_launched)
+                            .await
+                    {
+                        return Err(failed(failure));
                     }
                 }
                 LaunchError::NotNow(failure) => {
-                    if !self.try_again(&mut throttling, &failure, !is_open).await {
-                        return Err(told(failure));
+                    if !self
+                        .try_again(&mut throttling, &failure, !maybe_launched)
+                        .await
+                    {
+                        return Err(failed(failure));
                     }
                 }
                 LaunchError::Unknown(failure) => {
@@ -210,12 +217,12 @@ impl<W: World> Calls<'_, W> {
     fn answered(&self, machines: Vec<Machine>) -> CallOutcome {
         match standing(&machines, self.plan) {
             Answered::Gone => {
-                self.run.add_told(machines);
+                self.run.add_of_others(machines);
                 CallOutcome::Spent
             }
             Answered::Counted => CallOutcome::Counted,
             Answered::GoneInPart => {
-                self.run.add_told(machines);
+                self.run.add_of_others(machines);
                 CallOutcome::LookAgain
             }
             Answered::Launched => {

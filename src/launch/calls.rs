@@ -278,7 +278,7 @@ fn show(progress: &mut Progress, done: usize, calls: usize) {
 
 /// A time of day.
 fn utc(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    let minutes = since.unwrap_or_default().as_secs().div_ceil(60);
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH);
+    let minutes = since_1970.unwrap_or_default().as_secs().div_ceil(60);
     format!("{:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
 }

@@ -36,8 +36,8 @@ impl<W: World> Run<'_, W> {
     /// The group was ended meanwhile, or machines that are too many cannot be.
     pub async fn may_stay(&self, plan: &LaunchPlan, launched: &[Machine]) -> Result<bool> {
         let time = self.world.time();
-        let since = time.now();
-        let until = since + VISIBLE_WITHIN;
+        let waiting_since = time.now();
+        let until = waiting_since + VISIBLE_WITHIN;
         let mut said = false;
         let shown = loop {
             let asked_at = time.now();
@@ -55,7 +55,8 @@ impl<W: World> Run<'_, W> {
                     .say("waiting for EC2 to show the machines, two minutes at most");
                 said = true;
             }
-            self.pause(look_again_after(since, asked_at)).await?;
+            self.pause(look_again_after(waiting_since, asked_at))
+                .await?;
         };
         if has_ended(&plan.existing, &shown) {
             let why = "was ended while this start waited for its machines to show";

@@ -113,7 +113,7 @@ impl<'a, W: World> Launcher<'a, W> {
     /// does not settle.
     pub async fn decide(&self) -> Result<(Found, Plan)> {
         let run = &self.run;
-        let mut since = None;
+        let mut waiting_since = None;
         loop {
             let found = run.look().await?;
             let mut plan = decision::plan(run.request, &found.facts, run.used_number())?;
@@ -127,17 +127,21 @@ impl<'a, W: World> Launcher<'a, W> {
             if !matches!(plan, Plan::Settling) {
                 return Ok((found, plan));
             }
-            let since = *since.get_or_insert_with(|| {
+            let waiting_since = *waiting_since.get_or_insert_with(|| {
                 run.out.say(
                     "an earlier start of this group may be under way: waiting for its machines to show",
                 );
                 found.asked_at
             });
-            let waited = found.asked_at.duration_since(since).unwrap_or_default();
+            let waited = found
+                .asked_at
+                .duration_since(waiting_since)
+                .unwrap_or_default();
             if waited > SETTLED_WITHIN {
                 return Err(self.keeps_changing());
             }
-            run.pause(look_again_after(since, found.asked_at)).await?;
+            run.pause(look_again_after(waiting_since, found.asked_at))
+                .await?;
         }
     }
 
@@ -363,8 +367,8 @@ impl<'a, W: World> Launcher<'a, W> {
 /// Up to ten seconds, by the fraction of a second at which a run has come to wait:
 /// starts that wait for the same moment do not all launch in it.
 fn spread(now: SystemTime) -> Duration {
-    let since = now.duration_since(SystemTime::UNIX_EPOCH);
-    Duration::from_millis(u64::from(since.unwrap_or_default().subsec_millis()) * 10)
+    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH);
+    Duration::from_millis(u64::from(since_1970.unwrap_or_default().subsec_millis()) * 10)
 }
 
 /// The group's id: Inductiva's answer, or else the machines' own tag.

@@ -49,7 +49,7 @@ pub struct Run<'a, W> {
     /// Machines that EC2 answered its calls with.
     made: RefCell<Vec<Machine>>,
     /// Other runs' machines that EC2 has told of without showing them.
-    told: RefCell<Vec<Machine>>,
+    of_others: RefCell<Vec<Machine>>,
     /// All machines that the first look showed.
     seen_first: RefCell<Option<BTreeSet<String>>>,
     /// The group on Inductiva's side that it made.
@@ -111,7 +111,7 @@ impl<'a, W: World> Run<'a, W> {
             pace: Pace::new(world.time()),
             offerings: OnceCell::new(),
             made: RefCell::default(),
-            told: RefCell::default(),
+            of_others: RefCell::default(),
             seen_first: RefCell::default(),
             own_group: RefCell::default(),
             made_key_pair: Cell::default(),
@@ -164,8 +164,8 @@ impl<'a, W: World> Run<'a, W> {
 
     /// Machines that this run knows of whether EC2 shows them or not.
     pub fn known(&self) -> Vec<Machine> {
-        let (made, told) = (self.made.borrow(), self.told.borrow());
-        made.iter().chain(told.iter()).cloned().collect()
+        let (made, of_others) = (self.made.borrow(), self.of_others.borrow());
+        made.iter().chain(of_others.iter()).cloned().collect()
     }
 
     /// The machines that EC2 has answered this run's calls with.
@@ -208,8 +208,8 @@ impl<'a, W: World> Run<'a, W> {
     }
 
     /// Remembers machines of other runs.
-    pub fn add_told(&self, machines: Vec<Machine>) {
-        self.told.borrow_mut().extend(machines);
+    pub fn add_of_others(&self, machines: Vec<Machine>) {
+        self.of_others.borrow_mut().extend(machines);
     }
 
     /// The highest number in its hour that no machine tells of.
@@ -293,7 +293,7 @@ impl<'a, W: World> Run<'a, W> {
     /// The same, until a time by this computer's clock.
     pub async fn something_shows_until(&self, seen: &[String], until: SystemTime) -> Result<bool> {
         let known = self.known();
-        let since = self.world.time().now();
+        let waiting_since = self.world.time().now();
         loop {
             let asked_at = self.world.time().now();
             let machines = self.unless_interrupted(self.world.machines()).await?;
@@ -308,15 +308,16 @@ impl<'a, W: World> Run<'a, W> {
                 return Ok(false);
             }
             let left = until.duration_since(asked_at).unwrap_or_default();
-            self.pause(look_again_after(since, asked_at).min(left))
+            self.pause(look_again_after(waiting_since, asked_at).min(left))
                 .await?;
         }
     }
 }
 
-/// The pause after a look of a wait that has gone on `since` then.
-pub fn look_again_after(since: SystemTime, looked_at: SystemTime) -> Duration {
-    let waited = looked_at.duration_since(since).unwrap_or_default();
+/// How long to pause after a look, in a wait that began at `waiting_since`: the longer
+/// it has lasted, the longer the pause.
+pub fn look_again_after(waiting_since: SystemTime, looked_at: SystemTime) -> Duration {
+    let waited = looked_at.duration_since(waiting_since).unwrap_or_default();
     (waited / 4).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
@@ -329,6 +330,6 @@ pub fn interrupted() -> Failure {
 }
 
 fn seconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH);
+    since_1970.unwrap_or_default().as_secs()
 }
