@@ -69,6 +69,9 @@ fn of_named_thing(code: &str, said: &str, region: &str) -> Option<String> {
         "InvalidKeyPair" => {
             "--key-name: a key pair belongs to one region; --create-key-pair makes one"
         }
+        // EC2 has this code for a wrong value of any parameter, and only its message
+        // names the parameter. It decides about this hint and nothing else: without it
+        // the message stands by itself.
         "InvalidParameterValue" if said.contains("iamInstanceProfile") => {
             "--instance-profile: it is the profile's name, not the role's"
         }

@@ -4,6 +4,7 @@
 mod cache;
 mod code;
 mod device;
+mod refused_mfa;
 mod sts;
 
 use std::time::SystemTime;

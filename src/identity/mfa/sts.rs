@@ -6,10 +6,10 @@ use aws_config::SdkConfig;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_sts::types;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use serde_json::{Value, json};
 
-use super::code::Code;
+use super::{code::Code, refused_mfa::RefusedMfa};
 use crate::{
     aws::{errors, trace::Trace},
     error::{Failure, Kind, Result},
@@ -165,21 +165,27 @@ impl<'a> SessionCall<'a> {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let failure = errors::failure(error, &self.failed(), &self.region);
-        let said = error
-            .as_service_error()
-            .and_then(|error| error.meta().message())
-            .unwrap_or_default();
-        if let Some((serial, _)) = mfa.filter(|_| said.contains("MultiFactorAuthentication failed"))
-        {
-            return mfa_refusal(&failure, serial, said);
+        let metadata = error.as_service_error().map(ProvideErrorMetadata::meta);
+        let code = metadata.and_then(ErrorMetadata::code).unwrap_or_default();
+        if let Some((serial, _)) = mfa {
+            match metadata.and_then(RefusedMfa::of) {
+                Some(RefusedMfa::Code) => return wrong_code(serial),
+                Some(RefusedMfa::Device) => return wrong_device(failure.message, serial),
+                None => {}
+            }
         }
         NoSession::Other(match (&self.what, failure.kind) {
             // The role's own side is not in AWS's words.
             (StsCall::AssumeRole { profile, .. }, Kind::NotPermitted) => {
                 Failure { policy: None, ..failure }.hint(role_hint(profile, mfa.is_some()))
             }
-            (StsCall::AssumeRole { .. }, Kind::Failed) if said.contains("DurationSeconds") => {
-                failure.hint("lower duration_seconds in the profile: a role that is assumed with a session's keys lasts an hour at most, others as long as the role allows")
+            // STS has this code for everything that a request has wrong in it. Its message
+            // names what it is; any role can be assumed for an hour.
+            (StsCall::AssumeRole { profile, .. }, _)
+                if code == "ValidationError"
+                    && profile.duration_seconds.is_some_and(|asked| asked > 3_600) =>
+            {
+                failure.hint("if AWS means the duration, lower duration_seconds in the profile: a role that is assumed with a session's keys lasts an hour at most, others as long as the role allows")
             }
             _ => failure,
         })
@@ -214,19 +220,20 @@ pub async fn is_refused(
     answer.is_err_and(|error| errors::sort(&error) == errors::Sort::NotSignedIn)
 }
 
-/// AWS's two ways of not taking a code.
-fn mfa_refusal(failure: &Failure, serial: &str, said: &str) -> NoSession {
-    let refused = |message: String| Failure::new(Kind::NotSignedIn, message);
-    if said.contains("invalid MFA one time pass code") {
-        NoSession::WrongCode(
-            refused(format!("AWS does not take this MFA code of {serial}"))
-                .hint("is it the device's newest code, and of this device? each works once, for about 30 s, and needs the device's clock to be right"),
+fn wrong_code(serial: &str) -> NoSession {
+    NoSession::WrongCode(
+        Failure::new(
+            Kind::NotSignedIn,
+            format!("AWS does not take this MFA code of {serial}"),
         )
-    } else {
-        NoSession::Other(refused(failure.message.clone()).hint(format!(
-            "does {serial} belong to the user whose keys these are? the device's ARN is in the IAM console under \"Security credentials\""
-        )))
-    }
+        .hint("is it the device's newest code, and of this device? each works once, for about 30 s, and needs the device's clock to be right"),
+    )
+}
+
+fn wrong_device(message: String, serial: &str) -> NoSession {
+    NoSession::Other(Failure::new(Kind::NotSignedIn, message).hint(format!(
+        "does {serial} belong to the user whose keys these are? the device's ARN is in the IAM console under \"Security credentials\""
+    )))
 }
 
 fn role_hint(profile: &Profile, with_mfa: bool) -> String {

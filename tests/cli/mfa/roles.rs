@@ -114,7 +114,7 @@ fn a_duration_that_the_role_does_not_allow() {
             str![],
             str![[r#"
 error: cannot assume the role arn:aws:iam::[ACCOUNT]:role/guarded (profile mfa): The requested DurationSeconds exceeds the MaxSessionDuration set for this role (ValidationError, request [UUID])
-hint: lower duration_seconds in the profile: a role that is assumed with a session's keys lasts an hour at most, others as long as the role allows
+hint: if AWS means the duration, lower duration_seconds in the profile: a role that is assumed with a session's keys lasts an hour at most, others as long as the role allows
 
 "#]],
         );
