@@ -134,10 +134,7 @@ pub fn is_instance_id(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model::machine::{State, TAG_GROUP},
-        values::Market,
-    };
+    use crate::model::machine::{State, TAG_GROUP};
 
     const NOW: Duration = Duration::from_secs(2_000_000_000);
     const HOST: &str = "i-0123456789abcdef0";
@@ -151,26 +148,11 @@ mod tests {
 
     fn machine(group: &str, state: State) -> Machine {
         Machine {
-            instance_id: HOST.into(),
-            state,
-            state_reason: None,
-            vm_type: "t2.micro".into(),
-            region: "eu-west-2".into(),
-            availability_zone: None,
-            private_ip: None,
-            public_ip: None,
-            market: Market::OnDemand,
-            image_id: None,
-            platform_details: None,
-            is_dedicated: false,
-            stopped_at: None,
-            launch_time: None,
-            launched_at: None,
-            ended_at: None,
             tags: vec![
                 (TAG_GROUP.into(), group.into()),
                 (TAG_GROUP_ID.into(), format!("id of {group}")),
             ],
+            ..Machine::example(HOST, state)
         }
     }
 

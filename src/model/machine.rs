@@ -143,27 +143,35 @@ impl Machine {
         self.tag(TAG_LAUNCHER) == Some(LAUNCHER)
     }
 
-    /// A machine of which a test says the rest.
-    #[cfg(test)]
-    pub fn example(id: &str, state: State) -> Self {
+    /// A machine of which nothing else is known: on demand, as most are.
+    pub fn bare(id: &str, vm_type: &str, region: &str, state: State) -> Self {
         Self {
             instance_id: id.into(),
             state,
             state_reason: None,
-            vm_type: "t2.micro".into(),
-            region: "eu-west-2".into(),
+            vm_type: vm_type.into(),
+            region: region.into(),
             availability_zone: None,
             private_ip: None,
             public_ip: None,
             market: Market::OnDemand,
             image_id: None,
-            platform_details: Some("Linux/UNIX".into()),
+            platform_details: None,
             is_dedicated: false,
             stopped_at: None,
             launch_time: None,
             launched_at: None,
             ended_at: None,
             tags: Vec::new(),
+        }
+    }
+
+    /// A machine of which a test says the rest.
+    #[cfg(test)]
+    pub fn example(id: &str, state: State) -> Self {
+        Self {
+            platform_details: Some("Linux/UNIX".into()),
+            ..Self::bare(id, "t2.micro", "eu-west-2", state)
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
         image::Image,
         machine::{Machine, State},
     },
-    values::{Market, Volume, VolumeType},
+    values::{Volume, VolumeType},
 };
 
 /// What is known of a group beside a machine of it.
@@ -115,27 +115,10 @@ impl KnownGroup<'_> {
         let vm_type = self.record.and_then(|record| record.vm_type.clone());
         // Those that EC2 shows are of several types.
         let vm_type = vm_type.filter(|_| self.machines.is_empty());
-        Ok(Machine {
-            instance_id: id.to_owned(),
-            state: State::Running,
-            state_reason: None,
-            vm_type: vm_type.ok_or_else(|| {
-                format!("EC2 does not show {id} any more, and nobody knows of what type it was")
-            })?,
-            region: self.region.to_owned(),
-            availability_zone: None,
-            private_ip: None,
-            public_ip: None,
-            market: Market::OnDemand,
-            image_id: None,
-            platform_details: None,
-            is_dedicated: false,
-            stopped_at: None,
-            launch_time: None,
-            launched_at: None,
-            ended_at: None,
-            tags: Vec::new(),
-        })
+        let vm_type = vm_type.ok_or_else(|| {
+            format!("EC2 does not show {id} any more, and nobody knows of what type it was")
+        })?;
+        Ok(Machine::bare(id, &vm_type, self.region, State::Running))
     }
 
     fn disk_made_with(&self, id: &str) -> Known<Vec<PricedDisk>> {
@@ -233,6 +216,7 @@ mod tests {
             machine::{TAG_GROUP, TAG_SETTINGS},
         },
         plan::{examples::facts, lives::members},
+        values::Market,
     };
 
     const GONE: &str = "i-00000000000000001";
