@@ -17,7 +17,8 @@ use crate::{
     },
     plan::{
         known::Known,
-        lives::{Circumstances, Life, members},
+        lives::{Circumstances, Life},
+        members::members,
         spent::{Amount, Rates, Spent},
         stand_ins::{KnownGroup, StandIn},
         told_settings,

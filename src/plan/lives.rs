@@ -6,62 +6,16 @@
 //! be another. A machine that both show is one machine. Where they disagree, EC2 is
 //! right: a machine whose runner has left is paid for while it runs.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime},
-};
+mod hidden;
 
-use super::budget::ENDING;
-use crate::{
-    model::{
-        active_group::{GroupRecord, Record},
-        machine::{Machine, State},
-    },
-    values::is_machine_id,
-};
+use std::time::{Duration, SystemTime};
+
+use super::members::Member;
+use crate::model::machine::{Machine, State};
 
 /// A machine that registered so long before EC2 says that it was launched has been
 /// stopped and started again since: EC2 tells the last start. Less is a matter of clocks.
 const CLOCKS_DIFFER: Duration = Duration::from_mins(10);
-
-/// A machine as far as anybody shows it.
-#[derive(Clone, Debug)]
-pub struct Member<'a> {
-    pub id: &'a str,
-    /// What EC2 shows, which is nothing an hour after its end.
-    pub machine: Option<&'a Machine>,
-    /// What EC2 showed before this run ended it.
-    pub before: Option<&'a Machine>,
-    /// What Inductiva keeps: one each time that it registered.
-    pub records: Vec<&'a Record>,
-}
-
-/// The machines of a group, each once. Records of machines that are not on EC2 are left
-/// out: nobody pays AWS for them. `before` are those that this run has ended, as they were.
-pub fn members<'a>(
-    machines: &'a [Machine],
-    before: &'a BTreeMap<String, Machine>,
-    group: Option<&'a GroupRecord>,
-) -> Vec<Member<'a>> {
-    let mut members: BTreeMap<&str, Member<'a>> = BTreeMap::new();
-    let new = |id: &'a str| Member {
-        id,
-        machine: None,
-        before: before.get(id),
-        records: Vec::new(),
-    };
-    for machine in machines {
-        let id = machine.instance_id.as_str();
-        members.entry(id).or_insert_with(|| new(id)).machine = Some(machine);
-    }
-    let records = group.into_iter().flat_map(|group| &group.machines);
-    for record in records.filter(|record| is_machine_id(&record.host_name)) {
-        let id = record.host_name.as_str();
-        let member = members.entry(id).or_insert_with(|| new(id));
-        member.records.push(record);
-    }
-    members.into_values().collect()
-}
 
 /// How long something lasted: as far as that is known, and at most; none where nobody
 /// knows a bound.
@@ -110,7 +64,7 @@ impl Life {
     pub fn of(member: &Member<'_>, at: &Circumstances) -> Self {
         match member.machine {
             Some(machine) => shown(machine, member, at),
-            None => hidden(member, at),
+            None => hidden::life(member, at),
         }
     }
 }
@@ -118,25 +72,6 @@ impl Life {
 /// The time from one to the other; nothing where clocks say that it ran backwards.
 fn between(from: SystemTime, to: SystemTime) -> Duration {
     to.duration_since(from).unwrap_or_default()
-}
-
-/// When Inductiva first had the machine.
-fn registered(records: &[&Record]) -> Option<SystemTime> {
-    records.iter().filter_map(|record| record.started_at).min()
-}
-
-/// When it left for the last time; none where it has not, or nobody knows.
-fn left(records: &[&Record]) -> Option<SystemTime> {
-    let left: Option<Vec<SystemTime>> = records.iter().map(|record| record.ended_at).collect();
-    left?.into_iter().max()
-}
-
-/// When anything was last heard of it.
-fn last_seen(records: &[&Record]) -> Option<SystemTime> {
-    let times = records
-        .iter()
-        .flat_map(|record| [record.started_at, record.last_seen_at, record.ended_at]);
-    times.flatten().max()
 }
 
 /// When a machine's run ended: at the earliest, at the latest, and why that is not the
@@ -161,12 +96,13 @@ impl End {
 /// Of a machine that EC2 shows.
 fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
     let id = &machine.instance_id;
-    let records = &member.records;
-    let began = machine.launched_at.or_else(|| registered(records));
+    let began = machine.launched_at.or_else(|| member.registered());
     let Some(began) = began.map(|began| began.min(at.now)) else {
         return nothing_known(format!("EC2 does not tell when {id} was launched"));
     };
-    let seen = last_seen(records).map_or(began, |seen| seen.clamp(began, at.now));
+    let seen = member
+        .last_seen()
+        .map_or(began, |seen| seen.clamp(began, at.now));
     let unknown = |why: String| End {
         earliest: seen,
         latest: at.now,
@@ -180,7 +116,7 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
             Some(time) => End::at(time.min(at.now)),
             None => unknown(format!("EC2 does not tell when {id} was stopped")),
         },
-        State::ShuttingDown | State::Terminated => match (machine.ended_at, left(records)) {
+        State::ShuttingDown | State::Terminated => match (machine.ended_at, member.left_at()) {
             (Some(time), _) => End::at(time.min(at.now)),
             // Its runner leaves on the way out.
             (None, Some(time)) => End {
@@ -201,7 +137,9 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
     };
     let (mut ran, mut had_disks) = (spans(&run), spans(&end));
     let mut why_unknown = run.why_unknown.or(end.why_unknown);
-    let before = registered(records).filter(|first| between(*first, began) > CLOCKS_DIFFER);
+    let before = member
+        .registered()
+        .filter(|first| between(*first, began) > CLOCKS_DIFFER);
     if let Some(first) = before {
         ran.most = Some(between(first, run.latest));
         had_disks.most = Some(between(first, end.latest));
@@ -246,7 +184,7 @@ fn stop_before(machine: &Machine, member: &Member<'_>, end: &End, seen: SystemTi
             format!("EC2 does not tell when {id}, which prepared an image, was stopped"),
         )),
         None => {
-            let (ended, left) = (machine.ended_at?, left(&member.records)?);
+            let (ended, left) = (machine.ended_at?, member.left_at()?);
             let is_long_before = between(left, ended) > CLOCKS_DIFFER;
             is_long_before.then(|| {
                 within(
@@ -255,47 +193,6 @@ fn stop_before(machine: &Machine, member: &Member<'_>, end: &End, seen: SystemTi
                 )
             })
         }
-    }
-}
-
-/// Of a machine that EC2 does not show any more: Inductiva's times, which do not have
-/// its boot, and not the last moments of its end.
-fn hidden(member: &Member<'_>, at: &Circumstances) -> Life {
-    let id = member.id;
-    let records = &member.records;
-    let Some(began) = registered(records).map(|began| began.min(at.now)) else {
-        return nothing_known(format!(
-            "EC2 does not show {id} any more, and Inductiva does not tell when it began"
-        ));
-    };
-    let launched = began.checked_sub(at.boot_timeout).unwrap_or(began);
-    let launched = at.group_made.map_or(launched, |made| launched.max(made));
-    let launched = launched.min(began);
-    let left = left(records).map(|left| left.clamp(began, at.now));
-    let end = match left {
-        Some(left) => End {
-            earliest: left,
-            latest: (left + ENDING).min(at.now),
-            why_unknown: None,
-        },
-        None => End {
-            earliest: last_seen(records).map_or(began, |seen| seen.clamp(began, at.now)),
-            latest: at.now,
-            why_unknown: Some(format!(
-                "EC2 does not show {id}, and Inductiva does not tell when it ended"
-            )),
-        },
-    };
-    let ran = Span {
-        known: between(began, end.earliest),
-        most: Some(between(launched, end.latest)),
-    };
-    Life {
-        began: Some(began),
-        ended: left,
-        ran,
-        had_disks: ran,
-        why_unknown: end.why_unknown,
     }
 }
 
@@ -315,6 +212,7 @@ mod tests {
 
     use super::*;
     use crate::model::{
+        active_group::Record,
         machine::{LAUNCHER, TAG_LAUNCHER},
         prepared_image::TAG_BUILDER,
     };
@@ -322,11 +220,11 @@ mod tests {
     const ID: &str = "i-0123456789abcdef0";
     const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
 
-    fn time(seconds: u64) -> SystemTime {
+    pub(super) fn time(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_764_000_000 + seconds)
     }
 
-    fn at(now: u64) -> Circumstances {
+    pub(super) fn at(now: u64) -> Circumstances {
         Circumstances {
             now: time(now),
             boot_timeout: BOOT_TIMEOUT,
@@ -341,7 +239,7 @@ mod tests {
         }
     }
 
-    fn record(started: Option<u64>, seen: Option<u64>, ended: Option<u64>) -> Record {
+    pub(super) fn record(started: Option<u64>, seen: Option<u64>, ended: Option<u64>) -> Record {
         Record {
             host_name: ID.into(),
             started_at: started.map(time),
@@ -350,7 +248,7 @@ mod tests {
         }
     }
 
-    fn life(machine: Option<&Machine>, records: &[Record], at: &Circumstances) -> Life {
+    pub(super) fn life(machine: Option<&Machine>, records: &[Record], at: &Circumstances) -> Life {
         let member = Member {
             id: ID,
             machine,
@@ -360,40 +258,11 @@ mod tests {
         Life::of(&member, at)
     }
 
-    fn seconds(known: u64, most: u64) -> Span {
+    pub(super) fn seconds(known: u64, most: u64) -> Span {
         Span {
             known: Duration::from_secs(known),
             most: Some(Duration::from_secs(most)),
         }
-    }
-
-    #[test]
-    fn a_machine_that_both_show_is_one_and_those_elsewhere_are_none() {
-        let machines = [machine(State::Running, 0)];
-        let elsewhere = Record {
-            host_name: "lab-7".into(),
-            ..Record::default()
-        };
-        let gone = Record {
-            host_name: "i-00000000000000001".into(),
-            ..Record::default()
-        };
-        let group = GroupRecord {
-            machines: vec![
-                record(None, None, None),
-                elsewhere,
-                gone,
-                record(None, None, None),
-            ],
-            ..GroupRecord::default()
-        };
-        let before = BTreeMap::new();
-        let found = members(&machines, &before, Some(&group));
-        let ids: Vec<(&str, bool, usize)> = found
-            .iter()
-            .map(|m| (m.id, m.machine.is_some(), m.records.len()))
-            .collect();
-        assert_eq!(ids, [("i-00000000000000001", false, 1), (ID, true, 2)]);
     }
 
     #[test]
@@ -495,24 +364,6 @@ mod tests {
         let life = life(Some(&running), &[first], &at(6_000));
         assert_eq!(life.ran, seconds(1_000, 5_900));
         assert!(life.why_unknown.is_some());
-    }
-
-    #[test]
-    fn of_a_machine_that_ec2_forgot_the_boot_and_the_end_are_in_what_it_is_at_most() {
-        let left = record(Some(10_000), Some(11_000), Some(12_000));
-        let mut circumstances = at(90_000);
-        let whole = life(None, std::slice::from_ref(&left), &circumstances);
-        let end = ENDING.as_secs();
-        assert_eq!(whole.ran, seconds(2_000, 2_000 + 1_800 + end));
-        // It was not launched before its group was made.
-        circumstances.group_made = Some(time(9_940));
-        let young = life(None, &[left], &circumstances);
-        assert_eq!(young.ran, seconds(2_000, 2_000 + 60 + end));
-        assert_eq!(young.why_unknown, None);
-        let stays = record(Some(10_000), Some(11_000), None);
-        let unknown = life(None, &[stays], &circumstances);
-        assert_eq!(unknown.ran, seconds(1_000, 80_060));
-        assert!(unknown.why_unknown.is_some());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use std::{
 
 use proptest::prelude::*;
 
-use super::lives::{Circumstances, Life, members};
+use super::{
+    lives::{Circumstances, Life},
+    members::members,
+};
 use crate::model::{
     active_group::{GroupRecord, Record},
     machine::{Machine, State},

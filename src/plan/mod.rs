@@ -22,6 +22,7 @@ mod lives_by_chance;
 #[cfg(test)]
 pub mod luck;
 pub mod machine_price;
+pub mod members;
 pub mod parts;
 pub mod prepared;
 pub mod prices;

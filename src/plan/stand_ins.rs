@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use super::{
     disk_prices::PricedDisk,
     known::Known,
-    lives::Member,
     machine_price::surplus_of,
+    members::Member,
     told_settings::{Told, vm_types},
 };
 use crate::{
@@ -215,7 +215,7 @@ mod tests {
             image::ImageDisk,
             machine::{TAG_GROUP, TAG_SETTINGS},
         },
-        plan::{examples::facts, lives::members},
+        plan::{examples::facts, members::members},
         values::Market,
     };
 

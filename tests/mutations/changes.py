@@ -311,7 +311,7 @@ CHANGES = [
         "a machine that runs is paid for until Inductiva says that it left",
         file="src/plan/lives.rs",
         old="State::Pending | State::Running => End::at(at.now),",
-        new="State::Pending | State::Running => End::at(left(records).unwrap_or(at.now)),",
+        new="State::Pending | State::Running => End::at(member.left_at().unwrap_or(at.now)),",
         unit=(
             "plan::lives::tests::a_machine_that_runs_is_paid_for_whatever_inductiva_says",
         ),
