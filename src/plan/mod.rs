@@ -25,6 +25,7 @@ pub mod machine_price;
 pub mod members;
 pub mod parts;
 pub mod prepared;
+pub mod price_bounds;
 pub mod prices;
 pub mod protocol;
 pub mod spent;

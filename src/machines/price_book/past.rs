@@ -9,8 +9,9 @@ use crate::{
     model::machine::Machine,
     plan::{
         known::Known,
+        price_bounds::{spot_at_most, surplus},
         spent::Rates,
-        stand_ins::{StandIn, spot_at_most, surplus},
+        stand_ins::StandIn,
     },
     values::{Market, VolumeType},
 };
