@@ -19,6 +19,7 @@ mod price_list;
 pub mod pricing;
 pub mod quotas;
 mod reach;
+mod request_prices;
 mod retries;
 pub mod run_instances;
 mod security_groups;

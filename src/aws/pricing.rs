@@ -1,6 +1,6 @@
-//! Prices of AWS's Price List: machines on demand, disks, addresses, snapshots; and
-//! all that a request depends on, spot prices too. A price is never worth waiting or failing for:
-//! what cannot be told soon is told as the reason why.
+//! Prices of AWS's Price List: machines on demand, disks, addresses, snapshots. No price
+//! is worth a long wait or a failure: where one does not come soon, the answer is the
+//! reason why.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,10 +21,10 @@ use super::{
 };
 use crate::{
     error::{Failure, Kind},
-    model::{request::Request, system::System},
-    plan::{disk_prices::DiskPrices, known::Known, prices::Prices},
+    model::system::System,
+    plan::{disk_prices::DiskPrices, known::Known},
     time::Time,
-    values::{Market, VmType, VolumeType, spans},
+    values::{VolumeType, spans},
 };
 
 /// How much a price is worth.
@@ -58,82 +58,6 @@ impl Worth {
 const MOST_FILTER_CHARS: usize = 1_024;
 
 impl Aws {
-    /// The prices of everything that a request may launch, for machines with `system`.
-    /// All is asked side by side.
-    pub async fn prices(&self, request: &Request, system: System) -> Prices {
-        let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
-        let is_spot = request.markets().contains(&Market::Spot);
-        // What nothing depends on may be older.
-        let worth = if request.needs_prices() {
-            Worth::A_LIMIT
-        } else {
-            Worth::A_LOOK
-        };
-        let not_asked = || "they were not asked for".to_owned();
-        // Without a highest price of the user's a spot machine's is the one on demand.
-        let needs_on_demand =
-            request.markets().contains(&Market::OnDemand) || request.max_price.is_none();
-        let on_demand = async {
-            if needs_on_demand {
-                self.on_demand_prices(&vm_types, system, worth).await
-            } else {
-                Err(not_asked())
-            }
-        };
-        let spot = async {
-            if is_spot {
-                let zone = request.availability_zone.as_deref();
-                self.spot_prices(&vm_types, zone, system, worth).await
-            } else {
-                Err(not_asked())
-            }
-        };
-        let offerings = async {
-            if is_spot {
-                let asking = self.offerings(&vm_types);
-                in_time(
-                    &self.time,
-                    worth,
-                    asking,
-                    "ec2:DescribeInstanceTypeOfferings",
-                    "EC2",
-                )
-                .await
-            } else {
-                Err(not_asked())
-            }
-        };
-        let kind = request.volume.kind;
-        let disk = async {
-            let mut prices = self.disk_prices(&[kind], worth).await?;
-            let none = || format!("the Price List has no {kind} disk in {}", self.region);
-            prices.remove(kind.as_str()).ok_or_else(none)
-        };
-        let initialization = async {
-            match request.initialization_rate_mibps {
-                Some(_) => self.initialization_price(worth).await,
-                None => Err(not_asked()),
-            }
-        };
-        let (on_demand, spot, offerings, disk, initialization, address) = tokio::join!(
-            on_demand,
-            spot,
-            offerings,
-            disk,
-            initialization,
-            self.address_price(worth)
-        );
-        Prices {
-            system,
-            on_demand,
-            spot,
-            offerings,
-            disk,
-            initialization,
-            address,
-        }
-    }
-
     /// The on-demand prices of machines, USD an hour, by their types: one call for all
     /// that are not known from before. Types that the Price List does not have are left
     /// out.

@@ -365,7 +365,7 @@ CHANGES = [
     ),
     Change(
         "a price under a limit may be as old as any",
-        file="src/aws/pricing.rs",
+        file="src/aws/request_prices.rs",
         old="let worth = if request.needs_prices() {",
         new="let worth = if false {",
         cli=("cost::a_price_that_is_known_is_not_asked_for",),
