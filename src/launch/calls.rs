@@ -25,7 +25,8 @@ use crate::{
     },
     plan::{
         launch_plan::LaunchPlan,
-        tokens::{Call, LaunchTag, MACHINES_PER_CALL},
+        launch_tag::LaunchTag,
+        tokens::{Call, MACHINES_PER_CALL},
     },
     terminal::{command_line::terminate_command, progress::Progress},
 };

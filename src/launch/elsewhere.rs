@@ -23,7 +23,7 @@ use crate::{
         machine::{self, Machine},
         visibility::VISIBLE_WITHIN,
     },
-    plan::{launch_plan::LaunchPlan, tokens::LaunchTag},
+    plan::{launch_plan::LaunchPlan, launch_tag::LaunchTag},
     terminal::command_line::terminate_command,
 };
 

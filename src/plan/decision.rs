@@ -8,7 +8,8 @@ use super::{
     group_settings::GroupSettings,
     known::Known,
     launch_plan::{LaunchId, LaunchPlan},
-    tokens::{Call, Hour, Intent, LaunchTag, MACHINES_PER_CALL, calls},
+    launch_tag::LaunchTag,
+    tokens::{Call, Hour, Intent, MACHINES_PER_CALL, calls},
     underway::{Standing, Underway, underway},
     warnings::warnings,
 };

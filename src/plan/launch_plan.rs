@@ -8,9 +8,10 @@ use super::{
     choices::SecurityGroupChoice,
     facts::Facts,
     group_settings::GroupSettings,
+    launch_tag::LaunchTag,
     prepared,
     tag_limit::OWN_TAGS,
-    tokens::{Base, Call, Intent, LaunchTag},
+    tokens::{Base, Call, Intent},
 };
 use crate::{
     error::{Failure, Result},

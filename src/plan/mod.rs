@@ -16,6 +16,7 @@ pub mod facts;
 pub mod group_settings;
 pub mod known;
 pub mod launch_plan;
+pub mod launch_tag;
 pub mod lives;
 #[cfg(test)]
 mod lives_by_chance;

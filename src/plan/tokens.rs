@@ -1,24 +1,15 @@
-//! Client tokens and the tag [`TAG_LAUNCH`]: which calls of which launches are the same.
-//! What they are for is told in [`super::protocol`].
+//! Client tokens: which calls of which launches are the same. [`super::protocol`] tells
+//! what they are for.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    model::{
-        machine::{Machine, TAG_LAUNCH},
-        place::Place,
-    },
-    values::GroupName,
-};
+use crate::{model::place::Place, values::GroupName};
 
 /// An hour of EC2's clock, from one turn to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Hour(u64);
+pub struct Hour(pub(super) u64);
 
 impl Hour {
     const SECONDS: u64 = 3_600;
@@ -87,7 +78,7 @@ pub struct LaterChoice<'a> {
 
 /// The name of a launch: what all its client tokens are made from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Base(String);
+pub struct Base(pub(super) String);
 
 impl Base {
     /// Hex characters.
@@ -123,108 +114,6 @@ pub fn calls(total: u32) -> Vec<Call> {
         .collect()
 }
 
-/// What a machine's [`TAG_LAUNCH`] says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaunchTag {
-    pub base: Base,
-    /// The index of its call.
-    pub call: u32,
-    /// All machines of the launch.
-    pub total: u32,
-    /// Machines that the group had when it was planned, terminated ones too.
-    pub known: u32,
-    /// Whether the launch takes fewer where there are no more.
-    pub or_fewer: bool,
-    /// How many of its first call it takes at least, where it takes fewer: 1, unless
-    /// it is tried again until there are so many.
-    pub least: u32,
-    /// How many machines the group was to have.
-    pub wanted: u32,
-    /// The hour and the number of the launch; none on machines of releases before
-    /// they had one.
-    pub slot: Option<(Hour, u32)>,
-    /// Which of the candidates the machine was launched as, from 0.
-    pub candidate: u32,
-}
-
-impl LaunchTag {
-    /// What the machine says of its launch; nothing on machines of releases that
-    /// had no such tag.
-    pub fn of(machine: &Machine) -> Option<Self> {
-        let mut words = machine.tag(TAG_LAUNCH)?.split(' ');
-        let base = words.next()?;
-        let words: Vec<&str> = words.collect();
-        let value = |name: &str| {
-            let mut values = words.iter().filter_map(|word| word.split_once('='));
-            values.find(|(key, _)| *key == name).map(|(_, value)| value)
-        };
-        let number = |name| value(name)?.parse::<u32>().ok();
-        let (call, total, known) = (number("call")?, number("total")?, number("known")?);
-        let others = ["wanted", "number", "least"].map(number);
-        let numbers = [Some(total), Some(known)].into_iter().chain(others);
-        let is_damaged = numbers.flatten().any(|n| n > MOST_MACHINES);
-        if is_damaged || call >= total.div_ceil(MACHINES_PER_CALL) {
-            return None;
-        }
-        let hour = value("hour").and_then(|hour| hour.parse().ok()).map(Hour);
-        Some(Self {
-            base: Base(base.to_owned()),
-            call,
-            total,
-            known,
-            or_fewer: words.contains(&"or-fewer"),
-            least: number("least").unwrap_or(1),
-            wanted: number("wanted").unwrap_or(known.saturating_add(total)),
-            slot: hour.zip(number("number")),
-            candidate: number("candidate").unwrap_or(0),
-        })
-    }
-
-    /// How many machines a request takes at least that is to get the `missing` ones
-    /// of a call.
-    pub fn least_of(&self, call: Call, missing: u32) -> u32 {
-        if !self.or_fewer {
-            return missing;
-        }
-        let of_call = if call.index == 0 { self.least } else { 1 };
-        let launched = call.number.saturating_sub(missing);
-        of_call.saturating_sub(launched).clamp(1, missing.max(1))
-    }
-}
-
-impl fmt::Display for LaunchTag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            base: Base(base),
-            call,
-            total,
-            known,
-            or_fewer,
-            least,
-            wanted,
-            slot,
-            candidate,
-        } = self;
-        write!(
-            f,
-            "{base} call={call} total={total} known={known} wanted={wanted}"
-        )?;
-        if let Some((Hour(hour), number)) = slot {
-            write!(f, " hour={hour} number={number}")?;
-        }
-        if *candidate > 0 {
-            write!(f, " candidate={candidate}")?;
-        }
-        if *or_fewer {
-            f.write_str(" or-fewer")?;
-        }
-        if *least > 1 {
-            write!(f, " least={least}")?;
-        }
-        Ok(())
-    }
-}
-
 /// SHA-256 over the fields and their lengths, in hex.
 fn hash(fields: &[&str]) -> String {
     let mut hash = Sha256::new();
@@ -237,20 +126,15 @@ fn hash(fields: &[&str]) -> String {
 
 /// The most machines of one `RunInstances` call: AWS advises calls of about a
 /// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
-/// It is part of what [`TAG_LAUNCH`] means.
+/// It is part of what the tag of a launch means ([`super::launch_tag`]).
 /// Unit tests have launches of several calls with fewer machines.
 pub const MACHINES_PER_CALL: u32 = if cfg!(test) { 2 } else { 100 };
-
-/// No launch and no group has so many: a tag that says more is damaged, and what
-/// follows from its numbers would cost memory and time.
-const MOST_MACHINES: u32 = 100_000;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::machine::State;
 
     fn intent(account: &str, region: &str, group: &str, hour: u64, number: u32) -> Intent {
         Intent {
@@ -307,100 +191,6 @@ mod tests {
         assert_ne!(Hour::of(at(33 * 60 + 19)), hour);
         assert_eq!(Hour::of(at(3_600 + 33 * 60 + 19)), hour);
         assert_eq!(Hour::of(hour.ends()).begins(), hour.ends());
-    }
-
-    #[test]
-    fn a_launch_tag_is_read_as_it_was_written() {
-        let read = |tag: &str| {
-            LaunchTag::of(&Machine {
-                tags: vec![(TAG_LAUNCH.into(), tag.into())],
-                ..Machine::example("i-1", State::Running)
-            })
-        };
-        let tag = LaunchTag {
-            base: intent("1", "r", "g", 7, 1).base(),
-            call: 1,
-            total: 4,
-            known: 3,
-            or_fewer: true,
-            least: 2,
-            wanted: 6,
-            slot: Some((Hour(7), 4)),
-            candidate: 2,
-        };
-        assert_eq!(read(&tag.to_string()), Some(tag.clone()));
-        // As releases before wrote it.
-        let before = LaunchTag {
-            slot: None,
-            candidate: 0,
-            wanted: 7,
-            least: 1,
-            ..tag
-        };
-        let base = &before.base.0;
-        assert_eq!(
-            read(&format!("{base} call=1 total=4 known=3 or-fewer")),
-            Some(before)
-        );
-        assert_eq!(read("base call=2 total=4 known=3"), None);
-    }
-
-    #[test]
-    fn a_damaged_tag_says_nothing() {
-        let launch = |tag: &str| {
-            LaunchTag::of(&Machine {
-                tags: vec![(TAG_LAUNCH.into(), tag.into())],
-                ..Machine::example("i-1", State::Running)
-            })
-        };
-        assert!(launch("base call=0 total=1000 known=5000 or-fewer").is_some());
-        for tag in [
-            "",
-            "base",
-            "base call=0 total=4294967295 known=0",
-            "base call=0 total=2 known=4294967295",
-            "base call=0 total=99999999999 known=0",
-            "base call=1 total=2 known=0",
-            "base call=0 total=2 known=0 wanted=4294967295",
-            "base call=0 total=2 known=0 or-fewer least=4294967295",
-            "base call=0 total=2 known=0 wanted=2 hour=1 number=4294967295",
-            "base call=0 total=0 known=0",
-            "base call=-1 total=1 known=0",
-        ] {
-            assert_eq!(launch(tag), None, "{tag}");
-        }
-    }
-
-    #[test]
-    fn a_request_takes_what_is_missing_to_the_least_of_the_first_call() {
-        let all = LaunchTag {
-            base: intent("1", "r", "g", 7, 1).base(),
-            call: 0,
-            total: 4,
-            known: 0,
-            or_fewer: false,
-            least: 1,
-            wanted: 4,
-            slot: None,
-            candidate: 0,
-        };
-        let fewer = |least| LaunchTag {
-            or_fewer: true,
-            least,
-            ..all.clone()
-        };
-        let call = |index| Call { index, number: 4 };
-        for (tag, index, missing, least) in [
-            (all.clone(), 0, 4, 4),
-            (fewer(1), 0, 4, 1),
-            (fewer(3), 0, 4, 3),
-            (fewer(3), 0, 3, 2),
-            (fewer(3), 0, 1, 1),
-            (fewer(9), 0, 4, 4),
-            (fewer(3), 1, 4, 1),
-        ] {
-            assert_eq!(tag.least_of(call(index), missing), least, "{tag}");
-        }
     }
 
     #[test]

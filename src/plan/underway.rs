@@ -9,7 +9,8 @@ use std::{
 use super::{
     budget::Budget,
     known::Known,
-    tokens::{Base, Call, LaunchTag, calls},
+    launch_tag::LaunchTag,
+    tokens::{Base, Call, calls},
 };
 use crate::model::{
     machine::{Machine, TAG_GROUP_ID},
