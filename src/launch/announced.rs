@@ -1,4 +1,4 @@
-//! What a start says of its machines at once.
+//! What a start says of its machines as soon as they are launched.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use crate::model::{
     request::Request,
 };
 
-/// More ids are no longer read: the report and `list` have them all.
+/// Nobody reads a longer line of ids; the report and `list` have them all.
 const MOST_IDS: usize = 20;
 
-/// What was launched, by type where several were named.
+/// The ids of what was launched, by type where several types were named.
 pub fn launched(launched: &[Machine], request: &Request) -> String {
     let mut launched = launched.to_vec();
     machine::sort(&mut launched);

@@ -1,4 +1,4 @@
-//! One call for one candidate: made again until EC2 has said what came of it, or
+//! One call for one candidate. It is made again until EC2 has said what came of it, or
 //! until nobody can know any more.
 
 use std::time::{Duration, SystemTime};
@@ -23,11 +23,11 @@ use crate::{
     terminal::command_line::terminate_command,
 };
 
-/// For how long a call that may have been made is made again.
+/// For how long a call is made again that may have been made already.
 const ASKED_FOR: Duration = Duration::from_secs(90);
 
 impl<W: World> Calls<'_, W> {
-    /// Tries to launch `number` machines as the `choice`.
+    /// Tries to launch `number` machines as `choice` has them.
     pub(super) async fn attempt(
         &self,
         call: Call,
@@ -59,13 +59,13 @@ impl<W: World> Calls<'_, W> {
         let time = run.world.time();
         let mut throttling = Backoff::with_throttling(time);
         let mut failures = Backoff::with_failures(time);
-        // Once it has been sent: why nobody knows whether it was made.
+        // Set once a call has been sent whose result nobody knows: the reason why.
         let mut unknown: Option<Failure> = None;
         let mut asked_until = None;
         loop {
             run.awake(run::ANSWERED_WITHIN, run.pace.next()).await;
-            // After a stop nothing more is launched, but what may have been
-            // launched has to be found out.
+            // After a stop nothing more is launched. What may have been launched already
+            // still has to be found out.
             if unknown.is_none() {
                 if run.interrupt.fired() {
                     return Err(interrupted());
@@ -108,7 +108,8 @@ impl<W: World> Calls<'_, W> {
                 LaunchError::NotFound(missing, failure) => {
                     let may_be_new = match missing {
                         Missing::KeyPair => run.made_key_pair.get(),
-                        // Ours: this run has made it, or another a second ago.
+                        // Our group may be a second old: this run has made it, or another
+                        // one has.
                         Missing::SecurityGroup => run.request.security_group_id.is_none(),
                     };
                     if !may_be_new
@@ -138,8 +139,8 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// By this computer's clock, the time before which a call that was never sent
-    /// has to go out: while the look is good, and in the plan's hour.
+    /// The time, by this computer's clock, before which a call that was never sent has to
+    /// go out: as long as the look is good and the plan's hour lasts.
     fn begins_before(&self) -> SystemTime {
         let good_until = self.looked_at.get() + GOOD_FOR;
         match self.plan.intent() {
@@ -158,9 +159,9 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// Whether the look is still good, or the group still as it was. If the look is
-    /// some seconds old, EC2 is asked for the machines again: another start may
-    /// have launched them elsewhere meanwhile, with other tokens.
+    /// Whether the look is still good, or the group is still as it was. If the look is
+    /// some seconds old, EC2 is asked for the machines again: another start may have
+    /// launched them meanwhile in another place, and so with other tokens.
     async fn is_as_planned(&self) -> Result<bool> {
         let _one_at_a_time = self.looking.lock().await;
         let (run, plan) = (self.run, self.plan);
@@ -170,7 +171,7 @@ impl<W: World> Calls<'_, W> {
             return Ok(true);
         }
         let hour_is_over = |intent: &Intent| run.world.ec2_time(now) >= intent.ends;
-        // After a sleep the run plans again: anything may have happened.
+        // After a sleep anything may have happened, so the run plans again.
         if !is_good && (run.has_slept() || plan.intent().is_some_and(hour_is_over)) {
             return Ok(false);
         }
@@ -206,14 +207,15 @@ impl<W: World> Calls<'_, W> {
             let mut shown = machines.iter();
             shown.any(|other| other.instance_id == m.instance_id && other.state.is_live())
         };
-        // Somebody ends the group: what is launched now would outlive it.
+        // Somebody is ending the group: machines that are launched now would outlive it.
         let own_are_going = machines
             .iter()
             .any(|m| m.state.is_gone() && run.has_made(m));
         !own_are_going && machines.iter().all(is_known) && plan.existing.iter().all(lives)
     }
 
-    /// Machines that EC2 has answered with: new ones, or an earlier answer's.
+    /// What an answer with machines means: they are new ones, or those of an earlier
+    /// answer.
     fn answered(&self, machines: Vec<Machine>) -> CallOutcome {
         match standing(&machines, self.plan) {
             Answered::Gone => {
@@ -232,7 +234,7 @@ impl<W: World> Calls<'_, W> {
         }
     }
 
-    /// Waits for the next try; false if there is to be none.
+    /// Waits before the next try; false if no further one is to be made.
     async fn try_again(
         &self,
         backoff: &mut Backoff,
@@ -253,7 +255,7 @@ impl<W: World> Calls<'_, W> {
         true
     }
 
-    /// No answer says whether the launch took place.
+    /// The failure of a call of which no answer says whether it launched anything.
     fn nobody_knows(&self, failure: Failure) -> Failure {
         let group = &self.run.request.group;
         Failure {
@@ -272,11 +274,11 @@ impl<W: World> Calls<'_, W> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answered {
     Launched,
-    /// All have been terminated: only then is the token spent.
+    /// All have been terminated. Only then is the token spent.
     Gone,
     GoneInPart,
-    /// The group had them before this new launch, and their tags do not tell that
-    /// they have its number.
+    /// The group had them before this new launch, and their tags do not say that their
+    /// launch had its number.
     Counted,
 }
 
@@ -333,7 +335,7 @@ mod tests {
         assert_eq!(answered(&[&old, &new], &plan), Answered::Launched);
         assert_eq!(answered(&[&new], &plan), Answered::Launched);
         assert_eq!(answered(&[&gone], &plan), Answered::Gone);
-        // A launch that is being completed has machines already: its own.
+        // A launch that is being completed has machines already, its own.
         plan.launch = LaunchId::Resumed;
         assert_eq!(answered(&[&old], &plan), Answered::Launched);
     }

@@ -1,4 +1,4 @@
-//! The `RunInstances` calls of a launch: as [`crate::plan::protocol`] tells.
+//! The `RunInstances` calls of a launch. Their rules are in [`crate::plan::protocol`].
 
 use std::{
     cell::{Cell, RefCell},
@@ -38,19 +38,19 @@ pub struct Calls<'a, W> {
     pub(super) group_id: Option<&'a str>,
     pub(super) security_group_id: &'a str,
     pub(super) user_data: Vec<u8>,
-    /// When the group was last seen as the plan has it, by this computer's clock.
+    /// When the group was last seen to be as the plan has it, by this computer's clock.
     pub(super) looked_at: Cell<SystemTime>,
-    /// When EC2 was last asked for its machines: then, or later.
+    /// When EC2 was last asked for the group's machines: at `looked_at`, or later.
     pub(super) machines_asked_at: Cell<SystemTime>,
-    /// One call at a time looks again.
+    /// Held while a call looks again, so that only one does at a time.
     pub(super) looking: Mutex<()>,
-    /// One of the calls has failed: no other is to begin.
+    /// Set when one of the calls has failed: no other call begins then.
     pub(super) has_failed: Cell<bool>,
-    /// Some machines were not launched as the first choice.
+    /// Set when machines were launched as another candidate than the first choice.
     pub(super) has_walked: Cell<bool>,
-    /// Where there was no capacity.
+    /// The candidates that had no capacity.
     pub(super) tried: RefCell<Vec<Tried>>,
-    /// The last answer of a call that has not got all its machines.
+    /// The last refusal that a call got which has not all of its machines.
     pub(super) last_refusal: RefCell<Option<Failure>>,
 }
 
@@ -79,8 +79,8 @@ impl<'a, W: World> Calls<'a, W> {
         }
     }
 
-    /// Makes the calls. The first of a new launch goes alone: no other is made
-    /// before EC2 has accepted it.
+    /// Makes the calls. The first call of a new launch goes alone: the others follow once
+    /// EC2 has accepted it.
     pub async fn run(&self) -> Result<Launched> {
         let (first, others) = match self.plan.calls.split_first() {
             Some((first, others)) if self.plan.is_new() => (first, others),
@@ -88,7 +88,7 @@ impl<'a, W: World> Calls<'a, W> {
         };
         match self.call(*first).await? {
             CallOutcome::Launched(machines) => {
-                // If the first call got fewer, there are none for the others.
+                // If the first call got fewer machines, there are none for the others.
                 let all = machines.len() == first.number as usize;
                 self.others(if all { others } else { &[] }, machines).await
             }
@@ -102,8 +102,8 @@ impl<'a, W: World> Calls<'a, W> {
         }
     }
 
-    /// The first call's token is spent. Of the other calls of that launch, if it
-    /// had any, nothing is known: their machines are to show first.
+    /// The first call's token is spent. Nothing is known of the other calls of that
+    /// launch, if it had any, so their machines have to show first.
     async fn spent(&self) -> Result<Launched> {
         let totals = self.run.known().into_iter().filter_map(|machine| {
             let tag = LaunchTag::of(&machine)?;
@@ -117,8 +117,8 @@ impl<'a, W: World> Calls<'a, W> {
         Ok(Launched::NumberWasUsed)
     }
 
-    /// The first call's token is another launch's, with other bytes: its machines
-    /// show, or it is over, or nobody knows.
+    /// Another launch has used the first call's token with other bytes. Either its
+    /// machines show, or it is over, or nobody knows.
     async fn mismatched(&self) -> Result<Launched> {
         self.say_who_is_waited_for();
         if self.run.something_shows(&self.plan.seen).await? {
@@ -150,14 +150,14 @@ impl<'a, W: World> Calls<'a, W> {
             .say("another start of this group is under way: waiting for its machines to show");
     }
 
-    /// Another launch had the number of this one.
+    /// Remembers that another launch had the number of this one.
     fn use_up(&self) {
         if let Some(slot) = self.plan.tag.slot {
             self.run.use_up(slot);
         }
     }
 
-    /// The other calls, side by side as far as EC2's buckets allow.
+    /// Makes the other calls side by side, as fast as EC2's request buckets allow.
     async fn others(&self, calls: &[Call], mut launched: Vec<Machine>) -> Result<Launched> {
         let progress = RefCell::new(self.run.out.progress());
         let all = self.plan.calls.len();
@@ -189,7 +189,7 @@ impl<'a, W: World> Calls<'a, W> {
         })
     }
 
-    /// A call of a launch that was accepted: its machines, or none when the
+    /// Makes another call of a launch that was accepted: its machines, or none when the
     /// facts have changed.
     async fn other(&self, call: Call) -> Result<Option<Vec<Machine>>> {
         match self.call(call).await? {
@@ -219,14 +219,15 @@ impl<'a, W: World> Calls<'a, W> {
         }
     }
 
-    /// One call's machines, wherever there is capacity for them.
+    /// Launches the machines of one call, wherever there is capacity for them.
     async fn call(&self, call: Call) -> Result<CallOutcome> {
         let mut walk = Walk::new(self.run.request);
         let mut launched = Vec::new();
         let mut missing = call.number;
         let mut last = None;
         while let Some(choice) = walk.next() {
-            // It keeps its place in the order, and so the others keep their tokens.
+            // A candidate that is left out keeps its place in the order, so that the
+            // others keep their tokens.
             if self.plan.leaves_out && choice.candidate.place == Place::Any {
                 walk.add(self.zones(&choice.candidate.vm_type, call, missing).await);
                 continue;
@@ -244,7 +245,8 @@ impl<'a, W: World> Calls<'a, W> {
                 Attempt::Ended(end) if launched.is_empty() => return Ok(end),
                 Attempt::Ended(_) => return Ok(CallOutcome::LookAgain),
                 Attempt::NoCapacity(none) => {
-                    // What may be there later says more than what is refused for good.
+                    // A refusal for lack of capacity, which may pass, says more than one
+                    // that will not.
                     if last.is_none() || none.failure.kind == Kind::Capacity {
                         last = Some(none.failure);
                     }
@@ -277,7 +279,7 @@ fn show(progress: &mut Progress, done: usize, calls: usize) {
     progress.update(format!("launching: {done} of {calls} calls answered"));
 }
 
-/// A time of day.
+/// A time of day, in UTC.
 fn utc(time: SystemTime) -> String {
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH);
     let minutes = since_1970.unwrap_or_default().as_secs().div_ceil(60);

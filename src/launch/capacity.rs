@@ -8,9 +8,9 @@ use crate::{
 };
 
 impl<W: World> Calls<'_, W> {
-    /// The zones to try a type in: those that offer it, and whose default subnet
-    /// has addresses for the `missing` machines of a call. If nobody knows which
-    /// zones offer it, EC2 will say.
+    /// The zones to try a type in: those that offer it and whose default subnet has
+    /// addresses for the `missing` machines of a call. Where nobody knows which zones
+    /// offer it, all of them are tried, and EC2's answer tells.
     pub(super) async fn zones(&self, vm_type: &VmType, call: Call, missing: u32) -> Vec<String> {
         let subnets = &self.plan.subnets;
         if subnets.len() < 2 && !self.plan.leaves_out {
@@ -52,7 +52,8 @@ impl<W: World> Calls<'_, W> {
         self.tried.borrow_mut().push(tried);
     }
 
-    /// No capacity for all machines that there have to be, and where it was looked for.
+    /// The failure when there is no capacity for all the machines that are needed, and
+    /// where it was looked for.
     pub(super) fn no_capacity(&self) -> Failure {
         let tried = self.tried.borrow().clone();
         let last = self.last_refusal.borrow().clone();

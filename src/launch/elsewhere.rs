@@ -1,16 +1,16 @@
-//! What follows a launch that nobody can know of before EC2 shows its machines: the
-//! run waits until they show, and whoever comes after it sees them.
+//! Some launches nobody can know of until EC2 shows their machines. After such a launch
+//! the run waits until they show, so that whoever comes next sees them.
 //!
-//! That is a launch that found capacity only elsewhere than as the first choice.
-//! Its token is not the first choice's, so that another start may find capacity in
-//! the first after all. If both have launched, the one whose machines are further
-//! from the first choice ends its own.
+//! One kind found its capacity somewhere else than in the first choice. Its token is not
+//! the first choice's, so another start may still find capacity there and launch too. If
+//! both have launched, the one whose machines are further from the first choice ends its
+//! own.
 //!
-//! It is also a launch that no group without machines on Inductiva's side tells of:
-//! a top-up, or a launch while Inductiva is out of reach. A `terminate` would look for
-//! its machines for ten seconds only, or not at all. If one has ended the group while
-//! the run waited, it said so without these machines. They are left running, as a
-//! later start may count them, and named.
+//! The other kind has no empty group on Inductiva's side that tells of it: a top-up, or a
+//! launch while Inductiva is out of reach. A `terminate` would look for its machines for
+//! ten seconds only, or not at all. If one has ended the group while the run waited, it
+//! has reported success without these machines. They are left running and named, as a
+//! later start may count them.
 
 use super::{
     pace::Backoff,
@@ -28,12 +28,12 @@ use crate::{
 };
 
 impl<W: World> Run<'_, W> {
-    /// Waits until EC2 shows the machines. Whether they may stay: otherwise they
-    /// were ended, as another start has launched the same call nearer to the first
+    /// Waits until EC2 shows the machines, and tells whether they may stay. If they may
+    /// not, they were ended: another start has launched the same call nearer to the first
     /// choice.
     ///
     /// # Errors
-    /// The group was ended meanwhile, or machines that are too many cannot be.
+    /// The group was ended meanwhile, or machines that are too many cannot be ended.
     pub async fn may_stay(&self, plan: &LaunchPlan, launched: &[Machine]) -> Result<bool> {
         let time = self.world.time();
         let waiting_since = time.now();
@@ -43,7 +43,7 @@ impl<W: World> Run<'_, W> {
             let asked_at = time.now();
             let shown = match self.unless_interrupted(self.world.machines()).await {
                 Err(failure) if failure.kind == Kind::Interrupted => return Err(failure),
-                // The launch is good anyway.
+                // A failed look takes nothing from a launch that has succeeded.
                 shown => shown.unwrap_or_default(),
             };
             let is_there = |m: &Machine| shown.iter().any(|s| s.instance_id == m.instance_id);
@@ -86,10 +86,10 @@ impl<W: World> Run<'_, W> {
         self.end(too_many).await.map(|()| false)
     }
 
-    /// A `terminate` has ended the group without these machines.
+    /// The failure when a `terminate` has ended the group without these machines.
     pub fn passed_over(&self, why: &str, machines: &[Machine]) -> Failure {
         let ids = machine::ids(machines);
-        // Nothing is undone.
+        // The undo must not end them.
         self.forget_made(&ids);
         Failure::new(
             Kind::MachinesMayBeRunning,
@@ -102,7 +102,7 @@ impl<W: World> Run<'_, W> {
         .machines(ids)
     }
 
-    /// Ends machines that another start has launched, too.
+    /// Ends machines that another start has launched as well.
     async fn end(&self, ids: Vec<String>) -> Result<()> {
         self.out.say(&format!(
             "another start has launched the same machines: terminating {} of this one",
@@ -146,7 +146,7 @@ impl<W: World> Run<'_, W> {
     }
 }
 
-/// Whether EC2 shows that a group with machines has none of them left.
+/// Whether a group that had machines has none left, as EC2 shows it.
 fn has_ended(existing: &[Machine], shown: &[Machine]) -> bool {
     let mut states = existing.iter().map(|m| {
         let mut shown = shown.iter();

@@ -1,8 +1,8 @@
-//! Histories of starts and terminates of one group, by chance: never a machine too
-//! many, none forgotten.
+//! Random histories of starts and terminates of one group, in which no machine may be too
+//! many and none forgotten.
 //!
-//! `cargo test histories` runs some hundred of each kind; more, and one told in
-//! full, by hand:
+//! `cargo test histories` runs some hundred of each kind. More of them, and one that is
+//! printed step by step, are run by hand:
 //!
 //!     HISTORIES=10000 cargo test --release histories
 //!     HISTORIES=40000 HISTORIES_OF=turn cargo test --release histories_with_all
@@ -31,11 +31,11 @@ use crate::{
 };
 use tokio::sync::watch;
 
-/// An hour of client tokens begins here.
+/// The time at which an hour of client tokens begins.
 const BEGIN: f64 = 1_764_000_000.0 + 2_000.0;
 const HOUR: f64 = 3_600.0;
 
-/// Some rounds, until a group without machines is not young any more.
+/// Long enough for some rounds, and for an empty group to be no longer young.
 const WAITS_FOR_CAPACITY: Duration = Duration::from_mins(30);
 
 const QUIET: Output = Output {
@@ -83,7 +83,7 @@ fn start(number: u32, begins: f64) -> Process {
     process(what, begins)
 }
 
-/// Several at once, more or less.
+/// Several starts at once, or nearly so.
 fn race(luck: &mut Luck, at: f64) -> Vec<Process> {
     let spread = luck.weighted(&[(1.0, 2), (8.0, 3), (60.0, 3), (200.0, 1)]);
     let same = luck.chance(0.45);
@@ -206,7 +206,7 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watc
         other_settings,
     } = what
     {
-        // Some wait for capacity, where it comes and goes.
+        // Some starts wait for capacity, in worlds where it comes and goes.
         let weather = world.state().weather.clone();
         let waits = weather.places && (weather.salt >> who).is_multiple_of(4);
         let may_wait = number <= MACHINES_PER_CALL || least <= MACHINES_PER_CALL;
@@ -246,7 +246,7 @@ fn spawn(world: &Shared, who: usize, looks_for: Duration) -> (SimulatedRun, watc
     (Box::pin(running), sender)
 }
 
-/// A history; the world at its end.
+/// Runs a history; the world as it is at its end.
 fn history(kind: HistoryKind, seed: u64, is_plain: bool, is_told: bool) -> Shared {
     let place = HistoryKind::ALL
         .iter()
@@ -266,7 +266,7 @@ fn history(kind: HistoryKind, seed: u64, is_plain: bool, is_told: bool) -> Share
     world
 }
 
-/// How many of each kind.
+/// How many histories of each kind to run.
 fn many(default: u64) -> u64 {
     let given = env::var("HISTORIES").ok();
     given
@@ -274,19 +274,20 @@ fn many(default: u64) -> u64 {
         .unwrap_or(default)
 }
 
-/// Histories that break when one rule is taken away: they are always run.
+/// Histories that break as soon as one rule is taken away. They are always run.
 const TELLING: [(HistoryKind, u64); 5] = [
-    // What others may count is left (plain ones).
+    // The rule: a failed start leaves the machines that others may count (plain
+    // histories).
     (HistoryKind::Race, 42),
     (HistoryKind::Race, 1423),
     (HistoryKind::Mix, 311),
-    // A launch is not gone on with after its group was ended (plain ones).
+    // The rule: no launch goes on after its group was ended (a plain history).
     (HistoryKind::Mix, 2381),
-    // The wait after the turn of the hour (with all faults).
+    // The rule: the wait after the turn of the hour (with all faults).
     (HistoryKind::Turn, 134),
 ];
 
-/// Runs them, and counts what broke in how many: too many, or forgotten, and so on.
+/// Runs histories, and lists the seeds of those that broke, by what broke.
 fn count(kind: HistoryKind, seeds: u64, is_plain: bool) -> BTreeMap<&'static str, Vec<u64>> {
     let mut broken: BTreeMap<&'static str, Vec<u64>> = BTreeMap::new();
     let telling = TELLING.into_iter().filter(|(of, _)| *of == kind);
@@ -328,9 +329,9 @@ fn count_all(is_plain: bool) -> Vec<(&'static str, BTreeMap<&'static str, Vec<u6
     counts.collect()
 }
 
-/// With one place, Inductiva in reach, and all machines shown before a terminate is
-/// done with its look, nothing ever breaks. Two starts of one group share its
-/// machines, so that interrupting one ends them for both.
+/// With one place, with Inductiva in reach, and with all machines shown before a
+/// terminate has finished looking, nothing ever breaks. Two starts of one group share its
+/// machines, so interrupting one ends them for both.
 #[test]
 fn histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many() {
     for (name, broken) in count_all(true) {
@@ -340,9 +341,9 @@ fn histories_with_one_place_and_inductiva_in_reach_have_never_a_machine_too_many
     }
 }
 
-/// With all faults: with one place and Inductiva in reach never, unless a terminate
-/// has looked too short for machines that were hidden. The others, that
-/// [`crate::plan::protocol`] leaves to chance, in no more than one of a hundred.
+/// With all faults. With one place and Inductiva in reach nothing breaks, unless a
+/// terminate has looked too briefly for machines that were hidden. What
+/// [`crate::plan::protocol`] leaves to chance happens in one of a hundred at most.
 #[test]
 fn histories_with_all_faults_have_hardly_ever_a_machine_too_many() {
     let seeds = many(40);

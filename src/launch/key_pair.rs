@@ -1,8 +1,8 @@
 //! `--create-key-pair`: an EC2 key pair whose private key is in a file.
 //!
-//! The same line has to work again. So a pair that is there is used if the file
-//! holds its private key. If a run died between its two calls, what it left behind
-//! (an empty file, and perhaps a pair) is replaced.
+//! The same command line has to work again. So a pair that exists is used if the file
+//! holds its private key. If a run died between its two calls, what it left behind (an
+//! empty file, and perhaps a pair) is replaced.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -29,20 +29,19 @@ pub struct NewKeyPair {
     path: PathBuf,
 }
 
-/// What there is of a key pair already.
+/// What exists of a key pair already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPairState {
-    /// Nothing.
     ToMake,
-    /// A pair of ours whose private key was lost before it was in its file: it is
-    /// to be deleted first.
+    /// A pair of ours whose private key was lost before it was written. It has to be
+    /// deleted first.
     Lost,
     /// The pair, and its private key in the file.
     Usable,
 }
 
 impl NewKeyPair {
-    /// One whose private key goes to a file in `folder`.
+    /// A key pair whose private key goes to a file in `folder`.
     pub fn new(name: String, format: KeyFormat, folder: &Path) -> Self {
         Self {
             path: folder.join(format!("{name}.{}", format.as_str())),
@@ -55,10 +54,11 @@ impl NewKeyPair {
         &self.name
     }
 
-    /// What there is of it, by the file and by EC2.
+    /// Looks at the file and at EC2's key pairs.
     ///
     /// # Errors
-    /// It can neither be used nor made: usage, where the file is in the way.
+    /// The pair can neither be used nor made. It is a usage error if the file is in the
+    /// way.
     pub async fn look(&self, aws: &Aws) -> Result<KeyPairState> {
         let file = match fs::read(&self.path) {
             Ok(contents) => Some(contents),
@@ -117,8 +117,8 @@ impl NewKeyPair {
         .hint("choose another name, or another folder to run in")
     }
 
-    /// Makes it, unless it can be used as it is; whether it was made. The file
-    /// comes first: EC2 shows a private key only once, so there has to be a place
+    /// Makes the pair unless it can be used as it is, and tells whether it made it. The
+    /// file comes first: EC2 shows a private key only once, so there has to be a place
     /// for it.
     pub async fn make(&self, aws: &Aws, out: Output) -> Result<bool> {
         let path = self.path.display();
@@ -126,7 +126,7 @@ impl NewKeyPair {
         let mut contents = Vec::new();
         file.read_to_end(&mut contents)
             .map_err(|error| self.cannot_use_file(&error))?;
-        // An empty file that was there is a sign of a run that died.
+        // An empty file is what a run leaves that died.
         let contents = (!is_new).then_some(&*contents);
         let standing = aws
             .key_pair(&self.name)
@@ -147,14 +147,14 @@ impl NewKeyPair {
                 return Err(failure);
             }
         }
-        // An empty file may be somebody's, and open to all.
+        // The empty file may be one that everybody can read.
         for_owner_alone(&file).map_err(|error| self.cannot_use_file(&error))?;
         let key = self.create(aws, out).await?;
         let written = file
             .write_all(key.as_bytes())
             .and_then(|()| file.sync_all());
         if let Err(error) = written {
-            // Half a private key is none.
+            // Half a private key is of no use.
             self.unmake(aws, out).await;
             return Err(Failure::failed(format!("cannot write {path}: {error}")));
         }
@@ -165,9 +165,9 @@ impl NewKeyPair {
         Ok(true)
     }
 
-    /// `CreateKeyPair`, as often as it makes sense: never again before a pair is
-    /// deleted that the last call may have made. Where that fails the empty file
-    /// stays: it tells the next run of the pair.
+    /// Calls `CreateKeyPair`, and tries again where that makes sense. A pair that the
+    /// last call may have made is deleted first. If that fails, the empty file stays, to
+    /// tell the next run of the pair.
     async fn create(&self, aws: &Aws, out: Output) -> Result<String> {
         let mut throttling = Backoff::with_throttling(&aws.time);
         let mut failures = Backoff::with_failures(&aws.time);
@@ -185,7 +185,7 @@ impl NewKeyPair {
                     (None, failure.hint(hint))
                 }
                 Err(CreateError::NotNow(failure)) => (throttling.next(), failure),
-                // A duplicate is the pair of the call that had no answer.
+                // The duplicate is the pair that the unanswered call has made.
                 Err(CreateError::Unknown(failure) | CreateError::Duplicate(failure)) => {
                     maybe_made = true;
                     aws.delete_key_pair(&self.name).await?;
@@ -201,7 +201,7 @@ impl NewKeyPair {
         }
     }
 
-    /// Takes it back after a launch that failed.
+    /// Deletes the pair and its file after a launch that failed.
     pub async fn unmake(&self, aws: &Aws, out: Output) {
         match aws.delete_key_pair(&self.name).await {
             Ok(()) => {
@@ -211,15 +211,15 @@ impl NewKeyPair {
         }
     }
 
-    /// It would only be in the way.
+    /// Removes the file if it is empty: it would only be in the way.
     fn remove_empty_file(&self) {
         if fs::metadata(&self.path).is_ok_and(|file| file.len() == 0) {
             let _ = fs::remove_file(&self.path);
         }
     }
 
-    /// The file, for the owner alone and for no other run as long as it is open,
-    /// and whether it was not there before.
+    /// Opens the file, readable by its owner alone and locked against other runs while it
+    /// is open; and tells whether it was there before.
     async fn locked_file(&self) -> Result<(File, bool)> {
         let path = self.path.clone();
         let locking = tokio::task::spawn_blocking(move || {
@@ -230,7 +230,7 @@ impl NewKeyPair {
                     Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
                     _ => {}
                 }
-                // The run that had it before may have removed it.
+                // Another run that held the lock before may have removed the file.
                 if is_still_at(&file, &path) {
                     return Ok((file, is_new));
                 }
@@ -266,7 +266,7 @@ fn for_owner_alone(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether this open file is what is found at `path`.
+/// Whether `path` still leads to this open file.
 #[cfg(unix)]
 fn is_still_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -276,7 +276,7 @@ fn is_still_at(file: &File, path: &Path) -> bool {
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
-/// Where an open file cannot be removed.
+/// On systems where an open file cannot be removed.
 #[cfg(not(unix))]
 fn is_still_at(_: &File, _: &Path) -> bool {
     true

@@ -20,17 +20,17 @@ use crate::{
     values::VmType,
 };
 
-/// How much later than everything else prices may come, where nothing depends on them.
+/// How much later than all other answers prices may come, where nothing depends on them.
 const PRICES_MAY_BE_LATER: Duration = Duration::from_millis(300);
 
-/// The group on Inductiva's side, as far as it can be known.
+/// The group on Inductiva's side, as far as it is known.
 #[derive(Clone, Debug)]
 pub enum GroupLookup {
-    /// There, and machines can join it.
+    /// It exists, and machines can join it.
     Active(Group),
-    /// Not there, or terminated.
+    /// It does not exist, or is terminated.
     Absent,
-    /// The API did not answer, and why.
+    /// Why the API did not answer.
     OutOfReach(String),
 }
 
@@ -39,41 +39,37 @@ pub struct Found {
     /// When it was asked for, by this computer's clock.
     pub asked_at: SystemTime,
     pub identity: Identity,
-    /// What the plan is made of.
     pub facts: Facts,
-    /// The group on Inductiva's side.
     pub group: GroupLookup,
-    /// What it costs, as far as that can be told in time.
+    /// The prices that came in time.
     pub prices: Prices,
 }
 
-/// Each answer by itself: one may fail and the others not.
+/// The answers, each by itself: one may fail and the others not.
 #[derive(Debug)]
 pub struct Lookups {
     pub identity: Result<Identity>,
-    /// The group on Inductiva's side.
     pub group: Result<Option<Group>, ApiError>,
     pub machines: Result<Vec<Machine>>,
     pub vm_type: Result<VmTypeFacts>,
-    /// The properties of the types after it.
+    /// The properties of the request's further types.
     pub other_types: Result<Vec<VmTypeFacts>>,
-    /// The images that may serve.
+    /// The images that may be taken.
     pub images: Result<Vec<Image>>,
-    /// The subnets to launch in.
+    /// The subnets that machines may be launched in.
     pub subnets: Result<Vec<Subnet>>,
-    /// The route tables of the region.
     pub route_tables: Result<Vec<RouteTable>>,
-    /// The VPCs of dedicated tenancy; asked for only where a subnet is named, as a
-    /// default VPC is never one (EC2 user guide, "Dedicated Instances").
+    /// The VPCs of dedicated tenancy. They are asked for only where a subnet is named, as
+    /// a default VPC is never one (EC2 user guide, "Dedicated Instances").
     pub dedicated_vpcs: Result<Vec<String>>,
-    /// The security groups of our name.
+    /// The security groups that have the name of ours.
     pub security_groups: Result<Vec<SecurityGroup>>,
 }
 
-/// Asks everything, for a start.
+/// Looks everything up that a start needs.
 ///
 /// # Errors
-/// The first of: not signed in, the wrong account, a refused API key, what EC2
+/// The first of: not signed in, the wrong account, a refused API key, something that EC2
 /// does not have.
 pub async fn gather(
     aws: &Aws,
@@ -111,8 +107,8 @@ pub async fn gather(
     })
 }
 
-/// Everything, and the prices: where nothing depends on them they may come a little
-/// later than the rest, and no more.
+/// Waits for everything, and for the prices. Where nothing depends on the prices they may
+/// come a little later than the rest, and no more.
 async fn with_prices<T>(
     time: &Time,
     needs_prices: bool,
@@ -136,7 +132,7 @@ async fn with_prices<T>(
     }
 }
 
-/// The group as a budget goes by it.
+/// A group as budgets see it.
 pub fn active_group(group: &Group) -> ActiveGroup {
     ActiveGroup {
         id: group.id.clone(),
@@ -145,8 +141,8 @@ pub fn active_group(group: &Group) -> ActiveGroup {
     }
 }
 
-/// The prices for the image's system: nearly always Linux, for which they are asked
-/// while the image is looked up.
+/// The prices for the image's operating system. That is nearly always Linux, so Linux
+/// prices are asked for while the image is still looked up.
 pub async fn prices_of_its_system(
     aws: &Aws,
     request: &Request,
@@ -159,8 +155,8 @@ pub async fn prices_of_its_system(
     }
 }
 
-/// Asks everything in one round trip. What has no answer within `limit` is not waited
-/// for.
+/// Asks everything in one round trip, and does not wait for what has no answer within
+/// `limit`.
 pub async fn look(
     aws: &Aws,
     api: &inductiva::Client,
@@ -199,7 +195,7 @@ pub async fn look(
                 aws.within(limit, "EC2", aws.vm_types(&request.other_types))
             );
         }
-        // Where the region lacks one of them, the others do.
+        // If the region lacks one of the types, machines of the others are launched.
         let wanted: Vec<VmType> = request.vm_types().cloned().collect();
         match aws.within(limit, "EC2", aws.vm_types_there(&wanted)).await {
             Ok(mut there) => {
@@ -247,17 +243,16 @@ pub async fn look(
 }
 
 impl Lookups {
-    /// The types' properties, of those that EC2 has told.
+    /// The properties of the types that EC2 knows.
     pub fn vm_types(&self) -> impl Iterator<Item = &VmTypeFacts> {
         let others = self.other_types.iter().flatten();
         self.vm_type.iter().chain(others)
     }
 
-    /// What a plan is made of: what was asked for at `asked_at`, by this computer's
-    /// clock.
+    /// The facts of a plan. Everything was asked at `asked_at`, by this computer's clock.
     ///
     /// # Errors
-    /// The first of those that EC2 had no answer for.
+    /// The first lookup that EC2 had no answer for.
     pub fn facts(self, aws: &Aws, asked_at: SystemTime) -> Result<Facts> {
         Ok(Facts {
             account: self.identity?.account,
@@ -269,10 +264,10 @@ impl Lookups {
             other_types: self.other_types?,
             images: self.images?,
             subnets: self.subnets?,
-            // A launch does not need the permission to see them.
+            // A launch does without the permission to see route tables.
             route_tables: self.route_tables.map_err(|failure| failure.message),
             dedicated_vpcs: self.dedicated_vpcs.map_err(|failure| failure.message),
-            // What knows them puts them in.
+            // Whoever knows the prices puts them in.
             most_usd_per_hour: Err("it was not looked up".into()),
             usd_once: Err("it was not looked up".into()),
             group: Err("it was not asked".into()),
@@ -281,10 +276,10 @@ impl Lookups {
     }
 }
 
-/// Refuses any other account than the one that is expected.
+/// Refuses every account but the one that `--expect-account` names.
 ///
 /// # Errors
-/// Which account it is.
+/// The account is another one.
 pub fn expect_account(
     aws: &Aws,
     identity: &Identity,
@@ -316,7 +311,7 @@ mod tests {
     use super::*;
     use crate::time::Simulated;
 
-    /// A clock that jumps over every pause.
+    /// A clock that jumps over each pause.
     #[derive(Debug, Default)]
     struct Jumping(Mutex<Duration>);
 
@@ -337,8 +332,8 @@ mod tests {
         }
     }
 
-    /// By how much prices delay a launch, and what is known of them then, where they and
-    /// the rest come after so many turns.
+    /// By how much the prices delay a launch, and what is known of them then. They come
+    /// after `prices` turns, and everything else after `rest` turns.
     fn late_by(needs_prices: bool, rest: usize, prices: usize) -> (Duration, Result<f64, String>) {
         let clock = Arc::new(Jumping::default());
         let time = Time::simulated(Arc::clone(&clock) as Arc<dyn Simulated>);
@@ -360,7 +355,7 @@ mod tests {
         let limit = Duration::from_millis(300);
         let why = Err("prices were not told within 300 ms".to_owned());
         assert_eq!(late_by(false, 0, 9), (limit, why));
-        // They are there before the rest is.
+        // The prices come before everything else.
         assert_eq!(late_by(false, 9, 3), (Duration::ZERO, Ok(0.005)));
         // A limit or a budget waits for them.
         assert_eq!(late_by(true, 0, 9), (Duration::ZERO, Ok(0.005)));

@@ -1,5 +1,5 @@
-//! The group on Inductiva's side: what machines are told to join, and the marker
-//! that a launch into an empty group is under way ([`crate::plan::protocol`]).
+//! The group on Inductiva's side. Machines are told to join it, and while it is empty it
+//! marks that a launch is under way ([`crate::plan::protocol`]).
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -17,21 +17,23 @@ use crate::{
     plan::launch_plan::LaunchPlan,
 };
 
-/// A group on Inductiva's side that is not older than this and has no machines may
-/// be that of a start that is under way.
+/// An empty group on Inductiva's side that is younger than this may belong to a start
+/// that is under way.
 const YOUNG: Duration = Duration::from_mins(10);
 
-/// What machines are told of their group.
+/// What machines are told of their group on Inductiva's side.
 pub enum GroupOnInductivasSide {
-    /// Its id; none where the API is out of reach, and they look for its name.
+    /// The group's id. None where the API is out of reach: the machines look for its name
+    /// then.
     Id(Option<String>),
-    /// Another start may be under way, or was: its machines may show now.
+    /// Another start is or was under way, and its machines may show now.
     LookAgain,
 }
 
 impl<W: World> Run<'_, W> {
-    /// The group that the machines of a plan are to join: the one that is there, or
-    /// a new one. `has_waited` for another start's machines already.
+    /// The group that the machines of a plan are to join: the one that exists, or a new
+    /// one. `has_waited` tells whether the run has waited for another start's machines
+    /// already.
     pub async fn group(
         &self,
         plan: &LaunchPlan,
@@ -71,14 +73,14 @@ impl<W: World> Run<'_, W> {
                 Ok(Id(Some(id)))
             }
             Err(ApiError::OutOfReach(why)) => match self.world.group().await {
-                // It may have been made although the answer did not come, by this
-                // run or by another.
+                // The answer was lost. This run's group may have been made all the same,
+                // or another run has made one.
                 Ok(_) if may_wait => self.wait_for_another_start(plan).await.map(|()| LookAgain),
                 Ok(Some(group)) if group.is_active() => Ok(Id(Some(group.id))),
                 _ => Ok(Id(self.out_of_reach(plan, &why))),
             },
             Err(ApiError::NameTaken(why)) => match self.world.group().await {
-                // Another start was faster: its machines may be there, too.
+                // Another start was faster, and may have launched machines already.
                 Ok(Some(group)) if group.is_active() && !may_wait => Ok(LookAgain),
                 Ok(Some(group)) if group.is_active() => {
                     self.wait_for_another_start(plan).await.map(|()| LookAgain)
@@ -90,8 +92,8 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Refuses to go on with a launch whose group was ended on Inductiva's side: its
-    /// machines could join nothing, and the start after that has a group of its own.
+    /// Refuses to go on with a launch whose group was ended on Inductiva's side. Its
+    /// machines could join no group, and the next start has a group of its own.
     async fn refuse_ended_group(&self, plan: &LaunchPlan, found: &Found) -> Result<()> {
         let Some(id) = &plan.group_id else {
             return Ok(());
@@ -103,11 +105,12 @@ impl<W: World> Run<'_, W> {
         Err(self.passed_over(why, &plan.existing))
     }
 
-    /// Whether machines can join the group of this id still, as far as Inductiva tells.
+    /// Whether machines can still join the group of this id, as far as Inductiva tells.
     async fn is_active(&self, id: &str, lookup: &GroupLookup) -> bool {
         match lookup {
             GroupLookup::Active(group) if group.id == id => true,
-            // Inductiva may have made two of a name, and looks one of them up.
+            // Inductiva may have made two groups of one name, and looked up the other
+            // one.
             GroupLookup::Active(_) => match self.world.active_groups().await {
                 Ok(groups) => groups.iter().any(|group| group.id == id),
                 Err(_) => true,
@@ -117,7 +120,8 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Somebody has ended the group between two rounds: whoever did wants no machines.
+    /// The failure when somebody has ended the group between two rounds: whoever did so
+    /// wants no machines.
     fn ended_while_it_waited(&self) -> Failure {
         Failure::failed(format!(
             "the group {} was ended while this start waited for capacity",
@@ -127,7 +131,7 @@ impl<W: World> Run<'_, W> {
     }
 
     /// Whether another start has launched machines of this run's own group, in any
-    /// region, while it waited for capacity.
+    /// region, while this run waited for capacity.
     pub async fn others_use_own_group(&self) -> bool {
         let own = self.own_group.borrow().clone();
         let Some(own) = own.filter(|_| self.is_later_round.get()) else {
@@ -140,7 +144,7 @@ impl<W: World> Run<'_, W> {
         is_used || matches!(group, Ok(Some(group)) if !group.machines.is_empty())
     }
 
-    /// This run's own group, unless somebody has taken it away meanwhile.
+    /// The group that this run made, if nobody has deleted it meanwhile.
     async fn own_group_still_there(&self, lookup: &GroupLookup) -> Option<Rc<OwnGroup>> {
         let own = self.own_group.borrow().clone()?;
         let is_there = match lookup {
@@ -153,7 +157,8 @@ impl<W: World> Run<'_, W> {
         is_there.then_some(own)
     }
 
-    /// Says that machines find the group by its name, and which id they can be told.
+    /// Says that machines will find the group by its name. The id that they can be told
+    /// anyway, if there is one.
     fn out_of_reach(&self, plan: &LaunchPlan, why: &str) -> Option<String> {
         self.out.warn(&format!(
             "Inductiva's API is out of reach ({why}): launching anyway; the machines look for the group {} themselves",
@@ -170,8 +175,8 @@ impl<W: World> Run<'_, W> {
         self.something_shows(&plan.seen).await.map(|_| ())
     }
 
-    /// Whether the group on Inductiva's side tells a `terminate` of the launch while
-    /// EC2 shows none of its machines: it has no others
+    /// Whether the group on Inductiva's side tells a `terminate` of the launch while EC2
+    /// shows none of its machines. It does so only while it has no other machines
     /// ([`last_look`](crate::machines::last_look)).
     pub fn group_tells(&self, found: &Found, group_id: Option<&str>) -> bool {
         let is_own = self.own_group.borrow().is_some();
@@ -180,8 +185,9 @@ impl<W: World> Run<'_, W> {
         is_there && !others.any(|m| m.tag(TAG_GROUP_ID) == group_id)
     }
 
-    /// Whether no other start can be under way: this run made the group on
-    /// Inductiva's side, it is the only one, and no machine of it has been known.
+    /// Whether no other start can be under way. That is so if this run made the group on
+    /// Inductiva's side, the group is the only one of its name, and no machine of it has
+    /// been known.
     pub async fn is_sole_maker(&self, plan: &LaunchPlan) -> bool {
         let own = self.own_group.borrow().clone();
         let is_new = own.is_some_and(|own| !own.has_had_machines.get());
@@ -189,7 +195,8 @@ impl<W: World> Run<'_, W> {
         is_new && plan.existing.is_empty() && self.is_only_group().await && !self.has_slept()
     }
 
-    /// Asks once whether the group that this run made is the only one of the name.
+    /// Asks, once in a run, whether the group that this run made is the only one of its
+    /// name.
     pub async fn is_only_group(&self) -> bool {
         let Some(own) = self.own_group.borrow().clone() else {
             return false;
@@ -201,11 +208,11 @@ impl<W: World> Run<'_, W> {
         *own.is_only_one.get_or_init(ask).await
     }
 
-    /// Takes back a group on Inductiva's side that none of the machines is of:
-    /// another start was faster.
+    /// Deletes the group that this run made on Inductiva's side if none of the machines
+    /// belongs to it: another start was faster.
     pub async fn drop_unused_group(&self, machines: &[Machine]) {
         let made = self.own_group.borrow().clone();
-        // Machines without an id look for the group by its name: it may be this one.
+        // Machines without an id look for the group by its name, and may find this one.
         let is_of_another = |m: &Machine, id: &str| {
             m.tag(TAG_GROUP_ID)
                 .is_some_and(|other| !other.is_empty() && other != id)
@@ -217,8 +224,8 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Takes back a group on Inductiva's side whose machines have all ended while
-    /// they booted: none has joined it, so none deletes it.
+    /// Deletes the group that this run made on Inductiva's side if all its machines have
+    /// ended while they booted. None of them has joined it, so none deletes it.
     pub async fn drop_deserted_group(&self) {
         let Some(own) = self.own_group.borrow().clone() else {
             return;
@@ -230,7 +237,7 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Takes back the group that this run made on Inductiva's side.
+    /// Deletes the group that this run made on Inductiva's side.
     pub async fn drop_own_group(&self) {
         let Some(own) = self.own_group.take() else {
             return;
@@ -248,11 +255,11 @@ impl<W: World> Run<'_, W> {
     }
 }
 
-/// Whether a group without machines may be that of a start that is under way.
+/// Whether an empty group may belong to a start that is under way.
 fn is_a_start_under_way(group: &Group, found: &Found) -> bool {
     let facts = &found.facts;
     let is_young = group.created_at.is_some_and(|made| {
-        // A time to come: the clocks differ a little.
+        // A time in the future only means that the clocks differ a little.
         let age = facts.looked_at.duration_since(made).unwrap_or_default();
         age < YOUNG
     });

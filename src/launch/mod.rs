@@ -1,5 +1,5 @@
-//! Carrying a request out: look, plan, the group on Inductiva's side, what is made
-//! only once, `RunInstances`, and the way back when it fails.
+//! Carrying a request out: looking and planning, the group on Inductiva's side, what is
+//! made only once, `RunInstances`, and the undo when a launch fails.
 
 mod announced;
 mod attempt;
@@ -54,20 +54,20 @@ use crate::{
     values::VmType,
 };
 
-/// How often a plan is made anew when the facts change under it.
+/// How often a plan is made anew because the facts have changed under it.
 const MOST_PLANS: u32 = 20;
-/// Launches of a group within an hour that others' tokens are spent on: so many
-/// are no accident.
+/// How many numbers of an hour's launches may turn out to be used. So many are no
+/// accident.
 const MOST_USED_NUMBERS: u32 = 50;
-/// Before the next plan.
+/// The pause before the next plan.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// A launch that does not show whole is settled by then.
+/// By then a launch whose machines do not all show is settled.
 const SETTLED_WITHIN: Duration = Duration::from_secs(ARRIVES_WITHIN.as_secs() + 60);
 
 /// Everything that the launches of a run work with.
 pub struct Launcher<'a, W> {
     run: Run<'a, W>,
-    /// The types that it turned out to be about, where nobody named one.
+    /// The types that the start turned out to be about, where the user named none.
     other_types: RefCell<Option<Vec<VmType>>>,
 }
 
@@ -76,12 +76,12 @@ pub struct Filled {
     pub found: Found,
     /// The group's id on Inductiva's side.
     pub group_id: Option<String>,
-    /// What the machines were launched from.
+    /// The image that the machines were launched from.
     pub image_id: Option<String>,
     pub machines: Vec<Machine>,
 }
 
-/// What a plan was carried out to.
+/// What carrying out a plan came to.
 enum Step {
     Launched(Vec<Machine>, Option<String>),
     PlanAgain,
@@ -105,12 +105,12 @@ impl<'a, W: World> Launcher<'a, W> {
         }
     }
 
-    /// Looks and plans, as soon as no earlier launch of the group is to show more of
-    /// its machines.
+    /// Looks and plans once no earlier launch of the group has machines that may still
+    /// show.
     ///
     /// # Errors
-    /// What could not be looked up, a request that is impossible, or a group that
-    /// does not settle.
+    /// Something could not be looked up, the request is impossible, or the group does not
+    /// settle.
     pub async fn decide(&self) -> Result<(Found, Plan)> {
         let run = &self.run;
         let mut waiting_since = None;
@@ -145,8 +145,8 @@ impl<'a, W: World> Launcher<'a, W> {
         }
     }
 
-    /// Plans and launches until the group has its machines, or there is no capacity
-    /// for them.
+    /// Plans and launches until the group has its machines, or there is no capacity for
+    /// them.
     async fn round(&self, approve: &impl Fn(&Found, &LaunchPlan) -> Result<()>) -> Result<Filled> {
         let has_waited = Cell::new(false);
         let (mut plans, mut used_numbers) = (0, 0);
@@ -179,7 +179,7 @@ impl<'a, W: World> Launcher<'a, W> {
         Err(self.keeps_changing())
     }
 
-    /// It has to begin anew with a request for these types.
+    /// The failure after which the run begins anew with a request for these types.
     fn is_of(&self, types: Vec<VmType>) -> Failure {
         let names: Vec<&str> = types.iter().map(VmType::as_str).collect();
         let failure = Failure::failed(format!(
@@ -188,15 +188,15 @@ impl<'a, W: World> Launcher<'a, W> {
             names.join(",")
         ))
         .hint(format!("the same line with --vm-type {}", names.join(",")));
-        // What this run has made is of the types of its request.
+        // Once this run has made something, it was of the types of its request.
         if self.run.known().is_empty() {
             self.other_types.replace(Some(types));
         }
         failure
     }
 
-    /// The types to begin anew with after [`Self::decide`] or [`Self::fill`] has
-    /// failed, where nobody named one.
+    /// The types to begin anew with after [`Self::decide`] or [`Self::fill`] has failed,
+    /// where the user named none.
     pub fn other_types(&self) -> Option<Vec<VmType>> {
         self.other_types.take()
     }
@@ -226,7 +226,7 @@ impl<'a, W: World> Launcher<'a, W> {
         }
     }
 
-    /// Whether the group has its machines, or as many as there were.
+    /// Whether the group has its machines, or as many as there was capacity for.
     fn is_enough(&self, plan: &LaunchPlan, have: usize) -> bool {
         let (run, wanted) = (&self.run, self.run.request.num_machines as usize);
         let enough = plan.tag.or_fewer && plan.is_new() && have >= run.request.least() as usize;
@@ -239,7 +239,6 @@ impl<'a, W: World> Launcher<'a, W> {
         enough || have == wanted
     }
 
-    /// Launches what the plan says.
     async fn launch(
         &self,
         plan: &LaunchPlan,
@@ -247,7 +246,7 @@ impl<'a, W: World> Launcher<'a, W> {
         has_waited: &Cell<bool>,
     ) -> Result<Step> {
         let run = &self.run;
-        // Before anything is made.
+        // A key pair that cannot be used is found out before anything is made.
         if let Some(key_pair) = run.key_pair.filter(|_| !run.made_key_pair.get()) {
             run.world.look_at_key_pair(key_pair).await?;
         }
@@ -273,7 +272,8 @@ impl<'a, W: World> Launcher<'a, W> {
             &security_group_id,
             user_data,
         );
-        // Beside the launch: only a launch of which nothing shows needs to know it.
+        // This is asked beside the launch, as only a launch that shows no machines needs
+        // the answer.
         let (launched, _) = tokio::join!(calls.run(), run.is_only_group());
         let launched = match launched? {
             Launched::Machines(machines) => machines,
@@ -295,8 +295,8 @@ impl<'a, W: World> Launcher<'a, W> {
         Ok(Step::Launched(launched, group_id))
     }
 
-    /// Right after the turn of the hour a new launch waits for those of the hour
-    /// before, unless no other start can be under way. Whether it has waited.
+    /// Right after the turn of the hour a new launch waits for those of the hour before,
+    /// unless no other start can be under way. Tells whether it has waited.
     async fn waits_for_the_hour_before(&self, plan: &LaunchPlan) -> Result<bool> {
         let run = &self.run;
         let Some(intent) = plan.intent() else {
@@ -338,20 +338,19 @@ impl<'a, W: World> Launcher<'a, W> {
         machines.iter().filter(|m| self.run.has_made(m)).count()
     }
 
-    /// Takes back a group on Inductiva's side that none of the machines is of:
-    /// another start was faster.
+    /// Deletes a group on Inductiva's side that none of the machines belongs to: another
+    /// start was faster.
     pub async fn drop_unused_group(&self, machines: &[Machine]) {
         self.run.drop_unused_group(machines).await;
     }
 
-    /// Takes back a group on Inductiva's side whose machines have all ended while
-    /// they booted.
+    /// Deletes a group on Inductiva's side whose machines have all ended while they
+    /// booted.
     pub async fn drop_deserted_group(&self) {
         self.run.drop_deserted_group().await;
     }
 
-    /// Takes back what this run has launched and made, and says what it could
-    /// not take back.
+    /// Undoes what this run has launched and made, and says what it could not undo.
     pub async fn clean_up(&self, failure: Failure) -> Failure {
         let run = &self.run;
         let failure = run.undo(failure).await;
@@ -364,14 +363,14 @@ impl<'a, W: World> Launcher<'a, W> {
     }
 }
 
-/// Up to ten seconds, by the fraction of a second at which a run has come to wait:
-/// starts that wait for the same moment do not all launch in it.
+/// Up to ten seconds, taken from the fraction of a second at which the run comes to wait.
+/// Several starts that wait for the same moment launch at different times so.
 fn spread(now: SystemTime) -> Duration {
     let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH);
     Duration::from_millis(u64::from(since_1970.unwrap_or_default().subsec_millis()) * 10)
 }
 
-/// The group's id: Inductiva's answer, or else the machines' own tag.
+/// The group's id: Inductiva's answer, else the machines' own tag.
 pub fn group_id(found: &Found, machines: &[Machine]) -> Option<String> {
     match &found.group {
         GroupLookup::Active(group) => Some(group.id.clone()),

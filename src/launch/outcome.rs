@@ -1,4 +1,5 @@
-//! What becomes of a plan's calls, of one of them, and of one attempt at it.
+//! What a plan's calls come to, what one of them comes to, and what one try of it comes
+//! to.
 
 use crate::{aws::run_instances::NoCapacity, model::machine::Machine};
 
@@ -7,11 +8,11 @@ pub enum Launched {
     Machines(Vec<Machine>),
     /// The facts have changed under the plan.
     LookAgain,
-    /// The number of the launch was used already, by a launch that is over.
+    /// A launch that is over had the number of this one.
     NumberWasUsed,
 }
 
-/// What an attempt of a call came to.
+/// What one try of a call came to.
 pub enum Attempt {
     Ended(CallOutcome),
     NoCapacity(Box<NoCapacity>),
@@ -22,12 +23,12 @@ pub enum CallOutcome {
     Launched(Vec<Machine>),
     /// Its token was spent on machines that are gone.
     Spent,
-    /// Its token is of machines that the group had before.
+    /// Its token belongs to machines that the group had before.
     Counted,
     /// Its token was spent on other bytes.
     Mismatch,
     /// The facts have changed under the plan.
     LookAgain,
-    /// Not made, as another call has failed.
+    /// The call was not made, as another one has failed.
     NotMade,
 }

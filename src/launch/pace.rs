@@ -1,4 +1,4 @@
-//! Within EC2's request buckets: how fast calls go out, and how patiently.
+//! EC2's request buckets: how fast calls go out, and for how long they are tried again.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 use crate::time::Time;
 
-/// The bucket of `RunInstances` requests as EC2 keeps it for an account and
-/// region: 5 requests, and 2 a second (EC2 developer guide, request throttling).
-/// Tries that are not the first take from it too.
+/// The bucket of `RunInstances` requests that EC2 keeps for an account and region: 5
+/// requests at most, refilled with 2 a second (EC2 developer guide, "Request
+/// throttling"). Tries after the first take from it too.
 pub struct Pace {
     bucket: RefCell<Bucket>,
     time: Time,
@@ -21,7 +21,8 @@ struct Bucket {
 
 impl Pace {
     const FULL: f64 = 5.0;
-    /// A little less than 2, so that a call never arrives before its time.
+    /// A little less than 2, so that a call never arrives before the bucket has room for
+    /// it.
     const A_SECOND: f64 = 1.95;
 
     /// A full bucket.
@@ -41,7 +42,7 @@ impl Pace {
             let mut bucket = self.bucket.borrow_mut();
             let now = self.time.instant();
             let refilled = now.duration_since(bucket.at).as_secs_f64() * Self::A_SECOND;
-            // Below zero: requests that are waiting for their turn.
+            // It is below zero while requests wait for their turn.
             bucket.requests = (bucket.requests + refilled).min(Self::FULL) - 1.0;
             bucket.at = now;
             Duration::from_secs_f64((-bucket.requests).max(0.0) / Self::A_SECOND)
@@ -50,7 +51,7 @@ impl Pace {
     }
 }
 
-/// Pauses that grow, for as long as trying again makes sense.
+/// Pauses that grow, for as long as another try makes sense.
 pub struct Backoff {
     left: Duration,
     until: Instant,
@@ -62,13 +63,13 @@ impl Backoff {
     const FIRST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(5);
 
-    /// For calls that are answered with failures: EC2's bad moments last for
-    /// seconds, or tens of them.
+    /// For calls that fail: EC2's bad moments last seconds, or tens of seconds.
     pub fn with_failures(time: &Time) -> Self {
         Self::of(time, Duration::from_secs(30))
     }
 
-    /// For calls that are throttled: a hundred machines are refilled in 50 seconds.
+    /// For calls that are throttled: the room for a hundred machines comes back in 50
+    /// seconds.
     pub fn with_throttling(time: &Time) -> Self {
         Self::of(time, Duration::from_secs(90))
     }
@@ -78,7 +79,8 @@ impl Backoff {
         Self::of(time, Duration::from_secs(90))
     }
 
-    /// Pauses of `pauses` in all, and not much longer with the calls between them.
+    /// Pauses of `pauses` in all; with the calls between them it takes three times as
+    /// long at most.
     fn of(time: &Time, pauses: Duration) -> Self {
         Self {
             left: pauses,
@@ -88,7 +90,7 @@ impl Backoff {
         }
     }
 
-    /// The pause before the next try; none when there is to be none.
+    /// The pause before the next try; none when there is to be no further try.
     pub fn next(&mut self) -> Option<Duration> {
         let pause = self.next;
         self.left = self.left.checked_sub(pause)?;

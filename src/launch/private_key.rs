@@ -1,19 +1,22 @@
 //! Whether a file holds the private key of a key pair that EC2 shows.
 //!
-//! EC2 shows a fingerprint of each pair (EC2 API reference, `KeyPairInfo`): of an
-//! ED25519 pair the SHA-256 of its public key in base64, as OpenSSH has it; of an
-//! RSA pair that EC2 made the SHA-1 of the private key as PKCS #8 in DER; and of an
-//! imported RSA pair the MD5 of the public key in DER. Which one it is, its length
-//! tells. Two cannot be compared: the SHA-1 of an RSA key in OpenSSH's or `PuTTY`'s
-//! format, as these leave out numbers of PKCS #8 that would have to be calculated,
-//! and the SHA-256 of an ED25519 key in PKCS #8, which leaves out the public key.
+//! EC2 shows a fingerprint of each pair (EC2 API reference, `KeyPairInfo`), and the
+//! length tells which of these it is:
+//!
+//! - ED25519: the SHA-256 of the public key, in base64, as OpenSSH has it
+//! - RSA, made by EC2: the SHA-1 of the private key as PKCS #8 in DER
+//! - RSA, imported: the MD5 of the public key in DER
+//!
+//! Two cannot be compared: the SHA-1 with an RSA key in OpenSSH's or `PuTTY`'s format, as
+//! these leave out numbers of PKCS #8 that would have to be calculated; and the SHA-256
+//! with an ED25519 key in PKCS #8, which leaves out the public key.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-/// DER's tags of the elements here (ITU-T X.690).
+/// DER's tags of the elements that occur here (ITU-T X.690).
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const OCTET_STRING: u8 = 0x04;
@@ -26,14 +29,14 @@ const RSA_ENCRYPTION: [u8; 15] = [
 
 /// What a file tells of the private key in it.
 enum PrivateKey {
-    /// An RSA key with all its numbers: the private key (PKCS #1).
+    /// An RSA key with all its numbers, as PKCS #1 has them.
     Rsa(Vec<u8>),
-    /// The public key beside it, as SSH sends it: modulus and exponent of an RSA key.
+    /// Only the public part of an RSA key, as SSH sends it.
     SshRsa { modulus: Vec<u8>, exponent: Vec<u8> },
-    /// The same of a key of another kind.
+    /// Only the public part of another kind of key, as SSH sends it.
     Ssh(Vec<u8>),
-    /// One that is there, and that nothing can be told of: it is encrypted, or of
-    /// another kind than RSA in PKCS #8.
+    /// A private key that cannot be looked into: it is encrypted, or in PKCS #8 and not
+    /// RSA.
     Closed,
 }
 
@@ -45,8 +48,8 @@ pub fn has_fingerprint(file: &str, fingerprint: &str) -> bool {
     !theirs.is_empty() && ours.is_some_and(|ours| ours.iter().any(|ours| ours == theirs))
 }
 
-/// Whether the fingerprint of the private key in `file` can be told at all, to be
-/// compared with this one.
+/// Whether a fingerprint of the private key in `file` can be worked out that this one can
+/// be compared with.
 pub fn is_comparable(file: &str, fingerprint: &str) -> bool {
     const SHA1_BYTES: usize = 20;
     match PrivateKey::of(file) {
@@ -63,7 +66,7 @@ impl PrivateKey {
             return Self::of_ssh(public);
         }
         let (kind, body) = pem(file)?;
-        // Its headers follow the first line (RFC 1421, section 4.6.1.1).
+        // Headers such as this one follow the first line (RFC 1421, section 4.6.1.1).
         if kind == "ENCRYPTED PRIVATE KEY" || body.contains("Proc-Type: 4,ENCRYPTED") {
             return Some(Self::Closed);
         }
@@ -84,12 +87,12 @@ impl PrivateKey {
         }
         let (exponent, rest) = ssh_string(rest)?;
         let (modulus, _) = ssh_string(rest)?;
-        // SSH and DER write a number in the same way (RFC 4251, section 5: mpint).
+        // SSH and DER write numbers in the same way (RFC 4251, section 5: mpint).
         let (modulus, exponent) = (modulus.to_vec(), exponent.to_vec());
         Some(Self::SshRsa { modulus, exponent })
     }
 
-    /// What EC2 may show of it.
+    /// All fingerprints that EC2 may show of the key.
     fn fingerprints(&self) -> Vec<String> {
         match self {
             Self::Rsa(key) => {
@@ -113,7 +116,7 @@ impl PrivateKey {
     }
 }
 
-/// A hash as EC2 writes MD5 and SHA-1.
+/// A hash in the form that EC2 gives MD5 and SHA-1.
 fn in_hex(hash: &[u8]) -> String {
     let bytes: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     bytes.join(":")
@@ -139,14 +142,14 @@ fn openssh_public_key(key: &[u8]) -> Option<&[u8]> {
     Some(ssh_string(rest)?.0)
 }
 
-/// A string of SSH's, with its length before it (RFC 4251, section 5), and what
-/// follows it.
+/// One of SSH's strings, which have their length before them (RFC 4251, section 5), and
+/// the bytes after it.
 fn ssh_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(u32::from_be_bytes(*length).try_into().ok()?)
 }
 
-/// The public key in a file of `PuTTY`'s.
+/// The public key in a `PuTTY` file.
 fn ppk_public_key(file: &str) -> Option<Vec<u8>> {
     let mut lines = file.lines().map(str::trim);
     lines.next()?.strip_prefix("PuTTY-User-Key-File-")?;
@@ -169,7 +172,7 @@ fn of_pkcs8(der: &[u8]) -> Option<PrivateKey> {
     Some(PrivateKey::Rsa(key.to_vec()))
 }
 
-/// An RSA private key (PKCS #1) as PKCS #8 has it, of version 0.
+/// An RSA private key (PKCS #1), wrapped as PKCS #8 of version 0.
 fn to_pkcs8(key: &[u8]) -> Vec<u8> {
     let key = to_element(OCTET_STRING, key);
     let version = to_element(INTEGER, &[0]);
@@ -191,7 +194,7 @@ fn rsa_numbers(key: &[u8]) -> Option<(&[u8], &[u8])> {
 fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let numbers = [modulus, exponent].map(|number| to_element(INTEGER, number));
     let key = to_element(SEQUENCE, &numbers.concat());
-    // No bit of the last byte is unused.
+    // The first byte says that all bits of the last byte are used.
     let bits = to_element(BIT_STRING, &[&[0], &*key].concat());
     to_element(SEQUENCE, &[&RSA_ENCRYPTION, &*bits].concat())
 }
@@ -203,7 +206,7 @@ fn element(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         return rest.split_at_checked(length.into());
     }
     let (digits, rest) = rest.split_at_checked((length & 0x7f).into())?;
-    // No longer than it has to be, and no longer than any key.
+    // DER has no digits to spare, and no key is longer.
     if digits.len() > 3 || digits.first().is_none_or(|first| *first == 0) {
         return None;
     }
@@ -233,7 +236,8 @@ fn to_element(tag: u8, contents: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    // Made for this test by ssh-keygen and OpenSSL, which tell the fingerprints.
+    // ssh-keygen and OpenSSL have made these keys for this test, and tell their
+    // fingerprints.
     const ED25519: &str = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW
 QyNTUxOQAAACDaoqBeXm4NpJrfq7A2fn61Qe32vTwudrFXLe/b+2D0wQAAAIht6gDlbeoA
 5QAAAAtzc2gtZWQyNTUxOQAAACDaoqBeXm4NpJrfq7A2fn61Qe32vTwudrFXLe/b+2D0wQ
@@ -252,7 +256,7 @@ IQIhANvK6we0a7gkkwpB++Cxf5L+Sw/63uwBfB5J6PNJGpefAiEAxaeACkOpXHqB
     const RSA_FINGERPRINT: &str = "4b:62:5b:5d:05:16:e7:3f:87:32:3f:a2:1c:46:e1:06:1e:04:5d:a5";
 
     const RSA_PUBLIC_FINGERPRINT: &str = "75:7f:f0:cf:8f:10:c0:fb:52:f7:a5:e1:24:e1:e7:e9";
-    /// Before `RSA` in PKCS #8.
+    /// What stands before `RSA` in PKCS #8.
     const PKCS8_HEAD: &str = "MIIBVAIBADANBgkqhkiG9w0BAQEFAASCAT4w";
 
     fn pem_of(kind: &str, body: &str) -> String {
@@ -267,7 +271,7 @@ IQIhANvK6we0a7gkkwpB++Cxf5L+Sw/63uwBfB5J6PNJGpefAiEAxaeACkOpXHqB
         pem_of("RSA PRIVATE KEY", RSA)
     }
 
-    /// The same key as OpenSSL and AWS write it now.
+    /// The same key in the form that OpenSSL and AWS write today.
     fn rsa_in_pkcs8() -> String {
         let key = BASE64_STANDARD.decode(RSA.replace('\n', ""));
         let whole = to_pkcs8(&key.expect("base64"));

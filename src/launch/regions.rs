@@ -1,5 +1,5 @@
-//! A group that may be in another region: the same line under another
-//! `AWS_REGION` must not launch its machines once more.
+//! The check of other regions: the same command line under another `AWS_REGION` must not
+//! launch a group's machines once more.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use crate::{
 };
 
 impl<W: World> Run<'_, W> {
-    /// Asks all regions, where Inductiva's side of the group speaks for machines
-    /// that this region does not show, or cannot be asked and this region shows none.
+    /// Looks into all regions if Inductiva shows machines of the group that this region
+    /// does not, or if Inductiva is out of reach and this region shows no machine either.
     ///
     /// # Errors
-    /// The group has machines in another region, or may have, in one that could not
-    /// be asked.
+    /// The group has machines in another region, or may have some in a region that could
+    /// not be asked.
     pub async fn refuse_other_regions(&self, found: &Found) -> Result<()> {
         let machines = &found.facts.machines;
         let here = machines.iter().filter(|m| m.state.is_live()).count();
-        // Only in the first round nobody else can have used it.
+        // In the first round nobody else can have used the group that this run made.
         let own = self.own_group.borrow().clone();
         let own = own.filter(|_| !self.is_later_round.get());
         let (alive, is_own) = match &found.group {
@@ -62,7 +62,8 @@ impl<W: World> Run<'_, W> {
             .map(|(region, _)| region.as_str())
             .collect();
         if unseen.is_empty() || not_asked.is_empty() {
-            // A start needs the same permission in a region that is denied.
+            // Where an identity may not look, it may not launch either: a start needs the
+            // same permission.
             if let (GroupLookup::OutOfReach(_), Some((regions, _))) =
                 (&found.group, everywhere.hole())
             {
@@ -102,7 +103,7 @@ impl<W: World> Run<'_, W> {
     }
 }
 
-/// The EC2 machines that Inductiva sees alive, but for those that EC2 shows as ended.
+/// The ids of machines that Inductiva sees alive and that EC2 does not show as ended.
 fn alive(group: &Group, machines: &[Machine], found: &Found) -> Vec<String> {
     let now = found.facts.looked_at;
     let seen = group.machines.iter().filter(|m| {

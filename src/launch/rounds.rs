@@ -1,11 +1,10 @@
-//! `--wait-for-capacity`: where there is no capacity, the launch is tried again after
-//! a pause, for as long as the user says.
+//! `--wait-for-capacity`: where there is no capacity, the launch is tried again after a
+//! pause, for as long as the user says.
 //!
-//! Each round is a launch like the first one, with a look of its own under all rules of
-//! [`crate::plan::protocol`]. Nothing has been launched before it: one that has is not
-//! tried again. What is there already is the group on Inductiva's side, which keeps
-//! other starts from taking the launch for given up, the key pair and the security
-//! group.
+//! Each round is a launch like the first one: it has a look of its own, and all rules of
+//! [`crate::plan::protocol`] hold for it. It follows only rounds that have launched
+//! nothing. What exists by then is the key pair, the security group, and the group on
+//! Inductiva's side, which keeps other starts from taking the launch for given up.
 
 use std::time::Duration;
 
@@ -16,8 +15,8 @@ use crate::{
     values::spans,
 };
 
-/// The pauses: capacity that comes back within a minute is met soon, and a day costs
-/// no more than some 150 rounds.
+/// The first and the longest pause. Capacity that comes back within a minute is met soon,
+/// and a day takes no more than some 150 rounds.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 
@@ -26,7 +25,7 @@ impl<W: World> Launcher<'_, W> {
     /// plan before anything is made for it.
     ///
     /// # Errors
-    /// Whatever failed. What this run has made is there still, see [`Self::clean_up`].
+    /// Whatever failed. What this run has made still exists: see [`Self::clean_up`].
     pub async fn fill(
         &self,
         approve: impl Fn(&Found, &LaunchPlan) -> Result<()>,
@@ -35,7 +34,7 @@ impl<W: World> Launcher<'_, W> {
         let Some(limit) = run.request.wait_for_capacity else {
             return self.round(&approve).await;
         };
-        // By the clock that goes on while a computer sleeps.
+        // This clock goes on while a computer sleeps.
         let time = run.world.time();
         let until = time.now() + limit;
         let mut pause = FIRST_PAUSE;
@@ -49,7 +48,7 @@ impl<W: World> Launcher<'_, W> {
                 return Err(gave_up(failure));
             }
             let next = pause.min(left);
-            // What was tried, and what EC2 answered, is said already.
+            // The places that were tried, and EC2's answers, have been said already.
             let why = match failure.kind {
                 Kind::Capacity => "no capacity",
                 _ => &failure.message,
@@ -66,11 +65,11 @@ impl<W: World> Launcher<'_, W> {
         }
     }
 
-    /// Whether the failure may pass, and nothing was launched.
+    /// Whether the failure may pass, and nothing has been launched.
     fn may_be_tried_again(&self, failure: &Failure) -> bool {
         let may_pass = match failure.kind {
             Kind::Capacity => true,
-            // The first round says so at once.
+            // In the first round this is a failure at once.
             Kind::Unreachable => self.run.is_later_round.get(),
             _ => false,
         };

@@ -1,4 +1,4 @@
-//! What all parts of launching share: what they work with, and what this run has
+//! What all parts of launching share: the world and the request, and what this run has
 //! made and heard so far.
 
 use std::{
@@ -23,12 +23,12 @@ use crate::{
     terminal::{interrupt::Interrupt, output::Output},
 };
 
-/// A run that has lost more than this between two of its steps was asleep, or as
-/// good as: others may have counted its machines as theirs.
+/// A run that has lost more time than this between two of its steps was asleep, or as
+/// good as asleep: others may have counted its machines as theirs.
 const ASLEEP: Duration = Duration::from_secs(30);
-/// A call that reads, or ends machines, with what the SDK tries again.
+/// What a call that reads, or ends machines, takes at most, with the SDK's further tries.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
-/// The pauses between two looks for machines that are to show: most show within
+/// The first and the longest pause between two looks for machines: most show within
 /// seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -37,45 +37,44 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub struct Run<'a, W> {
     pub world: &'a W,
     pub request: &'a Request,
-    /// A key pair to make for it.
+    /// A key pair to make for the machines.
     pub key_pair: Option<&'a NewKeyPair>,
     pub keep_on_failure: bool,
     pub allow_other_regions: bool,
     pub interrupt: &'a Interrupt,
     pub out: Output,
     pub pace: Pace,
-    /// Which zones offer the types, once it is asked; none when it cannot be told.
+    /// Which zones offer the types, once that was asked; none where EC2 does not tell.
     pub offerings: OnceCell<Option<Vec<(String, String)>>>,
-    /// Machines that EC2 answered its calls with.
+    /// Machines that EC2 answered this run's calls with.
     made: RefCell<Vec<Machine>>,
-    /// Other runs' machines that EC2 has told of without showing them.
+    /// Other runs' machines that EC2 has answered with, and may not show yet.
     of_others: RefCell<Vec<Machine>>,
-    /// All machines that the first look showed.
+    /// The ids of all machines that the first look showed.
     seen_first: RefCell<Option<BTreeSet<String>>>,
-    /// The group on Inductiva's side that it made.
+    /// The group on Inductiva's side that this run made.
     pub own_group: RefCell<Option<Rc<OwnGroup>>>,
-    /// Whether it made the key pair.
+    /// Whether this run made the key pair.
     pub made_key_pair: Cell<bool>,
-    /// The highest number in its hour that a launch is known to have had although
-    /// no machine says so.
+    /// The highest number that a launch of its hour is known to have had, although no
+    /// machine says so.
     used_number: Cell<Option<(Hour, u32)>>,
     /// When the first of its launches was sent, by EC2's clock.
     first_sent: Cell<Option<SystemTime>>,
-    /// Whether it has been [`ASLEEP`].
+    /// Whether the run was asleep ([`ASLEEP`]).
     has_slept: Cell<bool>,
-    /// Whether it tries again after a pause ([`super::rounds`]).
+    /// Whether this is not the first round of `--wait-for-capacity` ([`super::rounds`]).
     pub is_later_round: Cell<bool>,
-    /// What the first round's machines were to be launched from, and its root disk in
-    /// GiB.
+    /// The image of the first round, and its root disk in GiB.
     first_image: RefCell<Option<(Image, u32)>>,
 }
 
 /// What a start may do beyond its request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LaunchOptions {
-    /// `--keep-on-failure`: machines of a launch that failed stay.
+    /// `--keep-on-failure`: the machines of a launch that failed stay.
     pub keep_on_failure: bool,
-    /// `--allow-other-regions`: the number counts this region alone.
+    /// `--allow-other-regions`: N counts the machines of this region only.
     pub allow_other_regions: bool,
 }
 
@@ -83,10 +82,11 @@ pub struct LaunchOptions {
 #[derive(Debug)]
 pub struct OwnGroup {
     pub id: String,
-    /// Whether it was the only active one of the name after that, once it is asked.
+    /// Whether it was the only active group of its name just after it was made, once that
+    /// was asked.
     pub is_only_one: OnceCell<bool>,
-    /// Whether machines of it have been known: a start that saw them live does not
-    /// wait for those of the start that made it.
+    /// Whether machines of it have been known. A start that has seen them alive does not
+    /// wait for those of the start that made the group.
     pub has_had_machines: Cell<bool>,
 }
 
@@ -123,9 +123,9 @@ impl<'a, W: World> Run<'a, W> {
         }
     }
 
-    /// Begins another round, with nothing launched so far: what it goes by is what it
-    /// looks at from now on. Another start may use the group that this run made by
-    /// then, so that it is no sole maker any more.
+    /// Begins another round, with nothing launched so far. It goes by what it sees from
+    /// now on, and is no longer the group's sole maker: another start may use the group
+    /// by then.
     pub fn begins_anew(&self) {
         self.is_later_round.set(true);
         self.seen_first.take();
@@ -133,8 +133,8 @@ impl<'a, W: World> Run<'a, W> {
         self.has_slept.set(false);
     }
 
-    /// Keeps to the image of the first round, where there may be others: the same
-    /// token is to have the same bytes.
+    /// Keeps to the image of the first round even if there is a newer one: the same token
+    /// has to have the same bytes.
     pub fn keep_image(&self, plan: &mut LaunchPlan) {
         if self.request.wait_for_capacity.is_none() || !plan.is_new() {
             return;
@@ -162,7 +162,7 @@ impl<'a, W: World> Run<'a, W> {
         Ok(found)
     }
 
-    /// Machines that this run knows of whether EC2 shows them or not.
+    /// Machines that this run knows of, whether or not EC2 shows them.
     pub fn known(&self) -> Vec<Machine> {
         let (made, of_others) = (self.made.borrow(), self.of_others.borrow());
         made.iter().chain(of_others.iter()).cloned().collect()
@@ -179,7 +179,7 @@ impl<'a, W: World> Run<'a, W> {
         made.iter().any(|m| m.instance_id == machine.instance_id)
     }
 
-    /// Whether the machine is neither this run's, nor was there at its first look.
+    /// Whether the machine is neither this run's nor was there at its first look.
     pub fn is_a_strangers(&self, machine: &Machine) -> bool {
         let seen = self.seen_first.borrow();
         let was_there = seen
@@ -200,24 +200,24 @@ impl<'a, W: World> Run<'a, W> {
         self.made.borrow_mut().extend(new);
     }
 
-    /// Forgets machines that it has ended.
+    /// Forgets machines that this run has ended.
     pub fn forget_made(&self, ended: &[String]) {
         self.interrupt.ended(ended);
         let mut made = self.made.borrow_mut();
         made.retain(|m| !ended.contains(&m.instance_id));
     }
 
-    /// Remembers machines of other runs.
+    /// Remembers other runs' machines that EC2 has answered with.
     pub fn add_of_others(&self, machines: Vec<Machine>) {
         self.of_others.borrow_mut().extend(machines);
     }
 
-    /// The highest number in its hour that no machine tells of.
+    /// The highest number that a launch of its hour had, although no machine says so.
     pub fn used_number(&self) -> Option<(Hour, u32)> {
         self.used_number.get()
     }
 
-    /// Remembers that a launch had the number.
+    /// Remembers that a launch had this number.
     pub fn use_up(&self, number: (Hour, u32)) {
         self.used_number
             .set(self.used_number.get().max(Some(number)));
@@ -231,7 +231,7 @@ impl<'a, W: World> Run<'a, W> {
         }
     }
 
-    /// Whether the machine may have been launched by this run: EC2 tells whole
+    /// Whether this run may have launched the machine. EC2 tells launch times in whole
     /// seconds.
     pub fn may_have_launched(&self, machine: &Machine) -> bool {
         match (self.first_sent.get(), machine.launched_at) {
@@ -245,13 +245,14 @@ impl<'a, W: World> Run<'a, W> {
         self.has_slept.get()
     }
 
-    /// What is decided now is to be sent before this: later the run has slept.
+    /// The time by which a decision made now has to be carried out. Later than that, the
+    /// run has slept.
     pub fn while_awake(&self) -> SystemTime {
         self.world.time().now() + ASLEEP
     }
 
-    /// What comes of `work`, which takes `usually` at most. By the wall clock: the
-    /// monotonic one stands still while a computer sleeps.
+    /// Does `work`, which takes `usually` at most, and notices if it took much longer. It
+    /// goes by the wall clock: the monotonic clock stands still while a computer sleeps.
     pub async fn awake<T>(&self, usually: Duration, work: impl Future<Output = T>) -> T {
         let time = self.world.time();
         let before = time.now();
@@ -263,7 +264,7 @@ impl<'a, W: World> Run<'a, W> {
         done
     }
 
-    /// A pause, unless it is interrupted.
+    /// Pauses, unless somebody interrupts.
     pub async fn pause(&self, pause: Duration) -> Result<()> {
         let sleep = async {
             self.awake(pause, self.world.time().pause(pause)).await;
@@ -272,7 +273,7 @@ impl<'a, W: World> Run<'a, W> {
         self.unless_interrupted(sleep).await
     }
 
-    /// What comes of `work`, if nobody says stop before.
+    /// Does `work`, unless somebody interrupts.
     pub async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let message = if self.known().is_empty() {
             NOTHING_LAUNCHED
@@ -283,14 +284,14 @@ impl<'a, W: World> Run<'a, W> {
         self.awake(ANSWERED_WITHIN, work).await
     }
 
-    /// Whether machines that are not in `seen`, and that this run does not know of,
-    /// show before the wait is over. It ends with a look that began after it.
+    /// Waits for machines that are neither in `seen` nor known to this run, and tells
+    /// whether any shows. The last look begins after the wait is over.
     pub async fn something_shows(&self, seen: &[String]) -> Result<bool> {
         self.something_shows_until(seen, self.world.time().now() + SHOWN_AFTER)
             .await
     }
 
-    /// The same, until a time by this computer's clock.
+    /// The same until `until`, by this computer's clock.
     pub async fn something_shows_until(&self, seen: &[String], until: SystemTime) -> Result<bool> {
         let known = self.known();
         let waiting_since = self.world.time().now();
@@ -321,10 +322,10 @@ pub fn look_again_after(waiting_since: SystemTime, looked_at: SystemTime) -> Dur
     (waited / 4).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-/// What an interrupted start says that has launched nothing.
+/// What a start says that was interrupted before it launched anything.
 pub const NOTHING_LAUNCHED: &str = "interrupted; nothing was launched";
 
-/// Somebody has said stop.
+/// The failure of a start that was interrupted.
 pub fn interrupted() -> Failure {
     Failure::new(Kind::Interrupted, "interrupted while launching")
 }

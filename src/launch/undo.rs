@@ -1,4 +1,4 @@
-//! The way back of a launch that failed.
+//! The undo of a launch that failed.
 
 use super::{
     pace::Backoff,
@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl<W: World> Run<'_, W> {
-    /// Takes back the machines and the group that this run has made, and says what
-    /// it could not take back.
+    /// Undoes the machines and the group that this run has made, and says what it could
+    /// not undo.
     pub async fn undo(&self, failure: Failure) -> Failure {
         let failure = self.undo_machines(failure).await;
         if failure.kind != Kind::MachinesMayBeRunning && !self.others_use_own_group().await {
@@ -22,13 +22,15 @@ impl<W: World> Run<'_, W> {
         failure
     }
 
-    /// Terminates what this run launched, and nothing that another start may count.
+    /// Terminates the machines that this run launched, except those that another start
+    /// may count.
     async fn undo_machines(&self, mut failure: Failure) -> Failure {
         let made = self.made();
         if made.is_empty() {
             return failure;
         }
-        // An equal start's machines, that EC2 answered this run's call with.
+        // Others are machines of an equal start, with which EC2 has answered this run's
+        // call.
         let (own, others): (Vec<Machine>, Vec<Machine>) =
             made.into_iter().partition(|m| self.may_have_launched(m));
         let mut left = machine::ids(&own);
@@ -49,8 +51,8 @@ impl<W: World> Run<'_, W> {
             .machines(left)
     }
 
-    /// Terminates machines until EC2 has said of each that it is going; those
-    /// that remain are `left`. An id is not found while it is not visible yet.
+    /// Terminates machines until EC2 has said of each that it is going; `left` keeps
+    /// those that remain. An id is not found as long as the machine is not visible.
     async fn terminate(&self, left: &mut Vec<String>) {
         self.out.say(&format!(
             "undoing: terminating {}",
@@ -59,7 +61,7 @@ impl<W: World> Run<'_, W> {
         let mut backoff = Backoff::with_visibility(self.world.time());
         let mut said = String::new();
         while !left.is_empty() {
-            // The look counts from its beginning.
+            // What a look shows counts from its beginning.
             let before = self.while_awake();
             if self.another_start_may_count_them().await {
                 self.out.warn(
@@ -92,8 +94,8 @@ impl<W: World> Run<'_, W> {
         }
     }
 
-    /// Whether another start may have seen this run's machines and counted them as
-    /// its group's: its own show, or this run was asleep meanwhile.
+    /// Whether another start may have seen this run's machines and counted them as its
+    /// group's. It may if its own machines show, or if this run was asleep meanwhile.
     async fn another_start_may_count_them(&self) -> bool {
         let machines = self.awake(ANSWERED_WITHIN, self.world.machines()).await;
         // Where EC2 does not answer, nobody has been seen.

@@ -1,4 +1,4 @@
-//! Where machines are launched, one after another: as long as there is no capacity.
+//! Where machines are launched: one candidate after another, until there is capacity.
 
 use std::collections::VecDeque;
 
@@ -10,33 +10,33 @@ use crate::{
     values::{Market, VmType},
 };
 
-/// All places of the first type, then those of the next; and with
-/// `--spot-fallback` all of it again on demand.
+/// The walk goes over all places of the first type, then over those of the next. With
+/// `--spot-fallback` all of that is then tried on demand.
 pub struct Walk {
-    /// What is still to come.
+    /// The markets and types that are still to be tried.
     kinds: VecDeque<(Market, VmType)>,
-    /// What is being tried.
+    /// The market and type that is being tried.
     kind: Option<(Market, VmType)>,
     first: Place,
-    /// Where it is still to be tried.
+    /// The places in which that is still to be tried.
     places: VecDeque<Place>,
-    /// How many candidates there were.
+    /// How many candidates there were so far.
     index: u32,
-    /// How many types and markets there were.
+    /// How many markets and types there were so far.
     kind_count: u32,
 }
 
-/// What is tried, and how far it is from the first choice.
+/// A candidate, and how far it is from the first choice.
 pub struct Choice {
     pub candidate: Candidate,
-    /// How many were tried before.
+    /// How many candidates were tried before.
     pub index: u32,
-    /// How many types and markets were tried before.
+    /// How many markets and types were tried before.
     pub kind: u32,
 }
 
 impl Walk {
-    /// From the request's first choice on.
+    /// Begins with the request's first choice.
     pub fn new(request: &Request) -> Self {
         let kinds = request.markets().into_iter().flat_map(|market| {
             let types = request.vm_types();
@@ -52,7 +52,6 @@ impl Walk {
         }
     }
 
-    /// What is to be tried next.
     pub fn next(&mut self) -> Option<Choice> {
         if self.places.is_empty() {
             self.kind = self.kinds.pop_front();
@@ -74,12 +73,12 @@ impl Walk {
         })
     }
 
-    /// Zones to try what is being tried in, after it was left to EC2.
+    /// Adds zones in which to try the current type and market, after EC2 had the choice.
     pub fn add(&mut self, zones: impl IntoIterator<Item = String>) {
         self.places.extend(zones.into_iter().map(Place::Zone));
     }
 
-    /// No place helps what is being tried.
+    /// Gives up the current type and market: no other place would help.
     pub fn skip_places(&mut self) {
         self.places.clear();
     }

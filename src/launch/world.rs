@@ -1,5 +1,5 @@
-//! What launching speaks to: EC2, Inductiva and the clock. A trait, so that the
-//! histories of `launch/histories.rs` run the launching itself.
+//! What launching speaks to: EC2, Inductiva and the clock. It is a trait so that the
+//! simulated histories (`launch/histories.rs`) run the launching itself.
 
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ use crate::{
     values::VmType,
 };
 
-/// Both sides, as the launch of one group sees them.
+/// EC2 and Inductiva, as the launch of one group sees them.
 pub trait World {
     fn time(&self) -> &Time;
 
@@ -32,14 +32,14 @@ pub trait World {
     /// What this computer's clock shows when EC2's shows `ec2`.
     fn local_time(&self, ec2: SystemTime) -> SystemTime;
 
-    /// Everything that a plan needs, asked at once.
+    /// Looks up everything that a plan needs, at once.
     async fn look(&self) -> Result<Found>;
 
-    /// The group's machines, terminated ones too.
+    /// The group's machines that EC2 shows, terminated ones too.
     async fn machines(&self) -> Result<Vec<Machine>>;
 
-    /// `RunInstances`, unless it is `before` or later by this computer's clock when
-    /// the request goes out.
+    /// `RunInstances`. The request does not go out at `before` or later, by this
+    /// computer's clock.
     async fn run_instances(
         &self,
         launch: Launch<'_>,
@@ -47,26 +47,26 @@ pub trait World {
         before: SystemTime,
     ) -> Result<Vec<Machine>, LaunchError>;
 
-    /// This program's machines in all regions, as far as they can be asked.
+    /// This program's machines in all regions that can be asked.
     async fn everywhere(&self) -> Result<everywhere::Survey>;
 
-    /// `TerminateInstances`, unless it is `before` or later by this computer's clock
-    /// when a request goes out.
+    /// `TerminateInstances`. No request goes out at `before` or later, by this computer's
+    /// clock.
     async fn terminate(&self, ids: &[String], before: SystemTime) -> Terminated;
 
-    /// Which zones offer the types; none where it cannot be told.
+    /// Which zones offer the types; none where EC2 does not tell.
     async fn offerings(&self) -> Option<Vec<(String, String)>>;
 
-    /// Makes our security group, or finds the one that there is meanwhile.
+    /// Makes our security group, or finds the one that exists by now.
     async fn make_security_group(&self, name: &str, vpc_id: &str) -> Result<String>;
 
-    /// What there is of a key pair already.
+    /// Whether the key pair can be used or made.
     async fn look_at_key_pair(&self, key_pair: &NewKeyPair) -> Result<()>;
 
-    /// Makes a key pair, and the file of its private key; no where it is there.
+    /// Makes a key pair and the file of its private key; false where both exist already.
     async fn make_key_pair(&self, key_pair: &NewKeyPair, out: Output) -> Result<bool>;
 
-    /// Takes it back.
+    /// Deletes a key pair that this run made, and its file.
     async fn unmake_key_pair(&self, key_pair: &NewKeyPair, out: Output);
 
     /// The group on Inductiva's side.
@@ -75,18 +75,18 @@ pub trait World {
     /// The active groups of that name on Inductiva's side.
     async fn active_groups(&self) -> Result<Vec<Group>, ApiError>;
 
-    /// Makes it; its id.
+    /// Makes the group on Inductiva's side; its id.
     async fn make_group(&self, facts: &VmTypeFacts, disk_gib: u32) -> Result<String, ApiError>;
 
-    /// Deletes one on Inductiva's side.
+    /// Deletes a group on Inductiva's side.
     async fn delete_group(&self, id: &str) -> Result<(), ApiError>;
 }
 
-/// The real ones.
+/// The real EC2 and Inductiva.
 pub struct RealWorld<'a> {
     pub aws: &'a Aws,
     pub api: &'a inductiva::Client,
-    /// Whose group it is about.
+    /// The request whose group this is about.
     pub request: &'a Request,
     pub expected_account: Option<&'a str>,
 }

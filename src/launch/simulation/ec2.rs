@@ -1,4 +1,4 @@
-//! EC2 in a simulated world: client tokens, late sights, capacity.
+//! EC2 in a simulated world: client tokens, machines that show late, capacity.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use crate::{
     plan::luck::Luck,
 };
 
-/// What a call of `RunInstances` says.
+/// A request of `RunInstances`.
 #[derive(Debug)]
 pub struct SimulatedCall {
     pub token: String,
@@ -39,7 +39,7 @@ pub fn no_capacity(call: &SimulatedCall) -> LaunchError {
 }
 
 impl SimulatedState {
-    /// The machines that EC2 shows by their tags.
+    /// The machines that a look by tags shows.
     pub fn shown(&self) -> Vec<Machine> {
         let shown = self
             .machines
@@ -65,7 +65,7 @@ impl SimulatedState {
             }
     }
 
-    /// `RunInstances`, when it arrives.
+    /// `RunInstances`, at the moment when it arrives.
     pub fn run_instances(
         &mut self,
         by: usize,

@@ -1,5 +1,5 @@
-//! How the runs of a simulated world take turns, by its clock, and when they sleep
-//! and die.
+//! How the runs of a simulated world take turns by its clock, and when they sleep and
+//! die.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::state::{SimulatedState, Weather, micros};
 use crate::{plan::luck::Luck, time::Simulated};
 
-/// The world, as all its runs share it.
+/// The world, shared by all its runs.
 #[derive(Clone, Debug)]
 pub struct Shared(Arc<Mutex<SimulatedState>>);
 
@@ -89,7 +89,7 @@ impl Simulated for SimulatedClock {
     }
 }
 
-/// Now and then a run sleeps, as a laptop does.
+/// Lets a run sleep now and then, as a laptop does.
 pub async fn nap(world: &Shared, who: usize) {
     const LENGTHS: [(f64, u32); 8] = [
         (20.0, 1),
@@ -125,7 +125,7 @@ impl Wake for Flag {
     }
 }
 
-/// A run that is to come or goes on: its exit code, and what it counted.
+/// A run that has not ended. It comes to an exit code and the machines that it counted.
 pub type SimulatedRun = Pin<Box<dyn Future<Output = (u8, Vec<String>)>>>;
 
 /// Runs the world until nothing is left to do.
@@ -169,7 +169,7 @@ pub fn run(world: &Shared, spawn: impl Fn(&Shared, usize) -> (SimulatedRun, watc
                 let polled = future.as_mut().poll(&mut context);
                 if world.state().processes[who].is_dead {
                     let mut state = world.state();
-                    // What it has sent may arrive still.
+                    // What it has sent may still arrive.
                     state.processes[who].ended = state.now + 30.0;
                     state.tell(|| format!("{who}: dies"));
                     state.leaves(who);

@@ -6,7 +6,7 @@ use super::state::{SimulatedGroup, SimulatedState};
 use crate::inductiva::{ApiError, Group};
 
 impl SimulatedState {
-    /// Whether Inductiva is out of reach.
+    /// Whether Inductiva is out of reach now.
     fn api_is_down(&mut self) -> bool {
         if self.weather.flapping >= 1.0 || self.now < self.down_until {
             return true;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::state::{Job, Process, SimulatedMachine, SimulatedState};
 
 impl SimulatedState {
-    /// Judges the number of machines after a launch: no more than the largest that
-    /// was asked for since the last `terminate` that said done.
+    /// Judges the number of machines after a launch. There may be no more than the
+    /// largest number that was asked for since the last `terminate` that reported
+    /// success.
     pub fn accepted(&mut self) {
         let done = |p: &&Process| p.what == Job::Terminate && p.code == Some(0);
         let ended = self.processes.iter().filter(done);
@@ -26,8 +27,8 @@ impl SimulatedState {
         }
     }
 
-    /// A start of which machines were passed over says nothing of them: it has died,
-    /// or says that nothing is left.
+    /// Judges a start of which a terminate has missed machines: it may say nothing of
+    /// them only if it has died, or if none of them is left.
     pub fn leaves(&mut self, who: usize) {
         let now = self.now;
         let lives = self.machines.iter().any(|m| m.by == who && m.lives(now));
@@ -67,14 +68,15 @@ impl SimulatedState {
                 self.leaves(who);
             }
             Job::Start { number, least, .. } if code == 0 && alone => {
-                // A machine that ended itself meanwhile may have been counted, or not.
+                // A machine that has ended itself meanwhile may or may not have been
+                // counted.
                 let recently = now - 160.0 - process.napped;
                 let counts =
                     |m: &&SimulatedMachine| m.lives(now) || m.ends_itself && m.ended > recently;
                 let counted = self.machines.iter().filter(counts).count();
                 let live = self.live();
                 if counted < least as usize || live > number as usize {
-                    // Or another start has launched more, which do not show yet.
+                    // Another start may have launched more, which do not show yet.
                     let unseen = live > number as usize
                         && self.processes.iter().any(|p| {
                             matches!(p.what, Job::Start { number: more, .. } if more > number)

@@ -1,6 +1,7 @@
-//! A world in which the launching itself is run, by chance and in no time: EC2 with
-//! its client tokens, its late answers and late sights, Inductiva's groups, and
-//! runs that die, sleep and race. Harsher than life: it is to find what is wrong.
+//! A simulated world in which the launching itself runs, by chance and in no time. It has
+//! EC2 with its client tokens, lost answers and machines that show late; Inductiva's
+//! groups; and runs that die, sleep and race. It is harsher than reality, to find what is
+//! wrong.
 
 mod ec2;
 mod executor;

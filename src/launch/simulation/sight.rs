@@ -1,4 +1,4 @@
-//! A simulated world as one of its runs sees it.
+//! The simulated world as one of its runs sees it.
 
 use std::{
     collections::BTreeMap,
@@ -36,9 +36,9 @@ use crate::{
     time::Time,
 };
 
-/// EC2 refuses what was signed longer ago.
+/// EC2 refuses requests that were signed longer ago, in seconds.
 const SIGNATURES_LAST: f64 = 300.0;
-/// The limit of a `RunInstances` call.
+/// How long a `RunInstances` call may take, in seconds.
 const ANSWERED_WITHIN: f64 = 20.0;
 
 /// The world as one run sees it.
@@ -47,7 +47,7 @@ pub struct Sight {
     pub who: usize,
     pub request: Request,
     pub time: Time,
-    /// What it was installed with: the newest image of its day.
+    /// Whether it was started on a day on which a newer image was out.
     newer_image: bool,
 }
 
@@ -69,8 +69,8 @@ impl Sight {
         }
     }
 
-    /// A call: none where there is no answer, or none in time. What is not late
-    /// is applied when it arrives, whatever has become of its caller.
+    /// Makes a call; none where no answer comes in time. A request that is not late takes
+    /// effect when it arrives, whatever has become of its caller.
     async fn call<T: Send + 'static>(
         &self,
         before: Option<SystemTime>,
@@ -141,7 +141,7 @@ impl Sight {
         Ok(slot.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 
-    /// A call that only reads: the SDK tries again.
+    /// A call that only reads. The SDK tries it again.
     async fn read<T: Send + 'static>(&self, read: fn(&mut SimulatedState) -> T) -> T {
         loop {
             if let Ok(Some(answer)) = self.call(None, read).await {
@@ -162,8 +162,8 @@ impl Sight {
         }
     }
 
-    /// `terminate NAME`: ends what shows, and says done only after a look that began
-    /// late enough, as [`last_look`] tells; it takes `at_least` so many seconds.
+    /// `terminate NAME`: ends the machines that show, and reports success only after a
+    /// look that began late enough ([`last_look`]). It takes `at_least` this long.
     pub async fn terminate_all(&self, at_least: Duration) -> u8 {
         let mut group = self.group().await;
         let mut began = self.time.now();
@@ -184,7 +184,7 @@ impl Sight {
                 continue;
             }
             let seen: Vec<Machine> = seen.values().cloned().collect();
-            // Nobody knows the name: told at once.
+            // Nobody knows the name, and the command says so at once.
             if seen.is_empty() && matches!(group, Ok(None)) && at_least.is_zero() {
                 return 1;
             }
@@ -205,7 +205,7 @@ impl Sight {
             began = self.time.now();
             group = side;
         }
-        // Nobody could be asked, and nothing has shown.
+        // Inductiva could not be asked, and EC2 has shown nothing.
         if group.is_err() && !some_lived && seen.is_empty() {
             return 3;
         }

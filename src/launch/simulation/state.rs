@@ -1,4 +1,4 @@
-//! What a simulated world consists of, and how its time goes on.
+//! What a simulated world consists of, and how its time passes.
 
 #![expect(clippy::struct_excessive_bools, reason = "a world has many switches")]
 
@@ -16,16 +16,17 @@ use crate::{
 /// How harsh a world is.
 #[derive(Clone, Debug)]
 pub struct Weather {
-    /// The longest that a machine hides, in seconds.
+    /// The longest time that a machine does not show, in seconds.
     pub visible_within: f64,
     /// Whether tags show later than their machine.
     pub tags_are_late: bool,
-    /// Whether EC2 says of a spent token that it is; else it shows the machines.
+    /// Whether EC2 refuses a spent token; else it answers with the machines.
     pub says_spent: bool,
     pub token_life: f64,
-    /// How long ended machines show; none for any time up to an hour.
+    /// How long ended machines show, in seconds. None: for a random time of up to an
+    /// hour.
     pub linger: Option<f64>,
-    /// Whether Inductiva makes a second group of a name.
+    /// Whether Inductiva makes a second group of one name.
     pub duplicates: bool,
     /// How often Inductiva goes out of reach.
     pub flapping: f64,
@@ -41,7 +42,7 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// One of many; a `quiet` one has no faults but what EC2's sights are.
+    /// A random one. A `quiet` one has no faults, except that EC2 shows machines late.
     pub fn by_chance(luck: &mut Luck, quiet: bool, plain: bool) -> Self {
         let faults = f64::from(if quiet {
             0
@@ -76,7 +77,7 @@ impl Weather {
     }
 }
 
-/// A machine, and when what is seen of it.
+/// A machine, and when EC2 shows what of it.
 #[derive(Clone, Debug)]
 pub struct SimulatedMachine {
     pub machine: Machine,
@@ -117,7 +118,8 @@ pub struct SimulatedGroup {
 /// What a run is to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Job {
-    /// A start of so many machines, or at least so many, with which settings.
+    /// A start of `number` machines or at least `least`, with the group's settings or
+    /// others.
     Start {
         number: u32,
         least: u32,
@@ -133,16 +135,16 @@ pub struct Process {
     pub begins: f64,
     pub interrupted_at: f64,
     pub ended: f64,
-    /// None while it runs, and when it has died.
+    /// None while it runs, and once it has died.
     pub code: Option<u8>,
     pub is_dead: bool,
     pub frozen_until: f64,
-    /// What a start that exited 0 said that the group is made of.
+    /// The machines that a start which exited 0 said the group is made of.
     pub counted: Vec<String>,
-    /// Machines of this start, while it was under way, were not there for a terminate
-    /// that said done.
+    /// Whether a terminate reported success while this start was under way, and missed
+    /// machines of it.
     pub passed_over: bool,
-    /// For how long it was asleep.
+    /// For how many seconds it was asleep.
     pub napped: f64,
 }
 
@@ -168,7 +170,7 @@ pub struct SimulatedState {
     pub luck: Luck,
     pub weather: Weather,
     pub machines: Vec<SimulatedMachine>,
-    /// By token and place: the bytes, and the machines.
+    /// By token and place: the request's bytes, and the machines.
     pub tokens: HashMap<(String, String), (String, Vec<usize>)>,
     pub groups: Vec<SimulatedGroup>,
     pub down_until: f64,
