@@ -1,6 +1,6 @@
-//! Addresses that somebody typed or set: checked before any call is made to
-//! them, as the SDK answers a wrong one with the whole request, and shown without
-//! a password.
+//! Addresses that somebody typed or set. They are checked before any call is made, as the
+//! SDK's error for a wrong one quotes the whole request; and they are shown without their
+//! password.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use url::{Host, Url};
@@ -8,8 +8,8 @@ use url::{Host, Url};
 use super::{profiles::Profiles, settings::AwsSettings};
 use crate::error::{Failure, Result};
 
-/// The services that are called, as variables and the `services` section of a
-/// profile name them. The AWS CLI has underscores, the Rust SDK hyphens.
+/// The services that are called, as variables name them, and as the `services` section of
+/// a profile does. The AWS CLI writes underscores there, the Rust SDK hyphens.
 const SERVICES: [(&str, &[&str]); 7] = [
     ("EC2", &["ec2"]),
     ("PRICING", &["pricing"]),
@@ -20,7 +20,7 @@ const SERVICES: [(&str, &[&str]); 7] = [
     ("STS", &["sts"]),
 ];
 
-/// The variable for all services; those of single ones begin with it.
+/// The variable for all services. Those for single services begin with it.
 const GENERAL: &str = "AWS_ENDPOINT_URL";
 
 /// The variables that say where AWS is.
@@ -29,7 +29,7 @@ pub fn variables() -> impl Iterator<Item = String> {
     std::iter::once(GENERAL.to_owned()).chain(SERVICES.into_iter().map(of_service))
 }
 
-/// The addresses that a profile sets, by the variables that do the same.
+/// The addresses that a profile sets, by the variables that would do the same.
 pub fn of_profile(profiles: &Profiles, profile: &str) -> Vec<(String, String)> {
     let general = profiles.endpoint(profile).into_iter();
     let mut set: Vec<(String, String)> = general.map(|url| (GENERAL.to_owned(), url)).collect();
@@ -45,8 +45,8 @@ pub fn of_profile(profiles: &Profiles, profile: &str) -> Vec<(String, String)> {
 /// Checks every address that an AWS call may go to.
 ///
 /// # Errors
-/// A usage failure at the first text that is not an address; it names the option,
-/// variable or file that has it.
+/// Usage: a text that is no address. The message names the option, variable or file that
+/// has it.
 pub fn check(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     if let Some(url) = &settings.endpoint_url {
         check_one(url, "--endpoint-url")?;
@@ -87,10 +87,10 @@ fn check_one(text: &str, place: &str) -> Result<()> {
     })
 }
 
-/// The address, if HTTP calls can be made to it just as it is written.
+/// The address, if HTTP calls can be made to it exactly as it is written.
 ///
 /// # Errors
-/// What is wrong with it, to follow the address.
+/// What is wrong with it, in words that follow the address.
 pub fn parsed(text: &str) -> Result<Url, &'static str> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("has a blank, a line break or another control character in it");
@@ -101,7 +101,7 @@ pub fn parsed(text: &str) -> Result<Url, &'static str> {
     }
     let url = Url::parse(text).map_err(|_| "cannot be read")?;
     let has_host = url.host_str().is_some_and(|host| !host.is_empty());
-    // What the HTTP stack takes is less than what browsers take.
+    // The HTTP stack takes fewer addresses than browsers do.
     if has_host && HttpRequest::empty().set_uri(text.to_owned()).is_ok() {
         Ok(url)
     } else {
@@ -109,7 +109,7 @@ pub fn parsed(text: &str) -> Result<Url, &'static str> {
     }
 }
 
-/// Whether nothing that is sent there leaves this machine.
+/// Whether a call to this address stays on this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
@@ -126,7 +126,7 @@ pub fn shown(text: &str) -> String {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), text),
     };
-    // A password with a slash in it makes no address, and is not shown either.
+    // A password with a slash in it makes the text no address, but is still not shown.
     let rest = match rest.rsplit_once('@') {
         Some((_, host)) => format!("********@{host}"),
         None => rest.to_owned(),

@@ -1,4 +1,4 @@
-//! The commands of profiles: how much they may print, and how long they may take.
+//! The commands that profiles name: how much they may print, and how long they may take.
 
 use std::{
     io::{self, IsTerminal as _},
@@ -15,35 +15,36 @@ use super::process_tree::end_with_descendants;
 use super::{inherited::without_keys, said::Said};
 use crate::{bounds, terminal::output::Output, time::Time, values::spans};
 
-/// A command of a profile, such as `credential_process`.
+/// A command that a profile names, such as `credential_process`.
 pub struct Helper<'a> {
     pub program: Program<'a>,
-    /// What it is, for messages.
+    /// What to call it in messages.
     pub name: String,
-    /// Variables that it gets beside its own.
+    /// Variables that it gets beside its usual environment.
     pub variables: &'a [(&'static str, String)],
 }
 
-/// How a command is run, and what becomes of what it says on stderr.
+/// How a command is run, and what becomes of its stderr.
 pub enum Program<'a> {
-    /// By a shell; the person sees what it says.
+    /// By a shell. Its stderr is shown to the person.
     Shell(&'a str),
-    /// As it is, the program's name first; what it says is told if it fails.
+    /// Directly, the program's name first. Its stderr is shown only if it fails.
     Words(&'a [String]),
 }
 
-/// What a command came to.
+/// How a command ended.
 pub enum ProgramEnd {
-    /// It ended well, and printed this.
+    /// It succeeded, and printed this.
     Printed(Vec<u8>),
-    /// It ended in another way, and said this on stderr, if that was kept.
+    /// It failed, and wrote this on stderr, if stderr was kept.
     Failed(ExitStatus, String),
-    /// It was ended: it printed too much, or took too long.
+    /// It was stopped, as it printed too much or took too long.
     Stopped(String),
 }
 
 impl Helper<'_> {
-    /// Runs it. It ends with the future, and so with this program.
+    /// Runs the command. It ends when the future is dropped, and so when this program
+    /// ends.
     ///
     /// # Errors
     /// It cannot be run.
@@ -99,7 +100,8 @@ impl Helper<'_> {
     }
 }
 
-/// A command that runs. Dropping it ends it, and all that it has started.
+/// A command that is running. Dropping it ends the command and everything that it has
+/// started.
 struct RunningProgram(Child);
 
 impl RunningProgram {
@@ -113,7 +115,7 @@ impl RunningProgram {
             self.shown(time, out).await.map(|read| (read, Vec::new()))
         } else {
             let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
-            // A program that says much must not wait for a reader, nor be waited for.
+            // Both are read at once, so that a full pipe never blocks the command.
             tokio::try_join!(up_to_the_limit(stdout), up_to_the_limit(stderr))
         };
         let (printed, said) = match read {
@@ -132,8 +134,8 @@ impl RunningProgram {
         })
     }
 
-    /// What it prints. What it says on stderr is shown until it has ended: what it has
-    /// left in the background may keep that open for ever.
+    /// Reads stdout, and shows stderr until the command has ended. A process that it has
+    /// left in the background may keep stderr open for ever.
     async fn shown(&mut self, time: &Time, out: Output) -> Result<Vec<u8>, UnreadOutput> {
         let printed = up_to_the_limit(self.0.stdout.take());
         let Some(stderr) = self.0.stderr.take() else {
@@ -152,7 +154,7 @@ impl RunningProgram {
     }
 }
 
-/// Why not all of what a program says is read.
+/// Why a program's output was not read to its end.
 enum UnreadOutput {
     TooMuch,
     Failed(io::Error),
@@ -176,7 +178,7 @@ async fn up_to_the_limit(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u
 
 impl Drop for RunningProgram {
     fn drop(&mut self) {
-        // None once it has ended and was waited for.
+        // There is no id once it has ended and was waited for.
         if let Some(id) = self.0.id() {
             end_with_descendants(id);
             let _ = self.0.start_kill();

@@ -16,21 +16,21 @@ use aws_types::service_config::ServiceConfigKey;
 use super::{addresses, ini, profiles::Profiles, settings::AwsSettings};
 use crate::error::{Failure, Result};
 
-/// How long the instance's metadata service may take to be connected to, and to
-/// answer: with botocore's one try, it is known within 2 s that there is none.
+/// How long connecting to the instance's metadata service may take, and how long its
+/// answer. With one try, as in botocore, it is known within 2 s that there is none.
 const METADATA_TIME: Duration = Duration::from_secs(1);
-/// The partitions by the second part of an ARN, each with a region that is in it.
+/// The partitions, by the second part of an ARN, each with one of its regions.
 const PARTITIONS: [(&str, &str); 3] = [
     ("aws", "us-east-1"),
     ("aws-cn", "cn-north-1"),
     ("aws-us-gov", "us-gov-west-1"),
 ];
 
-/// A configuration without credentials, and with a region if one is typed, set or in
-/// the profile.
+/// A configuration without credentials. It has a region if one is typed, set or in the
+/// profile.
 ///
 /// # Errors
-/// Usage: a file of certificates that has none, or an address that cannot be used.
+/// Usage: a file of certificates that holds none, or an address that cannot be used.
 pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Result<SdkConfig> {
     addresses::check(settings, profiles)?;
     trust(settings, profiles)?;
@@ -63,14 +63,16 @@ pub async fn unsigned_config(settings: &AwsSettings, profiles: &Profiles) -> Res
     if !time.is_a_tests() {
         return Ok(config);
     }
-    // Its own pauses and limits would run by the test's clock.
+    // Stalled-stream protection has pauses and limits of its own, which would follow the
+    // test's clock.
     Ok(config
         .into_builder()
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build())
 }
 
-/// A region or none, where the SDK would ask the metadata service.
+/// Tells the SDK the region or that there is none, so that it does not ask the metadata
+/// service.
 #[derive(Debug)]
 struct ToldRegion(Option<Region>);
 
@@ -80,14 +82,14 @@ impl ProvideRegion for ToldRegion {
     }
 }
 
-/// The profile's settings that the SDK reads itself, such as its services' addresses,
-/// as the only profile of a file. The SDK would read the user's files otherwise than
-/// the AWS CLI does, and refuse more of them.
+/// The profile's settings that the SDK reads itself, such as the addresses of services,
+/// as the only profile of a file. The SDK reads the user's own files differently from the
+/// AWS CLI, and refuses more of them.
 fn for_the_sdk(settings: &AwsSettings, profiles: &Profiles) -> EnvConfigFiles {
     let profile = settings.profile_name();
     let mut text = "[default]\n".to_owned();
     for (name, value) in profiles.properties(profile).into_iter().flatten() {
-        // Who signs in, and in which region, is no question to the SDK.
+        // Credentials and region are not left to the SDK.
         let is_secret = name.starts_with("aws_");
         let is_others = is_secret || matches!(name.as_str(), "services" | "region");
         if !is_others && is_plain(name) && is_plain(value) {
@@ -119,13 +121,13 @@ fn for_the_sdk(settings: &AwsSettings, profiles: &Profiles) -> EnvConfigFiles {
         .build()
 }
 
-/// Whether the SDK reads a text as it is: it takes what follows a blank and one of
-/// two signs for a comment.
+/// Whether the SDK reads a text as it is: a `#` or `;` after a blank begins a comment for
+/// it.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_control() || c.is_whitespace())
 }
 
-/// Where calls to EC2 go, if not to AWS: as the SDK's client for EC2 reads it.
+/// The address that EC2 calls go to if not to AWS, as the SDK's client for EC2 reads it.
 fn ec2_address(config: &SdkConfig) -> Option<String> {
     let typed = || config.endpoint_url().map(str::to_owned);
     if config.get_origin("endpoint_url").is_client_config() {
@@ -142,8 +144,8 @@ fn ec2_address(config: &SdkConfig) -> Option<String> {
     of_ec2.or_else(typed)
 }
 
-/// Trusts the certificates that the environment or the profile names: where a
-/// company opens TLS on the way, its own.
+/// Trusts the certificates that the environment or the profile names: a company that
+/// opens TLS connections on their way has its own.
 fn trust(settings: &AwsSettings, profiles: &Profiles) -> Result<()> {
     if let Some(bundle) = &settings.ca_bundle {
         return settings.http.trust(bundle, "AWS_CA_BUNDLE");
@@ -186,7 +188,7 @@ pub async fn region(
     Err(Failure::usage(format!("{region:?} is not an AWS region")).hint(hint))
 }
 
-/// The region of the EC2 instance that this is.
+/// The region of the EC2 instance that this program runs on.
 async fn of_the_instance(settings: &AwsSettings) -> Option<String> {
     let places = ProviderConfig::default().with_http_client(settings.http.nearby_client());
     let provider = ImdsRegionProvider::builder()
@@ -206,8 +208,8 @@ pub fn metadata_client(places: &ProviderConfig) -> imds::Client {
         .build()
 }
 
-/// A region to sign in in where none is set: that of IAM Identity Center, or one of
-/// the partition that the profile's ARNs are of.
+/// The region to sign in with where none is set: that of IAM Identity Center, or one in
+/// the partition of the profile's ARNs.
 fn usual_region(settings: &AwsSettings, profiles: &Profiles) -> String {
     let profile = profiles.find(settings.profile_name()).unwrap_or_default();
     if let Ok(Some(sso)) = profiles.sso(&profile) {
@@ -229,7 +231,7 @@ fn usual_region(settings: &AwsSettings, profiles: &Profiles) -> String {
         .to_owned()
 }
 
-/// Whether this has the form of a region's name.
+/// Whether a text has the form of a region's name.
 pub fn is_region(text: &str) -> bool {
     let mut parts = text.split('-');
     parts.clone().count() >= 3

@@ -1,7 +1,6 @@
-//! What keys may look like, wherever they come from: ASCII characters that can be
-//! sent. The SDK panics at a line break in one of them (smithy-rs issue 4565), and
-//! AWS answers that a signature does not match where one was copied with something
-//! around it.
+//! What keys may look like, wherever they come from: ASCII characters that can be sent.
+//! The SDK panics at a line break in a key (smithy-rs issue 4565); and if something else
+//! was copied with a key, AWS only says that the signature does not match.
 
 use aws_credential_types::Credentials;
 
@@ -13,18 +12,18 @@ use crate::{
 
 /// The names of the three parts, in the order of [`parts`].
 const NAMES: [&str; 3] = ["access key id", "secret access key", "session token"];
-/// The same as the environment has them.
+/// The variables that the three parts have in the environment.
 const VARIABLES: [&str; 3] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
 ];
 
-/// The keys without white space at their ends, such as the CR of a `.env` file
-/// from Windows.
+/// The keys without white space around them, such as the CR of a `.env` file from
+/// Windows.
 ///
 /// # Errors
-/// Usage, naming where they are from: a character within them that no key has.
+/// Usage: a character that no key has. The message names where the keys are from.
 pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
     let trimmed = trimmed(keys);
     know(&trimmed);
@@ -36,7 +35,7 @@ pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
             Source::Environment => VARIABLES[at].to_owned(),
             _ => format!("the {} of {source}", NAMES[at]),
         };
-        // The message has the character, not the key.
+        // The message names the character, and not the key.
         return Err(Failure::usage(format!(
             "{what} has {} in it, which no key has",
             spelled(wrong)
@@ -46,7 +45,7 @@ pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
     Ok(trimmed)
 }
 
-/// Whether a request can be signed with them as they are.
+/// Whether a request can be signed with the keys as they are.
 pub fn can_sign(keys: &Credentials) -> bool {
     know(keys);
     parts(keys)
@@ -54,7 +53,7 @@ pub fn can_sign(keys: &Credentials) -> bool {
         .all(|part| wrong_character(part).is_none())
 }
 
-/// They are not to be seen from now on.
+/// Has the keys masked from now on.
 fn know(keys: &Credentials) {
     mask::know(keys.secret_access_key());
     mask::know(keys.session_token().unwrap_or_default());
@@ -62,7 +61,7 @@ fn know(keys: &Credentials) {
 
 fn trimmed(keys: Credentials) -> Credentials {
     if parts(&keys).iter().all(|part| *part == part.trim_end()) {
-        // With whatever else the SDK keeps in them.
+        // Unchanged keys also keep whatever else the SDK has put into them.
         return keys;
     }
     Credentials::new(
@@ -83,7 +82,7 @@ fn parts(keys: &Credentials) -> [&str; 3] {
     ]
 }
 
-/// A blank does no harm: the AWS CLI sends such keys too, and AWS refuses them.
+/// Blanks are let through: the AWS CLI sends such keys, too, and AWS refuses them.
 fn wrong_character(part: &str) -> Option<char> {
     part.chars().find(|c| !c.is_ascii_graphic() && *c != ' ')
 }

@@ -14,7 +14,7 @@ use crate::{
     time::Time,
 };
 
-/// Holds back other runs that would write to one of the files.
+/// Makes other runs wait that would write to one of the files.
 pub async fn lock(files: &AwsFiles, time: &Time, out: Output) -> Option<Lock> {
     let path = files.folder.join("inductiva-aws/config.lock");
     Lock::wait(&path, time, out).await
@@ -30,7 +30,7 @@ pub fn set_in_config(files: &AwsFiles, profile: &str, values: &[(&str, &str)]) -
     change(&files.config, |text| ini_edit::set(text, &headers, values))
 }
 
-/// Sets values of a profile in the credentials file, which only its owner can read
+/// Sets values of a profile in the credentials file. Only its owner can read the file
 /// from then on.
 ///
 /// # Errors
@@ -69,10 +69,11 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
         .hint("nothing was changed in it")
 }
 
-/// Refuses a profile's name that no header can have, before anybody is asked anything.
+/// Refuses a profile's name that no header can have, before anybody is asked for
+/// anything.
 ///
 /// # Errors
-/// Usage.
+/// Usage: the name.
 pub fn check_name(profile: &str) -> Result<()> {
     let wrong = |c: char| c.is_control() || "'\"\\[]".contains(c);
     if profile.trim().is_empty() || profile != profile.trim() || profile.contains(wrong) {

@@ -1,15 +1,15 @@
 //! The form of ~/.aws/config and ~/.aws/credentials, read as the AWS CLI reads it:
 //! botocore gives the files to Python's `RawConfigParser`. Where that refuses a whole
-//! file because of one line, the line is ignored here, with a warning.
+//! file because of one line, this reader ignores the line, with a warning.
 
 use std::collections::BTreeMap;
 
-/// Names and values; a value that is empty is unset and not among them.
+/// Names and values. An empty value counts as unset, and is left out.
 pub type Properties = BTreeMap<String, String>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ini {
-    /// In the order of the file; each name once.
+    /// In the order of the file, each name once.
     pub sections: Vec<Section>,
     pub odd: Vec<Odd>,
 }
@@ -18,24 +18,24 @@ pub struct Ini {
 pub struct Section {
     /// What is between the brackets.
     pub name: String,
-    /// Where it begins, from 1.
+    /// The line that it begins in, from 1.
     pub line: usize,
     pub properties: Properties,
 }
 
-/// Something that the AWS CLI does not read.
+/// A line that the AWS CLI does not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Odd {
-    /// From 1.
+    /// Its number, from 1.
     pub line: usize,
-    /// To follow "line N: ".
+    /// What follows "line N: ".
     pub why: String,
 }
 
-/// The section whose properties all others have, too, unless they have their own.
+/// The section whose properties are the defaults of all others.
 const DEFAULTS: &str = "DEFAULT";
 
-/// Reads a file. Lines of any other form are left out and told.
+/// Reads a file. Lines of any other form are left out, and named.
 pub fn parse(text: &str) -> Ini {
     let mut reader = IniReader::default();
     for (line, text) in (1..).zip(lines(text.trim_start_matches('\u{feff}'))) {
@@ -44,8 +44,8 @@ pub fn parse(text: &str) -> Ini {
     reader.finish()
 }
 
-/// The properties of a value that has lines of its own below it, such as a service's
-/// in a `services` section; None where the value is another.
+/// The properties in a value that has lines of its own below it, such as those of a
+/// service in a `services` section. None where the value has another form.
 pub fn nested(value: &str) -> Option<Properties> {
     let lines = value.strip_prefix('\n')?.lines().map(str::trim);
     let pairs = lines
@@ -70,9 +70,9 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 struct IniReader {
     sections: Vec<Unfinished>,
     odd: Vec<Odd>,
-    /// The section that lines belong to, by its place.
+    /// The index of the section that the next lines belong to.
     section: Option<usize>,
-    /// The property that a line further to the right belongs to.
+    /// The property that an indented line continues.
     property: Option<usize>,
     indent: usize,
 }
@@ -86,7 +86,7 @@ struct Unfinished {
 struct Property {
     name: String,
     line: usize,
-    /// Of the value.
+    /// The lines of its value.
     lines: Vec<String>,
 }
 
@@ -252,7 +252,7 @@ mod tests {
         vec![(name.to_owned(), properties.collect())]
     }
 
-    // Whether botocore reads the same is held by tests/cli/like_the_cli.rs.
+    // tests/cli/like_the_cli.rs holds that botocore reads the same.
     #[test]
     fn lines_are_read_as_pythons_parser_reads_them() {
         for (text, expected) in [

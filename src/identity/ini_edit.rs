@@ -1,12 +1,12 @@
-//! Changing ~/.aws/config and ~/.aws/credentials: what is not to be changed stays as it
+//! Changes to ~/.aws/config and ~/.aws/credentials: what is not to be changed stays as it
 //! is, byte by byte.
 
 use super::ini::header;
 
-/// The text with these values in a section; others stay, and so do its comments. A
-/// section that is not there is added at the end, under the first of its headers.
+/// The text with these values in a section. Its other values and its comments stay. A
+/// section that does not exist is added at the end, under the first of the headers.
 ///
-/// Where a section or a property is there twice, the later one counts, and is changed.
+/// Where a section or a property occurs twice, the later one counts and is changed.
 pub fn set(text: &str, headers: &[&str], values: &[(&str, &str)]) -> String {
     let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
     let last = lines.iter().rev().find(|line| line.ends_with('\n'));
@@ -42,14 +42,14 @@ pub fn set(text: &str, headers: &[&str], values: &[(&str, &str)]) -> String {
     lines.concat()
 }
 
-/// Where a value belongs, by lines from 0.
+/// Where a value belongs, by line numbers from 0.
 enum EditPlace {
-    /// Instead of these lines.
+    /// It replaces these lines.
     Property {
         from: usize,
         to: usize,
     },
-    /// Before this one, as far to the right as the properties above it.
+    /// It goes before this line, indented like the properties above it.
     EndOfSection {
         at: usize,
         indent: String,
@@ -60,8 +60,8 @@ enum EditPlace {
 fn place(lines: &[String], headers: &[&str], name: &str) -> EditPlace {
     let mut place = EditPlace::Nowhere;
     let mut is_found = false;
-    // Whether the lines are the section's, and of which property a line further to
-    // the right is: as in ini.rs.
+    // Whether the lines are the section's, and whether a more indented line continues a
+    // property: as in ini.rs.
     let mut is_ours = false;
     let mut has_property = false;
     let mut is_named = false;

@@ -42,12 +42,11 @@ use crate::{
     terminal::{command_line, output::Output},
 };
 
-/// Finds credentials and region. On a terminal a person may sign in to IAM
-/// Identity Center on the way.
+/// Finds credentials and a region. On a terminal a person may sign in meanwhile.
 ///
 /// # Errors
-/// Not signed in: no credentials, an unknown profile, or a sign-in that has
-/// ended. A usage failure: no region is set, or the text is not a region's name.
+/// Not signed in: no credentials, an unknown profile, or a sign-in that has ended. Usage:
+/// no region is set, or the text is not a region's name.
 pub async fn connect(settings: &AwsSettings, out: Output) -> Result<Aws> {
     Ok(try_connect(settings, out).await?)
 }
@@ -84,7 +83,7 @@ impl From<Obstacle> for Failure {
     }
 }
 
-/// [`connect`], for commands that say what is in the way.
+/// [`connect`], for commands that report what is in the way.
 ///
 /// # Errors
 /// As there.
@@ -108,7 +107,7 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
     let region = region(settings, &profiles, &config)
         .await
         .map_err(Obstacle::Region)?;
-    // So that lines about signing in have it, too.
+    // Lines about signing in are to have the region, too.
     command_line::remember(settings.options_for_lines().in_region(&region));
     let config = config
         .into_builder()
@@ -123,7 +122,7 @@ pub async fn try_connect(settings: &AwsSettings, out: Output) -> Result<Aws, Obs
         .credentials_provider(provider)
         .identity_cache(
             aws_config::identity::IdentityCache::lazy()
-                // Somebody may have to type a code, or to touch a security key.
+                // A person may have to type a code or to touch a security key.
                 .load_timeout(bounds::HELPER_TIME_WITH_A_PERSON + Duration::from_mins(1))
                 .build(),
         )

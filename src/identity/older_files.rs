@@ -1,5 +1,5 @@
-//! Keys in the files of the programs before the AWS CLI, which it still reads: those of
-//! the EC2 command line tools and of boto 2. Neither can have a session's.
+//! Keys in the files of the EC2 command line tools and of boto 2, which the AWS CLI still
+//! reads. Neither file can hold a session's keys.
 
 use std::{io, path::PathBuf};
 
@@ -11,7 +11,7 @@ use crate::{
     error::{Failure, Result},
 };
 
-/// A file, whether or not it is there.
+/// A file that need not exist.
 #[derive(Clone, Debug)]
 pub enum OlderFile {
     /// `AWS_CREDENTIAL_FILE`: lines `AWSAccessKeyId=…` and `AWSSecretKey=…`.
@@ -30,8 +30,8 @@ impl OlderFile {
     /// The keys; none where there is no key id.
     ///
     /// # Errors
-    /// Usage: a file that cannot be read, or that has a key id and no secret key. The
-    /// AWS CLI ends with those, too.
+    /// Usage: the file cannot be read, or has a key id and no secret key. The AWS CLI
+    /// fails there, too.
     pub fn keys(&self) -> Result<Option<Credentials>> {
         let Some(text) = self.text()? else {
             return Ok(None);

@@ -14,10 +14,11 @@ use crate::{
     values::spans,
 };
 
-/// That of one run.
+/// The patience of one run.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    /// For a call with all its tries; none where the calls' own limits will do.
+    /// The limit for a call with all its tries; none where the calls' own limits are
+    /// enough.
     limit: Option<Duration>,
     time: Time,
     out: Output,
@@ -32,15 +33,15 @@ impl Patience {
         }
     }
 
-    /// What says so when an SDK's call is slow.
+    /// The interceptor that says so when an SDK's call is slow.
     pub fn slow(&self) -> Slow {
         Slow::new(self.out, &self.time)
     }
 
-    /// What comes of an SDK's call in time.
+    /// Waits for an SDK's call.
     ///
     /// # Errors
-    /// The call's; that there was no answer in time.
+    /// The call's own; or there was no answer in time.
     pub async fn for_call<T, E>(
         &self,
         call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -51,7 +52,7 @@ impl Patience {
         }
     }
 
-    /// The same of what is asked for the credentials of this container or machine.
+    /// Waits for the SDK's provider for this container or machine.
     ///
     /// # Errors
     /// As [`Self::for_call`].
@@ -63,7 +64,7 @@ impl Patience {
         keys.unwrap_or_else(|limit| Err(CredentialsError::provider_timed_out(limit)))
     }
 
-    /// The same of a call of `service` that no SDK makes.
+    /// Waits for a call of `service` that no SDK makes.
     ///
     /// # Errors
     /// Why there is no answer.

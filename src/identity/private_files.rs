@@ -1,5 +1,5 @@
-//! Files with secrets: for their owner alone, replaced whole, and changed by
-//! one process at a time.
+//! Files with secrets. Only their owner can read them, they are replaced whole, and one
+//! process at a time changes them.
 
 use std::{
     fs::{self, File},
@@ -13,8 +13,8 @@ use crate::{
     time::Time,
 };
 
-/// Makes a folder, and those above it, that only its owner can look into; one
-/// that is there is left as it is.
+/// Makes a folder and those above it. Only its owner can look into it. One that exists is
+/// left as it is.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -23,26 +23,26 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// What is in such a file.
+/// The contents of such a file.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     bounds::read(path)
 }
 
-/// Writes a file that only its owner can read (0600), in a folder that is made
-/// where it is missing. A reader sees the old file or the new one, whole.
+/// Writes a file that only its owner can read (0600), and makes its folder where it is
+/// missing. A reader sees the old file or the new one, whole.
 pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     make_folder(folder)?;
-    // Temporary files are made with 0600.
+    // Temporary files are made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(contents)?;
     file.as_file().sync_all()?;
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// Writes a file that others read and write, too, such as ~/.aws/config: a link to it
-/// stays one, and its mode stays unless only its owner is to read it. A new file is
-/// its owner's alone. A reader sees the old file or the new one, whole.
+/// Writes a file that other programs read and write, too, such as ~/.aws/config. A link
+/// stays a link, and the mode stays unless only the owner is to read the file. A new file
+/// is its owner's alone. A reader sees the old file or the new one, whole.
 pub fn replace(path: &Path, contents: &[u8], is_private: bool) -> io::Result<()> {
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -58,21 +58,21 @@ pub fn replace(path: &Path, contents: &[u8], is_private: bool) -> io::Result<()>
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// A lock that other runs of this program respect; dropping it, or the end of
-/// the process, frees it.
+/// A lock that other runs of this program respect. It is freed when it is dropped, and
+/// when the process ends.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "holding it is its use")] File);
 
 impl Lock {
-    /// Waits for the lock of that file, which is made where it is missing; after two
-    /// seconds it is said what for.
+    /// Waits for the lock of this file, which is made where it is missing. After two
+    /// seconds it says what it waits for.
     ///
-    /// None where there are no locks, which is told (Lustre is mounted without them
-    /// on many clusters), and where no file can be made: whoever writes beside it
-    /// tells that.
+    /// None where the file system has no locks, with a warning (on many clusters Lustre
+    /// is mounted without them); and where no file can be made, which the caller then
+    /// finds out when it writes beside it.
     pub async fn wait(path: &Path, time: &Time, out: Output) -> Option<Self> {
         let file = opened(path).ok()?;
-        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        // It runs on a thread of its own, so that Ctrl-C is heard meanwhile.
         let locked = tokio::task::spawn_blocking(move || {
             loop {
                 match file.lock() {

@@ -1,5 +1,4 @@
-//! `credential_process`: a command that prints keys, and that may be this very
-//! program.
+//! `credential_process`: a command that prints keys, and that may be this very program.
 
 use std::{path::Path, time::SystemTime};
 
@@ -19,12 +18,11 @@ use crate::{
     time::Time,
 };
 
-/// Tells this program, when it is run by the command of a profile, which
-/// profiles are being signed in with by way of it; a line each.
+/// The variable that tells this program, when a profile's command runs it, which profiles
+/// that command is part of: one a line.
 pub const WITHIN: &str = "INDUCTIVA_AWS_WITHIN_PROFILES";
 
-/// A command that prints keys, as the SDKs reference guide has it ("Process
-/// credential provider").
+/// A command that prints keys (AWS SDKs reference guide, "Process credential provider").
 #[derive(Clone, Debug)]
 pub struct CredentialProcess {
     words: Vec<String>,
@@ -38,9 +36,9 @@ impl CredentialProcess {
     /// The command of a profile, if it has one.
     ///
     /// # Errors
-    /// A usage failure: a quote that is not closed, or a command that asks this
-    /// program for the profile's own credentials, by whatever ways. It is not run
-    /// again.
+    /// Usage: a quote that is not closed, or a command that asks this program for the
+    /// profile's own credentials, directly or by way of others. Such a command is not
+    /// run.
     pub fn of(
         profile: &Profile,
         profiles: &Profiles,
@@ -82,8 +80,8 @@ impl CredentialProcess {
             name: format!("credential_process of profile {}", self.profile),
             variables: &[(WITHIN, self.within.clone())],
         };
-        // Neither what it printed nor its arguments are shown: there may be secrets
-        // in them.
+        // Neither its output nor its arguments are shown, as there may be secrets in
+        // them.
         let why = match helper.run(&self.time, self.out).await {
             Ok(ProgramEnd::Printed(printed)) => match printed_keys(&printed, self.time.now()) {
                 Ok(keys) => return Ok(keys),
@@ -104,11 +102,11 @@ impl CredentialProcess {
     }
 }
 
-/// The keys in a document, if they are good now; the SDKs take its names in whatever
-/// case.
+/// The keys in a document, if they are good now. As in the SDKs, the case of its names
+/// does not matter.
 ///
 /// # Errors
-/// Why there are none, to follow the command.
+/// Why there are none, in words that follow the command.
 fn printed_keys(printed: &[u8], now: SystemTime) -> Result<Credentials, String> {
     let document: Map<String, Value> =
         serde_json::from_slice(printed).map_err(|_| "it printed no credentials in JSON")?;
@@ -153,7 +151,7 @@ fn printed_keys(printed: &[u8], now: SystemTime) -> Result<Credentials, String> 
     ))
 }
 
-/// Follows the commands from profile to profile.
+/// Refuses commands that lead back to their own profile, from profile to profile.
 fn refuse_circle(profile: &Profile, profiles: &Profiles, settings: &AwsSettings) -> Result<()> {
     let mut visited: Vec<String> = Vec::new();
     let mut name = profile.name.clone();
@@ -180,8 +178,8 @@ fn command_of(profile: &Profile) -> Option<&str> {
     profile.credential_process.as_deref().filter(|_| !others)
 }
 
-/// The profile whose credentials a command asks of this program; `default` where
-/// it names none.
+/// The profile whose credentials a command asks this program for; `default` where it
+/// names none.
 fn asks_for(command: &str, default: Option<&str>) -> Option<String> {
     let words = words(command).ok()?;
     let (program, words) = words.split_first()?;
@@ -204,10 +202,10 @@ fn asks_for(command: &str, default: Option<&str>) -> Option<String> {
 /// A command's program and arguments.
 ///
 /// # Errors
-/// What is not closed, to follow the command.
+/// What is not closed, in words that follow the command.
 fn words(command: &str) -> Result<Vec<String>, &'static str> {
     if cfg!(windows) {
-        // There a backslash is part of a path.
+        // On Windows a backslash is part of a path.
         return words::split(&command.replace('\\', "\\\\"));
     }
     words::split(command)

@@ -1,4 +1,4 @@
-//! A process with all that it has started, and its end.
+//! Ending a process with everything that it has started.
 
 use std::{
     fs,
@@ -7,8 +7,9 @@ use std::{
 
 use super::inherited::without_secrets;
 
-/// A shell's own end would leave what it has started. A process group of its own
-/// would not do: a command has to be able to read from the terminal.
+/// Ends a process and all below it. To end only the shell would leave what it has
+/// started. A process group of its own is no way out: a command has to be able to read
+/// from the terminal.
 pub fn end_with_descendants(id: u32) {
     let mut list = Command::new("ps");
     list.args(["-A", "-o", "pid=,ppid="]);
@@ -18,7 +19,7 @@ pub fn end_with_descendants(id: u32) {
         |listed| String::from_utf8_lossy(&listed.stdout).into_owned(),
     );
     let ids = descendants(id, &listed);
-    // `kill` is part of every shell, and not everywhere a program.
+    // Every shell has `kill`; as a program it does not exist everywhere.
     let mut kill = Command::new("sh");
     kill.args(["-c", "kill -KILL \"$@\"", "sh"])
         .args(ids.iter().map(u32::to_string))
@@ -29,11 +30,11 @@ pub fn end_with_descendants(id: u32) {
     let _ = kill.status();
 }
 
-/// What `ps` would list, for systems without it: on Linux the kernel has it.
+/// What `ps` would list. On Linux it comes from the kernel, as systems may have no `ps`.
 fn processes() -> String {
     let status = |entry: fs::DirEntry| {
         let text = fs::read_to_string(entry.path().join("stat")).ok()?;
-        // The name before it is in brackets, and may have any in it.
+        // The name is in brackets, and may contain brackets itself.
         let (id, rest) = (text.split(' ').next()?, text.rsplit_once(')')?.1);
         Some(format!("{id} {}\n", rest.split_whitespace().nth(1)?))
     };
@@ -41,7 +42,7 @@ fn processes() -> String {
     entries.filter_map(status).collect()
 }
 
-/// A process and those below it, by lines with an id and that of its parent.
+/// The ids of a process and of all below it. Each line has an id and that of its parent.
 fn descendants(id: u32, processes: &str) -> Vec<u32> {
     let pairs: Vec<(u32, u32)> = processes
         .lines()

@@ -27,21 +27,22 @@ pub struct AwsFiles {
 /// All profiles and SSO sessions, read once.
 #[derive(Clone, Debug)]
 pub struct Profiles {
-    /// Both files together: of a property in both, that of the credentials file.
+    /// The profiles of both files; where both set a property, the credentials file
+    /// counts.
     merged: BTreeMap<String, Properties>,
     in_config: BTreeMap<String, Properties>,
     in_credentials: BTreeMap<String, Properties>,
     sso_sessions: BTreeMap<String, Properties>,
     services: BTreeMap<String, Properties>,
-    /// Sections of the config file that are nothing of these.
+    /// Sections of the config file of another kind.
     others: Vec<String>,
     /// What cannot be read, for [`Self::warn`].
     odd: Vec<String>,
     files: AwsFiles,
 }
 
-/// A sign-in of IAM Identity Center: an `sso-session` section, or the start URL
-/// that a profile of the older form has itself.
+/// A sign-in with IAM Identity Center: an `sso-session` section, or the start URL that a
+/// profile of the older form has itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SsoSession {
     /// The section's name; None for the older form.
@@ -84,7 +85,7 @@ pub struct Profile {
     pub credential_source: Option<String>,
     pub external_id: Option<String>,
     pub role_session_name: Option<String>,
-    /// As the AWS CLI has it, a text that is no number counts as unset.
+    /// As in the AWS CLI, a text that is no number counts as unset.
     pub duration_seconds: Option<u32>,
     pub mfa_serial: Option<String>,
     /// `mfa_process`: a command that prints a code.
@@ -97,32 +98,30 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The role to assume with other keys.
+    /// The role that is assumed with other keys; none where a web identity assumes it.
     pub fn role(&self) -> Option<&str> {
         let arn = self.role_arn.as_deref();
         arn.filter(|_| self.web_identity_token_file.is_none())
     }
 
-    /// Whether it means to sign in with IAM Identity Center.
+    /// Whether the profile is for a sign-in with IAM Identity Center.
     pub fn is_sso(&self) -> bool {
         self.sso_account_id.is_some() || self.sso_role_name.is_some()
     }
 }
 
 impl Profiles {
-    /// Says what cannot be read, once for each file.
+    /// Warns of what cannot be read, once for each file.
     pub fn warn(&self, out: Output) {
         for odd in &self.odd {
             out.warn(odd);
         }
     }
 
-    /// The names, sorted.
     pub fn names(&self) -> Vec<&str> {
         self.merged.keys().map(String::as_str).collect()
     }
 
-    /// The names of the SSO sessions, sorted.
     pub fn session_names(&self) -> Vec<&str> {
         self.sso_sessions.keys().map(String::as_str).collect()
     }
@@ -160,7 +159,8 @@ impl Profiles {
     /// The profile of that name.
     ///
     /// # Errors
-    /// A profile that is in neither file, with those that are.
+    /// Not signed in: neither file has the profile. The message names those that there
+    /// are.
     pub fn get(&self, name: &str) -> Result<Profile> {
         self.find(name).ok_or_else(|| {
             let names = self.names();
@@ -180,7 +180,7 @@ impl Profiles {
     /// The keys that the credentials file has for a profile.
     ///
     /// # Errors
-    /// Usage: half a pair.
+    /// Usage: one key of the pair is missing.
     pub fn keys_in_credentials_file(&self, name: &str) -> Result<Option<Credentials>> {
         let file = self.files.credentials.display();
         keys(self.in_credentials.get(name), name, &file.to_string())
@@ -189,28 +189,28 @@ impl Profiles {
     /// The keys that the config file has for a profile.
     ///
     /// # Errors
-    /// Usage: half a pair.
+    /// Usage: one key of the pair is missing.
     pub fn keys_in_config_file(&self, name: &str) -> Result<Option<Credentials>> {
         let file = self.files.config.display();
         keys(self.in_config.get(name), name, &file.to_string())
     }
 
-    /// What a profile says, for the settings that the SDK reads itself.
+    /// A profile's properties, for the settings that the SDK reads itself.
     pub fn properties(&self, name: &str) -> Option<&Properties> {
         self.merged.get(name)
     }
 
-    /// The services of the section that a profile names.
+    /// The `services` section that a profile names.
     pub fn services(&self, profile: &str) -> Option<&Properties> {
         self.services
             .get(self.merged.get(profile)?.get("services")?)
     }
 
-    /// The sign-in with IAM Identity Center that a profile names or has.
+    /// The sign-in with IAM Identity Center that a profile names or has itself.
     ///
     /// # Errors
-    /// Usage: half of one, another than that of its section, or a section that is
-    /// not there.
+    /// Usage: it is not complete, it contradicts the section that it names, or that
+    /// section does not exist.
     pub fn sso(&self, profile: &Profile) -> Result<Option<SsoSession>> {
         let Profile {
             name,
@@ -251,9 +251,9 @@ impl Profiles {
         }
     }
 
-    /// The profile at the bottom of this one's chain of roles, if that signs in
-    /// with IAM Identity Center, and its sign-in. None, too, where there is no such
-    /// profile.
+    /// The profile at the end of this one's chain of roles, if it signs in with IAM
+    /// Identity Center, with that sign-in. None also where a profile of the chain does
+    /// not exist.
     ///
     /// # Errors
     /// As [`Self::sso`].
@@ -334,7 +334,7 @@ impl Profiles {
         url.filter(|url| !url.is_empty())
     }
 
-    /// Both files, for messages.
+    /// The names of both files, for messages.
     pub fn places(&self) -> String {
         let AwsFiles {
             config,
@@ -345,15 +345,15 @@ impl Profiles {
     }
 }
 
-/// The keys of a section. A token may have the name that it had in boto 2.
+/// The keys of a section. A session token may have the name that it had in boto 2.
 fn keys(section: Option<&Properties>, profile: &str, file: &str) -> Result<Option<Credentials>> {
     let Some(id) = section.and_then(|section| section.get("aws_access_key_id")) else {
         return Ok(None);
     };
     let get = |key: &str| section.and_then(|section| section.get(key)).cloned();
     let secret = get("aws_secret_access_key");
-    // A key that goes on in the next line has swallowed the secret: that is what is
-    // reported.
+    // A key id that goes on in the next line has swallowed the secret, so a missing
+    // secret is not what is wrong.
     let secret = secret.or_else(|| id.contains('\n').then(String::new));
     let secret = secret.ok_or_else(|| {
         Failure::usage(format!(

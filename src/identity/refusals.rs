@@ -1,5 +1,5 @@
-//! Why credentials are not to be had, in words: the SDK's own `Display` ends
-//! with "an error occurred while loading credentials".
+//! Why there are no credentials, in words. The SDK's own `Display` ends with "an error
+//! occurred while loading credentials".
 
 use std::error::Error;
 
@@ -22,11 +22,11 @@ use crate::{
 /// Why a place gives no credentials.
 #[derive(Debug)]
 pub enum NoCredentials {
-    /// It has none: another place may.
+    /// It has none. Another place may have some.
     NotHere(Failure),
-    /// A person has to sign in, in that way.
+    /// A person has to sign in, by this method.
     SignInNeeded(Failure, SignInMethod),
-    /// It should have some.
+    /// It should have credentials, but cannot give them.
     Other(Failure),
 }
 
@@ -61,7 +61,7 @@ impl NoCredentials {
         }
     }
 
-    /// The same of a place that was named, and so has to have some.
+    /// The same for a place that was named, and so ought to have credentials.
     pub fn or_other(self) -> Self {
         match self {
             Self::NotHere(failure) => Self::Other(failure),
@@ -86,7 +86,7 @@ impl From<NoCredentials> for Failure {
     }
 }
 
-/// What the SDK's provider for the container or the instance means.
+/// What an error of the SDK's provider for the container or the instance means.
 pub fn by_provider(source: &Source, error: &CredentialsError) -> NoCredentials {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => NoCredentials::NotHere(Failure::new(
@@ -97,7 +97,7 @@ pub fn by_provider(source: &Source, error: &CredentialsError) -> NoCredentials {
     }
 }
 
-/// A profile that has no credentials.
+/// The failure of a profile without credentials.
 pub fn nothing(source: &Source, profiles: &Profiles) -> Failure {
     let names = profiles.names();
     let there = match names.as_slice() {
@@ -111,7 +111,7 @@ pub fn nothing(source: &Source, profiles: &Profiles) -> Failure {
     .hint(format!("a profile has aws_access_key_id and aws_secret_access_key, sso_session, login_session, credential_process, or role_arn with source_profile; `inductiva-aws configure sso` makes one for IAM Identity Center{there}"))
 }
 
-/// The SSO portal's answer, or none.
+/// Why the SSO portal gave no credentials.
 pub fn by_portal(
     source: &Source,
     sso: &Sso,
@@ -143,7 +143,7 @@ pub fn by_portal(
     }
 }
 
-/// The answer of STS to a role that a profile or the environment names, or none.
+/// Why STS gave no credentials for a role that a profile or the environment names.
 pub fn by_sts<E>(source: &Source, error: &SdkError<E, HttpResponse>, region: &str) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -161,7 +161,7 @@ where
     }
 }
 
-/// All else that providers say.
+/// All other errors of providers.
 fn other(source: &Source, error: &CredentialsError) -> Failure {
     let said = mask::foreign(&causes(error));
     if matches!(error, CredentialsError::ProviderTimedOut(_)) {

@@ -9,8 +9,8 @@ use crate::{
     time::Time,
 };
 
-/// A question, such as one to touch a security key, has no end of line: what has
-/// come is shown when nothing more has for so long.
+/// A question, such as the request to touch a security key, has no end of line. So an
+/// unfinished line is shown when nothing more has come for this long.
 const QUESTION_AFTER: Duration = Duration::from_millis(300);
 /// A longer line is shown in parts.
 const LONGEST: usize = 4 * 1024;
@@ -52,7 +52,7 @@ impl Said {
         }
     }
 
-    /// Shows what is there already, of a program that has ended.
+    /// Shows what a program that has ended has left unread.
     pub fn show_rest(mut self) {
         #[cfg(unix)]
         if let Some(mut stderr) = nonblocking(&self.stderr) {
@@ -86,7 +86,7 @@ impl Said {
     }
 }
 
-/// The same pipe, which the runtime reads without blocking, past the runtime.
+/// The same pipe, read past the runtime: it never blocks.
 #[cfg(unix)]
 fn nonblocking(stderr: &ChildStderr) -> Option<std::fs::File> {
     use std::os::fd::AsFd as _;

@@ -11,27 +11,27 @@ use crate::{aws::Source, http::Http, terminal::command_line::AwsOptions};
 pub struct AwsSettings {
     /// `--region`, `AWS_REGION` or `AWS_DEFAULT_REGION`; else the profile may have one.
     pub region: Option<String>,
-    /// `--region` alone.
+    /// `--region` and nothing else.
     pub typed_region: Option<String>,
-    /// Whether there has to be a region; else one is taken that the sign-in works in.
+    /// Whether a region has to be set. Otherwise one is taken that the sign-in works in.
     pub needs_region: bool,
     /// `--profile`, `AWS_DEFAULT_PROFILE` or `AWS_PROFILE`.
     pub profile: Option<String>,
-    /// Whether it is `--profile`, which goes before keys in the environment.
+    /// Whether the profile was typed: `--profile` goes before keys in the environment.
     pub profile_is_typed: bool,
     /// `AWS_DEFAULT_PROFILE` or `AWS_PROFILE`.
     pub profile_in_environment: Option<String>,
-    /// The profiles whose `credential_process` this run is part of.
+    /// The profiles whose `credential_process` runs this program.
     pub within_profiles: Vec<String>,
     pub endpoint_url: Option<String>,
     /// The variables among [`super::addresses::variables`] that are set, even to nothing.
     pub endpoint_variables: Vec<(String, String)>,
     pub mfa: MfaSettings,
-    /// The HTTP stack of all calls, those to Inductiva too.
+    /// The HTTP stack of all calls, including those to Inductiva.
     pub http: Http,
     /// The profiles, and the caches beside them.
     pub files: AwsFiles,
-    /// Where programs before the AWS CLI kept keys.
+    /// The files in which programs before the AWS CLI kept keys.
     pub older_files: Vec<OlderFile>,
     /// `AWS_LOGIN_CACHE_DIRECTORY`, else ~/.aws/login/cache.
     pub login_cache: PathBuf,
@@ -43,28 +43,28 @@ pub struct AwsSettings {
     pub environment: Environment,
     /// `--no-input`: there are no prompts.
     pub no_input: bool,
-    /// For completions: credentials as they are at hand. Nothing is refreshed, no
+    /// For completions: only credentials that are at hand. Nothing is refreshed, no
     /// command is run, and no code is asked for or used up.
     pub only_at_hand: bool,
-    /// How long a call that signs in is waited for, with all its tries; none where the
-    /// calls' own limits will do.
+    /// How long a call that signs in may take with all its tries; none where the calls'
+    /// own limits are enough.
     pub answered_within: Option<Duration>,
 }
 
 impl AwsSettings {
-    /// The profile whose settings count, with credentials or without.
+    /// The profile whose settings count, whether or not it has credentials.
     pub fn profile_name(&self) -> &str {
         self.profile.as_deref().unwrap_or("default")
     }
 
-    /// What has to be in a line that is to do the same as this run, in another shell.
+    /// The options that a command line needs to do the same as this run in another shell.
     pub fn options_for_lines(&self) -> AwsOptions {
         let uses_environment = self.environment.access_key_id.is_some();
         self.options_by(!uses_environment)
     }
 
-    /// `is_profiles`: the credentials are those of the profile. In a line it would
-    /// take the place of others.
+    /// `is_profiles` tells whether the credentials are the profile's. Where they are not,
+    /// a line that named the profile would use other credentials.
     fn options_by(&self, is_profiles: bool) -> AwsOptions {
         let counts = self.profile_is_typed || is_profiles;
         let mut options = AwsOptions {
@@ -79,7 +79,7 @@ impl AwsSettings {
         options
     }
 
-    /// The same when it is known where the credentials are from, and the region.
+    /// The same once the region and the source of the credentials are known.
     pub fn options_for_lines_in(
         &self,
         region: &str,
@@ -97,7 +97,7 @@ impl AwsSettings {
     }
 }
 
-/// MFA, as it was typed or set.
+/// MFA as it was typed or set.
 #[derive(Clone, Debug, Default)]
 pub struct MfaSettings {
     /// `--mfa-serial`; else the profile may name a device.
@@ -131,15 +131,15 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// What speaks for and against a browser on this machine, for this person.
+/// What speaks for and against a browser on this machine.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub struct Desktop {
-    /// Somebody sits at another machine.
+    /// The person sits at another machine.
     pub over_ssh: bool,
-    /// The browser's machine may be another one than this.
+    /// The browser may run on another machine than this program.
     pub in_container: bool,
-    /// Windows and macOS always have one.
+    /// Always true on Windows and macOS.
     pub has_display: bool,
     /// `BROWSER` names one.
     pub names_browser: bool,

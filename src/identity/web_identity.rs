@@ -16,7 +16,7 @@ use crate::{
     terminal::{mask, output::Output},
 };
 
-/// What the environment and the profile say of it, the environment first.
+/// What the environment and the profile say of it; the environment goes first.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
     token_file: PathBuf,
@@ -25,7 +25,7 @@ pub struct WebIdentity {
 }
 
 impl WebIdentity {
-    /// None where neither names a token's file.
+    /// None where neither names a token file.
     pub fn new(environment: &Environment, profile: &Profile) -> Option<Self> {
         let first = |variable: &Option<String>, property: &Option<String>| {
             variable.clone().or_else(|| property.clone())
@@ -44,7 +44,7 @@ impl WebIdentity {
     /// A new session.
     ///
     /// # Errors
-    /// Not signed in: no token, or AWS does not take it.
+    /// Not signed in: there is no token, or AWS does not accept it.
     pub async fn session(
         &self,
         source: &Source,

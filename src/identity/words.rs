@@ -1,10 +1,10 @@
-//! Words of a command or a section's name, as the AWS CLI reads them: Python's
-//! `shlex.split`, which knows quotes and no shell.
+//! The words of a command or of a section's name, as the AWS CLI reads them: Python's
+//! `shlex.split`, which knows quotes and nothing else of a shell.
 
-/// The words of a text; quotes keep blanks and everything else that is in them.
+/// The words of a text. Quotes keep blanks and everything else within them.
 ///
 /// # Errors
-/// What is not closed, to follow the text.
+/// What is not closed, in words that follow the text.
 pub fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -24,8 +24,8 @@ pub fn split(text: &str) -> Result<Vec<String>, &'static str> {
     Ok(words)
 }
 
-/// What is between two quotes. In double ones a backslash keeps a double quote
-/// and another backslash from being what they are, and nothing else.
+/// Reads what is between two quotes. In double quotes a backslash escapes a double quote
+/// and another backslash, and nothing else.
 fn quoted(
     quote: char,
     rest: &mut impl Iterator<Item = char>,

@@ -2,8 +2,8 @@
 
 use crate::identity::sso::endpoint::Variant;
 
-/// The service's address in a region (its endpoint rules of 2023-01-01, those of
-/// `CreateOAuth2Token`).
+/// The service's address in a region (AWS Sign-In's endpoint rules of 2023-01-01, those
+/// of `CreateOAuth2Token`).
 pub fn usual_address(region: &str, variant: Variant) -> String {
     let partitions = PARTITIONS.iter();
     let partition = partitions
@@ -31,9 +31,9 @@ pub fn usual_address(region: &str, variant: Variant) -> String {
     }
 }
 
-/// What the rules say of a partition of AWS.
+/// What the endpoint rules say of a partition of AWS.
 struct Partition {
-    /// How its regions begin.
+    /// What the names of its regions begin with.
     regions: &'static str,
     plain: &'static str,
     suffix: &'static str,
@@ -49,7 +49,7 @@ const AWS: Partition = Partition {
     dual_stack: "api.aws",
 };
 
-/// Those beside [`AWS`].
+/// All partitions but [`AWS`].
 const PARTITIONS: &[Partition] = &[
     Partition {
         regions: "cn-",
@@ -75,7 +75,7 @@ const PARTITIONS: &[Partition] = &[
 mod tests {
     use super::*;
 
-    /// As botocore 1.44 resolves them.
+    /// The addresses are those that botocore 1.44 resolves.
     #[test]
     fn the_sign_in_service_is_where_its_endpoint_rules_say() {
         for (region, fips, dual_stack, wanted) in [

@@ -21,7 +21,7 @@ use crate::{
     time::Time,
 };
 
-/// A session as its file has it; what other programs keep in it stays.
+/// A session as its file has it. What other programs keep in it stays.
 #[derive(Clone)]
 pub struct ConsoleToken(Map<String, Value>);
 
@@ -33,7 +33,7 @@ impl fmt::Debug for ConsoleToken {
 }
 
 impl ConsoleToken {
-    /// What a sign-in gave.
+    /// A session that a sign-in has given.
     pub fn new(
         answer: &Value,
         account_id: &str,
@@ -57,7 +57,7 @@ impl ConsoleToken {
         Self(fields).refreshed(answer, now)
     }
 
-    /// The same with other keys.
+    /// The same session with the keys of this answer.
     pub fn refreshed(&self, answer: &Value, now: SystemTime) -> Option<Self> {
         let mut fields = self.0.clone();
         let seconds = answer["expiresIn"].as_u64()?;
@@ -77,7 +77,7 @@ impl ConsoleToken {
         Self::checked(fields)
     }
 
-    /// A document that has everything; its secrets are not to be seen from now on.
+    /// The session, if the document is complete. Its secrets are masked from now on.
     fn checked(fields: Map<String, Value>) -> Option<Self> {
         let token = Self(fields);
         for secret in [
@@ -88,7 +88,7 @@ impl ConsoleToken {
         ] {
             mask::know(secret);
         }
-        // The lines of the key, too.
+        // Each line of the private key is masked, too.
         token
             .dpop_key()
             .lines()
@@ -137,7 +137,7 @@ impl ConsoleToken {
         self.key("accountId")
     }
 
-    /// When the keys end, as it is kept.
+    /// When the keys end, as the file has it.
     pub fn expires_at(&self) -> &str {
         self.key("expiresAt")
     }
@@ -182,7 +182,7 @@ impl SessionFolder {
         self.0.join(format!("{name}.json"))
     }
 
-    /// One run at a time refreshes: refresh tokens are good once.
+    /// Lets one run at a time refresh, as a refresh token works once.
     pub async fn lock(&self, time: &Time, out: Output) -> Option<Lock> {
         Lock::wait(&self.0.join("inductiva-aws.lock"), time, out).await
     }
@@ -207,7 +207,7 @@ impl SessionFolder {
                 )));
             }
         };
-        // The reason would quote from the file.
+        // serde's reason would quote from the file.
         let fields = serde_json::from_slice(&text).ok();
         fields
             .and_then(ConsoleToken::checked)
@@ -218,8 +218,7 @@ impl SessionFolder {
             })
     }
 
-    /// Keeps a session. If that cannot be, it is used for this run only, with a
-    /// warning.
+    /// Keeps a session. If it cannot be written, this run uses it, with a warning.
     pub fn write(&self, login_session: &str, token: &ConsoleToken, out: Output) {
         let path = self.path(login_session);
         let text = Value::from(token.0.clone()).to_string();
@@ -233,7 +232,7 @@ impl SessionFolder {
         }
     }
 
-    /// Whether a session could be kept.
+    /// Checks that a session could be kept.
     ///
     /// # Errors
     /// Usage: it could not.
@@ -246,7 +245,7 @@ impl SessionFolder {
         })
     }
 
-    /// Removes a session; whether there was one.
+    /// Removes a session, and tells whether there was one.
     ///
     /// # Errors
     /// Usage: the file cannot be removed.

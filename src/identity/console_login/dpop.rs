@@ -1,4 +1,4 @@
-//! The proof that the key of a session is here (`DPoP`, RFC 9449, with ES256).
+//! The proof that the key of a session is on this machine (`DPoP`, RFC 9449, with ES256).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ use crate::{
     identity::sso::browser::random_bytes,
 };
 
-/// How a key is written before its 32 bytes, between them and the 65 of its public
+/// What stands before a key's 32 bytes, and between them and the 65 bytes of its public
 /// part: SEC1 with the curve's name (RFC 5915), as the AWS CLI writes it.
 const SEC1: [&[u8]; 2] = [
     &[0x30, 0x77, 0x02, 0x01, 0x01, 0x04, 0x20],
@@ -33,7 +33,7 @@ const SEC1: [&[u8]; 2] = [
 pub fn new_key() -> Result<String> {
     loop {
         let bytes = random_bytes::<32>()?;
-        // All numbers but very few are keys.
+        // Nearly every number is a key.
         if let Ok(key) = SecretKey::from_slice(&bytes) {
             let public = key.public_key().to_encoded_point(false);
             let der = [SEC1[0], &bytes, SEC1[1], public.as_bytes()].concat();

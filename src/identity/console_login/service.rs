@@ -1,4 +1,4 @@
-//! AWS Sign-In: the calls, and when keys are refreshed.
+//! AWS Sign-In: its calls, and when keys are refreshed.
 
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -20,10 +20,10 @@ use crate::{
     terminal::{command_line::sign_in_command, mask, output::Output, quoting},
 };
 
-/// Keys with less time left are refreshed, as the SDKs do it.
+/// Keys with less time left are refreshed, as in the AWS SDKs.
 const REFRESH_SECONDS: i64 = 5 * 60;
 
-/// The service, and what is kept of its sessions.
+/// AWS Sign-In in one region, and the folder that keeps its sessions.
 #[derive(Clone, Debug)]
 pub struct ConsoleLogin {
     pub base: Url,
@@ -39,7 +39,7 @@ pub struct ConsoleLogin {
 
 /// Why there are no keys.
 pub enum NoKeys {
-    /// It takes a person to sign in.
+    /// A person has to sign in.
     SignInNeeded(Failure),
     /// A sign-in would not help.
     Other(Failure),
@@ -51,11 +51,11 @@ impl From<Failure> for NoKeys {
     }
 }
 
-/// What the service refuses.
+/// Why AWS Sign-In gave no token.
 pub enum Refused {
-    /// By its `error`.
+    /// It refused: its `error`, and its description.
     Because(String, String),
-    /// Anything else, and no answer.
+    /// Anything else, such as no answer.
     Other(Failure),
 }
 
@@ -63,7 +63,7 @@ impl ConsoleLogin {
     /// The service in a region, for a profile.
     ///
     /// # Errors
-    /// Usage: a region without it.
+    /// Usage: the region has no AWS Sign-In.
     pub fn new(
         profile: &str,
         region: &str,
@@ -100,7 +100,8 @@ impl ConsoleLogin {
         &self.folder
     }
 
-    /// Keys of a session that are good for some minutes at least, refreshed if need be.
+    /// Keys of a session that are good for some minutes at least; they are refreshed if
+    /// need be.
     pub async fn credentials(&self, login_session: &str) -> Result<Credentials, NoKeys> {
         let now = || self.http.time().now();
         let token = self.kept(login_session)?;
@@ -108,7 +109,8 @@ impl ConsoleLogin {
             return Ok(token.credentials());
         }
         let _lock = self.folder.lock(self.http.time(), self.out).await;
-        // Another run, or another program, may have been here meanwhile.
+        // Another run or program may have refreshed them while this one waited for the
+        // lock.
         let token = self.kept(login_session)?;
         if token.seconds_left(now()) > REFRESH_SECONDS {
             return Ok(token.credentials());
@@ -118,12 +120,12 @@ impl ConsoleLogin {
                 self.folder.write(login_session, &fresh, self.out);
                 return Ok(fresh.credentials());
             }
-            // Good until they end.
+            // The keys are good until they end.
             Err(_) if token.seconds_left(now()) > 0 => return Ok(token.credentials()),
             Err(Refused::Other(failure)) => return Err(NoKeys::Other(failure)),
             Err(Refused::Because(error, said)) => (error, said),
         };
-        // The AWS CLI knows nothing of our lock: if it was faster, its token is there.
+        // The AWS CLI does not know our lock. If it was faster, its token is in the file.
         let again = self.kept(login_session)?;
         if again.refresh_token() != token.refresh_token() && again.seconds_left(now()) > 0 {
             return Ok(again.credentials());
@@ -139,7 +141,7 @@ impl ConsoleLogin {
         })
     }
 
-    /// The keys that are kept, as long as they are good.
+    /// The kept keys, if they are still good.
     pub fn credentials_at_hand(&self, login_session: &str) -> Result<Credentials, NoKeys> {
         let token = self.kept(login_session)?;
         if token.seconds_left(self.http.time().now()) > 0 {
@@ -160,7 +162,7 @@ impl ConsoleLogin {
         }
     }
 
-    /// It takes a person to sign in, because of `why`.
+    /// The failure that asks a person to sign in, because of `why`.
     fn needed(&self, why: &str) -> NoKeys {
         NoKeys::SignInNeeded(
             Failure::new(Kind::NotSignedIn, format!("not signed in to AWS: {why}"))
@@ -170,7 +172,8 @@ impl ConsoleLogin {
 
     async fn refreshed(&self, token: &ConsoleToken) -> Result<ConsoleToken, Refused> {
         let usual = |region: &str| usual_address(region, self.variant);
-        // A token knows where its session is; those of older programs do not.
+        // A token names the region of its session. One that an older program wrote does
+        // not.
         let base = match token.region() {
             Some(region) if self.base.as_str() == with_slash(&usual(&self.region)) => {
                 Url::parse(&usual(region)).unwrap_or_else(|_| self.base.clone())
@@ -188,7 +191,7 @@ impl ConsoleLogin {
             .ok_or_else(|| Refused::Other(unreadable()))
     }
 
-    /// `CreateOAuth2Token`: unsigned, but for the proof that the key is here.
+    /// `CreateOAuth2Token`. It is not signed; it carries the proof that the key is here.
     pub async fn token_call(&self, base: &Url, key: &str, asked: &Value) -> Result<Value, Refused> {
         let mut url = base.clone();
         url.set_path(&format!("{}/v1/token", base.path().trim_end_matches('/')));
@@ -241,7 +244,7 @@ impl ConsoleLogin {
     }
 }
 
-/// The user may not sign in so.
+/// The failure when the user may not sign in in this way.
 pub fn not_permitted(said: &str) -> Failure {
     Failure::new(
         Kind::NotPermitted,
@@ -250,7 +253,7 @@ pub fn not_permitted(said: &str) -> Failure {
     .hint("an administrator has to attach the AWS managed policy SignInLocalDevelopmentAccess to the user, group or role")
 }
 
-/// The answer cannot be used.
+/// The failure when the answer cannot be used.
 pub fn unreadable() -> Failure {
     Failure::failed("AWS Sign-In's answer cannot be read")
 }
@@ -259,7 +262,7 @@ fn with_slash(address: &str) -> String {
     format!("{address}/")
 }
 
-/// An endpoint that was set for the service, or for all.
+/// The address that is set for this service, or for all services.
 fn endpoint(config: &SdkConfig) -> Option<String> {
     if config.get_origin("endpoint_url").is_client_config() {
         return config.endpoint_url().map(str::to_owned);

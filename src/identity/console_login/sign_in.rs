@@ -1,4 +1,4 @@
-//! A person signs in with the AWS console, in a browser here or on another device.
+//! Signing in with the AWS console, in a browser here or on another device.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -18,16 +18,16 @@ use crate::{
     terminal::mask,
 };
 
-/// The clients that AWS Sign-In knows.
+/// The OAuth clients that AWS Sign-In knows.
 const SAME_DEVICE: &str = "arn:aws:signin:::devtools/same-device";
 const CROSS_DEVICE: &str = "arn:aws:signin:::devtools/cross-device";
 
 /// How a person signs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginFlow {
-    /// With the browser of this machine, which is opened or only shown the address.
+    /// In the browser of this machine. The page is opened, or only its address is shown.
     Browser { open: bool },
-    /// With a browser on any device: its page shows a code, which is pasted here.
+    /// In a browser on any device. Its page shows a code, which is pasted here.
     Remote,
 }
 
@@ -42,10 +42,10 @@ impl LoginFlow {
     }
 }
 
-/// Signs in; the session's identity and what there is to keep of it.
+/// Signs in: the identity, and the token to keep.
 ///
 /// # Errors
-/// Not signed in: the person, or AWS, says no. Usage: what was pasted is no code.
+/// Not signed in: the person or AWS refuses. Usage: what was pasted is no code.
 pub async fn sign_in(console: &ConsoleLogin, way: LoginFlow) -> Result<(String, ConsoleToken)> {
     let state = dpop::uuid()?;
     let verifier = browser::random()?;
@@ -63,11 +63,11 @@ pub async fn sign_in(console: &ConsoleLogin, way: LoginFlow) -> Result<(String, 
     }
 }
 
-/// One question to AWS Sign-In.
+/// One request to AWS Sign-In for an authorization code.
 struct AuthorizationRequest<'a> {
     console: &'a ConsoleLogin,
     state: &'a str,
-    /// Of the code challenge (PKCE).
+    /// The secret behind the code challenge (PKCE).
     verifier: &'a str,
     key: &'a str,
 }
@@ -119,7 +119,7 @@ impl AuthorizationRequest<'_> {
             .await
     }
 
-    /// The code in what the page shows: base64 of `state=…&code=…`.
+    /// The code in the text that the page shows: `state=…&code=…` in base64.
     fn code_in(&self, pasted: &str) -> Result<String> {
         mask::know(pasted);
         let wrong = |why: &str| {
@@ -152,7 +152,7 @@ impl AuthorizationRequest<'_> {
             .append_pair("response_type", "code")
             .append_pair("client_id", client)
             .append_pair("state", self.state)
-            // AWS's name for what others call S256.
+            // AWS's name for what the RFC calls S256.
             .append_pair("code_challenge_method", "SHA-256")
             .append_pair("scope", "openid")
             .append_pair("redirect_uri", redirect)
@@ -195,8 +195,8 @@ impl AuthorizationRequest<'_> {
     }
 }
 
-/// The identity that signed in: the subject of the answer's id token, an ARN. The
-/// token came from AWS itself, over TLS: its signature has nothing to add.
+/// The ARN of the identity that signed in, which is the subject of the answer's id token.
+/// The token came from AWS over TLS, so checking its signature would add nothing.
 fn login_session(answer: &Value) -> Option<String> {
     let payload = answer["idToken"].as_str()?.split('.').nth(1)?;
     let payload = BASE64_URL_SAFE_NO_PAD

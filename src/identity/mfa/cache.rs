@@ -1,5 +1,5 @@
-//! Sessions on disk, in the AWS CLI's form: those of roles where it keeps them
-//! too, so that each finds the other's; those of `GetSessionToken` in a folder
+//! Sessions on disk, in the AWS CLI's form. Sessions of roles are kept where the AWS CLI
+//! keeps them, so that each finds the other's. Those of `GetSessionToken` are in a folder
 //! of this program's own.
 
 use std::{
@@ -19,7 +19,7 @@ use crate::{
     identity::{credentials_check, private_files, profiles::Profile},
 };
 
-/// A session that ends so soon is not used: a command is to finish with it.
+/// A session with less time left is not used, so that commands can finish with it.
 const LEAST_LEFT: Duration = Duration::from_mins(5);
 
 /// The file of one session.
@@ -30,19 +30,19 @@ pub struct SessionFile {
     pub lock: PathBuf,
 }
 
-/// The folder that this program has for itself in ~/.aws.
+/// This program's own folder in ~/.aws.
 pub fn folder(aws_folder: &Path) -> PathBuf {
     aws_folder.join("inductiva-aws").join("cache")
 }
 
 impl SessionFile {
-    /// Of `GetSessionToken` with these keys and this device.
+    /// The file of a `GetSessionToken` session of these keys and this device.
     pub fn of_keys(aws_folder: &Path, access_key_id: &str, serial: &str) -> Self {
         let name = sha256(&format!("{access_key_id}\n{serial}"));
         Self::named(aws_folder, &folder(aws_folder), &name)
     }
 
-    /// Of `AssumeRole`: the AWS CLI's own file.
+    /// The file of an `AssumeRole` session, which is the AWS CLI's own.
     pub fn of_role(
         aws_folder: &Path,
         role_arn: &str,
@@ -60,7 +60,7 @@ impl SessionFile {
         }
     }
 
-    /// The session, if there is one that lasts a while yet.
+    /// The kept session, if it lasts for a while yet.
     pub fn read(&self, now: SystemTime) -> Option<Credentials> {
         let session: Value = serde_json::from_slice(&bounds::read(&self.path).ok()?).ok()?;
         let text = |name: &str| session["Credentials"][name].as_str().map(str::to_owned);
@@ -76,7 +76,7 @@ impl SessionFile {
         credentials_check::can_sign(&keys).then_some(keys)
     }
 
-    /// Keeps a session, for its owner alone. `role` is AWS's `AssumedRoleUser`.
+    /// Keeps a session, readable by its owner alone. `role` is AWS's `AssumedRoleUser`.
     pub fn write(&self, session: &Credentials, role: Option<Value>) -> std::io::Result<()> {
         let expires = session.expiry().unwrap_or(UNIX_EPOCH);
         let mut kept = json!({"Credentials": {
@@ -92,7 +92,7 @@ impl SessionFile {
     }
 }
 
-/// `2026-01-01T00:00:00Z`, and as Python writes it: with `UTC` or `+00:00`.
+/// Reads `2026-01-01T00:00:00Z`, and what Python writes: `UTC` or `+00:00` at the end.
 fn time(text: &str) -> Option<SystemTime> {
     let text = match text.strip_suffix("UTC") {
         Some(text) => format!("{text}Z"),
@@ -109,10 +109,9 @@ fn python_time(time: SystemTime) -> String {
     format!("{}UTC", text.trim_end_matches('Z'))
 }
 
-/// What the AWS CLI calls the file of a role's session: SHA-1 of the call's
-/// arguments as Python's `json.dumps(arguments, sort_keys=True)` writes them
-/// (botocore, `AssumeRoleCredentialFetcher`). A session name that was made up
-/// is not among them.
+/// The name of the AWS CLI's file for a role's session: the SHA-1 of the call's arguments
+/// as Python's `json.dumps(arguments, sort_keys=True)` writes them (botocore,
+/// `AssumeRoleCredentialFetcher`). A session name that was made up is not among them.
 fn role_key(role_arn: &str, profile: &Profile, serial: Option<&str>) -> String {
     let texts = [
         ("ExternalId", profile.external_id.as_deref()),
@@ -135,7 +134,7 @@ fn role_key(role_arn: &str, profile: &Profile, serial: Option<&str>) -> String {
     hex::encode(Sha1::digest(text.as_bytes()))
 }
 
-/// Python escapes what is not ASCII, in UTF-16.
+/// Escapes what is not ASCII as Python does, in UTF-16.
 fn ascii(json: &str) -> String {
     let mut text = String::new();
     for character in json.chars() {
@@ -150,7 +149,6 @@ fn ascii(json: &str) -> String {
     text
 }
 
-/// SHA-256 in hexadecimal.
 pub fn sha256(text: &str) -> String {
     hex::encode(<Sha256 as sha2::Digest>::digest(text.as_bytes()))
 }
@@ -164,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_role_has_the_aws_clis_own_key() {
-        // From botocore 1.43's AssumeRoleCredentialFetcher with the same arguments.
+        // botocore 1.43's `AssumeRoleCredentialFetcher` gives this for the same
+        // arguments.
         let mut profile = Profile::default();
         assert_eq!(
             role_key(ROLE, &profile, Some(SERIAL)),

@@ -11,7 +11,7 @@ pub struct Code(String);
 impl FromStr for Code {
     type Err = ();
 
-    /// Spaces do not count: devices show `123 456`.
+    /// Ignores spaces, as devices show `123 456`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         if digits.len() == 6 && digits.chars().all(|c| c.is_ascii_digit()) {

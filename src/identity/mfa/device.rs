@@ -1,4 +1,4 @@
-//! An MFA device: where its codes come from, and that each goes out once.
+//! An MFA device: where its codes come from, and that each code is sent only once.
 
 use std::{
     fmt, fs,
@@ -25,20 +25,19 @@ use crate::{
     values::spans,
 };
 
-/// A code is good for this long, and AWS takes it once (RFC 6238; IAM user
-/// guide, "MFA").
+/// How long a code is good. AWS takes it once (RFC 6238; IAM user guide, "MFA").
 const CODE_LASTS: Duration = Duration::from_secs(30);
-/// How often a person may mistype a code.
+/// How many codes a person may type before a sign-in fails.
 pub const TRIES: u32 = 3;
-/// What is said about a code of the environment that is no good.
+/// The hint where a code from the environment does not work.
 const UNSET: &str = "unset AWS_MFA_TOKEN_CODE to be asked for the code, or set it to the device's newest: each works once, for about 30 s";
 
-/// An MFA device and how to get at its codes.
+/// An MFA device, and how to get its codes.
 #[derive(Clone, Debug)]
 pub struct Device {
     serial: String,
     codes: Codes,
-    /// Where the last code that was sent is remembered.
+    /// The file that remembers the last code that was sent.
     spent: PathBuf,
     time: Time,
 }
@@ -50,11 +49,11 @@ pub enum Codes {
     Typed(Code),
     /// `AWS_MFA_TOKEN_CODE`, whatever is in it.
     Variable(String),
-    /// `mfa_process` of the profile: a command that prints one.
+    /// `mfa_process` of the profile: a command that prints a code.
     Process(String),
-    /// Somebody is asked for them.
+    /// A person is asked for them.
     Asked,
-    /// `--no-input`.
+    /// Nobody may be asked (`--no-input`).
     Nowhere,
 }
 
@@ -66,10 +65,10 @@ impl fmt::Debug for Codes {
 }
 
 impl Device {
-    /// The device of that serial number.
+    /// The device of this serial number.
     ///
     /// # Errors
-    /// Usage failures: an ARN that is no MFA device's, or one that has no codes.
+    /// Usage: an ARN that is no MFA device's, or a device that has no codes.
     pub fn new(
         serial: &str,
         codes: Codes,
@@ -95,7 +94,7 @@ impl Device {
         matches!(self.codes, Codes::Asked)
     }
 
-    /// A refusal of a code, with what to do about it where that code is from.
+    /// A refusal of a code, with a hint that fits where the code came from.
     pub fn refused(&self, why: Failure) -> Failure {
         match self.codes {
             Codes::Variable(_) => why.hint(UNSET),
@@ -103,10 +102,10 @@ impl Device {
         }
     }
 
-    /// A code; the inner error says why what somebody typed is not one.
+    /// A code. The inner error says why what somebody typed is not one.
     ///
     /// # Errors
-    /// No code to be had.
+    /// There is no way to get a code.
     pub async fn code(&self, out: Output) -> Result<Result<Code>> {
         let code = match &self.codes {
             Codes::Typed(code) => code.clone(),
@@ -137,12 +136,12 @@ impl Device {
         Ok(Ok(code))
     }
 
-    /// Whether the code was sent already, and is shown by the device still.
+    /// Whether the code was sent already, while the device still shows it.
     pub fn is_spent(&self, code: &Code) -> bool {
         self.spent_for(code).is_some()
     }
 
-    /// How long the code, which was sent already, is still shown by the device.
+    /// For how long the device still shows a code that was sent already.
     fn spent_for(&self, code: &Code) -> Option<Duration> {
         let last: Value = serde_json::from_slice(&bounds::read(&self.spent).ok()?).ok()?;
         let at = UNIX_EPOCH + Duration::from_secs(last["at"].as_u64()?);
@@ -150,8 +149,8 @@ impl Device {
         (last["sha256"] == self.hash(code)).then_some(left)
     }
 
-    /// Remembers the code before it is sent: if the answer is lost it is spent all
-    /// the same. Where nothing can be remembered it is sent anyway.
+    /// Remembers the code before it is sent: if the answer is lost, the code is spent all
+    /// the same. If it cannot be remembered, it is sent anyway.
     ///
     /// # Errors
     /// Not signed in: it was sent already.
@@ -178,11 +177,11 @@ impl Device {
         sha256(&format!("{}\n{}", self.serial, code.digits()))
     }
 
-    /// Asks on the terminal itself: stdin and stdout may be somebody else's,
-    /// as for a `credential_process`.
+    /// Asks on the terminal itself, as stdin and stdout may belong to another program:
+    /// those of a `credential_process` do.
     async fn ask(&self) -> Result<String> {
         let prompt = visible(&format!("Enter MFA code for {}: ", self.serial));
-        // On a thread of its own, so that Ctrl-C is heard meanwhile.
+        // It runs on a thread of its own, so that Ctrl-C is heard meanwhile.
         let typed = tokio::task::spawn_blocking(move || -> io::Result<Option<String>> {
             let (shown, typed) = if cfg!(windows) {
                 ("CONOUT$", "CONIN$")
@@ -221,7 +220,7 @@ impl Device {
     }
 }
 
-/// What `mfa_process` prints. The output is not shown: it may be a code.
+/// The code that `mfa_process` prints. Its output is not shown, as it may be a code.
 async fn run(command: &str, time: &Time, out: Output) -> Result<Code> {
     let helper = Helper {
         program: Program::Shell(command),
@@ -245,8 +244,8 @@ async fn run(command: &str, time: &Time, out: Output) -> Result<Code> {
     }
 }
 
-/// Devices that the API can check a code of: virtual ones and hardware tokens
-/// (IAM user guide, "MFA": security keys have no codes).
+/// Refuses devices whose codes the API cannot check: only virtual ones and hardware
+/// tokens have codes (IAM user guide, "MFA").
 fn check_serial(serial: &str) -> Result<()> {
     let find = "the device's ARN is in the IAM console under \"Security credentials\"";
     let refused = |why: &str, hint: String| {

@@ -1,5 +1,5 @@
-//! Sessions that take a call to STS: with the code of an MFA device, or of a role.
-//! Those that a code was typed for are kept.
+//! Sessions that take a call to STS: with the code of an MFA device, or of a role. Those
+//! for which a code was typed are kept.
 
 mod cache;
 mod code;
@@ -62,10 +62,10 @@ impl Sessions {
         self.typed.is_some()
     }
 
-    /// A device, with the ways there are to its codes.
+    /// A device, with all ways to its codes that there are.
     ///
     /// # Errors
-    /// Usage failures: an ARN that is no MFA device's, or one that has no codes.
+    /// Usage: an ARN that is no MFA device's, or a device that has no codes.
     pub fn device(&self, serial: &str, profile: &Profile) -> Result<Device> {
         let codes = if self.settings.only_at_hand {
             Codes::Nowhere
@@ -101,7 +101,7 @@ impl Sessions {
         self.made(&call, device, &file, before).await
     }
 
-    /// The kept session of a role that takes a code, if AWS takes it still.
+    /// The kept session of a role that takes a code, if AWS still accepts it.
     pub async fn kept_role(
         &self,
         arn: &str,
@@ -113,11 +113,11 @@ impl Sessions {
         self.is_good(&kept, &file, device).await.then_some(kept)
     }
 
-    /// A new session of a role; with a device it is kept.
+    /// Makes a session of a role. It is kept if it took a device's code.
     ///
     /// # Errors
-    /// Not signed in: no code, or AWS refuses. Not permitted: the role is not for
-    /// these keys.
+    /// Not signed in: there is no code, or AWS refuses. Not permitted: these keys may not
+    /// assume the role.
     pub async fn role(
         &self,
         arn: &str,
@@ -140,8 +140,8 @@ impl Sessions {
         SessionFile::of_role(folder, arn, profile, Some(device.serial()))
     }
 
-    /// Whether a kept session is to be used: AWS takes it still, and nobody typed a
-    /// code for a new one. A code that was sent already can make none.
+    /// Whether a kept session is to be used: AWS still accepts it, and nobody typed a
+    /// code for a new one. A code that was sent already cannot make a new one.
     async fn is_good(&self, kept: &Credentials, file: &SessionFile, device: &Device) -> bool {
         if self
             .typed
@@ -161,10 +161,10 @@ impl Sessions {
         !is_refused
     }
 
-    /// Makes the session and keeps it. What was kept before stays until then.
+    /// Makes a session and keeps it. What was kept before stays until then.
     ///
-    /// The lock is taken only when there is a code: a person who has to be asked
-    /// for one keeps no other run waiting.
+    /// The lock is taken only once there is a code, so that no other run waits for a
+    /// person who is typing one.
     async fn made(
         &self,
         call: &SessionCall<'_>,
@@ -184,7 +184,7 @@ impl Sessions {
                 Err(why) => return Err(why),
             };
             let _lock = Lock::wait(&file.lock, self.settings.http.time(), self.out).await;
-            // Another run may have made one meanwhile, perhaps with this very code.
+            // Another run may have made a session meanwhile, perhaps with this very code.
             let kept = file.read(SystemTime::now());
             if let Some(kept) = kept.filter(|kept| before.as_ref().is_none_or(|b| b != kept)) {
                 return Ok(kept);

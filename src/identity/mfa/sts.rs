@@ -17,11 +17,11 @@ use crate::{
     terminal::output::Output,
 };
 
-/// How long a session of `GetSessionToken` is to last: AWS's own default,
-/// 12 hours (STS API reference).
+/// How long a session of `GetSessionToken` lasts: 12 hours, AWS's default (STS API
+/// reference).
 const SESSION_SECONDS: i32 = 43_200;
 
-/// One call, without the code.
+/// One call, still without a code.
 #[derive(Clone, Debug)]
 pub struct SessionCall<'a> {
     client: aws_sdk_sts::Client,
@@ -39,7 +39,7 @@ enum StsCall<'a> {
 #[derive(Clone, Debug)]
 pub struct Session {
     pub credentials: Credentials,
-    /// Of a role: AWS's `AssumedRoleUser`.
+    /// AWS's `AssumedRoleUser`, for a role.
     pub role: Option<Value>,
 }
 
@@ -175,7 +175,7 @@ impl<'a> SessionCall<'a> {
             }
         }
         NoSession::Other(match (&self.what, failure.kind) {
-            // The role's own side is not in AWS's words.
+            // AWS does not say what is wrong on the role's side.
             (StsCall::AssumeRole { profile, .. }, Kind::NotPermitted) => {
                 Failure { policy: None, ..failure }.hint(role_hint(profile, mfa.is_some()))
             }
@@ -206,9 +206,8 @@ fn client(
     aws_sdk_sts::Client::from_conf(config)
 }
 
-/// Whether AWS says that it does not take these keys: a session ends early when the
-/// keys that made it are taken away, or when its user is. Without an answer nobody
-/// knows.
+/// Whether AWS refuses these keys. A session ends early when the keys that made it, or
+/// their user, are deleted. Without an answer the keys count as accepted.
 pub async fn is_refused(
     keys: Credentials,
     config: &SdkConfig,
@@ -247,7 +246,7 @@ fn role_hint(profile: &Profile, with_mfa: bool) -> String {
     hint
 }
 
-/// The name that the role's session has in AWS's records.
+/// The name that the session of a role has in AWS's records.
 fn session_name(profile: &Profile) -> String {
     profile.role_session_name.clone().unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);

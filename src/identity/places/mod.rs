@@ -44,8 +44,8 @@ pub struct SignIn {
     out: Output,
 }
 
-/// The SDK's providers for this machine and for the container: they remember what
-/// they got, in case their services do not answer later.
+/// The SDK's providers for this machine and for the container. They remember what they
+/// got, in case their services do not answer later.
 #[derive(Debug, Default)]
 struct Nearby {
     container: OnceLock<SharedCredentialsProvider>,
@@ -61,7 +61,7 @@ enum CredentialPlace {
     WebIdentity,
     /// All else that the profile has.
     Profile,
-    /// The one at this place among the settings' older files.
+    /// One of the settings' older files, by its index.
     OlderFile(usize),
     Container,
     Instance,
@@ -69,8 +69,8 @@ enum CredentialPlace {
 
 impl SignIn {
     /// # Errors
-    /// Usage failures, before any call: a code that is not six digits, a device that
-    /// has no codes, MFA without keys that it could be for.
+    /// Usage, before any call: a code that is not six digits, a device that has no codes,
+    /// or MFA without keys that it could be for.
     pub fn new(
         settings: &AwsSettings,
         profiles: &Profiles,
@@ -132,15 +132,17 @@ impl SignIn {
         false
     }
 
-    /// A typed profile goes before the environment's keys.
+    /// Whether the environment's keys count: a typed profile goes before them.
     fn uses_environment(&self) -> bool {
         !self.settings.profile_is_typed && self.settings.environment.access_key_id.is_some()
     }
 
-    /// The first place that has credentials, what it has, and what comes after it.
+    /// Searches the chain: the first place that has credentials, what it has now, and
+    /// what provides more of them later.
     ///
     /// # Errors
-    /// Not signed in: none has, or one that should have cannot give them.
+    /// Not signed in: no place has credentials, or one that should have them cannot give
+    /// them.
     pub async fn found(self) -> Result<(Source, Credentials, SharedCredentialsProvider)> {
         for place in self.places() {
             let first = match self.at(place).await {
@@ -244,13 +246,14 @@ impl SignIn {
             ..
         } = &self.settings.environment;
         let (Some(id), Some(secret)) = (access_key_id, secret_access_key) else {
-            // As botocore: half a pair is a mistake, not the lack of one.
+            // As in botocore, half a pair is a mistake, and not the same as no keys.
             return Err(Failure::usage(
                 "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not",
             )
             .hint("set both, or neither to use another sign-in"));
         };
-        // A user's own keys have no end, whatever an earlier session left behind.
+        // A user's own keys have no end, even if an earlier session left its variable
+        // behind.
         let expiration = expiration.as_ref().filter(|_| session_token.is_some());
         let end = expiration.and_then(|text| {
             let end = DateTime::from_str(text.trim(), Format::DateTimeWithOffset).ok()?;
@@ -268,7 +271,7 @@ impl SignIn {
         credentials_check::checked(keys, &Source::Environment)
     }
 
-    /// Keys as they are, or a session that is made with them and an MFA device.
+    /// The keys as they are, or a session that is made with them and an MFA device.
     async fn with_mfa(
         &self,
         keys: Credentials,
@@ -286,7 +289,8 @@ impl SignIn {
         }
         let serials = [&mfa.serial, &mfa.serial_variable, &profile.mfa_serial];
         match serials.into_iter().find_map(Option::as_ref) {
-            // Other tools that sign in with MFA keep their sessions in profiles.
+            // Keys that are a session's need no device: other tools for MFA keep their
+            // sessions in profiles.
             Some(serial) if !is_session => self.session(keys, serial, profile).await,
             _ => Ok(keys),
         }
@@ -302,7 +306,7 @@ impl SignIn {
         Ok(self.sessions.of_keys(keys, &device).await?)
     }
 
-    /// Offers to sign in where somebody is there to do it; whether they did.
+    /// Offers to sign in where somebody is there to do it, and tells whether they did.
     async fn signed_in(&self, failure: &Failure, way: &refusals::SignInMethod) -> Result<bool> {
         if !self.out.interactive {
             return Ok(false);
@@ -333,7 +337,7 @@ impl SignIn {
         Ok(true)
     }
 
-    /// No place has any.
+    /// The failure when no place has credentials.
     fn nothing(&self) -> Failure {
         if self.settings.profile.is_some() {
             let source = Source::Profile(self.settings.profile_name().to_owned());
@@ -359,8 +363,8 @@ fn already_a_session(what: &str) -> Failure {
     .hint("leave out --mfa-serial to use them as they are, or sign in with a user's own keys (they begin with AKIA)")
 }
 
-/// What a place has, and what it will have. Credentials that were looked up already
-/// are given first.
+/// Provides the credentials of a place: first those that were looked up already, later
+/// new ones.
 #[derive(Debug)]
 struct Provider {
     first: Mutex<Option<Credentials>>,

@@ -1,4 +1,4 @@
-//! What a profile has of its own, and what this machine has.
+//! The credentials that a profile has itself, and those of this machine.
 
 use aws_config::{
     Region, ecs::EcsCredentialsProvider, imds::credentials::ImdsCredentialsProvider,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl SignIn {
-    /// What a profile has but for its role and its web identity.
+    /// The credentials that a profile has otherwise than by its role or its web identity.
     pub(super) async fn own(&self, profile: &Profile) -> Result<Credentials, NoCredentials> {
         let name = &profile.name;
         let source = Source::Profile(name.clone());

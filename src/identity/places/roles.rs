@@ -1,4 +1,4 @@
-//! Roles, and the credentials that they are assumed with.
+//! Roles, and the credentials that assume them.
 
 use std::{future::Future, pin::Pin};
 
@@ -17,12 +17,12 @@ use crate::{
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl SignIn {
-    /// The device that goes with the role's own call.
+    /// The MFA device that goes into the call that assumes the role.
     pub(super) fn serial_for_role(&self, profile: &Profile) -> Option<String> {
         let mfa = &self.settings.mfa;
         let variable = || {
             let serial = mfa.serial_variable.clone()?;
-            // A session's keys have no device.
+            // Only a user's own keys go with a device; those of a session do not.
             self.is_assumed_by_a_user(profile).then_some(serial)
         };
         let typed = mfa.serial.clone().or_else(variable);
@@ -41,7 +41,8 @@ impl SignIn {
             && self.settings.environment.session_token.is_none()
     }
 
-    /// `visited`: the profiles whose roles are assumed with this one.
+    /// The credentials of a profile's role. `visited` are the profiles whose roles are
+    /// assumed with this one.
     pub(super) fn role<'a>(
         &'a self,
         profile: &'a Profile,
@@ -115,7 +116,7 @@ impl SignIn {
             .hint(format!("there are: {}", self.profiles.names().join(", ")))
             .into());
         };
-        // It may be its own for its keys.
+        // A profile may name itself if it has keys of its own.
         let is_own = source.name == *name && source.has_keys;
         if visited.contains(&source.name) && !is_own {
             let why = if source.name == *name {
@@ -151,7 +152,7 @@ impl SignIn {
             },
         };
         match &source.mfa_serial {
-            // The role's own code is enough: as the AWS CLI does it.
+            // As in the AWS CLI, the code in the role's own call is enough.
             Some(serial) if !has_device && keys.session_token().is_none() => {
                 self.session(keys, serial, &source).await
             }

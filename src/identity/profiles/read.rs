@@ -1,5 +1,5 @@
-//! The two files of profiles, read as the AWS CLI reads them: sections, and what of
-//! them cannot be read.
+//! Reads the two files of profiles as the AWS CLI does: their sections, and what of them
+//! cannot be read.
 
 use std::{collections::BTreeMap, io::ErrorKind};
 
@@ -15,11 +15,11 @@ use crate::{
     error::{Failure, Result},
 };
 
-/// What the sections of the config file with a name of their own begin with.
+/// The first words of the config file's headers that have a name after them.
 const KINDS: [&str; 3] = ["profile", "sso-session", "services"];
 
 impl Profiles {
-    /// Reads both files; one that is not there has no profiles.
+    /// Reads both files. A file that does not exist has no profiles.
     ///
     /// # Errors
     /// A path that is not a file, or a file that is too large.
@@ -56,8 +56,9 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// A section of the config file. As botocore has it, a later one of a name
-    /// takes the place of an earlier one, as `[profile default]` and `[default]` are.
+    /// Adds a section of the config file. As in botocore, a later section replaces an
+    /// earlier one of the same name; `[profile default]` and `[default]` are the same
+    /// name.
     fn add(&mut self, section: ini::Section) -> Result<(), Odd> {
         let ini::Section {
             name,
@@ -97,11 +98,11 @@ impl Profiles {
     }
 }
 
-/// A file; what it has that is no text is left out and told.
+/// Reads a file. Bytes that are no text are left out, and named.
 fn read(path: &std::path::Path, odd: &mut Vec<String>) -> Result<Ini> {
     let bytes = match bounds::read(path) {
         Ok(bytes) => bytes,
-        // As the AWS CLI has it.
+        // The AWS CLI ignores these, too.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
             return Ok(Ini::default());
         }
@@ -133,7 +134,7 @@ fn read(path: &std::path::Path, odd: &mut Vec<String>) -> Result<Ini> {
     Ok(ini)
 }
 
-/// One warning for a file: its first odd line, and how many more there are.
+/// Adds one warning for a file: its first odd line, and how many more there are.
 fn tell(told: &mut Vec<String>, path: &std::path::Path, mut odd: Vec<Odd>) {
     odd.sort_by_key(|odd| odd.line);
     if let Some((first, rest)) = odd.split_first() {

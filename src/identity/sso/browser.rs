@@ -1,5 +1,5 @@
-//! The part of a sign-in that happens in a browser: opening a page, and hearing
-//! from it on 127.0.0.1 (authorization code with PKCE; RFC 7636 and RFC 8252).
+//! The part of a sign-in that happens in a browser: opening a page, and hearing from it
+//! on 127.0.0.1 (authorization code with PKCE; RFC 7636 and RFC 8252).
 
 use std::{
     env, io,
@@ -23,15 +23,15 @@ use crate::{
     values::spans,
 };
 
-/// What the address that the browser comes back to is registered as: any port
-/// may be added to it.
+/// The address that is registered for the browser to come back to. A port may be added to
+/// it.
 pub const REGISTERED_REDIRECT: &str = "http://127.0.0.1/oauth/callback";
 const PATH: &str = "/oauth/callback";
-/// The variable with the page that a run of this program is to open.
+/// The variable that tells a run of this program to open a page and nothing else.
 const PAGE: &str = "INDUCTIVA_AWS_OPEN_PAGE";
-/// A person may have to find a password, and a second factor.
+/// Long enough to find a password and a second factor.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Browsers open connections that they may not use.
+/// Browsers open connections that they may never use.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_REQUEST: usize = 16 * 1024;
 
@@ -52,13 +52,13 @@ pub fn random_bytes<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
     Ok(bytes)
 }
 
-/// What the page is given of the verifier.
+/// What the page is told of the verifier (PKCE).
 pub fn challenge(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()))
 }
 
-/// Opens a page in the user's browser. One that cannot be opened is no failure:
-/// the address has been shown.
+/// Opens a page in the user's browser. If that fails nothing is lost: the address has
+/// been shown.
 pub fn open(url: &Url) {
     if !matches!(url.scheme(), "http" | "https") {
         return;
@@ -66,7 +66,7 @@ pub fn open(url: &Url) {
     let Ok(program) = env::current_exe() else {
         return;
     };
-    // By this program once more: a browser inherits the environment of whoever
+    // This program is run again to open it: a browser inherits the environment of whoever
     // opens it, and keeps it for days.
     let mut opener = Command::new(program);
     opener
@@ -75,11 +75,11 @@ pub fn open(url: &Url) {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     without_secrets(&mut opener);
-    // Some browsers only come back when they are closed.
+    // Some browsers return only when they are closed.
     tokio::task::spawn_blocking(move || opener.status());
 }
 
-/// Whether this run is to open a page and nothing else; it is open then.
+/// Opens a page if this run is to do only that, and tells whether it was.
 pub fn opens_a_page() -> bool {
     let Some(url) = env::var(PAGE).ok().and_then(|url| Url::parse(&url).ok()) else {
         return false;
@@ -99,12 +99,12 @@ pub fn opens_a_page() -> bool {
 /// Waits for the browser to come back.
 pub struct Listener {
     socket: TcpListener,
-    /// Where it comes back to.
+    /// The address that the browser comes back to.
     pub redirect_uri: String,
 }
 
 impl Listener {
-    /// Listens on a free port of 127.0.0.1 alone.
+    /// Listens on a free port of 127.0.0.1, and nowhere else.
     pub async fn bind() -> io::Result<Self> {
         let socket = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = socket.local_addr()?.port();
@@ -115,8 +115,7 @@ impl Listener {
     }
 
     /// The authorization code, and the page that waits to hear what comes of it. An
-    /// answer that does not carry `state` is not to our question, and is not listened
-    /// to.
+    /// answer without our `state` does not belong to our question, and is ignored.
     ///
     /// # Errors
     /// Not signed in: the page says why, or no answer came in time.
@@ -135,7 +134,7 @@ impl Listener {
                             }
                         });
                     }
-                    // Such as too many open files: not for ever.
+                    // The cause may be too many open files, which passes.
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
                 }
             }
@@ -156,12 +155,12 @@ fn too_late() -> Failure {
     .hint("run the command again; --use-device-code signs in with a browser on any device")
 }
 
-/// A browser's page, which is told what came of its answer.
+/// A browser's page that waits to hear what came of its answer.
 #[derive(Debug)]
 pub struct BrowserPage(TcpStream);
 
 impl BrowserPage {
-    /// Tells it. The answer counts whether or not the browser sees its page.
+    /// Tells the page. The answer counts whether or not the browser shows it.
     pub async fn tell(mut self, is_signed_in: bool) {
         let text = if is_signed_in {
             "Signed in: go back to the terminal. You can close this page."
@@ -183,7 +182,7 @@ async fn show(stream: &mut TcpStream, status: &str, text: &str) {
     let _ = stream.shutdown().await;
 }
 
-/// One request: the page's answer, if it is that.
+/// Reads one request, and answers it: the page's answer, if it is one.
 async fn hear(
     mut stream: TcpStream,
     state: &str,
@@ -208,7 +207,7 @@ async fn hear(
     }
 }
 
-/// What a request says, if it is the answer to the question with `state`.
+/// What a request says, if it answers the question with this `state`.
 fn answer(request: &[u8], state: &str) -> Option<Result<String>> {
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -274,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_challenge_is_that_of_rfc_7636() {
-        // Appendix B of the RFC.
+        // From appendix B of the RFC.
         assert_eq!(
             challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

@@ -21,8 +21,8 @@ use crate::{
     time::Time,
 };
 
-/// What a sign-in gave, as it is kept. Times end in `Z` and have whole seconds:
-/// the Rust SDK reads no others.
+/// What a sign-in gave, as it is kept. Times have whole seconds and end in `Z`, as the
+/// Rust SDK reads no others.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SsoToken {
@@ -38,13 +38,13 @@ pub struct SsoToken {
     pub registration_expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
-    /// What other programs keep beside it.
+    /// What other programs keep in the file.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
-/// A registration of this program with the OIDC service, kept for the next
-/// sign-in as the AWS CLI keeps its own.
+/// A registration of this program with the OIDC service. It is kept for the next sign-in,
+/// as the AWS CLI keeps its own.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Registration {
@@ -75,7 +75,7 @@ impl fmt::Debug for Registration {
 }
 
 impl SsoToken {
-    /// Its secrets are not to be seen from now on.
+    /// Has its secrets masked from now on.
     fn know(&self) {
         mask::know(&self.access_token);
         for secret in [&self.client_secret, &self.refresh_token] {
@@ -83,12 +83,12 @@ impl SsoToken {
         }
     }
 
-    /// Seconds until the token is no longer good; negative when it is not.
+    /// Seconds until the token ends; negative when it has ended.
     pub fn seconds_left(&self) -> i64 {
         seconds_until(&self.expires_at)
     }
 
-    /// What it takes to refresh the token, if all of it is there and good.
+    /// What it takes to refresh the token, if all of it is there and still good.
     pub fn refreshable(&self) -> Option<(&str, &str, &str)> {
         let until = self.registration_expires_at.as_deref()?;
         (seconds_until(until) > 0).then_some((
@@ -98,8 +98,8 @@ impl SsoToken {
         ))
     }
 
-    /// The same with its times as the Rust SDK wants them: older AWS CLIs wrote
-    /// `UTC`, others write `+00:00`. None where nothing changes.
+    /// The same with times that the Rust SDK reads: older AWS CLIs wrote `UTC`, other
+    /// programs write `+00:00`. None where nothing changes.
     pub fn with_plain_times(&self) -> Option<Self> {
         let mut plain = self.clone();
         plain.expires_at = plain_time(&self.expires_at)?;
@@ -112,7 +112,7 @@ impl SsoToken {
     }
 }
 
-/// Tokens of this run that could not be kept, by what their files would be named after.
+/// Tokens of this run that could not be kept, by the names that their files would have.
 static UNKEPT: Mutex<BTreeMap<String, SsoToken>> = Mutex::new(BTreeMap::new());
 
 /// The folder of the token files.
@@ -127,13 +127,12 @@ impl Cache {
         }
     }
 
-    /// The file of the session with this name, or of this start URL.
+    /// The file of the session of this name, or of this start URL.
     pub fn path(&self, key: &str) -> PathBuf {
         self.folder.join(format!("{}.json", sha1(key)))
     }
 
-    /// One run at a time refreshes or replaces tokens: refresh tokens are good
-    /// once.
+    /// Lets one run at a time refresh or replace tokens, as a refresh token works once.
     pub async fn lock(&self, time: &Time, out: Output) -> Option<private_files::Lock> {
         let path = self.folder.join("inductiva-aws.lock");
         private_files::Lock::wait(&path, time, out).await
@@ -154,7 +153,7 @@ impl Cache {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(cannot("read", &path, &error)),
         };
-        // The reason would quote from the file.
+        // serde's reason would quote from the file.
         let token = serde_json::from_slice::<SsoToken>(&text).map_err(|_| {
             Failure::usage(format!("{} is not an SSO token file", path.display()))
                 .hint("sign in again, which replaces it")
@@ -163,8 +162,9 @@ impl Cache {
         Ok(Some(token))
     }
 
-    /// Keeps a token: where the folder cannot be written, for this run alone, which is
-    /// told. It may have cost a person a sign-in, or the refresh token before it.
+    /// Keeps a token. Where the folder cannot be written, this run keeps it in memory,
+    /// with a warning: the token may have cost a person a sign-in, or the refresh token
+    /// before it.
     pub fn write(&self, key: &str, token: &SsoToken, out: Output) {
         token.know();
         if let Err(failure) = write_json(&self.path(key), token) {
@@ -177,7 +177,7 @@ impl Cache {
         }
     }
 
-    /// Whether a token could be kept.
+    /// Checks that a token could be kept.
     ///
     /// # Errors
     /// Usage: it could not.
@@ -189,13 +189,12 @@ impl Cache {
             .map_err(|error| cannot("write to", &self.folder, &error))
     }
 
-    /// Removes the token; whether there was one.
+    /// Removes the token, and tells whether there was one.
     pub fn remove(&self, key: &str) -> Result<bool> {
         removed(&self.path(key))
     }
 
-    /// The registration for such a sign-in, if it is good for the minutes that
-    /// one takes.
+    /// The registration for such a sign-in, if it is good for as long as one takes.
     pub fn registration(&self, kind: &str) -> Option<Registration> {
         let text = bounds::read(&self.path(kind)).ok()?;
         let kept: Registration = serde_json::from_slice(&text).ok()?;
@@ -203,7 +202,7 @@ impl Cache {
         (seconds_until(&kept.expires_at) > 15 * 60).then_some(kept)
     }
 
-    /// Without it the next sign-in makes another.
+    /// Keeps a registration. If that fails, the next sign-in makes another.
     pub fn keep_registration(&self, kind: &str, registration: &Registration) {
         let _ = write_json(&self.path(kind), registration);
     }
@@ -218,24 +217,24 @@ fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
     private_files::write(path, &text).map_err(|error| cannot("write", path, &error))
 }
 
-/// A time so many seconds from now, as it is kept.
+/// The time in so many seconds, in the file's form.
 pub fn seconds_from_now(seconds: i64) -> String {
     time(DateTime::from(SystemTime::now()).secs() + seconds)
 }
 
-/// Seconds since 1970, as they are kept.
+/// A time in the file's form, from seconds since 1970.
 pub fn time(seconds: i64) -> String {
     DateTime::from_secs(seconds)
         .fmt(Format::DateTime)
         .unwrap_or_default()
 }
 
-/// Lower-case hexadecimal digits.
+/// The SHA-1 in lower-case hexadecimal digits.
 pub fn sha1(text: &str) -> String {
     format!("{:x}", Sha1::digest(text.as_bytes()))
 }
 
-/// Removes a file; whether there was one.
+/// Removes a file, and tells whether there was one.
 pub fn removed(path: &Path) -> Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -244,7 +243,7 @@ pub fn removed(path: &Path) -> Result<bool> {
     }
 }
 
-/// A time that cannot be read is over.
+/// A time that cannot be read counts as over.
 fn seconds_until(text: &str) -> i64 {
     let now = DateTime::from(SystemTime::now()).secs();
     parsed(text).map_or(-1, |at| at.secs() - now)

@@ -1,4 +1,4 @@
-//! Adding to ~/.aws/config: what is there stays as it is, byte by byte.
+//! Adds to ~/.aws/config. What is there stays as it is, byte by byte.
 
 use url::Url;
 
@@ -23,17 +23,17 @@ pub struct SsoProfile {
     pub account_id: String,
     /// The name of a permission set.
     pub role_name: String,
-    /// Where its calls go.
+    /// The region that calls of the profile go to.
     pub region: String,
 }
 
 impl SsoProfile {
-    /// Adds what is not there yet; whether there was anything to add. `may_change`: a
-    /// profile that signs in with IAM Identity Center, with other values, gets these.
+    /// Adds what is missing, and tells whether anything was. With `may_change` a profile
+    /// that signs in with IAM Identity Center and has other values gets these.
     ///
     /// # Errors
-    /// Usage: the profile or the session is there with other values, or the
-    /// file cannot be written. Nothing is changed then.
+    /// Usage: the profile or the session exists with other values, or the file cannot be
+    /// written. Nothing is changed then.
     pub async fn add_to(
         &self,
         files: &AwsFiles,
@@ -41,7 +41,7 @@ impl SsoProfile {
         time: &Time,
         out: Output,
     ) -> Result<bool> {
-        // Accounts and roles are named by the portal: a line break would end the line.
+        // The portal names accounts and roles, and a line break would end the line.
         let values = [
             &self.name,
             &self.session.start_url,
@@ -104,7 +104,7 @@ impl SsoProfile {
         ini_edit::set(text, &headers, &values)
     }
 
-    /// The section of the session, if it is not there.
+    /// The section of the session, if it does not exist.
     fn missing_session(&self, profiles: &Profiles, files: &AwsFiles) -> Result<String> {
         let session = &self.session;
         let name = session.cache_key();
@@ -120,7 +120,7 @@ impl SsoProfile {
         ))
     }
 
-    /// Whether a profile has just these values.
+    /// Whether a profile has exactly these values.
     pub fn is(&self, there: &Profile) -> bool {
         there.sso_session == self.session.name
             && there.sso_account_id.as_ref() == Some(&self.account_id)
@@ -131,7 +131,7 @@ impl SsoProfile {
     }
 }
 
-/// Refuses a session that is there already with another start URL or region.
+/// Refuses a session that exists with another start URL or region.
 pub fn refuse_other_session(
     wanted: &SsoSession,
     there: &SsoSession,
@@ -150,7 +150,7 @@ pub fn refuse_other_session(
     .hint("choose another name with --sso-session, or correct that section first"))
 }
 
-/// Whether a profile has a sign-in with IAM Identity Center and no other.
+/// Whether a profile signs in with IAM Identity Center and in no other way.
 pub fn is_plain_sso(profile: &Profile) -> bool {
     profile.is_sso()
         && profile.sso_start_url.is_none()
@@ -171,8 +171,8 @@ pub fn section_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address such as <https://d-1234567890.awsapps.com/start>; what browsers
-/// show behind a `#` is left out.
+/// An address such as <https://d-1234567890.awsapps.com/start>. What browsers add behind
+/// a `#` is left out.
 pub fn start_url(text: &str) -> Result<String, String> {
     let wrong = "a start URL looks like https://d-1234567890.awsapps.com/start";
     let mut url = Url::parse(text.trim()).map_err(|_| wrong)?;

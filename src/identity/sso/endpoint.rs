@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::{Failure, Result, causes};
 
-/// Which of a service's addresses, where several are to be had.
+/// Which of a service's kinds of addresses to use, where it has several.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Variant {
     pub fips: Option<bool>,
@@ -23,7 +23,7 @@ impl Variant {
     }
 }
 
-/// An endpoint that was set for the service, or for all: by a flag, in the
+/// The address that is set for the service or for all services: by an option, in the
 /// environment, or in the profile.
 pub fn endpoint_url(config: &SdkConfig, by_botocores_name: Option<&str>) -> Option<String> {
     let set = |profile_key: &str| {
@@ -35,16 +35,16 @@ pub fn endpoint_url(config: &SdkConfig, by_botocores_name: Option<&str>) -> Opti
             .ok()?;
         config.service_config()?.load_config(key)
     };
-    // The loader puts what the environment or the profile says in the same place.
+    // The loader keeps what the environment or the profile says in the same place.
     let by_flag = config.get_origin("endpoint_url").is_client_config();
     let flag = config.endpoint_url().filter(|_| by_flag).map(str::to_owned);
-    // A key that no profile has leaves the environment.
+    // No profile has a key of this name, so that only the environment is left.
     flag.or_else(|| set("none"))
         .or_else(|| by_botocores_name.map(str::to_owned))
         .or_else(|| set("endpoint_url"))
 }
 
-/// Where the service is: the same place that the SDK finds.
+/// The service's address: the one that the SDK would find.
 pub async fn base_url(region: &str, variant: Variant, endpoint: Option<&str>) -> Result<Url> {
     let params = Params::builder()
         .region(region)

@@ -1,4 +1,4 @@
-//! IAM Identity Center: tokens that are good, and how to get one.
+//! IAM Identity Center: good tokens, and how to get one.
 
 pub mod browser;
 mod cache;
@@ -26,13 +26,13 @@ use crate::{
     time::Time,
 };
 
-/// A token with less time left is refreshed, as the SDKs do it.
+/// A token with less time left is refreshed, as in the AWS SDKs.
 const REFRESH_SECONDS: i64 = 5 * 60;
 
 /// How a person signs in.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
-    /// With a code on any device, instead of the browser of this one.
+    /// With a code on any device, instead of this machine's browser.
     pub device_code: bool,
     pub open_browser: bool,
 }
@@ -51,7 +51,7 @@ impl How {
 /// Why there is no good token.
 #[derive(Debug)]
 pub enum NoToken {
-    /// It takes a person to sign in.
+    /// A person has to sign in.
     SignInNeeded(Failure),
     /// A sign-in would not help.
     Other(Failure),
@@ -71,15 +71,15 @@ impl From<NoToken> for Failure {
     }
 }
 
-/// One session, and what is kept of it.
+/// One session, and what it takes to use it.
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub session: SsoSession,
-    /// It needs neither credentials nor a region.
+    /// The SDK's configuration; it needs neither credentials nor a region.
     pub config: SdkConfig,
-    /// Where botocore would find the OIDC service, by the profile.
+    /// The address of the OIDC service that botocore would take from the profile.
     pub oidc_endpoint: Option<String>,
-    /// Where the token is kept.
+    /// The files beside which the token is kept.
     pub files: AwsFiles,
     /// The command that signs in, for messages.
     pub login_command: String,
@@ -100,7 +100,7 @@ impl Sso {
         )
     }
 
-    /// Whether a sign-in would outlast this run.
+    /// Checks that a sign-in would outlast this run.
     ///
     /// # Errors
     /// Usage: its token could not be kept.
@@ -122,7 +122,7 @@ impl Sso {
         Ok(token)
     }
 
-    /// A token that is good for some minutes at least, refreshed if need be.
+    /// A token that is good for some minutes at least; it is refreshed if need be.
     pub async fn token(&self) -> Result<SsoToken, NoToken> {
         let cache = self.cache();
         let token = self.kept(&cache)?;
@@ -130,7 +130,7 @@ impl Sso {
             return Ok(token);
         }
         let _lock = cache.lock(&self.time, self.out).await;
-        // Another run may have been here meanwhile.
+        // Another run may have refreshed it while this one waited for the lock.
         let token = self.kept(&cache)?;
         let (token, rewritten) = match token.with_plain_times() {
             Some(plain) => (plain, true),
@@ -145,7 +145,7 @@ impl Sso {
         self.refreshed(&cache, token).await
     }
 
-    /// The token that is kept, as long as it is good.
+    /// The kept token, if it is still good.
     pub fn token_at_hand(&self) -> Result<SsoToken, NoToken> {
         let token = self.kept(&self.cache())?;
         if token.seconds_left() > 0 {
@@ -155,14 +155,14 @@ impl Sso {
         }
     }
 
-    /// Ends the session, forgets its token and the credentials that came of it;
+    /// Ends the session, forgets its token and the credentials that came of it, and tells
     /// whether there was a token.
     ///
     /// # Errors
-    /// Files that cannot be removed. That AWS does not hear of it is a warning:
-    /// the token is gone from here.
+    /// Files that cannot be removed. If AWS cannot be told, that is only a warning: the
+    /// token is gone from this machine.
     pub async fn logout(&self, profiles: &Profiles) -> Result<bool> {
-        // A stale token is refreshed first: only a good one can end its session.
+        // Only a good token can end its session, so a stale one is refreshed first.
         match self.token().await {
             Ok(token) => {
                 if let Err(failure) = self.portal(&token).logout().await {
@@ -180,7 +180,7 @@ impl Sso {
         cache.remove(self.session.cache_key())
     }
 
-    /// Accounts and roles of the profiles that use the session.
+    /// The accounts and roles of the profiles that use the session.
     fn roles(&self, profiles: &Profiles) -> Vec<(String, String)> {
         profiles
             .names()
@@ -194,8 +194,8 @@ impl Sso {
             .collect()
     }
 
-    /// Where the AWS CLI keeps a role's credentials: a digest of the arguments
-    /// in the order of their names.
+    /// The file in which the AWS CLI keeps a role's credentials. Its name is a digest of
+    /// the arguments, in the order of their names.
     fn kept_by_aws_cli(&self, account_id: &str, role_name: &str) -> PathBuf {
         let session = match &self.session.name {
             Some(name) => ("sessionName", name),
@@ -213,7 +213,7 @@ impl Sso {
         self.files.folder.join(format!("cli/cache/{digest}.json"))
     }
 
-    /// The portal takes the token no longer.
+    /// The portal no longer accepts the token.
     pub fn ended(&self, said: &str) -> NoToken {
         let path = self.cache().path(self.session.cache_key());
         self.needed(&format!(
@@ -241,11 +241,11 @@ impl Sso {
                 cache.write(self.session.cache_key(), &token, self.out);
                 return Ok(token);
             }
-            // It is good until it is over.
+            // The token is good until it ends.
             Ok(None) | Err(_) if stale.seconds_left() > 0 => return Ok(stale),
             Ok(None) => "no token in the answer".to_owned(),
             Err(error) => match errors::code(&error) {
-                // Such as InternalServerException: another try may help, a sign-in would not.
+                // An internal error of the service may pass; a sign-in would not help.
                 Some(code) if !code.starts_with("Internal") => code.to_owned(),
                 _ => {
                     let what = format!("{expired}, and cannot be refreshed");
@@ -274,7 +274,7 @@ impl Sso {
         }
     }
 
-    /// It takes a person to sign in, because of `why`.
+    /// The failure that asks a person to sign in, because of `why`.
     fn needed(&self, why: &str) -> NoToken {
         NoToken::SignInNeeded(
             Failure::new(Kind::NotSignedIn, format!("not signed in to AWS: {why}"))

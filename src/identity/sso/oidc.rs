@@ -1,5 +1,5 @@
-//! The OIDC service of IAM Identity Center: how this program becomes a client
-//! of it, signs a person in, and refreshes tokens. None of its calls is signed.
+//! The OIDC service of IAM Identity Center: how this program becomes a client of it,
+//! signs a person in, and refreshes tokens. None of its calls is signed.
 
 use std::time::Duration;
 
@@ -31,10 +31,10 @@ use crate::{
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const CODE_GRANT: &str = "authorization_code";
 const REFRESH_GRANT: &str = "refresh_token";
-/// What tokens of a session without `sso_registration_scopes` are for.
+/// What tokens are for in a session without `sso_registration_scopes`.
 pub const ACCOUNT_SCOPE: &str = "sso:account:access";
-/// Seconds between two polls where the service names none, and what each
-/// `SlowDown` adds (RFC 8628, sections 3.2 and 3.5).
+/// The seconds between two polls where the service names none, and what each `SlowDown`
+/// adds (RFC 8628, sections 3.2 and 3.5).
 const POLL_SECONDS: u64 = 5;
 
 /// The two ways to sign in.
@@ -56,8 +56,8 @@ pub struct Oidc<'a> {
 }
 
 impl<'a> Oidc<'a> {
-    /// `endpoint` is what the profile says by the name that botocore has for
-    /// the service, and the SDK has not.
+    /// `endpoint` is the address that the profile sets under botocore's name for the
+    /// service, which the SDK does not know.
     pub fn new(
         session: &'a SsoSession,
         config: &SdkConfig,
@@ -91,7 +91,7 @@ impl<'a> Oidc<'a> {
             ))
             .hint("--use-device-code signs in without")
         })?;
-        // A kept registration that was ended would end on a page in the browser.
+        // If a kept registration had ended, the browser would stop at an error page.
         let registration = self.register(Flow::Browser).await?;
         let (state, verifier) = (browser::random()?, browser::random()?);
         let url = self
@@ -126,7 +126,7 @@ impl<'a> Oidc<'a> {
     pub async fn with_device_code(&self, cache: &Cache, open_browser: bool) -> Result<SsoToken> {
         let mut registration = self.kept_registration(cache).await?;
         let started = match self.start_device(&registration).await {
-            // A kept registration may have been ended.
+            // A kept registration may have ended.
             Err(error) if errors::code(&error) == Some("InvalidClientException") => {
                 cache.forget_registration(&self.registration_key())?;
                 registration = self.kept_registration(cache).await?;
@@ -162,14 +162,14 @@ impl<'a> Oidc<'a> {
             match errors::code(&error) {
                 Some("AuthorizationPendingException") => {}
                 Some("SlowDownException") => pause += POLL_SECONDS,
-                // The network may be back for the next poll.
+                // The network may be back at the next poll.
                 None if self.time.instant() < deadline => {}
                 _ => return Err(self.refused(&error)),
             }
         }
     }
 
-    /// A new token for a stale one; None where the answer has none.
+    /// A new token for a stale one; None where AWS gives none.
     pub async fn refresh(
         &self,
         stale: &SsoToken,
@@ -189,7 +189,7 @@ impl<'a> Oidc<'a> {
         let mut token = stale.clone();
         token.access_token = access_token;
         token.expires_at = cache::seconds_from_now(answer.expires_in.into());
-        // Not every answer has a new one.
+        // Not every answer has a new refresh token.
         token.refresh_token = answer.refresh_token.or(token.refresh_token);
         Ok(Some(token))
     }
@@ -231,7 +231,7 @@ impl<'a> Oidc<'a> {
             .await
     }
 
-    /// The registration for device codes: the one that was kept, or a new one.
+    /// The registration for device codes: the kept one, or a new one.
     async fn kept_registration(&self, cache: &Cache) -> Result<Registration> {
         let key = self.registration_key();
         if let Some(kept) = cache.registration(&key) {
@@ -268,8 +268,8 @@ impl<'a> Oidc<'a> {
         })
     }
 
-    /// Names what a registration is for. Another session's tokens are not
-    /// touched by what becomes of this one's client.
+    /// The name under which a registration is kept. It names the session, so that other
+    /// sessions do not depend on this one's client.
     fn registration_key(&self) -> String {
         serde_json::json!({
             "tool": "inductiva-aws",
@@ -281,7 +281,7 @@ impl<'a> Oidc<'a> {
         .to_string()
     }
 
-    /// None with a profile of the older form: its tokens are not refreshed.
+    /// Empty for a profile of the older form, whose tokens are not refreshed.
     fn scopes(&self) -> Vec<String> {
         if self.session.name.is_some() && self.session.scopes.is_empty() {
             vec![ACCOUNT_SCOPE.to_owned()]
@@ -332,7 +332,7 @@ impl<'a> Oidc<'a> {
         })
     }
 
-    /// Why a sign-in does not begin.
+    /// The failure when a sign-in cannot begin.
     fn not_begun<E>(&self, error: &SdkError<E, HttpResponse>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -349,7 +349,7 @@ impl<'a> Oidc<'a> {
         }
     }
 
-    /// Why a sign-in does not go on.
+    /// The failure when a sign-in does not succeed.
     fn refused<E>(&self, error: &SdkError<E, HttpResponse>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -1,4 +1,4 @@
-//! The portal of IAM Identity Center: what a token is good for, and its end.
+//! The portal of IAM Identity Center: what a token gives, and how its session is ended.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -132,7 +132,7 @@ impl<'a> Portal<'a> {
             .await
         {
             Ok(_) => Ok(()),
-            // Somebody was here before.
+            // The session has been ended already.
             Err(error) if errors::code(&error) == Some("UnauthorizedException") => Ok(()),
             Err(error) => Err(self.failure(&error, "end the session")),
         }

@@ -39,10 +39,10 @@ pub fn sso_of(
     Ok(sso(session, command, settings, profiles, config, out))
 }
 
-/// The session that a command is about: the named one, or that of the profile.
+/// The session that a command is about: the one that it names, or the profile's.
 ///
 /// # Errors
-/// Usage: neither names one. Not signed in: there is no such profile.
+/// Usage: neither names one. Not signed in: the profile does not exist.
 pub async fn sso_session(
     settings: &AwsSettings,
     session: Option<&str>,
@@ -88,7 +88,7 @@ pub fn sso(
     }
 }
 
-/// The profile does not sign in with IAM Identity Center.
+/// The failure of a profile that does not sign in with IAM Identity Center.
 fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Failure {
     let message = if settings.profile.is_some() {
         format!("profile {profile} does not sign in with IAM Identity Center")
