@@ -1,22 +1,22 @@
-//! `--max-cost`: a budget for a group as a whole, from its first launch to its end. A
-//! pure function of the request, the prices, and what EC2 and Inductiva show.
+//! `--max-cost`: a budget for a group as a whole, from its first launch to its end. It is
+//! a pure function of the request, the prices, and what EC2 and Inductiva show.
 //!
-//! **L** is for how long the budget carries all N machines, each as dear as it can
-//! be. It stands in the bytes of the first launch, never a time of day, so that the
-//! same call made again stays the same call; each machine counts from its own start.
-//! A later launch ends with the first that ends of those before it: so at no time more
-//! than N machines run, and none after that end. Its bytes hold that time.
+//! **L** is how long the budget carries all N machines, each at its dearest. The first
+//! launch's bytes hold L and never a time of day, so that the same call made again stays
+//! the same call; each machine counts from its own start. A later launch ends when the
+//! first of the group's machines ends. So at no time more than N machines run, and none
+//! runs after that end. The bytes of a later launch hold that time.
 //!
-//! What has been promised is added up before each later launch: what has ended for as
-//! long as it ran, what lives up to the end, and what is to be launched. That has to be
-//! within the budget, as a machine that ran for seconds is paid for a minute, and N may
-//! have become more.
+//! Before each later launch the promises are added up: what has ended, for as long as it
+//! ran; what lives, up to the end; and what is to be launched. The sum has to be within
+//! the budget, as a machine that ran for seconds is paid for a minute, and N may have
+//! become larger.
 //!
-//! **The group and its budget end** when no machine of it lives and Inductiva no
-//! longer has it active. Its launches are known by the first one's name, which all of
-//! them carry.
+//! **The group and its budget end** when no machine of it lives and Inductiva no longer
+//! has it active. All launches of a group carry the name of its first launch, by which
+//! they are known.
 //!
-//! What nobody can see: machines that neither EC2 nor Inductiva shows any more.
+//! Nobody can see machines that neither EC2 nor Inductiva shows any more.
 
 use std::{
     collections::BTreeSet,
@@ -31,43 +31,43 @@ use crate::model::{
     user_data::Variable,
 };
 
-/// How long a machine may take to save its work and to be off, after its time is over:
-/// two minutes and five (`deadline` and `stop_containers` in user-data.sh).
+/// How long a machine may take to save its work and to be off once its time is over: two
+/// minutes and five (`deadline` and `stop_containers` in user-data.sh).
 pub const ENDING: Duration = Duration::from_mins(7);
-/// A machine is paid for so long at least (EC2 on-demand pricing).
+/// The shortest time that a machine is paid for (EC2 on-demand pricing).
 pub(super) const MINIMUM: Duration = Duration::from_mins(1);
-/// An L of more is as good as none.
+/// A longer L is as good as no end.
 pub(super) const MOST: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// What a machine's tag says of its budget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budget {
-    /// As it was typed, in plain words.
+    /// The amount as it was typed, in plain words.
     pub usd: String,
     /// The most that a machine could cost when the budget was made, USD an hour.
     pub usd_per_hour: f64,
-    /// What a machine of the launch costs once at most, whatever its time, USD.
+    /// What a machine of the launch costs once at most, however long it runs, USD.
     pub usd_once: f64,
     /// L: a machine begins to end at this age.
     pub seconds: u64,
-    /// Of launches after the first.
+    /// Only of launches after the first.
     pub later: Option<LaterLaunch>,
 }
 
-/// What a later launch adds.
+/// What a launch after the first says of its budget, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaterLaunch {
-    /// Its machines begin to end then, seconds since 1970.
+    /// When its machines begin to end, in seconds since 1970.
     pub ends: u64,
     /// The name of the first launch.
     pub first: String,
 }
 
 impl Budget {
-    /// The machine's; none if it has none.
+    /// The budget in a machine's tag; none if it has none.
     ///
     /// # Errors
-    /// Its tag cannot be read.
+    /// The tag cannot be read.
     pub fn of(machine: &Machine) -> Option<Known<Self>> {
         let tag = machine.tag(TAG_BUDGET)?;
         let damaged = || format!("the tag {TAG_BUDGET} of {} is damaged", machine.instance_id);
@@ -110,7 +110,7 @@ impl Budget {
         (usd.is_finite() && usd > 0.0).then_some(usd)
     }
 
-    /// What the machine is told.
+    /// What the machine is told of its budget.
     pub fn variables(&self) -> Vec<Variable> {
         let variable = |name, value: String| Variable { name, value };
         let seconds = variable("BUDGET_SECONDS", self.seconds.to_string());
@@ -119,7 +119,7 @@ impl Budget {
         std::iter::once(seconds).chain(ends).collect()
     }
 
-    /// When a machine that was launched then begins to end.
+    /// When a machine begins to end that was launched at that time.
     pub fn ends(&self, launched_at: Option<SystemTime>) -> Option<SystemTime> {
         let by_age = launched_at.map(|at| at + Duration::from_secs(self.seconds));
         match &self.later {
@@ -149,7 +149,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// As long as the variables can be.
+/// Variables as long as a budget's can be.
 pub fn longest_variables() -> Vec<Variable> {
     let longest = Budget {
         usd: String::new(),
@@ -164,7 +164,7 @@ pub fn longest_variables() -> Vec<Variable> {
     longest.variables()
 }
 
-/// The name of the first launch of the group that the machine is of.
+/// The name of the first launch of the machine's group.
 pub(super) fn first_launch(machine: &Machine) -> Option<String> {
     if let Some(Ok(Budget {
         later: Some(LaterLaunch { first, .. }),
@@ -177,8 +177,8 @@ pub(super) fn first_launch(machine: &Machine) -> Option<String> {
     Some(launch.to_owned())
 }
 
-/// The machines of the group as it is now, ended ones too: not those of an earlier one
-/// of the name.
+/// The machines of the group as it is now, ended ones too. Those of an earlier group of
+/// the same name are left out.
 pub fn current_members<'a>(
     machines: &'a [Machine],
     group: Option<&ActiveGroup>,
@@ -203,7 +203,7 @@ pub fn current_members<'a>(
         .collect()
 }
 
-/// USD of a machine that runs so long.
+/// What a machine costs that runs for this time, USD.
 pub fn cost_of(time: Duration, usd_per_hour: f64) -> f64 {
     time.max(MINIMUM).as_secs_f64() / 3_600.0 * usd_per_hour
 }

@@ -1,9 +1,8 @@
-//! Histories of groups with a budget, by chance: whatever is launched, ends, is added,
-//! made again or forgotten, and whatever prices do, what a group costs is within its
-//! budget.
+//! Random histories of groups with a budget: machines are launched, end, are added, made
+//! again or forgotten, and prices change. What a group costs stays within its budget.
 //!
-//! Left out of the sum is only what nobody can see: a machine that never registered
-//! with Inductiva, once EC2 no longer shows it.
+//! The sum leaves out only what nobody can see: a machine that never registered with
+//! Inductiva, once EC2 no longer shows it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +19,7 @@ use crate::model::{
 
 const HISTORIES: u64 = 10_000;
 const BUDGET: f64 = 20.0;
-/// EC2 shows a machine for so long after its end.
+/// For how many seconds EC2 shows a machine after its end.
 const SHOWN_FOR: u64 = 3_600;
 
 /// A machine as it really is.
@@ -28,11 +27,11 @@ struct Real {
     id: String,
     life: usize,
     launched: u64,
-    /// Billed from then on.
+    /// When it begins to be billed.
     runs: u64,
-    /// Off then, as its deadline has it or before.
+    /// When it is off: at its deadline, or before.
     off: u64,
-    /// Told to end then.
+    /// When it is told to end.
     ended: u64,
     registered: Option<u64>,
     usd_per_hour: f64,
@@ -72,7 +71,7 @@ struct BudgetWorld {
     launches: usize,
     lives: usize,
     most: f64,
-    /// Of a machine, for filling its disk.
+    /// What filling a machine's disk costs once.
     once: f64,
     refusals: usize,
 }
@@ -97,7 +96,7 @@ impl BudgetWorld {
         self.machines.iter().filter(|m| m.ended > self.now).count()
     }
 
-    /// As EC2 shows it.
+    /// The machines as EC2 shows them.
     fn shown(&self) -> Vec<Machine> {
         let shown = self
             .machines
@@ -105,7 +104,7 @@ impl BudgetWorld {
             .filter(|m| self.now <= m.off + SHOWN_FOR);
         let machine = |m: &Real| Machine {
             launched_at: Some(time(m.launched)),
-            // Not always told.
+            // EC2 does not always tell this.
             ended_at: (m.ended <= self.now && !m.launched.is_multiple_of(3)).then(|| time(m.ended)),
             tags: vec![
                 (TAG_BUDGET.into(), m.budget.to_string()),
@@ -124,7 +123,7 @@ impl BudgetWorld {
         shown.map(machine).collect()
     }
 
-    /// As Inductiva has it.
+    /// The group as Inductiva has it.
     fn active(&self) -> Option<ActiveGroup> {
         let (id, made) = self.group.as_ref()?;
         let of_it = self.machines.iter().filter(|m| m.group_id == *id);
@@ -149,14 +148,14 @@ impl BudgetWorld {
 
     fn start(&mut self) {
         let number = u32::try_from(self.luck.below(4)).expect("few") + 1;
-        // Another list price, or another type's.
+        // The list price has changed, or the type is another.
         if self.luck.chance(0.3) {
             self.most = 0.05 + seconds_f64(self.luck.below(200)) / 100.0;
         }
         let mut request = request(number);
         request.max_cost = Some(BUDGET.to_string());
         let mut facts = facts(self.shown(), time(self.now));
-        // An image of another size, prepared or not.
+        // The image has another size, prepared or not.
         if self.luck.chance(0.3) {
             self.once = seconds_f64(self.luck.below(3)) / 4.0;
         }
@@ -184,7 +183,7 @@ impl BudgetWorld {
             self.group = Some((format!("group-{}", self.groups), self.now));
         }
         self.launches += 1;
-        // A mismatch, or no capacity: nothing comes of it.
+        // A mismatch, or no capacity: nothing is launched.
         if self.luck.chance(0.1) {
             return;
         }
@@ -195,7 +194,7 @@ impl BudgetWorld {
     }
 
     fn launch(&mut self, budget: &Budget) {
-        // A call that is made again comes to it later.
+        // A call that is made again launches its machines later.
         let late = if self.luck.chance(0.1) {
             self.luck.below(600)
         } else {
@@ -208,7 +207,7 @@ impl BudgetWorld {
             None => runs + budget.seconds,
         };
         let mut ended = begins_to_end.max(runs);
-        // It fails, is idle, or is taken back.
+        // The machine fails, is idle, or is taken back.
         if self.luck.chance(0.4) {
             let spans = [20, 600, 7_200, 86_400];
             let span = spans[usize::try_from(self.luck.below(4)).expect("an index")];
@@ -225,7 +224,7 @@ impl BudgetWorld {
             off: ended + self.luck.below(ENDING.as_secs() + 1),
             ended,
             registered,
-            // Of several types and markets.
+            // The machines may be of several types and markets.
             usd_per_hour: self.most * seconds_f64(30 + self.luck.below(71)) / 100.0,
             usd_once: self.once,
             budget: budget.clone(),
@@ -259,7 +258,7 @@ impl BudgetWorld {
         self.now += 1 + self.luck.below(span);
     }
 
-    /// What each group costs that machines were launched in, of what can be seen.
+    /// What each group has cost that machines were launched in, as far as it can be seen.
     fn costs(&self) -> Vec<f64> {
         let mut costs = vec![0.0; self.lives + 1];
         for machine in &self.machines {
@@ -290,7 +289,7 @@ fn no_group_costs_more_than_its_budget() {
         launched += world.machines.len();
         refused += world.refusals;
     }
-    // The histories are about something.
+    // The histories have launches, later launches and refusals in them.
     assert!(launched > 10_000 && later > 1_000 && refused > 1_000);
     assert!(dearest > 0.95 * BUDGET, "{dearest}");
 }

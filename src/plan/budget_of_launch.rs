@@ -1,5 +1,5 @@
-//! What a launch under `--max-cost` is given, or why it is refused: [`super::budget`]
-//! tells what a budget is.
+//! What a launch under `--max-cost` gets, or why it is refused. [`super::budget`] tells
+//! what a budget is.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,13 +14,13 @@ use crate::{
     values::spans,
 };
 
-/// Less is not worth a boot.
+/// A shorter time is not worth a boot.
 const LEAST: Duration = Duration::from_mins(15);
 
-/// Refuses another budget than the group's.
+/// Refuses another budget than the group has.
 ///
 /// # Errors
-/// What it is there, and here.
+/// The two budgets differ.
 pub fn refuse_another(request: &Request, facts: &Facts) -> Result<()> {
     let group = facts.group.as_ref().ok().and_then(Option::as_ref);
     for machine in current_members(&facts.machines, group) {
@@ -56,7 +56,7 @@ pub fn refuse_another(request: &Request, facts: &Facts) -> Result<()> {
 /// The budget of a new launch of `number` machines; none without `--max-cost`.
 ///
 /// # Errors
-/// All that DESIGN names: what is not known, or not enough.
+/// A cost is not known, or the budget is too small.
 pub fn of_launch(request: &Request, facts: &Facts, number: u32) -> Result<Option<Budget>> {
     let Some(usd) = &request.max_cost else {
         return Ok(None);
@@ -76,7 +76,7 @@ pub fn of_launch(request: &Request, facts: &Facts, number: u32) -> Result<Option
         .hint("try again later, or leave out --max-cost")
     };
     let most = facts.most_usd_per_hour.as_ref().map_err(unknown)?;
-    // They stand in tags: no more digits than there are.
+    // Tags hold these amounts, so they get no more digits than they have.
     let once = facts.usd_once.as_ref().map_err(unknown)?;
     let [most, once] = [*most, *once].map(up_to_a_millionth);
     let nobody_knows = |why: &str| {
@@ -151,7 +151,7 @@ fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Resu
         ))
         .hint(format!(
             "--max-cost {} or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)",
-            // Up, so that it is enough.
+            // It is rounded up, so that it is enough.
             (needed * 100.0).ceil() / 100.0 + 0.01
         )));
     }
@@ -164,16 +164,16 @@ fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Resu
     })
 }
 
-/// What a group with machines has spent and promised.
+/// What a group that has machines has spent and promised.
 struct Spending<'a> {
     request: &'a Request,
     facts: &'a Facts,
     members: Vec<&'a Machine>,
-    /// Machines that Inductiva has a record of and EC2 does not show.
+    /// The records that Inductiva has of machines which EC2 does not show.
     hidden: Vec<&'a Record>,
-    /// The most that a new machine can cost.
+    /// The most that a new machine can cost, USD an hour.
     usd_per_hour: f64,
-    /// Beside that, once.
+    /// What it costs once, beside that.
     usd_once: f64,
 }
 
@@ -189,7 +189,7 @@ impl Spending<'_> {
         let mut budgets = Vec::new();
         let mut ends = Vec::new();
         for machine in &self.members {
-            // Those of another budget have been refused.
+            // Machines with another budget have been refused before.
             let Some(Ok(budget)) = Budget::of(machine) else {
                 return Err(nobody_knows(&format!(
                     "{} has no budget",
@@ -205,7 +205,7 @@ impl Spending<'_> {
             })?);
             budgets.push(budget);
         }
-        // All of them have those of the first launch.
+        // All launches have the L of the first one.
         let seconds = budgets.iter().map(|budget| budget.seconds).min();
         let seconds = seconds.unwrap_or(0);
         let first_rate = budgets.iter().map(|budget| budget.usd_per_hour);
@@ -263,7 +263,8 @@ impl Spending<'_> {
         })
     }
 
-    /// When a machine that EC2 does not show was launched at the earliest.
+    /// The earliest time at which a machine that EC2 does not show may have been
+    /// launched.
     fn began(&self, record: &Record) -> Option<SystemTime> {
         let registered = record.started_at?;
         let launched = registered.checked_sub(self.request.runner.boot_timeout)?;
@@ -271,20 +272,20 @@ impl Spending<'_> {
         Some(group.created_at.map_or(launched, |made| launched.max(made)))
     }
 
-    /// USD for what has ended, and for what lives up to `end`; at `rate` an hour, or at
-    /// what a machine can cost now, if that is more.
+    /// USD for the machines that have ended, and for those that live until `end`. They
+    /// count at `rate` an hour, or at what a machine can cost now if that is more.
     fn promised(&self, end: SystemTime, rate: f64) -> f64 {
         let now = self.facts.looked_at;
         let rate = rate.max(self.usd_per_hour);
         let once_of = |m: &Machine| Some(Budget::of(m)?.ok()?.usd_once);
-        // Of a machine that EC2 does not show nobody knows of which launch it was.
+        // Nobody knows of which launch a machine was that EC2 does not show.
         let of_members = self.members.iter().filter_map(|m| once_of(m));
         let most_once = of_members.fold(self.usd_once, f64::max);
         let between =
             |from: SystemTime, to: SystemTime| to.duration_since(from).unwrap_or_default();
         let members = self.members.iter().map(|m| {
             let until = if m.state.is_gone() {
-                // At the latest.
+                // It has ended at the latest by now.
                 m.ended_at.unwrap_or(now).min(now)
             } else {
                 let own = Budget::of(m).and_then(|b| b.ok()?.ends(m.launched_at));
@@ -308,10 +309,10 @@ fn seconds_since_1970(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-/// Where the deadlines of user-data.sh begin, and what comes after them.
+/// The headings in user-data.sh where the deadlines begin, and where the next part does.
 const DEADLINES: [&str; 2] = ["# --- Deadlines, ", "# --- What an earlier run left"];
 
-/// Whether a script arms the deadlines as the standard one does, word for word.
+/// Whether a script arms the deadlines with exactly the lines of the standard script.
 pub fn has_our_deadlines(script: &[u8]) -> bool {
     if script == STANDARD_SCRIPT {
         return true;

@@ -1,5 +1,5 @@
-//! What a launch is made of, chosen from what there is: type, image, disk, subnet
-//! and security group.
+//! What a launch is made of, chosen from what exists: type, image, disk, subnet and
+//! security group.
 
 use std::collections::BTreeMap;
 
@@ -24,14 +24,14 @@ use crate::{
 /// The security group of a launch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecurityGroupChoice {
-    /// There already.
+    /// One that exists.
     Existing(String),
-    /// To be made, once for the VPC.
+    /// One that is to be made in this VPC.
     New { name: String, vpc_id: String },
 }
 
-/// The types of a start without `--vm-type`, unless they are those
-/// of its request: the group's own, or those of the default ones that the region has.
+/// The types of a start without `--vm-type`: the group's own, or those of the default
+/// ones that the region has. None where the request has these types already.
 pub fn types_instead<'a>(
     request: &Request,
     machines: &[Machine],
@@ -47,31 +47,31 @@ pub fn types_instead<'a>(
     (types != asked).then_some(types)
 }
 
-/// Where machines are launched, and what is to be said of it.
+/// Where machines are launched, and what to say about it.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
-    /// The named subnet, or the default ones that machines reach the internet from.
+    /// The named subnet, or the default ones from which machines reach the internet.
     pub subnets: Vec<Subnet>,
-    /// Whether default subnets were left out, so that EC2 must not choose.
+    /// Whether default subnets were left out. EC2 must not choose the subnet then.
     pub leaves_out: bool,
-    /// What may be wrong with them, as far as is known.
+    /// What may be wrong with the subnets, as far as that is known.
     pub warnings: Vec<String>,
 }
 
 /// The subnets to launch in.
 ///
 /// # Errors
-/// None is there, or machines would certainly reach nothing from any.
+/// There is no subnet, or machines would certainly reach the internet from none.
 pub fn network(request: &Request, facts: &Facts) -> Result<Network> {
     if facts.subnets.is_empty() {
         return Err(no_subnet(request, &facts.region));
     }
     let mut network = Network::default();
     let mut closed = Vec::new();
-    // Several subnets may have one reason.
+    // Several subnets may have the same reason.
     let mut doubts: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for subnet in &facts.subnets {
-        // The way out is the proxy's then.
+        // With a proxy, the proxy is the way out.
         if request.runner.proxy.is_some() {
             network.subnets.push(subnet.clone());
             continue;
@@ -104,8 +104,8 @@ pub fn network(request: &Request, facts: &Facts) -> Result<Network> {
     Ok(network)
 }
 
-/// Refuses types that the machines' software is not made for, and types that
-/// need different images.
+/// Refuses types that the task runner's software is not made for, and types that need
+/// different images.
 pub fn refuse_types(request: &Request, facts: &Facts) -> Result<()> {
     for (name, vm_type) in vm_types(request, facts) {
         if let Some(threads) = request.threads_per_core {
@@ -141,7 +141,7 @@ fn vm_types<'a>(
     request.vm_types().zip(all)
 }
 
-/// The cores of each type whose threads can be chosen.
+/// The number of cores of each type whose threads can be chosen.
 pub fn cores(request: &Request, facts: &Facts) -> BTreeMap<VmType, u32> {
     let types = vm_types(request, facts).filter(|(_, facts)| !facts.threads_per_core.is_empty());
     types
@@ -149,7 +149,7 @@ pub fn cores(request: &Request, facts: &Facts) -> BTreeMap<VmType, u32> {
         .collect()
 }
 
-/// Refuses threads on each core that EC2 does not have the type run with.
+/// Refuses a number of threads per core that the type does not run with.
 fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<()> {
     let counted = |n: u32, what| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     let valid = &vm_type.threads_per_core;
@@ -173,18 +173,18 @@ fn refuse_threads(threads: u32, name: &VmType, vm_type: &VmTypeFacts) -> Result<
     )
 }
 
-/// The image of a launch: a prepared one that fits, else the standard one.
+/// The image of a launch: a prepared one that fits, else the named or the standard one.
 #[derive(Clone, Debug)]
 pub struct ImageChoice {
     pub image: Image,
-    /// Why it is no prepared one.
+    /// Why it is not a prepared image.
     pub why_not_prepared: Option<String>,
 }
 
 /// The newest prepared image that fits, else the named or the standard one.
 ///
 /// # Errors
-/// No image, or one that the machines cannot use.
+/// There is no image, or the machines cannot use it.
 pub fn image(request: &Request, facts: &Facts) -> Result<ImageChoice> {
     let standard = standard_image(request, facts)?;
     Ok(match prepared::choose(request, facts, &standard) {
@@ -257,7 +257,7 @@ fn standard_image(request: &Request, facts: &Facts) -> Result<Image> {
     Ok(image.clone())
 }
 
-/// GPUs that the driver of the standard image does not know.
+/// Refuses GPUs that the driver in the standard image does not support.
 fn refuse_old_gpus(facts: &Facts) -> Result<()> {
     let old = |facts: &VmTypeFacts| Some((facts.name.clone(), image::old_gpu(&facts.name)?));
     let Some((name, gpu)) = facts.vm_types().find_map(old) else {
@@ -273,10 +273,10 @@ fn newest<'a>(images: impl Iterator<Item = &'a Image>) -> Option<&'a Image> {
     images.max_by(|a, b| (&a.creation_date, &a.id).cmp(&(&b.creation_date, &b.id)))
 }
 
-/// GiB of each disk of the group's machines, the root disk first.
+/// The size of each disk of the group's machines in GiB, the root disk first.
 ///
 /// # Errors
-/// No image, or one that is larger than the disk asked for.
+/// There is no image, or it is larger than the disk that was asked for.
 pub fn disks_gib(request: &Request, facts: &Facts) -> Result<Vec<u32>> {
     let image = image(request, facts)?.image;
     let others = image.other_disks.iter().map(|disk| disk.size_gib);
@@ -285,7 +285,7 @@ pub fn disks_gib(request: &Request, facts: &Facts) -> Result<Vec<u32>> {
         .collect())
 }
 
-/// The size of the root disk: what was asked for, never below the image's own.
+/// The size of the root disk: what was asked for, and at least the image's own size.
 pub fn volume_gib(request: &Request, image: &Image) -> Result<u32> {
     let size = request
         .volume
@@ -332,7 +332,7 @@ pub fn security_group(
         .iter()
         .map(|cidr| Ingress::Ssh(cidr.to_string()))
         .collect();
-    // A run that died between making the group and its rule left it without.
+    // The group has no rule if a run died between making the group and making its rule.
     if group.ingress == expected {
         Ok(SecurityGroupChoice::Existing(group.id.clone()))
     } else if group.ingress.is_empty() {

@@ -12,26 +12,26 @@ use crate::error::Failure;
 /// What a group costs while all its machines run. What is unknown is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cost {
-    /// As of now: machines, disks and addresses.
+    /// At the prices of now: machines, disks and addresses.
     usd_per_hour: Option<f64>,
     usd_per_day: Option<f64>,
     machines_usd_per_hour: Option<f64>,
     disks_usd_per_hour: Option<f64>,
     addresses_usd_per_hour: Option<f64>,
-    /// The most that all of it can come to: spot machines at their highest price, and
-    /// burstable machines that are busy all the time.
+    /// The most that all of it can become: spot machines cost their highest price, and
+    /// burstable machines are busy all the time.
     at_most_usd_per_hour: Option<f64>,
-    /// What of that is CPU credits above the baseline.
+    /// The part of that which is CPU credits above the baseline.
     surplus_credits_usd_per_hour: Option<f64>,
     /// What filling the root disks at `--initialization-rate` costs once, at most.
     initialization_usd: Option<f64>,
-    /// Why the whole is not known.
+    /// Why the whole cost is not known.
     #[serde(rename = "unknown_because")]
     why_unknown: Option<String>,
 }
 
 impl Cost {
-    /// Of `number` machines.
+    /// The cost of `number` machines.
     pub fn of(parts: &Parts, number: u32) -> Self {
         let all = |one: f64| rounded(one * f64::from(number));
         let now = || -> Known<f64> {
@@ -54,8 +54,8 @@ impl Cost {
         }
     }
 
-    /// Refuses what can cost more than `limit` an hour, and what nobody knows the price
-    /// of. What is paid once counts as a part of the first hour.
+    /// Refuses a cost that can be more than `limit` an hour, or that nobody knows. What
+    /// is paid once counts as a part of the first hour.
     ///
     /// # Errors
     /// Too dear, or not known.
@@ -84,12 +84,12 @@ impl Cost {
         }
     }
 
-    /// Whether it cannot become more than it is now.
+    /// Whether the cost cannot become more than it is now.
     fn is_certain(&self) -> bool {
         self.at_most_usd_per_hour == self.usd_per_hour
     }
 
-    /// What is paid once, if anything is.
+    /// The part that is paid once, if there is any.
     fn once(&self) -> Option<f64> {
         self.initialization_usd.filter(|usd| *usd > 0.0)
     }
@@ -99,7 +99,7 @@ impl Cost {
             .is_some_and(|usd| usd > 0.0)
     }
 
-    /// What costs less.
+    /// What a user can do to pay less.
     pub fn cheaper(&self) -> &'static str {
         if self.has_surplus() {
             "fewer --num-machines, a --vm-type other than T3 and T3a, or --standard-credits: surplus CPU credits are counted as if the machines were always busy"
@@ -149,20 +149,20 @@ impl fmt::Display for Cost {
     }
 }
 
-/// An amount that is paid for an hour, in words.
+/// An hourly amount, in words.
 pub fn hourly(usd: f64) -> String {
     format!("{usd:.4}")
 }
 
-/// `usd`, which is more than `limit`, with as many digits as show that.
+/// `usd`, which is more than `limit`, with as many digits as it takes to see that.
 pub fn told_apart(usd: f64, limit: f64) -> String {
     let mut texts = (4..=6).map(|digits| format!("{usd:.digits$}"));
     let shows = |text: &String| text.parse::<f64>().is_ok_and(|told| told > limit);
     texts.find(shows).unwrap_or_else(|| usd.to_string())
 }
 
-/// To a millionth: floating point makes more digits than there are. Nothing is 0, not
-/// -0.
+/// Rounds to a millionth, as floating point has more digits than mean anything. Nothing
+/// is 0, and not -0.
 pub fn rounded(usd: f64) -> f64 {
     (usd * 1e6).round() / 1e6 + 0.0
 }
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_costs_as_much_as_the_limit_is_within_it() {
-        // In floating point three times 0.1 is a little more than 0.3.
+        // In floating point three times 0.1 is slightly more than 0.3.
         let cost = Cost::of(&parts(0.1, 0.0, 0.0), 3);
         assert!(cost.refuse_above(0.3).is_ok());
         assert!(cost.refuse_above(0.299_999).is_err());

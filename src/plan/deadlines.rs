@@ -1,4 +1,4 @@
-//! When machines end at the latest, and what is left of budgets, by their tags.
+//! When machines end at the latest, and what is left of budgets, as their tags tell.
 
 use std::{
     collections::BTreeMap,
@@ -31,8 +31,8 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// The machine's: the earlier of its two; none without either. Machines count
-    /// from their own start, up to a minute after their launch.
+    /// The machine's deadline: the earlier one if it has two, none if it has neither. A
+    /// machine counts from its own start, up to a minute after its launch.
     pub fn of(machine: &Machine) -> Option<Self> {
         if machine.state.is_gone() {
             return None;
@@ -61,13 +61,13 @@ pub struct Left {
     pub group: String,
     /// The budget, USD.
     pub max_cost: f64,
-    /// What its machines cannot have cost yet, USD: of those that EC2 shows.
+    /// What the machines that EC2 shows certainly have not cost yet, USD.
     pub usd: f64,
     /// When the last of its machines is off at the latest.
     pub ends_at: SystemTime,
 }
 
-/// The budgets of the groups that have machines which live.
+/// The budgets of the groups that have machines which are alive.
 pub fn left(machines: &[Machine], now: SystemTime) -> Vec<Left> {
     let mut groups: BTreeMap<(&str, &str), Vec<Machine>> = BTreeMap::new();
     for machine in machines {

@@ -1,6 +1,6 @@
-//! What is to be done: a pure function of what the user asked for and what EC2
-//! and Inductiva say. No clock, network, file or randomness; the plan is a
-//! value, and executing it decides nothing.
+//! What is to be done: a pure function of what the user asked for and what EC2 and
+//! Inductiva say. It uses no clock, network, file or randomness. The plan is a value, and
+//! carrying it out decides nothing.
 
 use super::{
     budget::Budget,
@@ -30,10 +30,10 @@ use crate::{
 pub enum Plan {
     /// The group has its machines.
     Complete(Vec<Machine>),
-    /// No type was named, and these are the ones to launch: look again,
-    /// with a request for them.
+    /// No type was named, and these are the types to launch. Look again with a request
+    /// for them.
     OtherTypes(Vec<VmType>),
-    /// Machines that were launched do not show yet: look again.
+    /// Machines that were launched do not show yet. Look again.
     Settling,
     /// Machines are missing.
     Launch(Box<LaunchPlan>),
@@ -41,8 +41,8 @@ pub enum Plan {
 
 /// Decides what to do.
 ///
-/// `used` is the highest number in its hour that a launch is known to have had,
-/// beside those that machines show.
+/// `used` is the highest number that a launch of its hour is known to have had, beside
+/// those that machines show.
 ///
 /// # Errors
 /// Whatever makes the request impossible, before anything is made or launched.
@@ -72,7 +72,8 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     choices::refuse_types(request, facts)?;
     let next = next(request, facts, used, wanted - have, underway);
     refuse_half_rounds(request, &next)?;
-    // Of a launch that is under way, whatever this start would take.
+    // A launch that is under way goes on with its own image, whatever this start would
+    // take.
     let of_launch = next.image_id.as_ref();
     let of_launch = of_launch.and_then(|id| facts.images.iter().find(|image| image.id == *id));
     let (image, why_not_prepared) = if let Some(image) = of_launch {
@@ -86,10 +87,10 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     let security_group = choices::security_group(request, facts, &network)?;
     let budget = match (&next.launch, next.budget) {
         (LaunchId::New(_), _) => budget_of_launch::of_launch(request, facts, wanted - have)?,
-        // Its own: a call that is made again has its launch's bytes.
+        // A call that is made again has the bytes of its launch, and so its budget.
         (LaunchId::Resumed, budget) => budget.transpose().map_err(Failure::failed)?,
     };
-    // After a machine of the group as it is now, a launch is a later one.
+    // A launch into a group that has machines now is not its first.
     let is_first = matches!(next.launch, LaunchId::New(_))
         && budget.as_ref().is_some_and(|budget| budget.later.is_none());
     let budget_is_anew = is_first && facts.machines.iter().any(|m| Budget::of(m).is_some());
@@ -128,7 +129,7 @@ pub fn plan(request: &Request, facts: &Facts, used: Option<(Hour, u32)>) -> Resu
     })))
 }
 
-/// A launch and those of its calls that are to be made.
+/// A launch, and those of its calls that are to be made.
 struct Next {
     launch: LaunchId,
     tag: LaunchTag,
@@ -138,8 +139,8 @@ struct Next {
     calls: Vec<Call>,
 }
 
-/// The launch that comes first: one that is under way, with its own bytes, or
-/// else a new one of the `missing` machines.
+/// The launch that comes next: one that is under way, with its own bytes, or else a new
+/// one of the `missing` machines.
 fn next(
     request: &Request,
     facts: &Facts,
@@ -168,7 +169,7 @@ fn next(
     let numbers = tags.clone().filter_map(|(_, slot)| slot).chain(used);
     let numbers = numbers.filter(|(of, _)| *of == hour);
     let highest = numbers.map(|(_, number)| number).max().unwrap_or(0);
-    // Each may be of a launch of its own: damaged tags do not tell.
+    // Damaged tags do not tell the launch, so each such machine may be of one of its own.
     let untold = tags.filter(|(machine, slot)| {
         let launched = machine.launched_at.map(|at| Hour::of(at + offset));
         slot.is_none() && launched == Some(hour)
@@ -203,9 +204,9 @@ fn next(
     }
 }
 
-/// How many of a launch's first call are taken at least, where fewer than all are.
-/// Each place adds what it has. Only where the launch is tried again, a place that
-/// has too few must not begin it, as it would be undone.
+/// How many machines a launch's first call takes at least, where fewer than all are
+/// enough. Usually each place adds the machines that it has. But a launch that is tried
+/// again must not begin in a place that has too few, as they would have to be undone.
 fn least_of_first_call(request: &Request, missing: u32) -> u32 {
     if request.wait_for_capacity.is_none() {
         return 1;
@@ -237,8 +238,8 @@ fn refuse_half_rounds(request: &Request, next: &Next) -> Result<()> {
     )))
 }
 
-/// Refuses a group that has, or is about to have, more machines than asked for,
-/// and one of which nobody knows how many it has.
+/// Refuses a group that has, or is about to have, more machines than were asked for, and
+/// a group of which nobody knows how many it has.
 fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -> Result<()> {
     let group = &request.group;
     let wanted = request.num_machines as usize;
@@ -289,7 +290,7 @@ fn refuse_too_many(request: &Request, live: &[Machine], underway: &[Underway]) -
     Ok(())
 }
 
-/// A group is all of one kind.
+/// Refuses other settings than the group's: all its machines are of one kind.
 fn refuse_other_settings(
     request: &Request,
     settings: &GroupSettings,

@@ -8,29 +8,32 @@ use crate::{
     values::VolumeType,
 };
 
-/// AWS's month, for prices that are by the month (EBS pricing page, examples).
+/// The hours in a month of AWS's, for prices that are by the month (EBS pricing page,
+/// examples).
 const HOURS_PER_MONTH: f64 = 730.0;
-/// Up to where each of io2's prices goes, IOPS; above, the last (EBS pricing page).
+/// How many IOPS each of io2's prices is for; the last price is for all above (EBS
+/// pricing page).
 const IO2_TIERS: [u32; 3] = [32_000, 64_000, u32::MAX];
 
-/// Prices of an EBS volume type, by the month. One that the Price List does not
-/// have is none: what needs it has no price either.
+/// Prices of an EBS volume type, by the month. What needs a price that the Price List
+/// does not have has no price either.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DiskPrices {
-    /// A GiB.
+    /// Per GiB.
     pub gib: f64,
-    /// An IOPS, by the tiers of io2; other types have the first price for all.
+    /// Per IOPS, by the tiers of io2. Other types have only the first price.
     pub iops: [Option<f64>; 3],
-    /// A MiB/s of throughput.
+    /// Per MiB/s of throughput.
     pub mibps: Option<f64>,
 }
 
-/// A disk, as far as it decides its price.
+/// What decides the price of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PricedDisk {
     pub kind: VolumeType,
     pub size_gib: u32,
-    /// As asked for, with what is free of charge; none: what every disk has.
+    /// The IOPS that were asked for, with those that are free of charge; none for what
+    /// every disk has.
     pub iops: Option<u32>,
     pub throughput_mibps: Option<u32>,
 }
@@ -49,7 +52,7 @@ impl DiskPrices {
                     .saturating_sub(GP3_THROUGHPUT_MIBPS);
             }
             VolumeType::Io1 | VolumeType::Io2 => {}
-            // EC2 tells what they have, which is in the price of their size.
+            // EC2 tells their IOPS, which the price of their size includes.
             VolumeType::Gp2 | VolumeType::Standard => iops = 0,
         }
         let throughput = match (mibps, self.mibps) {
@@ -67,7 +70,7 @@ impl DiskPrices {
         Ok(month / HOURS_PER_MONTH)
     }
 
-    /// What `iops` cost a month, each tier at its own price.
+    /// What `iops` cost a month, with each tier at its own price.
     fn of_iops(&self, kind: VolumeType, iops: u32) -> Known<f64> {
         let tiers = match kind {
             VolumeType::Io2 => IO2_TIERS,
@@ -150,7 +153,7 @@ mod tests {
             (VolumeType::Gp3, None, Some(126), false),
             (VolumeType::Io1, Some(100), None, false),
             (VolumeType::Io2, Some(64_000), None, false),
-            // What EC2 tells of one that there is.
+            // What EC2 tells of a disk that exists.
             (VolumeType::Gp2, Some(300), None, true),
         ] {
             let usd = size_alone.per_hour(&disk(kind, 10, iops, mibps));

@@ -1,4 +1,4 @@
-//! A request and facts for tests, which change what they are about.
+//! A request and facts for tests. Each test changes what it is about.
 
 use std::time::SystemTime;
 
@@ -21,7 +21,7 @@ pub fn request(num_machines: u32) -> Request {
     request
 }
 
-/// What a region without surprises answers.
+/// Facts of a region without surprises.
 pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
     Facts {
         account: "123456789012".into(),

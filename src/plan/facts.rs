@@ -11,37 +11,36 @@ use crate::model::{
     vm_type::VmTypeFacts,
 };
 
-/// What was looked up, all at once.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The AWS account, 12 digits.
     pub account: String,
     pub region: String,
-    /// When it was looked up: the time by EC2's clock as the calls were sent.
+    /// When it was looked up: EC2's time at which the calls were sent.
     pub looked_at: SystemTime,
-    /// How far the hours of client tokens are ahead of that clock: not at all, but
-    /// for tests.
+    /// How far the hours of client tokens are ahead of that clock. It is zero, except in
+    /// tests.
     pub hours_offset: Duration,
     /// All the group's machines that EC2 shows, terminated ones too.
     pub machines: Vec<Machine>,
     pub images: Vec<Image>,
     pub vm_type: VmTypeFacts,
-    /// Those of the other types, in their order.
+    /// The properties of the request's further types, in their order.
     pub other_types: Vec<VmTypeFacts>,
     /// The named subnet, or the default ones of the zone or region.
     pub subnets: Vec<Subnet>,
     /// The route tables of the region, or why they are not known.
     pub route_tables: Result<Vec<RouteTable>, String>,
-    /// The VPCs whose tenancy is dedicated, among those that the launch may be in; or
-    /// why they are not known.
+    /// Those of the launch's possible VPCs whose tenancy is dedicated, or why they are
+    /// not known.
     pub dedicated_vpcs: Result<Vec<String>, String>,
-    /// The most that one machine can cost an hour, USD; what a budget goes by.
+    /// The most that one machine can cost an hour, USD. Budgets go by it.
     pub most_usd_per_hour: Known<f64>,
-    /// What it costs once at most, beside that.
+    /// What a machine costs once at most, beside that.
     pub usd_once: Known<f64>,
     /// The group on Inductiva's side, if it is active.
     pub group: Known<Option<ActiveGroup>>,
-    /// The security groups of our name, in any VPC.
+    /// The security groups that have the name of ours, in any VPC.
     pub security_groups: Vec<SecurityGroup>,
 }
 
@@ -51,7 +50,7 @@ impl Facts {
         std::iter::once(&self.vm_type).chain(&self.other_types)
     }
 
-    /// Adds machines that EC2 has told of otherwise and does not show yet.
+    /// Adds machines that EC2 has named in an answer and does not show yet.
     pub fn know(&mut self, machines: &[Machine]) {
         for machine in machines {
             if !self

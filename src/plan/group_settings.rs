@@ -16,14 +16,17 @@ use crate::{
     values::{KeyPlace, Market, Proxy, VmType, Volume, VolumeType},
 };
 
-/// What the user chose for a group, as it stands in its machines'
-/// [`TAG_SETTINGS`] tags: `name=value` words, what is default left out.
+/// What the user chose for a group, as its machines' [`TAG_SETTINGS`] tags have it:
+/// `name=value` words. Defaults are left out.
 ///
-/// There is one tag, and another (`…-2`, `…-3`) where one is full. The first word
-/// is [`FORMAT`]. The release before it had none: one tag, and where that would
-/// have been too long, a hash of all words in their place; the user's tags were no
-/// setting. Its machines are read as far as that goes ([`Told::former`](super::told_settings::Told::former)); it
-/// refuses the machines of this one, as `format` is a setting that it does not know.
+/// There is one tag, and another (`…-2`, `…-3`) where one is full. The first word is
+/// [`FORMAT`].
+///
+/// The release before had no such word. It wrote one tag, or a hash of all words where
+/// that would have been too long, and the user's tags were not among the settings. Its
+/// machines are read as far as that goes
+/// ([`Told::former`](super::told_settings::Told::former)). It refuses the machines of
+/// this release, as `format` is a setting that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupSettings(BTreeMap<String, String>);
 
@@ -54,20 +57,20 @@ impl GroupSettings {
             tags,
             script,
             runner,
-            // Both as `vm_types`.
+            // Both are in `vm_types`.
             vm_type: _,
             other_types: _,
-            // Whose settings these are.
+            // The group that these settings are of.
             group: _,
-            // How many machines this run wants, and how far it goes for them.
+            // How many machines this run wants, and what it does to get them.
             num_machines: _,
             min_machines: _,
             wait_for_capacity: _,
             spot_fallback: _,
-            // What this run takes where nothing was chosen.
+            // Whether this run took the default types.
             types_are_default: _,
             prepared_image_age: _,
-            // What it refuses.
+            // What this run refuses.
             allow_no_internet: _,
             max_cost_per_hour: _,
             // It has a tag of its own.
@@ -148,7 +151,7 @@ impl GroupSettings {
     }
 }
 
-/// Those of what the task runner is told.
+/// The settings among what the task runner is told.
 fn of_runner(runner: &Runner) -> [(&'static str, Option<String>); 8] {
     // Without `..`, as above.
     let Runner {
@@ -160,11 +163,11 @@ fn of_runner(runner: &Runner) -> [(&'static str, Option<String>); 8] {
         api_key_from,
         proxy,
         local_disks,
-        // A secret, which may have changed since.
+        // A secret, and it may have changed since.
         api_key: _,
-        // The same Inductiva at another address.
+        // It is the same Inductiva, at another address.
         api_url: _,
-        // As the request's.
+        // The request's number.
         num_machines: _,
     } = runner;
     [
@@ -192,7 +195,7 @@ fn of_runner(runner: &Runner) -> [(&'static str, Option<String>); 8] {
             "api-key-from",
             api_key_from.as_ref().map(KeyPlace::to_string),
         ),
-        // Without its password: everybody may read tags.
+        // The password is left out, as everybody may read tags.
         ("proxy", proxy.as_ref().map(Proxy::to_string)),
         ("local-disks", (!local_disks).then(|| "no".to_owned())),
     ]
@@ -203,7 +206,7 @@ fn not_default<T: PartialEq + ToString + ?Sized>(value: &T, default: &T) -> Opti
     (value != default).then(|| value.to_string())
 }
 
-/// A setting's value as one word of EC2's tag alphabet.
+/// A setting's value as one word, in the characters that EC2 allows in tags.
 fn tag_word(value: &str) -> String {
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/' | '@');
@@ -217,7 +220,7 @@ fn tag_word(value: &str) -> String {
     }
 }
 
-/// Twelve hex characters of SHA-256: enough to tell settings apart.
+/// Twelve hex characters of a SHA-256, which are enough to tell settings apart.
 fn short_hash(bytes: &[u8]) -> String {
     format!("sha256:{}", &hex::encode(Sha256::digest(bytes))[..12])
 }
@@ -351,7 +354,7 @@ mod tests {
         ) {
             let settings = GroupSettings(settings.into_iter().map(|(name, value)| (name, tag_word(&value))).collect());
             let tags = settings.to_tags();
-            // 50 of a machine, with ours and the user's.
+            // A machine has 50 tags, with ours and the user's.
             prop_assert!(tags.len() <= 6);
             for (key, value) in &tags {
                 prop_assert!(key.starts_with(TAG_SETTINGS));

@@ -1,4 +1,4 @@
-//! What may not be known.
+//! Facts that may be unknown.
 
-/// A price, or another fact; else why it is not known.
+/// A price or another fact, or else why it is not known.
 pub type Known<T> = Result<T, String>;

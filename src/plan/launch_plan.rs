@@ -1,5 +1,4 @@
-//! A launch as it was decided: what EC2 is asked for, and what the machines are
-//! given.
+//! A launch that was decided: what EC2 is asked for, and what the machines are given.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -30,52 +29,52 @@ use crate::{
     values::VmType,
 };
 
-/// A launch, decided in full but for the group's id on Inductiva's side.
+/// A decided launch. Only the group's id on Inductiva's side is still open.
 #[derive(Clone, Debug)]
 pub struct LaunchPlan {
     /// How many machines to launch.
     pub number: u32,
     /// The calls to launch them with.
     pub calls: Vec<Call>,
-    /// The launch that the calls are of.
+    /// The launch that these calls belong to.
     pub launch: LaunchId,
-    /// What the machines of its first call say of it.
+    /// What the machines of its first call say of the launch.
     pub tag: LaunchTag,
-    /// The group's id on Inductiva's side that its machines were given, where it
-    /// is one that is under way.
+    /// The group's id on Inductiva's side that the machines of a launch which is under
+    /// way were given.
     pub group_id: Option<String>,
     /// When the group was looked at, by EC2's clock.
     pub looked_at: SystemTime,
     /// The group's machines that count already.
     pub existing: Vec<Machine>,
-    /// The ids of all the group's machines that were known, terminated ones too.
+    /// The ids of all machines of the group that were known, terminated ones too.
     pub seen: Vec<String>,
-    /// The image to launch from.
     pub image: Image,
-    /// Why a new launch is not from a prepared one.
+    /// Why a new launch does not use a prepared image.
     pub why_not_prepared: Option<String>,
     /// GiB of the root disk.
     pub volume_gib: u32,
     /// The type's properties, with the threads that were asked for.
     pub vm_type: VmTypeFacts,
-    /// The cores of each type whose threads can be chosen: EC2 wants both.
+    /// The number of cores of each type whose threads can be chosen: EC2 wants both
+    /// numbers.
     pub cores: BTreeMap<VmType, u32>,
-    /// Those of the other types.
+    /// The properties of the further types.
     pub other_types: Vec<VmTypeFacts>,
     pub security_group: SecurityGroupChoice,
     /// What the user chose.
     pub settings: GroupSettings,
     /// The group's budget, as the machines are told it.
     pub budget: Option<Budget>,
-    /// Whether an earlier group of the name had a budget, which ended with it.
+    /// Whether an earlier group of this name had a budget, which has ended with it.
     pub budget_is_anew: bool,
     /// The default subnets to launch in, where no place was named.
     pub subnets: Vec<Subnet>,
-    /// Whether there are others, so that EC2 must not choose.
+    /// Whether there are other default subnets, so that EC2 must not choose.
     pub leaves_out: bool,
-    /// A place that the launch can be tried in.
+    /// A place in which a dry run can try the launch.
     pub first_place: Place,
-    /// What to say before it.
+    /// What to say before the launch.
     pub warnings: Vec<String>,
 }
 
@@ -88,7 +87,7 @@ pub enum LaunchId {
 }
 
 impl LaunchPlan {
-    /// The new launch's name in full; none of one that is under way.
+    /// The new launch's full name; none for a launch that is under way.
     pub fn intent(&self) -> Option<&Intent> {
         match &self.launch {
             LaunchId::New(intent) => Some(intent),
@@ -96,15 +95,15 @@ impl LaunchPlan {
         }
     }
 
-    /// Whether it is a launch of this run's own.
+    /// Whether this run begins the launch itself.
     pub fn is_new(&self) -> bool {
         self.intent().is_some()
     }
 
-    /// What is to be said of its image: that it is a prepared one, or why not.
+    /// What to say of the image: that it is a prepared one, or why it is not.
     ///
     /// # Errors
-    /// The reason, where it is the standard or the named one.
+    /// Why the image is the standard or the named one.
     pub fn prepared_image(&self, facts: &Facts) -> Result<String, String> {
         let image = &self.image;
         if image.is_prepared(&facts.account) {
@@ -117,7 +116,7 @@ impl LaunchPlan {
             .to_owned())
     }
 
-    /// What EC2 says of one of the types.
+    /// The properties of one of the types.
     pub fn facts_of(&self, vm_type: &VmType) -> Option<&VmTypeFacts> {
         let mut all = std::iter::once(&self.vm_type).chain(&self.other_types);
         all.find(|facts| facts.name == *vm_type)
@@ -177,13 +176,13 @@ impl LaunchPlan {
         self.budget.iter().flat_map(Budget::variables).collect()
     }
 
-    /// The user data as it is sent.
+    /// The user data in the form that is sent.
     ///
     /// # Errors
-    /// More than EC2 takes.
+    /// It is more than EC2 takes.
     pub fn user_data(&self, request: &Request, group_id: Option<&str>) -> Result<Vec<u8>> {
         let gpu = self.vm_type.gpu.is_some();
-        // Those of the launch: a call that is made again has its own bytes.
+        // A call that is made again has the bytes of its launch, and so its number.
         let runner = Runner {
             num_machines: self.tag.wanted,
             ..request.runner.clone()
@@ -197,7 +196,7 @@ impl LaunchPlan {
 /// The bytes that a machine is given.
 ///
 /// # Errors
-/// More than EC2 takes.
+/// They are more than EC2 takes.
 pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u8>> {
     script.packed(variables).map_err(|too_large| {
         Failure::usage(too_large.to_string())

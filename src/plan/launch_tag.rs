@@ -1,13 +1,13 @@
-//! The tag [`TAG_LAUNCH`]: what a machine tells of the launch that it is of, so that a
-//! later run can make the same calls again ([`super::protocol`]).
+//! The tag [`TAG_LAUNCH`]: what a machine says of the launch that it belongs to, so that
+//! a later run can make the same calls again ([`super::protocol`]).
 
 use std::fmt;
 
 use super::tokens::{Base, Call, Hour, MACHINES_PER_CALL};
 use crate::model::machine::{Machine, TAG_LAUNCH};
 
-/// No launch and no group has so many: a tag that says more is damaged, and what
-/// follows from its numbers would cost memory and time.
+/// No launch and no group has more. A tag with a larger number is damaged, and to act on
+/// its numbers would cost memory and time.
 const MOST_MACHINES: u32 = 100_000;
 
 /// What a machine's [`TAG_LAUNCH`] says.
@@ -18,25 +18,24 @@ pub struct LaunchTag {
     pub call: u32,
     /// All machines of the launch.
     pub total: u32,
-    /// Machines that the group had when it was planned, terminated ones too.
+    /// How many machines the group had when the launch was planned, terminated ones too.
     pub known: u32,
-    /// Whether the launch takes fewer where there are no more.
+    /// Whether the launch takes fewer machines where there is no capacity for all.
     pub or_fewer: bool,
-    /// How many of its first call it takes at least, where it takes fewer: 1, unless
-    /// it is tried again until there are so many.
+    /// How many machines the first call takes at least if fewer are enough. It is 1,
+    /// unless the launch is tried again until there are so many.
     pub least: u32,
     /// How many machines the group was to have.
     pub wanted: u32,
-    /// The hour and the number of the launch; none on machines of releases before
-    /// they had one.
+    /// The hour and the number of the launch. Machines of earlier releases have none.
     pub slot: Option<(Hour, u32)>,
-    /// Which of the candidates the machine was launched as, from 0.
+    /// The index of the candidate that the machine was launched as, from 0.
     pub candidate: u32,
 }
 
 impl LaunchTag {
-    /// What the machine says of its launch; nothing on machines of releases that
-    /// had no such tag.
+    /// What the machine says of its launch; none for machines of releases without such a
+    /// tag.
     pub fn of(machine: &Machine) -> Option<Self> {
         let mut words = machine.tag(TAG_LAUNCH)?.split(' ');
         let base = words.next()?;
@@ -67,8 +66,8 @@ impl LaunchTag {
         })
     }
 
-    /// How many machines a request takes at least that is to get the `missing` ones
-    /// of a call.
+    /// How many machines a request has to take at least to get the `missing` ones of a
+    /// call.
     pub fn least_of(&self, call: Call, missing: u32) -> u32 {
         if !self.or_fewer {
             return missing;
@@ -137,7 +136,7 @@ mod tests {
             candidate: 2,
         };
         assert_eq!(read(&tag.to_string()), Some(tag.clone()));
-        // As releases before wrote it.
+        // The form in which earlier releases wrote it.
         let before = LaunchTag {
             slot: None,
             candidate: 0,

@@ -1,10 +1,10 @@
-//! For how long machines have run, ended ones too: a pure function of what EC2 and
-//! Inductiva show of them.
+//! How long machines have run, ended ones too: a pure function of what EC2 and Inductiva
+//! show of them.
 //!
 //! EC2 shows a machine for about an hour after its end, and does not always tell when
-//! that was. Inductiva keeps when a machine registered and when it left; its clock may
-//! be another. A machine that both show is one machine. Where they disagree, EC2 is
-//! right: a machine whose runner has left is paid for while it runs.
+//! that was. Inductiva keeps when a machine registered and when it left, by a clock that
+//! may differ. Where both disagree, EC2 is right: a machine whose runner has left is paid
+//! for as long as it runs.
 
 mod hidden;
 
@@ -13,12 +13,13 @@ use std::time::{Duration, SystemTime};
 use super::members::Member;
 use crate::model::machine::{Machine, State};
 
-/// A machine that registered so long before EC2 says that it was launched has been
-/// stopped and started again since: EC2 tells the last start. Less is a matter of clocks.
+/// A machine that registered this long before EC2 says it was launched has been stopped
+/// and started again since, as EC2 tells the last start. A shorter time only means that
+/// the clocks differ.
 const CLOCKS_DIFFER: Duration = Duration::from_mins(10);
 
-/// How long something lasted: as far as that is known, and at most; none where nobody
-/// knows a bound.
+/// How long something lasted: the time that is certain, and the longest that it can be;
+/// none where nobody knows a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     pub known: Duration,
@@ -37,26 +38,26 @@ impl Span {
 /// The life of a machine so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Life {
-    /// Its launch; of a machine that EC2 does not show, when it registered.
+    /// Its launch. For a machine that EC2 does not show, the time when it registered.
     pub began: Option<SystemTime>,
-    /// None while it is there, and where nobody knows.
+    /// None while it exists, and where nobody knows.
     pub ended: Option<SystemTime>,
-    /// While it was paid for as a machine.
+    /// The time that it was paid for as a machine.
     pub ran: Span,
-    /// While its disks were there: longer, if it is stopped.
+    /// The time that its disks existed: longer, if it was stopped.
     pub had_disks: Span,
     /// Why [`Span::known`] is not all of it.
     pub why_unknown: Option<String>,
 }
 
-/// What lives are worked out by, beside what there is of a machine.
+/// What lives are worked out from, beside what is shown of a machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
     /// By AWS's clock.
     pub now: SystemTime,
     /// How long a machine may take to register.
     pub boot_timeout: Duration,
-    /// When the group on Inductiva's side was made: before its machines.
+    /// When the group on Inductiva's side was made, which is before its machines.
     pub group_made: Option<SystemTime>,
 }
 
@@ -69,13 +70,12 @@ impl Life {
     }
 }
 
-/// The time from one to the other; nothing where clocks say that it ran backwards.
+/// The time between the two; zero if it would be negative, as clocks differ.
 fn between(from: SystemTime, to: SystemTime) -> Duration {
     to.duration_since(from).unwrap_or_default()
 }
 
-/// When a machine's run ended: at the earliest, at the latest, and why that is not the
-/// same.
+/// When a machine's run ended: the earliest and the latest time, and why they differ.
 #[derive(Clone)]
 struct End {
     earliest: SystemTime,
@@ -93,7 +93,7 @@ impl End {
     }
 }
 
-/// Of a machine that EC2 shows.
+/// The life of a machine that EC2 shows.
 fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
     let id = &machine.instance_id;
     let began = machine.launched_at.or_else(|| member.registered());
@@ -110,7 +110,7 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
     };
     let is_over = !matches!(machine.state, State::Pending | State::Running);
     let end = match machine.state {
-        // Whatever Inductiva says.
+        // It runs, whatever Inductiva says.
         State::Pending | State::Running => End::at(at.now),
         State::Stopping | State::Stopped => match machine.stopped_at {
             Some(time) => End::at(time.min(at.now)),
@@ -118,7 +118,7 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
         },
         State::ShuttingDown | State::Terminated => match (machine.ended_at, member.left_at()) {
             (Some(time), _) => End::at(time.min(at.now)),
-            // Its runner leaves on the way out.
+            // The runner leaves shortly before the machine ends.
             (None, Some(time)) => End {
                 earliest: time.clamp(began, at.now),
                 latest: at.now,
@@ -127,7 +127,7 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
             (None, None) => unknown(format!("nobody knows when {id} ended")),
         },
     };
-    // A machine whose end is that of its disks may have been stopped before.
+    // A machine that is gone may have been stopped before. `end` is the end of its disks.
     let is_gone = machine.state.is_gone();
     let stop = is_gone.then(|| stop_before(machine, member, &end, seen));
     let run = stop.flatten().unwrap_or_else(|| end.clone());
@@ -161,8 +161,8 @@ fn shown(machine: &Machine, member: &Member<'_>, at: &Circumstances) -> Life {
     }
 }
 
-/// When a machine that is gone stopped running, if that was before its `end`: EC2 shows of
-/// its last change of state alone when that was. `seen` is when it was last heard of.
+/// When a machine that is gone stopped running, if that was before its `end`. EC2 tells
+/// only when its state changed last. `seen` is when it was last heard of.
 fn stop_before(machine: &Machine, member: &Member<'_>, end: &End, seen: SystemTime) -> Option<End> {
     let id = &machine.instance_id;
     let within = |from: SystemTime, why: String| End {
@@ -178,7 +178,7 @@ fn stop_before(machine: &Machine, member: &Member<'_>, end: &End, seen: SystemTi
             })
         }
         Some(_) => None,
-        // It is stopped once it has prepared its image, and ended later.
+        // A builder is stopped once it has prepared its image, and ended later.
         None if machine.is_builder() => Some(within(
             seen,
             format!("EC2 does not tell when {id}, which prepared an image, was stopped"),
@@ -279,7 +279,7 @@ mod tests {
         let mut gone = machine(State::Terminated, 100);
         let left = record(Some(160), Some(300), Some(400));
         let stays = record(Some(160), Some(300), None);
-        // Without EC2's time: at the latest it is now.
+        // EC2 does not tell the end, which is at the latest now.
         let by_inductiva = life(Some(&gone), std::slice::from_ref(&left), &at(1_100));
         assert_eq!(by_inductiva.ran, seconds(300, 1_000));
         assert_eq!(by_inductiva.ended, Some(time(400)));
@@ -335,7 +335,7 @@ mod tests {
         let ran = ending(&machine(State::Running, 100));
         assert_eq!(ran.ran, seconds(1_000, 1_000));
         assert_eq!(ran.why_unknown, None);
-        // Nobody has seen it before.
+        // Nobody has seen it while it was stopped.
         let left = record(Some(160), Some(300), Some(400));
         let seen = life(Some(&gone), &[left], &at(1_500));
         assert_eq!(seen.ran, seconds(300, 1_000));

@@ -1,5 +1,5 @@
-//! Lives of machines by chance, and what is made of them with what EC2 and Inductiva
-//! happen to show.
+//! Random lives of machines, and what is made of the parts that EC2 and Inductiva happen
+//! to show.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use crate::model::{
 
 const ID: &str = "i-0123456789abcdef0";
 const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
-/// EC2 shows a machine for so long after its end.
+/// For how many seconds EC2 shows a machine after its end.
 const SHOWN_FOR: u64 = 3_600;
 
 fn time(seconds: u64) -> SystemTime {
@@ -28,8 +28,8 @@ fn time(seconds: u64) -> SystemTime {
 
 proptest! {
     /// Whoever shows the machine, whatever is missing, and whatever Inductiva's clock
-    /// says: it is not said to have run for longer than it did, nor for less than it
-    /// can have.
+    /// says: the known time is never longer than the real one, and the longest time never
+    /// shorter.
     #[test]
     fn what_is_known_is_no_more_and_what_is_at_most_no_less_than_it_was(
         launched in 0_u64..10_000,
@@ -47,7 +47,7 @@ proptest! {
         ended_by_this_run: bool,
     ) {
         let left = launched + boot + worked;
-        // Stopped as its runner left, it is ended later.
+        // If it was stopped when its runner left, it is ended later.
         let ran_until = left + ending;
         let ended = ran_until + stopped.unwrap_or_default();
         let now = if looks_while_it_is_shown {
@@ -73,8 +73,8 @@ proptest! {
         prop_assume!(is_shown || registered);
         let is_stopped = stopped.is_some() && ran_until <= now;
         let knows_before = ended_by_this_run && is_shown && !runs;
-        // Nobody can tell that it was stopped of one that EC2 alone shows, nor where its
-        // runner left only shortly before its end.
+        // Nobody can tell that a machine was stopped if only EC2 shows it, or if its
+        // runner left shortly before its end.
         let tells_stop_by_leaving =
             registered && tells_left && stopped.is_some_and(|time| time > 700);
         prop_assume!(!is_stopped || runs || knows_before || tells_stop_by_leaving);
@@ -113,7 +113,7 @@ proptest! {
         prop_assert!(life.ran.known <= most, "{:?}", life);
         let disks = life.had_disks.most.expect("a bound");
         prop_assert!(!is_shown || disks + tolerance >= real_disks, "{:?}", life);
-        // What is called known is all but the boot and the end.
+        // A time that is called known leaves out only the boot and the end.
         if life.why_unknown.is_none() {
             let unseen = Duration::from_secs(boot + ending);
             prop_assert!(life.ran.known + unseen + tolerance >= real, "{:?} of {:?}", life, real);

@@ -1,6 +1,7 @@
-//! The chance in histories and simulated worlds: the same draws for the same seed.
+//! The chance in random histories and simulated worlds. The same seed gives the same
+//! draws.
 
-/// `SplitMix64`.
+/// The generator `SplitMix64`.
 #[derive(Debug)]
 pub struct Luck(u64);
 

@@ -1,5 +1,5 @@
-//! What a machine of a request costs, by the prices that were looked up: of its types,
-//! markets and places the dearest.
+//! What a machine of a request costs by the prices that were looked up. Of its types,
+//! markets and places the dearest counts.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +11,23 @@ use crate::{
     values::{Market, VmType},
 };
 
-/// A vCPU's hour of surplus credits, USD, on Linux: the same in all regions
+/// USD for a vCPU's hour of surplus credits on Linux, which is the same in all regions
 /// (EC2 on-demand pricing, "T2/T3/T4g Unlimited Mode Pricing").
 const SURPLUS_VCPU_HOUR: f64 = 0.05;
 
-/// What a machine costs an hour, USD: of those that may be launched the dearest.
+/// What a machine costs an hour, USD: the dearest of those that may be launched.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MachinePrice {
     /// As of now.
     pub now: f64,
-    /// The most that it can be: a spot price may rise to the highest price that is
+    /// The most that it can become: a spot price may rise to the highest price that is
     /// paid, and a burstable machine may use more than its baseline all the time.
     pub most: f64,
-    /// What of that is surplus CPU credits.
+    /// The part of that which is surplus CPU credits.
     pub surplus: f64,
 }
 
-/// What the machines' prices have to be for; the reason why there are none.
+/// The operating system that the prices have to be for, or why there are none.
 pub fn system(request: &Request, facts: &Facts) -> Known<System> {
     let choice = choices::image(request, facts).map_err(|failure| failure.message)?;
     let image = choice.image;
@@ -49,7 +49,7 @@ fn of_image(image: &Image) -> Known<System> {
     })
 }
 
-/// Refuses places with prices of their own.
+/// Refuses places that have prices of their own.
 fn place(request: &Request, facts: &Facts) -> Known<()> {
     for subnet in subnets(request, facts) {
         if !is_of_region(&subnet.zone, &facts.region) {
@@ -72,19 +72,19 @@ fn place(request: &Request, facts: &Facts) -> Known<()> {
     Ok(())
 }
 
-/// Whether the zone is an Availability Zone of the region and not a Local Zone or the
-/// like: `eu-west-2a`, not `us-west-2-lax-1a`.
+/// Whether a zone is an Availability Zone of the region, such as `eu-west-2a`, and not a
+/// Local Zone or the like, such as `us-west-2-lax-1a`.
 pub fn is_of_region(zone: &str, region: &str) -> bool {
     let letter = zone.strip_prefix(region).unwrap_or_default();
     letter.len() == 1 && letter.chars().all(|c| c.is_ascii_lowercase())
 }
 
-/// Where machines may be launched.
+/// The subnets in which machines may be launched.
 pub(super) fn subnets(request: &Request, facts: &Facts) -> Vec<Subnet> {
     choices::network(request, facts).map_or_else(|_| facts.subnets.clone(), |n| n.subnets)
 }
 
-/// The dearest of the request's types and markets.
+/// The price of the request's dearest type and market.
 pub(super) fn machine(request: &Request, facts: &Facts, prices: &Prices) -> Known<MachinePrice> {
     place(request, facts)?;
     let system = system(request, facts)?;
@@ -118,8 +118,8 @@ fn on_demand(vm_type: &VmType, facts: &Facts, prices: &Prices) -> Known<f64> {
     usd.ok_or_else(|| format!("the Price List has no {vm_type} in {}", facts.region))
 }
 
-/// What a spot machine costs now in the dearest zone, and at most. Without a highest
-/// price EC2 takes the price on demand for it.
+/// What a spot machine costs now in the dearest zone, and at most. If no highest price is
+/// given, EC2 takes the on-demand price for it.
 fn spot(request: &Request, vm_type: &VmType, facts: &Facts, prices: &Prices) -> Known<(f64, f64)> {
     let told = prices.spot.as_ref().map_err(Clone::clone)?;
     let name = vm_type.as_str();
@@ -146,13 +146,13 @@ fn spot(request: &Request, vm_type: &VmType, facts: &Facts, prices: &Prices) -> 
     let highest = request.max_price.as_deref().and_then(|m| m.parse().ok());
     let most = match highest {
         Some(highest) => highest,
-        // A list price that is below the spot price is no bound of it.
+        // A list price below the spot price is no bound.
         None => on_demand(vm_type, facts, prices)?.max(now),
     };
     Ok((now.min(most), most))
 }
 
-/// Whether a machine of the type may be launched there: if nobody knows, it may.
+/// Whether machines of the type may be launched in the zone. If nobody knows, they may.
 fn is_offered(prices: &Prices, vm_type: &str, zone: &str) -> bool {
     match &prices.offerings {
         Ok(pairs) => pairs
@@ -162,7 +162,7 @@ fn is_offered(prices: &Prices, vm_type: &str, zone: &str) -> bool {
     }
 }
 
-/// What a machine may use above its baseline, an hour.
+/// What a machine may use above its baseline, USD an hour.
 fn surplus(request: &Request, vm_type: &VmTypeFacts) -> Known<f64> {
     if request.standard_credits || !vm_type.is_burstable {
         return Ok(0.0);
@@ -183,7 +183,7 @@ pub fn surplus_of(vm_type: &str, vcpus: u32) -> Known<f64> {
     }
 }
 
-/// What a vCPU of T3 and T3a does without surplus credits ("Key concepts for
+/// The share of a vCPU that T3 and T3a have without surplus credits ("Key concepts for
 /// burstable performance instances", EC2 user guide).
 fn baseline(size: &str) -> f64 {
     match size {

@@ -1,5 +1,5 @@
-//! The machines of a group, as EC2 and Inductiva show them: a machine that both show is
-//! one machine.
+//! The machines of a group, as EC2 and Inductiva show them. One that both show counts
+//! once.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -11,15 +11,15 @@ use crate::{
     values::is_machine_id,
 };
 
-/// A machine as far as anybody shows it.
+/// A machine, by everything that shows it.
 #[derive(Clone, Debug)]
 pub struct Member<'a> {
     pub id: &'a str,
-    /// What EC2 shows, which is nothing an hour after its end.
+    /// What EC2 shows of it: nothing any more an hour after its end.
     pub machine: Option<&'a Machine>,
     /// What EC2 showed before this run ended it.
     pub before: Option<&'a Machine>,
-    /// What Inductiva keeps: one each time that it registered.
+    /// What Inductiva keeps of it: a record for each time that it registered.
     pub records: Vec<&'a Record>,
 }
 
@@ -47,8 +47,9 @@ impl Member<'_> {
     }
 }
 
-/// The machines of a group, each once. Records of machines that are not on EC2 are left
-/// out: nobody pays AWS for them. `before` are those that this run has ended, as they were.
+/// The machines of a group, each once. Records of machines elsewhere than on EC2 are left
+/// out, as nobody pays AWS for them. `before` are the machines that this run has ended,
+/// as they were.
 pub fn members<'a>(
     machines: &'a [Machine],
     before: &'a BTreeMap<String, Machine>,

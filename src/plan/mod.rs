@@ -1,5 +1,5 @@
-//! What is to be done: pure functions of what was asked for and what was looked up.
-//! No clock, network, file or randomness.
+//! What is to be done: pure functions of what was asked for and what was looked up. They
+//! use no clock, network, file or randomness.
 
 pub mod budget;
 #[cfg(test)]

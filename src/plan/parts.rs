@@ -1,5 +1,5 @@
-//! What a machine of a request comes to by the prices that were looked up, part by part:
-//! a pure function, which knows no price that nobody has told.
+//! What a machine of a request costs part by part, by the prices that were looked up. It
+//! is a pure function, and assumes no price that was not looked up.
 
 use super::{
     choices,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::model::request::Request;
 
-/// What one machine of a request costs, by its parts: an hour, but for what is paid once.
+/// The parts of one machine's cost: USD an hour, except what is paid once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
     pub machine: Known<MachinePrice>,
@@ -19,7 +19,7 @@ pub struct Parts {
     pub disks: Known<f64>,
     /// Its public address, if it gets one.
     pub address: Known<f64>,
-    /// Filling its root disk at `--initialization-rate`: at most, and once.
+    /// Filling its root disk at `--initialization-rate`, once and at most.
     pub initialization: Known<f64>,
 }
 
@@ -33,7 +33,7 @@ impl Parts {
         }
     }
 
-    /// Puts into the facts what a budget goes by.
+    /// Puts what budgets go by into the facts.
     pub fn tell(&self, facts: &mut Facts) {
         facts.most_usd_per_hour = self.most();
         facts.usd_once.clone_from(&self.initialization);
@@ -57,13 +57,13 @@ fn disks(request: &Request, facts: &Facts, prices: &Prices) -> Known<f64> {
             throughput_mibps: volume.throughput_mibps,
         })
     });
-    // An empty sum of floats is -0.
+    // The sum of no floats is -0.
     usd.sum::<Known<f64>>().map(|usd| usd + 0.0)
 }
 
-/// EBS charges by the data of the image's snapshot, which is never more than the disk
-/// that the snapshot is of; EC2 does not tell it of images of others. A disk that is
-/// deleted before it is filled costs as much.
+/// What filling the root disk costs at most. EBS charges for the data in the image's
+/// snapshot, which EC2 does not tell for other people's images; it is never more than the
+/// size of the disk. A disk that is deleted before it is filled costs as much.
 fn initialization(request: &Request, facts: &Facts, prices: &Prices) -> Known<f64> {
     let Some(rate_mibps) = request.initialization_rate_mibps else {
         return Ok(0.0);
@@ -73,7 +73,7 @@ fn initialization(request: &Request, facts: &Facts, prices: &Prices) -> Known<f6
     Ok(usd * f64::from(choice.image.snapshot_gib) * f64::from(rate_mibps))
 }
 
-/// Nothing where no machine gets one.
+/// What the public address costs; zero where no machine gets one.
 fn address(request: &Request, facts: &Facts, prices: &Prices) -> Known<f64> {
     if subnets(request, facts)
         .iter()
@@ -137,7 +137,7 @@ mod tests {
         (request(1), facts, prices())
     }
 
-    /// Of a request that is changed so, where there is what is changed so.
+    /// The parts of the example request, after `change`.
     fn parts(change: impl FnOnce(&mut Request, &mut Facts, &mut Prices)) -> Parts {
         let (mut request, mut facts, mut prices) = usual();
         change(&mut request, &mut facts, &mut prices);
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn surplus_credits_count_in_what_it_can_be_at_most() {
         let both = machine(|request, facts, _| add_t3_micro(request, facts));
-        // Two vCPUs above a tenth each, at 0.05.
+        // Two vCPUs, busy above a tenth each, at 0.05 USD.
         let (now, most) = both.expect("a price");
         assert_eq!((now, (most * 1e6).round() / 1e6), (0.02, 0.1));
         let standard = machine(|request, facts, _| {

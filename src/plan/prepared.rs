@@ -1,4 +1,4 @@
-//! Which prepared image a start takes, or why none.
+//! Which prepared image a start takes, or why it takes none.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::{
     values::Volume,
 };
 
-/// What one day is in ages.
+/// The unit in which ages of more than a day are told.
 const DAY: Duration = Duration::from_hours(24);
 
-/// The newest prepared image that serves instead of the `standard` one.
+/// The newest prepared image that can take the place of the `standard` one.
 ///
 /// # Errors
-/// Why there is none; if several do not fit, why the newest does not.
+/// Why there is none. If several do not fit, why the newest one does not.
 pub fn choose<'a>(
     request: &Request,
     facts: &'a Facts,
@@ -55,7 +55,7 @@ pub fn choose<'a>(
     }))
 }
 
-/// How old it is, in words.
+/// How old an image is, in words.
 pub fn age(image: &Image, facts: &Facts) -> String {
     let made = image.created_at;
     let age = made.map(|made| facts.looked_at.duration_since(made).unwrap_or_default());
@@ -73,7 +73,7 @@ pub fn age_in_words(age: Duration) -> String {
     format!("{number} {unit}{s} old")
 }
 
-/// Why an image does not serve.
+/// Why an image does not fit.
 fn misfit(
     image: &Image,
     request: &Request,
@@ -108,7 +108,7 @@ fn misfit(
             return Some(format!("holds {}, not {wanted}", tag(key)));
         }
     }
-    // A disk that is larger than without it would cost more.
+    // A larger disk than the standard image needs would cost more.
     let size = request.volume.size_gib;
     let size = size.unwrap_or(Volume::DEFAULT_GIB.max(standard.snapshot_gib));
     if image.snapshot_gib > size {
@@ -117,7 +117,7 @@ fn misfit(
             image.snapshot_gib
         ));
     }
-    // An image of the future is one of now: clocks differ.
+    // A time in the future only means that clocks differ: the image is new.
     let Some(made) = image.created_at else {
         return Some("is of unknown age".into());
     };
@@ -179,7 +179,7 @@ mod tests {
             prepared("ami-c", 2),
         ];
         assert_eq!(chosen(&request, &facts(three)), Ok("ami-b".into()));
-        // The newest does not fit, the next does.
+        // The newest image does not fit, and the next one does.
         let mut other = prepared("ami-b", 1);
         other.tags.retain(|(key, _)| key != TAG_LAYOUT);
         other.tags.push((TAG_LAYOUT.into(), "0".into()));
@@ -254,7 +254,7 @@ mod tests {
             let expected = format!("ami-a {expected}");
             assert!(why.starts_with(&expected), "{why}, not {expected}");
         }
-        // What others own or tag does not count at all.
+        // Images that others own, or that lack our tag, do not count at all.
         let changes: [ImageChange; 3] = [
             |i| i.owner = "999999999999".into(),
             |i| i.name = "mine".into(),
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    /// Makes a request one that does without.
+    /// Makes a request one that takes no prepared image.
     type Without = fn(&mut Request);
 
     #[test]

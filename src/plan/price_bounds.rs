@@ -1,11 +1,11 @@
-//! What a machine can have cost an hour at most, where nobody knows exactly: as a spot
-//! machine, and for surplus credits.
+//! The most that a machine can have cost an hour, where nobody knows the exact amount: as
+//! a spot machine, and for surplus credits.
 
 use super::{known::Known, machine_price::surplus_of, told_settings::Told};
 use crate::model::machine::Machine;
 
-/// What a spot machine can have cost an hour at most, by its settings and its price on
-/// demand.
+/// The most that a spot machine can have cost an hour, by its settings and its on-demand
+/// price.
 pub fn spot_at_most(machine: &Machine, on_demand: &Known<f64>, now: f64) -> Known<f64> {
     let told = Told::by(machine);
     let highest = told.words.get("max-price");

@@ -1,30 +1,30 @@
-//! Prices as they were looked up; none is assumed.
+//! Prices that were looked up. None is assumed.
 
 use std::collections::BTreeMap;
 
 use super::{disk_prices::DiskPrices, known::Known};
 use crate::model::system::System;
 
-/// What was looked up, USD.
+/// The prices, in USD.
 #[derive(Clone, Debug)]
 pub struct Prices {
-    /// What the prices of machines are for.
+    /// The operating system that the prices of machines are for.
     pub system: System,
-    /// A machine an hour, by the type.
+    /// Per machine and hour, by type.
     pub on_demand: Known<BTreeMap<String, f64>>,
     pub spot: Known<Vec<SpotPriceNow>>,
     /// The zones that have a type: pairs of type and zone.
     pub offerings: Known<Vec<(String, String)>>,
-    /// Disks of the type asked for.
+    /// The prices of disks of the type that was asked for.
     pub disk: Known<DiskPrices>,
-    /// Filling a disk at `--initialization-rate`, once: for each GiB of the snapshot's
-    /// data and each MiB/s.
+    /// Filling a disk at `--initialization-rate`, once: per GiB of the snapshot's data
+    /// and per MiB/s.
     pub initialization: Known<f64>,
-    /// A public IPv4 address an hour.
+    /// Per public IPv4 address and hour.
     pub address: Known<f64>,
 }
 
-/// A spot machine's price of now.
+/// The price of a spot machine now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SpotPriceNow {
     pub vm_type: String,
@@ -34,7 +34,7 @@ pub struct SpotPriceNow {
 }
 
 impl Prices {
-    /// No price at all is known.
+    /// Prices of which none is known.
     pub fn unknown(why: &str) -> Self {
         Self {
             system: System::Linux,

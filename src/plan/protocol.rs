@@ -1,5 +1,6 @@
-//! The protocol that keeps one launch from being made twice. It is told here and
-//! nowhere else; [`super::tokens`] has its tokens and tags, `launch/` carries it out.
+//! The protocol that keeps one launch from being made twice. It is told here and nowhere
+//! else. [`super::tokens`] and [`super::launch_tag`] have its tokens and its tag;
+//! `launch/` carries it out.
 //!
 //! There is no local state. A run may die between any two lines, sleep for hours
 //! between two calls, or lose its answers; other runs may work on the same group; and
@@ -101,10 +102,10 @@ use std::time::Duration;
 /// How long after its look a launch may begin.
 pub const GOOD_FOR: Duration = Duration::from_mins(1);
 
-/// After this EC2 is asked for the group's machines once more before a call. A
-/// launch without slow answers is quicker.
+/// After this time EC2 is asked for the group's machines once more before a call. A
+/// launch without slow answers takes less.
 pub const FRESH_FOR: Duration = Duration::from_secs(5);
 
-/// How long after the turn of the hour a call of the hour before may be asked for
-/// again: another start waits for longer before it launches in the new one.
+/// How long after the turn of the hour a call of the hour before may be made again.
+/// Another start waits longer than that before it launches in the new hour.
 pub const ASKED_UNTIL: Duration = Duration::from_secs(30);

@@ -1,5 +1,5 @@
 //! What machines have cost so far, ended ones too: a pure function of their lives and of
-//! the prices of now. All amounts are US dollars, without taxes, discounts and traffic.
+//! today's prices. All amounts are US dollars, without taxes, discounts and traffic.
 
 use std::{fmt, time::Duration};
 
@@ -9,27 +9,27 @@ use crate::model::machine;
 /// What a machine costs an hour, USD.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rates {
-    /// While it runs, with its address, at the prices of now.
+    /// While it runs, with its address, at today's prices.
     pub running: Known<f64>,
-    /// The most that this can have been: a spot price may have been as high as its
-    /// highest, and a burstable machine busy all the time.
+    /// The most that this can have been: a spot machine at its highest price, and a
+    /// burstable machine that was busy all the time.
     pub running_at_most: Known<f64>,
     pub disks: Known<f64>,
 }
 
-/// What something has come to.
+/// What something has cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Amount {
-    /// What is known of it; all of it, unless there is a reason why not.
+    /// What is known of it: all of it, unless there is a reason why not.
     pub known: f64,
     /// None where nobody knows a bound.
     pub most: Option<f64>,
-    /// Why it is not all known.
+    /// Why not all of it is known.
     pub why_unknown: Option<String>,
 }
 
 impl Amount {
-    /// What a machine has come to.
+    /// What a machine has cost.
     pub fn of(life: &Life, rates: &Rates) -> Self {
         let known = |time: Duration, rate: &Known<f64>| match rate {
             Ok(usd_per_hour) => cost_of(time, *usd_per_hour),
@@ -51,12 +51,12 @@ impl Amount {
         }
     }
 
-    /// All of it; none where a part is not known.
+    /// The whole amount; none where a part is not known.
     pub fn usd(&self) -> Option<f64> {
         self.why_unknown.is_none().then_some(rounded(self.known))
     }
 
-    /// The sum, with the reason of the first that is not known.
+    /// The sum, with the reason of the first amount that is not known.
     pub fn sum<'a>(amounts: impl Iterator<Item = &'a Self>) -> Self {
         let nothing = Self {
             most: Some(0.0),
@@ -69,7 +69,7 @@ impl Amount {
         })
     }
 
-    /// The same, with something more that nobody knows.
+    /// The same, beside something that nobody knows.
     pub fn without(self, why: String) -> Self {
         Self {
             most: None,
@@ -103,7 +103,7 @@ pub fn usd_in_words(usd: f64) -> String {
     }
 }
 
-/// How many machines ran, for how long all together, and what that came to.
+/// How many machines ran, for how long all together, and what that cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spent {
     pub machines: usize,
@@ -112,7 +112,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Of machines with what they have come to.
+    /// The sum over machines and what each of them has cost.
     pub fn of<'a>(machines: impl Iterator<Item = (&'a Life, &'a Amount)> + Clone) -> Self {
         Self {
             machines: machines.clone().count(),
@@ -121,7 +121,7 @@ impl Spent {
         }
     }
 
-    /// `2 machines ran 5h12m in all: about 0.13 USD`; `span` tells the time.
+    /// `2 machines ran 5h12m in all: about 0.13 USD`; `span` puts the time into words.
     pub fn in_words(&self, span: impl Fn(Duration) -> String) -> String {
         let in_all = if self.machines == 1 { "" } else { " in all" };
         format!(

@@ -2,9 +2,9 @@
 //! what EC2 still shows, of the group's other machines, and of what Inductiva keeps of
 //! the group.
 //!
-//! A machine that has ended has no disks and no address, and one that ended an hour ago
-//! has no type either. What it had is told by its settings and its image, or by the
-//! machines that were launched for the same group; what neither tells is not known.
+//! A machine that has ended has no disks and no address any more, and one that ended an
+//! hour ago has no type either. Its settings and its image tell what it had, or else the
+//! machines that were launched for the same group. What none of them tells is not known.
 
 use std::collections::BTreeMap;
 
@@ -23,15 +23,15 @@ use crate::{
     values::{Volume, VolumeType},
 };
 
-/// What is known of a group beside a machine of it.
+/// What is known of a machine's group, beside the machine itself.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownGroup<'a> {
     /// The machines that EC2 shows.
     pub machines: &'a [Machine],
-    /// Those that this run has ended, as they were before, by their ids.
+    /// The machines that this run has ended, as they were before, by their ids.
     pub before: &'a BTreeMap<String, Machine>,
     pub record: Option<&'a GroupRecord>,
-    /// Where a machine is taken to have been that EC2 does not show.
+    /// The region that a machine which EC2 does not show is taken to have been in.
     pub region: &'a str,
     /// The images that EC2 shows, by their ids.
     pub images: &'a BTreeMap<String, Image>,
@@ -40,21 +40,21 @@ pub struct KnownGroup<'a> {
 /// A machine as it was when it ran, and its disks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StandIn {
-    /// With an address if it may have had one.
+    /// It has an address if it may have had one.
     pub machine: Machine,
     pub disks: Known<Vec<PricedDisk>>,
-    /// Whether the address, or that there was none, is certain.
+    /// Whether it is certain that it had the address, or that it had none.
     pub knows_address: bool,
-    /// Whether its type, market and disk are those that its group was made with, for want
-    /// of anything better.
+    /// Whether type, market and disk are only those that its group was made with, as
+    /// nothing better is known.
     pub is_assumed: bool,
 }
 
 impl StandIn {
-    /// That of a member.
+    /// What stands in for a machine of the group.
     ///
     /// # Errors
-    /// Nobody knows of what type it was.
+    /// Nobody knows its type.
     pub fn of(member: &Member<'_>, group: &KnownGroup<'_>) -> Known<Self> {
         let like = member.machine.or_else(|| group.alike());
         let mut machine = match like {
@@ -81,7 +81,8 @@ impl StandIn {
 }
 
 impl KnownGroup<'_> {
-    /// A machine like all that EC2 shows, unless the group may have had others.
+    /// A machine that is like all that EC2 shows; none where the group may have had
+    /// others.
     fn alike(&self) -> Option<&Machine> {
         let first = self.machines.first()?;
         if vm_types(first).is_some_and(|types| types.len() > 1) {
@@ -91,8 +92,8 @@ impl KnownGroup<'_> {
         self.machines.iter().all(is_like).then_some(first)
     }
 
-    /// Whether the machine had a public address while it ran; none where nobody knows.
-    /// One that another of its group had, it is taken to have had too.
+    /// Whether the machine had a public address while it ran; none where nobody knows. If
+    /// others of its group had one, it is taken to have had one.
     fn had_address(&self, member: &Member<'_>) -> Option<bool> {
         let shown = member.machine.and_then(shows_address);
         let before = || member.before.and_then(shows_address);
@@ -109,10 +110,10 @@ impl KnownGroup<'_> {
         })
     }
 
-    /// A machine of the type that the group was made with, on demand.
+    /// An on-demand machine of the type that the group was made with.
     fn made_with(&self, id: &str) -> Known<Machine> {
         let vm_type = self.record.and_then(|record| record.vm_type.clone());
-        // Those that EC2 shows are of several types.
+        // Only where EC2 shows no machine: those that it shows are of several types.
         let vm_type = vm_type.filter(|_| self.machines.is_empty());
         let vm_type = vm_type.ok_or_else(|| {
             format!("EC2 does not show {id} any more, and nobody knows of what type it was")
@@ -133,14 +134,14 @@ impl KnownGroup<'_> {
     }
 }
 
-/// Whether a machine has a public address, as EC2 shows it: none where it is not running,
+/// Whether a machine has a public address, as EC2 shows it; none where it is not running,
 /// and may have had one.
 fn shows_address(machine: &Machine) -> Option<bool> {
     let has_address = machine.public_ip.is_some();
     (has_address || machine.state == State::Running).then_some(has_address)
 }
 
-/// The disks that a machine was launched with, by its settings and its image.
+/// The disks that a machine was launched with, as its settings and its image tell.
 fn disks(machine: &Machine, images: &BTreeMap<String, Image>) -> Known<Vec<PricedDisk>> {
     let id = &machine.instance_id;
     let told = Told::by(machine);
@@ -218,7 +219,7 @@ mod tests {
         }
     }
 
-    /// That of the machine that EC2 does not show, where there is one, else of the first.
+    /// The stand-in for the machine that EC2 does not show, or else for the first one.
     fn stand_in(
         machines: &[Machine],
         record: Option<&GroupRecord>,
@@ -283,7 +284,7 @@ mod tests {
             .disks
             .expect_err("no disks");
         assert!(why.ends_with("EC2 does not show ami-1"), "{why}");
-        // The former release's hash of all settings.
+        // The former release wrote a hash of all settings.
         let mut former = ended("");
         former.tags[1].1 = "vm-type=t2.micro all=sha256:0123".into();
         let hashed = stand_in(&[former], None, &images());
@@ -298,7 +299,7 @@ mod tests {
         other.instance_id = "i-0123456789abcdef1".into();
         let of_two_types = stand_in(&[ended(""), other], Some(&record()), &images());
         assert!(of_two_types.is_err(), "{of_two_types:?}");
-        // It may have been of the type that no machine is of now.
+        // It may have been of the type that no machine has now.
         let of_either = [ended("vm-type=t2.micro/t3.micro")];
         let either = stand_in(&of_either, Some(&record()), &images());
         assert!(either.is_err(), "{either:?}");
@@ -341,11 +342,11 @@ mod tests {
             ..ended("")
         };
         let public = Some("203.0.113.1");
-        // Of a machine that EC2 does not show.
+        // For a machine that EC2 does not show.
         assert_eq!(had_address(&[ended("")]), Err(true));
         assert_eq!(had_address(&[running(public)]), Ok(true));
         assert_eq!(had_address(&[running(None)]), Err(true));
-        // Of one that is told to end: as it was before, whatever another has.
+        // For a machine that is told to end: as it was before, whatever another one has.
         let gone = Machine {
             instance_id: "i-00000000000000002".into(),
             ..ended("")

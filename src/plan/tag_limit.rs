@@ -10,13 +10,13 @@ use crate::{
 
 /// The most tags that a machine has (EC2 user guide, tag restrictions).
 const MOST_TAGS: usize = 50;
-/// Those that each machine has beside its settings, its budget and the user's.
+/// The tags that each machine has beside its settings, its budget and the user's tags.
 pub const OWN_TAGS: usize = 6;
 
 /// Refuses tags that EC2 would refuse.
 ///
 /// # Errors
-/// A usage failure: a key twice, or too many.
+/// Usage: a key twice, or too many tags.
 pub fn refuse_tags(request: &Request) -> Result<()> {
     let mut keys = BTreeSet::new();
     if let Some(twice) = request.tags.iter().find(|tag| !keys.insert(&tag.key)) {

@@ -13,7 +13,7 @@ pub struct Hour(pub(super) u64);
 
 impl Hour {
     const SECONDS: u64 = 3_600;
-    /// It turns at so many seconds past the full hour: 33:20.
+    /// The seconds past the full hour at which an hour turns: 33:20.
     const TURNS_AT: u64 = 2_000;
 
     /// The hour that `time`, by EC2's clock, is in.
@@ -29,13 +29,13 @@ impl Hour {
         UNIX_EPOCH + Duration::from_secs(self.0 * Self::SECONDS + Self::TURNS_AT)
     }
 
-    /// When the next begins.
+    /// When the next hour begins.
     pub fn ends(self) -> SystemTime {
         Self(self.0 + 1).begins()
     }
 }
 
-/// What the base of a new launch names.
+/// What the name of a new launch is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     pub account: String,
@@ -43,7 +43,7 @@ pub struct Intent {
     pub group: GroupName,
     /// The hour that it was planned in.
     pub hour: Hour,
-    /// When that hour has begun, by EC2's clock.
+    /// When that hour begins, by EC2's clock.
     pub begins: SystemTime,
     pub ends: SystemTime,
     /// Which launch of the hour it is, from 1.
@@ -51,7 +51,7 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// The base of the launch.
+    /// The name of the launch.
     pub fn base(&self) -> Base {
         let mut base = hash(&[
             "inductiva-aws launch 3",
@@ -66,9 +66,9 @@ impl Intent {
     }
 }
 
-/// What a call is launched as when it is not the first choice. The type and the
-/// market are told by their rank: two starts that want other types or markets at
-/// the same place have the same token, too.
+/// What a call is launched as when it is not the first choice. Only the rank of type and
+/// market counts, so that two starts which want other types or markets in the same place
+/// have the same token, too.
 #[derive(Clone, Copy, Debug)]
 pub struct LaterChoice<'a> {
     /// The rank of its type and market, from 0.
@@ -81,11 +81,11 @@ pub struct LaterChoice<'a> {
 pub struct Base(pub(super) String);
 
 impl Base {
-    /// Hex characters.
+    /// The number of hex characters.
     const CHARS: usize = 32;
 
-    /// The client token of a call of the launch, 64 hex characters. `later` tells
-    /// where it is launched, and as which of the types and markets, if that is not
+    /// The client token of one of the launch's calls, 64 hex characters. `later` tells
+    /// where the call is launched, and as which of the types and markets, if that is not
     /// the first choice.
     pub fn client_token(&self, call: u32, later: Option<&LaterChoice<'_>>) -> String {
         let later = later.map_or_else(String::new, |LaterChoice { kind, place }| {
@@ -114,7 +114,7 @@ pub fn calls(total: u32) -> Vec<Call> {
         .collect()
 }
 
-/// SHA-256 over the fields and their lengths, in hex.
+/// The SHA-256 over the fields and their lengths, in hex.
 fn hash(fields: &[&str]) -> String {
     let mut hash = Sha256::new();
     for field in fields {
@@ -124,10 +124,10 @@ fn hash(fields: &[&str]) -> String {
     hex::encode(hash.finalize())
 }
 
-/// The most machines of one `RunInstances` call: AWS advises calls of about a
-/// hundred rather than of five hundred and more (EC2 API reference, `RunInstances`).
-/// It is part of what the tag of a launch means ([`super::launch_tag`]).
-/// Unit tests have launches of several calls with fewer machines.
+/// The most machines of one `RunInstances` call: AWS advises calls of about a hundred
+/// rather than of five hundred and more (EC2 API reference, `RunInstances`). The tag of a
+/// launch depends on this number ([`super::launch_tag`]). Unit tests have fewer, so that
+/// small launches have several calls.
 pub const MACHINES_PER_CALL: u32 = if cfg!(test) { 2 } else { 100 };
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
             intent("1", "r", "h", 7, 1).base(),
             intent("1", "r", "g", 8, 1).base(),
             intent("1", "r", "g", 7, 2).base(),
-            // Parts do not run into each other.
+            // The fields do not run into each other.
             intent("1r", "", "g", 7, 1).base(),
         ];
         let base = &bases[0];

@@ -1,5 +1,5 @@
-//! What the tags of a machine tell of its group's settings, whichever release has
-//! written them.
+//! What a machine's tags tell of its group's settings, whichever release has written
+//! them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,14 +11,14 @@ use crate::{
     values::VmType,
 };
 
-/// The word that tells how the others are to be read.
+/// The word that says in which format the others are.
 pub const FORMAT: (&str, &str) = ("format", "2");
-/// The user's tags, all of them as one setting.
+/// The user's tags, which are one setting.
 pub const TAGS: &str = "tags";
 
 pub struct Told {
     pub words: BTreeMap<String, String>,
-    /// Whether an earlier release told it.
+    /// Whether an earlier release has written it.
     pub former: bool,
 }
 
@@ -39,37 +39,35 @@ impl Told {
     }
 }
 
-/// The types that the group of a machine is of, as its tags tell; none where they
-/// tell no more than a hash.
+/// The types of the machine's group; none where the tags have only a hash.
 pub fn vm_types(machine: &Machine) -> Option<Vec<VmType>> {
     let told = Told::by(machine);
     let types = told.words.get("vm-type")?.split('/');
     types.map(|name| name.parse().ok()).collect()
 }
 
-/// The age at which a machine ends itself, as its tags tell.
+/// The age at which a machine ends itself.
 pub fn max_lifetime(machine: &Machine) -> Option<Duration> {
     let told = Told::by(machine);
     let seconds = told.words.get("max-lifetime")?.strip_suffix('s')?;
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
-/// The MiB/s at which a machine's root disk was filled, where its tags tell that.
+/// The MiB/s at which a machine's root disk was filled, if the tags say so.
 pub fn initialization_rate_mibps(machine: &Machine) -> Option<u32> {
     let told = Told::by(machine);
     told.words.get("initialization-rate")?.parse().ok()
 }
 
-/// How long a machine may take to register, where its tags tell that it is not the usual
-/// time.
+/// How long a machine may take to register, if that is not the usual time.
 pub fn boot_timeout(machine: &Machine) -> Option<Duration> {
     let told = Told::by(machine);
     let seconds = told.words.get("boot-timeout")?.strip_suffix('s')?;
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
-/// The former release told these values as they were typed; now they are in one
-/// form ([`Request::in_plain_words`]).
+/// Brings words of the former release, which wrote values as they were typed, into the
+/// one form of today ([`Request::in_plain_words`]).
 fn in_plain_words(words: &mut BTreeMap<String, String>) {
     if let Some(price) = words.get_mut("max-price") {
         *price = plain_price(price);

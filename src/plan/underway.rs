@@ -1,5 +1,5 @@
-//! Launches of which EC2 does not show all machines: what a run does about them
-//! before it launches machines of its own. The protocol is told in [`crate::plan::protocol`].
+//! Launches of which EC2 does not show all machines, and what a run does about them
+//! before it launches machines of its own. The protocol is in [`crate::plan::protocol`].
 
 use std::{
     collections::BTreeMap,
@@ -17,9 +17,9 @@ use crate::model::{
     visibility::{ARRIVES_WITHIN, MADE_OR_NOT_AFTER, SHOWN_AFTER},
 };
 
-/// A launch of which something is missing is waited for, or made whole, for so
-/// long after the last of its calls that was accepted. Terminated machines show
-/// for about an hour, so that nothing is missing for another reason.
+/// For so long after the last call that was accepted, a launch with missing machines is
+/// waited for or completed. Terminated machines show for about an hour, so nothing is
+/// missing for another reason.
 pub const YOUNG: Duration = Duration::from_mins(10);
 
 /// A launch with machines that EC2 does not show.
@@ -27,23 +27,23 @@ pub const YOUNG: Duration = Duration::from_mins(10);
 pub struct Underway {
     /// What one of its machines says of it.
     pub tag: LaunchTag,
-    /// The image that they were launched from.
+    /// The image that its machines were launched from.
     pub image_id: Option<String>,
-    /// The group's id on Inductiva's side that they were given.
+    /// The group's id on Inductiva's side that its machines were given.
     pub group_id: Option<String>,
     pub budget: Option<Known<Budget>>,
     /// What is to be done about it.
     pub standing: Standing,
 }
 
-/// What is to be done about a launch that does not show whole.
+/// What is to be done about a launch of which machines are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Look again: machines that were launched are not shown yet.
+    /// Look again: machines that were launched do not show yet.
     Settling,
     /// Make these calls again, with their own tokens.
     Unmade(Vec<Call>),
-    /// So many machines were launched and should have shown by now.
+    /// This many machines were launched and should have shown by now.
     Lost(u32),
 }
 
@@ -53,22 +53,22 @@ pub struct Shown<'a> {
     /// What one of its machines says of it.
     pub tag: LaunchTag,
     pub machine: &'a Machine,
-    /// Since the last of its calls that shows was accepted.
+    /// The time since the last of its calls that shows was accepted.
     pub age: Duration,
     some_live: bool,
-    /// Machines by call.
+    /// The number of machines that show, by call.
     calls: BTreeMap<u32, u32>,
 }
 
-/// The launches that `machines` are of. `now` is the time by EC2's clock when the
-/// machines were asked for.
+/// The launches that `machines` belong to. `now` is EC2's time at which the machines were
+/// asked for.
 pub fn launches(machines: &[Machine], now: SystemTime) -> impl Iterator<Item = Shown<'_>> {
     let mut launches: BTreeMap<Base, Shown<'_>> = BTreeMap::new();
     for machine in machines {
         let Some(tag) = LaunchTag::of(machine) else {
             continue;
         };
-        // A clock that says that the machine is not launched yet: it is new.
+        // A launch time in the future only means that clocks differ: the machine is new.
         let age = machine
             .launched_at
             .and_then(|at| now.duration_since(at).ok())
@@ -88,8 +88,8 @@ pub fn launches(machines: &[Machine], now: SystemTime) -> impl Iterator<Item = S
     launches.into_values()
 }
 
-/// The launches of `machines` that are young and do not show whole. `now` is the
-/// time by EC2's clock when the machines were asked for.
+/// The young launches of which machines are missing. `now` is EC2's time at which the
+/// machines were asked for.
 pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
     launches(machines, now)
         .filter_map(|shown| {
@@ -107,16 +107,17 @@ pub fn underway(machines: &[Machine], now: SystemTime) -> Vec<Underway> {
 }
 
 impl Shown<'_> {
-    /// How many of its machines show, ended ones too.
+    /// How many machines of the launch show, ended ones too.
     pub fn machines(&self) -> u32 {
         self.calls.values().sum()
     }
 
-    /// `group` is the number of the group's machines that show.
+    /// What is to be done; none if nothing. `group` is the number of the group's machines
+    /// that show.
     fn standing(&self, group: usize) -> Option<Standing> {
         let seen = |call: &Call| self.calls.get(&call.index).copied().unwrap_or(0);
         let calls = calls(self.tag.total);
-        // All or none of a call's machines were launched, or else fewer.
+        // A call launches all of its machines or none, unless the launch takes fewer.
         let hidden: u32 = calls
             .iter()
             .filter(|call| seen(call) > 0)
@@ -124,7 +125,8 @@ impl Shown<'_> {
             .sum();
         let unmade: Vec<Call> = calls.into_iter().filter(|call| seen(call) == 0).collect();
         let settled = self.age > SHOWN_AFTER;
-        // Others were there before it: EC2 does not show all it has shown once.
+        // Machines that were there before the launch are hidden, so EC2 does not show
+        // everything that it has shown before.
         let others_hidden = group < (self.tag.known + self.machines()) as usize;
         let may_be_being_made = !unmade.is_empty() && self.age <= MADE_OR_NOT_AFTER;
         if !settled && (hidden > 0 || others_hidden) || may_be_being_made && self.some_live {
@@ -138,8 +140,8 @@ impl Shown<'_> {
         } else if self.some_live {
             Some(Standing::Unmade(unmade))
         } else {
-            // It was undone, or ended while it was under way: no more is launched of
-            // it. But a call may be on its way still, with a token that no new
+            // It was undone, or ended while it was under way, so none of its calls is
+            // made again. But one may still be on its way, with a token that no new
             // launch has.
             (self.age <= ARRIVES_WITHIN).then_some(Standing::Settling)
         }

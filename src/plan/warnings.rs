@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use crate::model::{image::Image, machine::remedy, request::Request};
 
-/// All of it, with what there is to be said of the network.
+/// All warnings, with those about the network.
 pub fn warnings(
     request: &Request,
     facts: &Facts,
@@ -30,8 +30,8 @@ pub fn warnings(
 /// ("Initialize Amazon EBS volumes", EBS user guide, Quotas).
 const RATES_AT_ONCE_MIBPS: u32 = 5_000;
 
-/// EC2 refuses a launch whose disks would be filled faster than the quota allows, which
-/// an account may have had raised.
+/// EC2 refuses a launch whose disks would be filled faster than the quota allows. An
+/// account may have a higher quota.
 fn rate_warning(request: &Request) -> Option<String> {
     let rate = request.initialization_rate_mibps?;
     let all = rate.saturating_mul(request.num_machines);
@@ -43,7 +43,7 @@ fn rate_warning(request: &Request) -> Option<String> {
     })
 }
 
-/// What is to be said of an image before it is launched.
+/// What to say of an image before it is launched.
 fn image_warning(image: &Image) -> Option<String> {
     let system = image.other_linux()?;
     Some(format!(
@@ -52,7 +52,7 @@ fn image_warning(image: &Image) -> Option<String> {
     ))
 }
 
-/// What `--standard-credits` comes to.
+/// What to say of `--standard-credits`.
 fn credits_warning(request: &Request, facts: &Facts) -> Option<String> {
     if !request.standard_credits {
         return None;

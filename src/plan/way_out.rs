@@ -1,6 +1,6 @@
-//! Whether machines in a subnet reach the internet. Refused is only what is certain:
-//! a machine that reaches nothing never gets its software, and costs until its boot
-//! timeout is over.
+//! Whether machines in a subnet reach the internet. Only certain cases are refused: a
+//! machine that reaches nothing never gets its software, and costs until its boot timeout
+//! is over.
 
 use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Subnet};
 
@@ -8,20 +8,21 @@ use crate::model::network::{Destination, Route, RouteTable, RouteTarget, Subnet}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WayOut {
     Open,
-    /// Nobody can tell, and why.
+    /// Nobody can tell, for this reason.
     Untold(String),
-    /// There is none, and why.
+    /// There is none, for this reason.
     Closed(String),
 }
 
-/// The way out of `subnet`, by the route tables of its region, or why those are not
-/// known.
+/// The way out of `subnet`, by the route tables of its region, or by the reason why those
+/// are not known.
 pub fn way_out(subnet: &Subnet, tables: Result<&[RouteTable], &String>) -> WayOut {
     let tables = match tables {
         Ok(tables) => tables,
         Err(why) => return WayOut::Untold(format!("its routes are not known: {why}")),
     };
-    // "Subnet route tables", VPC user guide: without one of its own the main one.
+    // A subnet without a route table of its own has the main one ("Subnet route tables",
+    // VPC user guide).
     let own = |table: &&RouteTable| table.subnet_ids.contains(&subnet.id);
     let main = |table: &&RouteTable| table.is_main && table.vpc_id == subnet.vpc_id;
     let table = tables.iter().find(own);
@@ -32,7 +33,7 @@ pub fn way_out(subnet: &Subnet, tables: Result<&[RouteTable], &String>) -> WayOu
     if by_ipv4 == WayOut::Open || !has_way_out_by_ipv6(subnet, table) {
         return by_ipv4;
     }
-    // Not all that machines need has an IPv6 address.
+    // Some servers that machines need have no IPv6 address.
     WayOut::Untold(format!(
         "its route table {} has a way out for IPv6 only",
         table.id
@@ -170,7 +171,7 @@ mod tests {
             (&with_ipv6, vec![route(Other), by_ipv6(Other)], "open"),
             (&blocked_ipv6, vec![by_ipv6(InternetGateway)], "closed"),
             (&blocked_ipv6, vec![by_ipv6(Other)], "untold"),
-            // No address to use it with.
+            // There is no address to use the route with.
             (&public, vec![by_ipv6(Other)], "closed"),
             (
                 &private,

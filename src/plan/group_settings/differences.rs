@@ -1,4 +1,4 @@
-//! What a machine's tags say otherwise than the settings of this run.
+//! The differences between a machine's tags and the settings of this run.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
 use crate::{model::machine::Machine, values::spans};
 
 impl GroupSettings {
-    /// What a machine's tags say otherwise, one phrase a setting.
+    /// The differences, one phrase for each setting.
     pub fn differences(&self, machine: &Machine) -> Vec<String> {
         let theirs = Told::by(machine);
         if let Some(all) = theirs.words.get("all").filter(|_| theirs.former) {
@@ -32,7 +32,7 @@ impl GroupSettings {
             .collect()
     }
 
-    /// What the former release told of these settings when there were too many.
+    /// The hash that the former release wrote where these settings were too long.
     fn former_hash(&self) -> String {
         let words = self.0.iter().filter(|(name, _)| *name != TAGS);
         let words: Vec<String> = words
@@ -42,7 +42,7 @@ impl GroupSettings {
     }
 }
 
-/// Tags keep spans of time in the unit that they always had.
+/// A phrase for one setting. Tags keep spans of time in the unit that they always had.
 fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String {
     let or_default = |value: Option<&String>| {
         let Some(value) = value else {
@@ -77,7 +77,7 @@ mod tests {
         plan::examples::request,
     };
 
-    /// Tags that a machine of the former release has.
+    /// A machine with this tag, as the former release made it.
     fn former(tag: &str) -> Machine {
         machine(vec![(TAG_SETTINGS.to_owned(), tag.to_owned())])
     }
@@ -93,7 +93,7 @@ mod tests {
     fn groups_of_the_former_release_are_read() {
         let mut request = request(1);
         request.max_price = Some("0.5".into());
-        // Whether they had such tags is not known.
+        // Nobody knows whether the machines had such tags.
         request.tags = vec!["Project=x".parse().expect("a tag")];
         let settings = GroupSettings::of(&request);
         for tag in [
@@ -106,7 +106,7 @@ mod tests {
             settings.differences(&former("iops=4000 max-price=0.5 vm-type=t2.micro")),
             ["iops is 4000 there and the default here"]
         );
-        // Only a hash, as that release made it of more than 256 characters.
+        // The former release wrote only a hash where there were more than 256 characters.
         let hash = short_hash(b"max-price=0.5 vm-type=t2.micro");
         let hashed = |vm_type| former(&format!("vm-type={vm_type} all={hash}"));
         assert_eq!(settings.differences(&hashed("t2.micro")), [""; 0]);

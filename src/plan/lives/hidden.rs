@@ -1,5 +1,5 @@
-//! The life of a machine that EC2 does not show any more, by Inductiva's times: they
-//! leave out its boot, and the last moments of its end.
+//! The life of a machine that EC2 no longer shows, by Inductiva's times. These leave out
+//! its boot and the last moments before its end.
 
 use super::{Circumstances, End, Life, Span, between, nothing_known};
 use crate::plan::{budget::ENDING, members::Member};
