@@ -1,4 +1,4 @@
-//! `image build`: one builder, its image, and nothing of it left.
+//! `image build`: makes an image with one builder, and leaves nothing of the builder.
 
 use std::{cell::Cell, time::Duration};
 
@@ -42,7 +42,7 @@ pub struct Built {
     pub base: Image,
     pub builder_id: String,
     pub account: String,
-    /// What is paid for of its snapshots, at most.
+    /// The GiB of its snapshots that are paid for, at most.
     pub gib: Option<f64>,
     pub usd_per_month: Option<f64>,
     pub seconds: u64,
@@ -52,14 +52,14 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Build<'a> {
     pub aws: &'a Aws,
-    /// Of the builder: one machine without a group or a key.
+    /// The request for the builder: one machine without a group or a key.
     pub request: &'a Request,
     pub expected_account: Option<&'a str>,
     pub interrupt: &'a Interrupt,
     pub out: Output,
 }
 
-/// What a build is planned by.
+/// What a build's plan is made from.
 struct Looked {
     identity: Identity,
     facts: Facts,
@@ -71,7 +71,7 @@ impl Build<'_> {
     /// Makes an image.
     ///
     /// # Errors
-    /// Whatever failed; nothing is left then but what the failure names.
+    /// Whatever failed. Nothing is left then but what the failure names.
     pub async fn run(&self) -> Result<Built> {
         let (aws, request) = (self.aws, self.request);
         let looked = self.interrupt.or(self.look(), builder::INTERRUPTED);
@@ -125,7 +125,7 @@ impl Build<'_> {
             let done = Failure::failed(format!("the image {} is there and can be used", made.id));
             return Err(may_be_running(done, id, &why));
         }
-        // Nothing hangs on it, and nothing is left that an interruption could undo.
+        // Nothing depends on this look, and an interruption would have nothing to undo.
         let looking = self
             .interrupt
             .or(aws.prepared_snapshots(), builder::INTERRUPTED);
@@ -142,7 +142,7 @@ impl Build<'_> {
         })
     }
 
-    /// Everything that the plan needs, asked at once.
+    /// Looks up everything that the plan needs, at once.
     async fn look(&self) -> Result<Looked> {
         let (aws, request) = (self.aws, self.request);
         let asked_at = aws.time.now();
@@ -232,7 +232,7 @@ impl Build<'_> {
         }
     }
 
-    /// What is going to be made, and its cost.
+    /// Says what is going to be made, and what it costs.
     fn say_plan(&self, plan: &LaunchPlan, looked: &Looked) {
         let (request, out) = (self.request, self.out);
         let gib = plan.volume_gib;
@@ -258,7 +258,7 @@ impl Build<'_> {
         }
     }
 
-    /// From a machine that boots to an image that is whole.
+    /// Takes the build from a machine that boots to a complete image.
     async fn made(
         &self,
         builder: &Builder<'_>,
@@ -284,7 +284,7 @@ impl Build<'_> {
         making.image_of(id, &expected).await
     }
 
-    /// Takes back a build that has failed: its image, if there is one, and its machine.
+    /// Undoes a build that has failed: its image, if there is one, and its machine.
     async fn undo(&self, id: &str, has_begun: bool, failure: Failure) -> Failure {
         let failure = match self.drop_image(id, has_begun).await {
             Ok(()) => failure,
@@ -300,8 +300,9 @@ impl Build<'_> {
         }
     }
 
-    /// Removes the image of a builder, pending or not as it should be. One that may be
-    /// there is waited for: it would come to be an image that nobody knows of.
+    /// Removes the image of a builder, whether it is pending or faulty. If there may be
+    /// one that does not show yet, this waits for it: else it would become an image that
+    /// nobody knows of.
     async fn drop_image(&self, id: &str, may_be_there: bool) -> Result<()> {
         let time = &self.aws.time;
         let until = time.instant() + VISIBLE_WITHIN;
@@ -323,7 +324,7 @@ impl Build<'_> {
                         why.hint(format!("{shows} shows whether there is an image of {id}"))
                     );
                 }
-                // One look says little: the image may come to be.
+                // One look is not enough: the image may still appear.
                 _ => time.pause(LOOK_AGAIN_AFTER).await,
             }
         };
@@ -331,7 +332,7 @@ impl Build<'_> {
             let remove = command(&format!("image remove {}", image.id));
             why.hint(format!("remove what there is of the image: {remove}"))
         })?;
-        // EC2 does not tell the snapshots of a pending image.
+        // EC2 does not tell which snapshots a pending image has.
         let deleted = leftovers::delete_snapshots(self.aws, &image.snapshot_ids).await;
         if image.state == ImageState::Pending || deleted.is_err() {
             self.out.say(&format!(
@@ -342,7 +343,7 @@ impl Build<'_> {
         Ok(())
     }
 
-    /// Ends the builder; why not.
+    /// Ends the builder. The error is why that failed.
     async fn terminate(&self, id: &str) -> Result<(), String> {
         let ids = [id.to_owned()];
         let terminated = self.aws.terminate(&ids).await;
@@ -350,7 +351,7 @@ impl Build<'_> {
             self.interrupt.ended(&ids);
             return Ok(());
         }
-        // One that has ended itself may be forgotten already.
+        // EC2 may have forgotten a builder that has ended itself.
         let why = terminated.failure.map(|failure| failure.message);
         Err(why.unwrap_or_else(|| "EC2 did not answer for it".into()))
     }

@@ -1,4 +1,4 @@
-//! The machine that prepares an image: its launch, and what it comes to.
+//! The machine that prepares an image: its launch, and how it ends.
 
 use std::time::Duration;
 
@@ -23,15 +23,16 @@ use crate::{
     values::spans,
 };
 
-/// A launch that may have been made is asked for again for so long.
+/// For how long a launch that may have been made is asked for again.
 const ASKED_FOR: Duration = Duration::from_secs(90);
-/// The builder's own deadline ends it; this is for one that does not even begin.
+/// The builder's own deadline ends it. This limit is for one that does not even begin to
+/// boot.
 const BEYOND_DEADLINE: Duration = Duration::from_mins(10);
-/// EC2 stops a machine within a minute or two; after some it is forced.
+/// EC2 stops a machine within a minute or two, and forces it after some more.
 const STOPPED_WITHIN: Duration = Duration::from_mins(15);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Lines of the console that are shown when it has ended.
+/// How many lines of the console are shown when the builder has ended.
 const TAIL: usize = 10;
 
 pub struct Builder<'a> {
@@ -42,16 +43,16 @@ pub struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// Launches it: one machine, whatever becomes of the answers.
+    /// Launches exactly one machine, whatever becomes of the answers.
     ///
     /// # Errors
-    /// Nothing was launched; or, naming what is known, a machine may be running, which
-    /// ends itself at its deadline.
+    /// Nothing was launched. Or a machine may be running, which ends itself at its
+    /// deadline; the failure names what is known of it.
     pub async fn launch(&self, launch: Launch<'_>) -> Result<Machine> {
         let token = random_token()?;
         let time = &self.aws.time;
         let until = time.instant() + ASKED_FOR;
-        // Nobody else has this token: it can be asked for at any time.
+        // Nobody else has this token, so it can be sent at any time.
         let before = time.now() + 2 * ASKED_FOR;
         let mut may_be_made = false;
         loop {
@@ -84,7 +85,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The machine of a launch without an answer, as soon as it shows.
+    /// The machine of a launch that had no answer, once it shows.
     async fn lost(&self, failure: Failure, token: &str) -> Result<Machine> {
         let time = &self.aws.time;
         let until = time.instant() + VISIBLE_WITHIN;
@@ -111,10 +112,11 @@ impl Builder<'_> {
         )))
     }
 
-    /// Waits until it has said that it is prepared, and tells its phases.
+    /// Waits until the builder has said that it is prepared, and shows its phases.
     ///
     /// # Errors
-    /// It has ended, with the reason; interrupted; or it takes too long.
+    /// The builder has ended, with the reason; somebody interrupted; or it takes too
+    /// long.
     pub async fn until_prepared(&self, id: &str) -> Result<()> {
         let time = &self.aws.time;
         let began = time.instant();
@@ -130,12 +132,12 @@ impl Builder<'_> {
             }
             let console = match console {
                 Ok(console) => console.text,
-                // It would be waited for in vain.
+                // To wait would be in vain.
                 Err(failure) if failure.kind == Kind::NotPermitted => return Err(failure),
                 Err(_) => String::new(),
             };
             let mut lines = console.lines().filter_map(boot_log::ours);
-            // What EC2 shows as pending still cannot be stopped.
+            // A machine that EC2 still shows as pending cannot be stopped.
             let runs = state == State::Running;
             if lines.any(|line| line == prepared) && runs {
                 return Ok(());
@@ -156,10 +158,10 @@ impl Builder<'_> {
         }
     }
 
-    /// Stops it, and waits until it is.
+    /// Stops the builder, and waits until it is stopped.
     ///
     /// # Errors
-    /// It cannot be stopped, has ended, or takes too long; interrupted.
+    /// It cannot be stopped, has ended, or takes too long; or somebody interrupted.
     pub async fn stop(&self, id: &str) -> Result<()> {
         self.aws.stop_instance(id).await?;
         let began = self.aws.time.instant();
@@ -176,7 +178,8 @@ impl Builder<'_> {
         }
     }
 
-    /// A pause that an interruption ends, unless it is too late for one.
+    /// Pauses until the next look, unless somebody interrupts. It fails if it is past
+    /// `until`.
     async fn pause_before(&self, until: Instant, what: &str, id: &str) -> Result<()> {
         let time = &self.aws.time;
         if self.interrupt.fired() {
@@ -192,7 +195,7 @@ impl Builder<'_> {
         self.interrupt.or(pause, INTERRUPTED).await
     }
 
-    /// Its state; a machine that was launched a moment ago may not show yet.
+    /// The builder's state. One that was launched a moment ago may not show yet.
     async fn state(&self, id: &str, since: Instant) -> Result<State> {
         let machines = self.aws.machines_by_id(&[id.to_owned()]).await?;
         match machines.first() {
@@ -224,7 +227,7 @@ pub fn interrupted() -> Failure {
     Failure::new(Kind::Interrupted, INTERRUPTED)
 }
 
-/// What a launch was refused with.
+/// The failure of a launch that was refused.
 fn refused(error: LaunchError) -> Failure {
     match error {
         LaunchError::Unknown(failure)
@@ -239,7 +242,7 @@ fn refused(error: LaunchError) -> Failure {
     }
 }
 
-/// A client token of this run alone: 32 characters.
+/// A client token that no other run has: 32 characters.
 fn random_token() -> Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)

@@ -1,12 +1,12 @@
-//! What images cost: their snapshots, by the GiB and month.
+//! What images cost: their snapshots are paid for by the GiB and month.
 
 use crate::{
     model::{image::Image, prepared_image::Snapshot},
     plan::{cost::rounded, known::Known},
 };
 
-/// GiB of an image's snapshots that are paid for, at most; none where EC2 does not
-/// show them.
+/// The GiB of an image's snapshots that are paid for, at most; none where EC2 does not
+/// show the snapshots.
 pub fn gib(image: &Image, snapshots: &[Snapshot]) -> Option<f64> {
     let of_image = snapshots
         .iter()

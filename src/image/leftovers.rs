@@ -1,5 +1,5 @@
-//! What builds that were killed have left: builders that are stopped, which no
-//! deadline of theirs reaches, and snapshots without their image.
+//! What killed builds have left: builders that are stopped, which their own deadline
+//! cannot end, and snapshots without their image.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,16 +18,17 @@ use crate::{
     },
 };
 
-/// What is as old is no colleague's that is at work: an image of a stopped builder is
-/// asked for within minutes.
+/// Nothing that is older than this belongs to a build at work: a stopped builder becomes
+/// an image within minutes.
 const OLD: Duration = Duration::from_hours(1);
 
-/// A look for snapshots is given up after this, where it is a line beside a list.
+/// How long a look for snapshots may take that is only a line beside a list.
 const NO_LONGER_THAN: Duration = Duration::from_secs(10);
 
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// Whether a builder is left over: stopped for an hour, and no image of it pending.
+/// Whether a builder is left over: it has been stopped for an hour, and no image of it is
+/// pending.
 pub fn is_left_over(machine: &Machine, images: &[Image], now: SystemTime) -> bool {
     let name = name_of(&machine.instance_id);
     let is_pending = images
@@ -43,8 +44,8 @@ fn is_old(made: SystemTime, now: SystemTime) -> bool {
     now.duration_since(made).is_ok_and(|age| age >= OLD)
 }
 
-/// The snapshots that are no image's, and old: those of an image that is being made may
-/// not show with it yet.
+/// The old snapshots that belong to no image. A new snapshot may be one of an image that
+/// is being made, and does not show it yet.
 pub fn orphans<'a>(
     snapshots: &'a [Snapshot],
     images: &[Image],
@@ -58,7 +59,7 @@ pub fn orphans<'a>(
 }
 
 /// Ends builders that are left over, names the others that are stopped, and deletes
-/// snapshots that are left over. Nothing of it keeps a build from going on.
+/// snapshots that are left over. If any of that fails, the build goes on.
 pub async fn clear(aws: &Aws, out: Output) {
     let (builders, images, snapshots) = tokio::join!(
         aws.builders(),
@@ -120,14 +121,14 @@ async fn delete_orphans(aws: &Aws, snapshots: &[Snapshot], images: &[Image], out
         let id = &snapshot.id;
         match aws.delete_snapshot(id).await {
             Ok(Deletion::IsGone) => out.say(&format!("deleted {id}, which had lost its image")),
-            // Somebody has made an image of their own of it.
+            // Somebody has made an image of their own from it.
             Ok(Deletion::IsUsed(_)) => {}
             Err(failure) => out.warn(&failure.message),
         }
     }
 }
 
-/// What is to be said of a builder.
+/// What to say of a builder that exists.
 pub fn builder_notice(machine: &Machine) -> String {
     let id = &machine.instance_id;
     let end = end_line(id, &machine.region);
@@ -139,15 +140,15 @@ pub fn builder_notice(machine: &Machine) -> String {
     }
 }
 
-/// A snapshot without its image, which costs.
+/// A snapshot that has lost its image, and still costs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeftSnapshot {
     pub region: String,
     pub id: String,
 }
 
-/// The snapshots that have lost their image, in these regions. A region that does not
-/// tell has none here: nothing hangs on it.
+/// The snapshots in these regions that have lost their image. A region that does not
+/// answer is left out: nothing depends on it.
 pub async fn left_snapshots(aws: &Aws, regions: &[String]) -> Vec<LeftSnapshot> {
     let mut asked = tokio::task::JoinSet::new();
     for region in regions {
@@ -171,10 +172,10 @@ pub async fn left_snapshots(aws: &Aws, regions: &[String]) -> Vec<LeftSnapshot> 
 /// The ids of the snapshots that have lost their image in the region of `aws`.
 ///
 /// # Errors
-/// They, or the images, cannot be listed.
+/// The snapshots or the images cannot be listed.
 pub async fn orphans_of(aws: &Aws) -> Result<Vec<String>> {
     let snapshots = aws.prepared_snapshots().await?;
-    // Most accounts have none, and one call less.
+    // Most accounts have none, and need one call less.
     if snapshots.is_empty() {
         return Ok(Vec::new());
     }
@@ -183,7 +184,7 @@ pub async fn orphans_of(aws: &Aws) -> Result<Vec<String>> {
     Ok(orphans.into_iter().map(|s| s.id.clone()).collect())
 }
 
-/// What is to be said of them, a line for each region.
+/// What to say of such snapshots, a line for each region.
 pub fn snapshot_notices(left: &[LeftSnapshot]) -> Vec<String> {
     let mut regions: Vec<&str> = left.iter().map(|s| s.region.as_str()).collect();
     regions.dedup();
@@ -211,7 +212,7 @@ fn line_in(region: &str, arguments: &str) -> String {
         .command(arguments)
 }
 
-/// A builder that could not be ended.
+/// The failure when a builder could not be ended.
 pub fn may_be_running(failure: Failure, id: &str, why: &str) -> Failure {
     Failure {
         kind: Kind::MachinesMayBeRunning,
@@ -225,8 +226,8 @@ pub fn may_be_running(failure: Failure, id: &str, why: &str) -> Failure {
     .machines([id.to_owned()])
 }
 
-/// Deletes the snapshots of an image that was removed a moment ago: EC2 may take them
-/// for its still, for a while.
+/// Deletes the snapshots of an image that was just removed. For a while EC2 may still
+/// take them for the image's.
 ///
 /// # Errors
 /// The first that could not be deleted.

@@ -1,4 +1,4 @@
-//! From a stopped builder to an image that is whole.
+//! Making an image from a stopped builder, until it is complete.
 
 use std::{cell::Cell, time::Duration};
 
@@ -13,9 +13,9 @@ use crate::{
     terminal::{interrupt::Interrupt, output::Output},
 };
 
-/// Between two looks.
+/// The pause between two looks.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Snapshots of tens of GiB take minutes, sometimes many.
+/// Snapshots of tens of GiB take minutes, and sometimes many.
 const AVAILABLE_WITHIN: Duration = Duration::from_hours(2);
 
 /// What an image has to be.
@@ -29,16 +29,16 @@ pub struct Making<'a> {
     pub aws: &'a Aws,
     pub interrupt: &'a Interrupt,
     pub out: Output,
-    /// Whether there may be an image by now, which EC2 need not show yet.
+    /// Whether there may be an image by now, even if EC2 does not show it yet.
     pub has_begun: &'a Cell<bool>,
 }
 
 impl Making<'_> {
-    /// Makes the image, and waits until it is available and as expected. Once EC2 has
-    /// shown that, an interruption is too late: what was asked for is there.
+    /// Makes the image, and waits until it is available and as expected. From then on an
+    /// interruption is too late: what was asked for exists.
     ///
     /// # Errors
-    /// EC2 has refused; the image has failed, or lacks something; interrupted.
+    /// EC2 has refused; the image has failed or lacks something; or somebody interrupted.
     pub async fn image_of(&self, builder_id: &str, expected: &Expected<'_>) -> Result<Image> {
         if self.interrupt.fired() {
             return Err(interrupted());

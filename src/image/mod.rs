@@ -1,14 +1,15 @@
-//! Prepared images: an AMI of the user's own with engine and container images in it.
+//! Prepared images: an AMI of the user's own that has the engine and the container
+//! images.
 //!
-//! A *builder* is one machine that runs user-data.sh up to the pulls, removes what is
-//! its own, and says `prepared` on its console. Its shutdown behaviour is `terminate`,
-//! so every failure on it and its boot deadline end it. Only after `prepared` it is
-//! stopped, made an image, and terminated. It is outside the protocol of launches
-//! (`plan::protocol`): each build makes one machine, with a random client token that is
-//! asked for again until EC2 has answered.
+//! A *builder* is one machine that runs user-data.sh up to the pulls, removes what is its
+//! own, and says `prepared` on its console. Its shutdown behaviour is `terminate`, so
+//! every failure on it and its boot deadline end it. Only after `prepared` is it stopped,
+//! made an image, and terminated. The protocol of launches (`plan::protocol`) does not
+//! cover it: each build makes one machine, with a random client token that is sent again
+//! until EC2 has answered.
 //!
-//! A build that is killed leaves a builder that ends itself, or one that is stopped,
-//! which no deadline reaches: [`leftovers`] finds it.
+//! A build that is killed leaves a builder that ends itself, or a stopped one, which no
+//! deadline can end: [`leftovers`] finds that.
 
 pub mod build;
 mod builder;

@@ -7,8 +7,8 @@ use crate::{
     model::image::Image,
 };
 
-/// Removes an image, then its snapshots: they cannot be deleted while it uses them.
-/// Asked again after an interruption in between, [`remove_orphans`] does the rest.
+/// Removes an image, and then its snapshots, which cannot be deleted while it uses them.
+/// After an interruption in between, [`remove_orphans`] does the rest.
 ///
 /// # Errors
 /// EC2 has refused one of the calls.
@@ -17,16 +17,16 @@ pub async fn remove(aws: &Aws, image: &Image) -> Result<()> {
     delete_snapshots(aws, &image.snapshot_ids).await
 }
 
-/// Deletes the old snapshots that are no image's, and adds their ids to `deleted`.
+/// Deletes the old snapshots that belong to no image, and adds their ids to `deleted`.
 ///
 /// # Errors
-/// They cannot be listed or deleted; one that was `named` is in use.
+/// They cannot be listed or deleted, or one that was `named` is in use.
 pub async fn remove_orphans(aws: &Aws, named: &[String], deleted: &mut Vec<String>) -> Result<()> {
     let mut in_use = Ok(());
     for id in orphans_of(aws).await? {
         match aws.delete_snapshot(&id).await? {
             Deletion::IsGone => deleted.push(id),
-            // Somebody has made an image of their own of it.
+            // Somebody has made an image of their own from it.
             Deletion::IsUsed(failure) if named.contains(&id) => in_use = in_use.and(Err(failure)),
             Deletion::IsUsed(_) => {}
         }

@@ -1,4 +1,4 @@
-//! What machines that boot say on their consoles, which EC2 has one by one.
+//! What machines say on their consoles while they boot. EC2 gives consoles one by one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,19 +15,19 @@ use crate::{
     },
 };
 
-/// What EC2 has not answered by then is looked at the next time.
+/// A console that EC2 has not given by then is read the next time.
 pub const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// The consoles of machines, as they were last seen.
 pub struct Consoles<'a> {
     aws: &'a Aws,
-    /// The machines whose console is read as it is now; those of others come late.
+    /// The machines with a live console. EC2 posts those of other machines late.
     live: BTreeSet<String>,
     seen: BTreeMap<String, String>,
 }
 
 impl<'a> Consoles<'a> {
-    /// Of machines with these ids, which have a live console.
+    /// The consoles of machines; `live` are the ids of those that have a live one.
     pub fn new(aws: &'a Aws, live: impl IntoIterator<Item = String>) -> Self {
         Self {
             aws,
@@ -51,8 +51,8 @@ impl<'a> Consoles<'a> {
         before.into_iter().filter_map(further).collect()
     }
 
-    /// Reads consoles until then. One that is empty or cannot be read in time stays as
-    /// it was seen.
+    /// Reads consoles until `until`. One that is empty, or cannot be read in time, stays
+    /// as it was seen.
     pub async fn look(&mut self, ids: Vec<String>, until: Instant) {
         let mut reading = tokio::task::JoinSet::new();
         for id in ids {
@@ -69,7 +69,7 @@ impl<'a> Consoles<'a> {
         }
     }
 
-    /// What a machine has said, as far as it was seen.
+    /// What a machine has said, as far as it was read.
     pub fn said(&self, id: &str) -> &str {
         self.seen.get(id).map_or("", String::as_str)
     }
@@ -80,7 +80,7 @@ impl<'a> Consoles<'a> {
     }
 }
 
-/// Puts what is on a console now over what was seen of it, unless that is newer:
+/// Replaces what was seen of a console by what is on it now, unless the former is newer:
 /// what EC2 posted last may be older than what was live.
 fn renew(seen: &mut String, said: String) {
     if !boot_log::beyond(seen, &said).is_empty() {

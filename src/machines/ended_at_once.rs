@@ -1,6 +1,6 @@
-//! Machines that EC2 ends as soon as they are launched: no key for the disk, a quota of
-//! disks that is used up, no room after all ("Instance terminates immediately", EC2
-//! user guide). `RunInstances` does not tell.
+//! Machines that EC2 ends as soon as they are launched, such as for lack of a key for the
+//! disk, of a quota of disks, or of room after all ("Instance terminates immediately",
+//! EC2 user guide). `RunInstances` does not tell.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -10,12 +10,12 @@ use crate::{
     model::machine::{self, Machine, remedy},
 };
 
-/// A launch that is done is not kept waiting by a look that fails.
+/// A launch that has succeeded does not wait longer for this look.
 const LOOKS_FOR: Duration = Duration::from_secs(2);
 
-/// Looks once at machines that were just launched, and brings those up to date that
-/// EC2 has ended. Their failure, with EC2's reasons and what to do; none if there are
-/// none that show by now.
+/// Looks once at machines that were just launched, and updates those that EC2 has ended.
+/// Returns their failure, with EC2's reasons and what to do; none if no such machine
+/// shows by now.
 pub async fn ended_at_once(aws: &Aws, machines: &mut [Machine]) -> Option<Failure> {
     let ids = machine::ids(machines);
     let looking = aws.time.within(LOOKS_FOR, aws.machines_by_id(&ids));

@@ -7,19 +7,19 @@ use crate::{
     terminal::output::Output,
 };
 
-/// What a look at regions has shown, and where nobody could look.
+/// What a look at regions has shown, and where it was not possible.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     /// The machines, terminated ones too.
     pub machines: Vec<Machine>,
     pub regions: Vec<String>,
-    /// The regions where this identity may not ask, and why: many accounts deny all
-    /// but a few, and not every session is good in each. A start needs the same
-    /// permission there.
+    /// The regions where this identity may not look, and why. Many accounts deny all but
+    /// a few, and not every session is good in each. A start needs the same permission
+    /// there.
     pub denied: Vec<(String, Failure)>,
     /// The other regions that did not answer, and why.
     pub missing: Vec<(String, Failure)>,
-    /// Whether every region that the account has enabled answered.
+    /// Whether every region that the account has enabled has answered.
     pub everywhere: bool,
 }
 
@@ -27,7 +27,7 @@ pub struct Survey {
 const OTHER_REGIONS: &str = "the other regions";
 
 impl Survey {
-    /// The machines of the one region of `aws`.
+    /// The machines in the region of `aws`.
     pub async fn here(aws: &Aws) -> Result<Self> {
         Ok(Self {
             machines: aws.our_machines().await?,
@@ -36,11 +36,11 @@ impl Survey {
         })
     }
 
-    /// The machines of all regions, asked side by side. Those that are not permitted
-    /// are left out, with one line for all of them.
+    /// The machines in all regions, which are asked side by side. Regions that are not
+    /// permitted are left out, with one line for all of them.
     ///
     /// # Errors
-    /// The regions cannot be listed, or not one of them is permitted.
+    /// The regions cannot be listed, or none of them is permitted.
     pub async fn everywhere(aws: &Aws, out: Output) -> Result<Self> {
         let (regions, not_listed) = regions(aws).await?;
         let mut found = Self::of(aws, regions).await;
@@ -62,8 +62,8 @@ impl Survey {
         }
     }
 
-    /// The machines of all regions as far as they can be asked: at least of the
-    /// one of `aws`, where the others cannot be listed.
+    /// The machines of all regions that can be asked. If the others cannot be listed, it
+    /// is at least the region of `aws`.
     pub async fn as_far_as_possible(aws: &Aws) -> Self {
         match regions(aws).await {
             Ok((mut regions, not_listed)) => {
@@ -119,8 +119,8 @@ impl Survey {
         }
     }
 
-    /// The regions that are not in [`Survey::regions`], and why; no name for regions
-    /// that could not be listed.
+    /// The regions that are not in [`Survey::regions`], and why. Regions that could not
+    /// be listed have no name here.
     pub fn left_out(&self) -> impl Iterator<Item = (Option<&str>, &Failure)> {
         let all = self.denied.iter().chain(&self.missing);
         all.map(|(region, failure)| {
@@ -129,8 +129,8 @@ impl Survey {
         })
     }
 
-    /// Counts a region as one that did not answer, whatever the reason: for what
-    /// is to be known of this region for certain.
+    /// Counts a region as one that did not answer, whatever the reason was. This is for
+    /// regions that have to be known for certain.
     pub fn require(&mut self, region: &str) {
         let is_it = |(name, _): &mut (String, Failure)| name == region;
         self.missing.extend(self.denied.extract_if(.., is_it));
@@ -142,7 +142,7 @@ impl Survey {
         Some((names(&self.missing), failure))
     }
 
-    /// The failure of a look that was to be at all regions, where some did not answer.
+    /// The failure of a look at all regions of which some did not answer.
     pub fn not_whole(&self, consequence: &str) -> Option<Failure> {
         let (regions, failure) = self.hole()?;
         let failure = Failure {
@@ -167,7 +167,7 @@ impl Survey {
         Some((names(&self.denied), failure))
     }
 
-    /// The names of all regions that are left out; none where there is none.
+    /// The names of all regions that are left out; none if there are none.
     pub fn left_out_regions(&self) -> Option<String> {
         let all: Vec<(String, Failure)> =
             self.denied.iter().chain(&self.missing).cloned().collect();
@@ -175,8 +175,8 @@ impl Survey {
     }
 }
 
-/// The regions to ask: those that the account has enabled; where it may not list
-/// them, those that this program knows of the partition, and why.
+/// The regions to ask: those that the account has enabled. If it may not list them, those
+/// of the partition that this program knows, and why.
 async fn regions(aws: &Aws) -> Result<(Vec<String>, Option<Failure>)> {
     match aws.regions().await {
         Ok(regions) => Ok((regions, None)),
@@ -235,14 +235,14 @@ const PARTITIONS: &[&[&str]] = &[
     ],
 ];
 
-/// Those of all partitions.
+/// The regions of all partitions.
 pub fn all_known_regions() -> impl Iterator<Item = &'static str> {
     PARTITIONS
         .iter()
         .flat_map(|regions| regions.iter().copied())
 }
 
-/// Those of the partition that `region` is in: none where that is not known.
+/// The regions of the partition that `region` is in; none where that is not known.
 fn known_regions(region: &str) -> Vec<String> {
     let partition = PARTITIONS.iter().find(|regions| regions.contains(&region));
     partition.map_or_else(Vec::new, |regions| {

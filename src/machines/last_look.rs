@@ -1,10 +1,10 @@
-//! How long `terminate` looks for machines before it says that there are none:
-//! decided from what EC2 and Inductiva show, nothing else.
+//! How long `terminate` looks for machines before it says that there are none. This is
+//! decided only from what EC2 and Inductiva show.
 //!
-//! EC2 shows a machine, and its tags, some time after its launch
-//! ([`VISIBLE_WITHIN`]). A look that finds nothing is the last one only if it began
-//! [`AT_LEAST`] after the command did; and where something speaks for machines that
-//! do not show, if it began [`VISIBLE_WITHIN`] after.
+//! EC2 shows a machine and its tags some time after its launch ([`VISIBLE_WITHIN`]). A
+//! look that finds nothing is the last one only if it began at least [`AT_LEAST`] after
+//! the command did. Where there is a sign of machines that do not show, it has to begin
+//! [`VISIBLE_WITHIN`] after the command.
 
 use std::{
     fmt,
@@ -21,17 +21,17 @@ use crate::{
     plan::underway::{YOUNG, launches},
 };
 
-/// Most machines show within seconds, whether there is a sign of them or not.
+/// Most machines show within seconds, whether or not there is a sign of them.
 const AT_LEAST: Duration = Duration::from_secs(10);
 
-/// What speaks for machines that EC2 does not show yet.
+/// A sign of machines that EC2 does not show yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// A group is active on Inductiva's side, and no machine is younger than it.
     GroupWithoutMachines(String),
     /// EC2 shows fewer machines of a launch than it has.
     LaunchNotWhole { group: String, hidden: u32 },
-    /// EC2 has shown nothing that lives, and Inductiva cannot be asked.
+    /// EC2 has shown no living machine, and Inductiva cannot be asked.
     NobodyToAsk,
 }
 
@@ -56,16 +56,16 @@ impl fmt::Display for Sign {
     }
 }
 
-/// How long after its beginning the command has to go on looking.
+/// For how long after its beginning the command has to go on looking.
 pub fn look_for(sign: Option<&Sign>) -> Duration {
     sign.map_or(AT_LEAST, |_| VISIBLE_WITHIN)
 }
 
 /// The first sign of machines that do not show.
 ///
-/// `machines` are those that EC2 shows, or has shown in this run, terminated ones
-/// too; `some_lived` says whether one of them has lived. `groups` are the active ones
-/// that they may be of, none where Inductiva cannot be asked.
+/// `machines` are those that EC2 shows or has shown in this run, terminated ones too;
+/// `some_lived` tells whether one of them was alive. `groups` are the active groups that
+/// they may belong to, none where Inductiva cannot be asked.
 pub fn sign(
     machines: &[Machine],
     some_lived: bool,
@@ -83,14 +83,14 @@ pub fn sign(
         .find_map(|group| without_machines(machines, group))
 }
 
-/// The sign that a group is when no machine of it shows.
+/// The sign that a group gives if no machine of it shows.
 pub fn without_machines(machines: &[Machine], group: &Group) -> Option<Sign> {
     let some = machines.iter().any(|m| is_younger(m, group));
     (!some).then(|| Sign::GroupWithoutMachines(group.name.clone()))
 }
 
-/// Whether the machine was launched for the group as it is now: by the id in its
-/// tag, as it has joined it, or else by the clocks.
+/// Whether the machine was launched for the group as it is now. The id in its tag tells,
+/// or that it has joined the group, or else the clocks.
 fn is_younger(machine: &Machine, group: &Group) -> bool {
     if machine.group() != Some(group.name.as_str()) {
         return false;
@@ -108,8 +108,8 @@ fn is_younger(machine: &Machine, group: &Group) -> bool {
 fn launch_not_whole(machines: &[Machine], now: SystemTime) -> Option<Sign> {
     launches(machines, now).find_map(|shown| {
         let hidden = shown.tag.total.saturating_sub(shown.machines());
-        // A start may be between two calls of a launch that is young. One that
-        // takes fewer may have got no more: only what is not visible yet is missing.
+        // A start may be between two calls of a young launch. A launch that takes fewer
+        // may have got no more, so only what is not visible yet can be missing.
         let may_show = if shown.tag.or_fewer {
             VISIBLE_WITHIN
         } else {
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Made an hour ago.
+    /// A group that was made an hour ago.
     fn group() -> Group {
         serde_json::from_str(
             r#"{"id": "new", "name": "g", "status": "started", "provider_id": "LOCAL",

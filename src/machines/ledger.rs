@@ -1,5 +1,5 @@
-//! What groups have cost so far, by what EC2 shows, what Inductiva keeps, and the price
-//! book: for `cost`, `list` and `terminate`.
+//! What groups have cost so far, from what EC2 shows, what Inductiva keeps, and the price
+//! book. `cost`, `list` and `terminate` use it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,25 +26,25 @@ use crate::{
     values::Market,
 };
 
-/// What stands for the name of a group where there is none.
+/// The text in place of a group's name where there is no group.
 pub const WITHOUT_GROUP: &str = "machines without a group";
 
 /// What is known of a group whose cost is asked for.
 #[derive(Clone, Debug)]
 pub struct GroupSources {
-    /// None for machines that are of no group: those that prepare images.
+    /// None for machines that belong to no group: those that prepare images.
     pub name: Option<String>,
     /// Its machines as EC2 shows them, ended ones too.
     pub machines: Vec<Machine>,
-    /// Those that this run has ended, as they were before, by their ids.
+    /// The machines that this run has ended, as they were before, by their ids.
     pub before: BTreeMap<String, Machine>,
-    /// What Inductiva keeps of it; else why it could not be asked.
+    /// What Inductiva keeps of it, or why it could not be asked.
     pub record: Known<Option<GroupRecord>>,
-    /// Only these machines, if some were named.
+    /// Only these machines count, if some were named.
     pub ids: Option<BTreeSet<String>>,
 }
 
-/// What a group has come to.
+/// What a group has cost.
 #[derive(Clone, Debug)]
 pub struct Settled {
     pub name: Option<String>,
@@ -53,11 +53,11 @@ pub struct Settled {
     pub spent: Spent,
 }
 
-/// What a machine has come to.
+/// What a machine has cost.
 #[derive(Clone, Debug)]
 pub struct SettledMachine {
     pub id: String,
-    /// None where EC2 does not show it any more.
+    /// None where EC2 no longer shows it.
     pub state: Option<State>,
     /// None where nobody knows.
     pub vm_type: Option<String>,
@@ -76,7 +76,7 @@ struct Open {
 }
 
 impl GroupSources {
-    /// Whether Inductiva keeps machines that EC2 does not show any more.
+    /// Whether Inductiva keeps machines that EC2 no longer shows.
     fn hides_some(&self) -> bool {
         let record = self.record.as_ref().ok().and_then(Option::as_ref);
         let all = members(&self.machines, &self.before, record);
@@ -113,8 +113,7 @@ impl GroupSources {
 }
 
 impl PriceBook {
-    /// What the groups have come to. Prices and images that are not known yet are looked
-    /// up.
+    /// What the groups have cost. Prices and images that are not known yet are looked up.
     pub async fn settle(
         &mut self,
         aws: &Aws,
@@ -130,7 +129,7 @@ impl PriceBook {
         self.settle_as_known(&images, groups, &aws.region, now)
     }
 
-    /// The same by what is in the book, and these images.
+    /// The same with only the prices in the book, and these images.
     pub fn settle_as_known(
         &self,
         images: &BTreeMap<String, Image>,
@@ -152,7 +151,7 @@ impl PriceBook {
             .collect();
         machines.sort_by(|a, b| (a.life.began, &a.id).cmp(&(b.life.began, &b.id)));
         let mut spent = Spent::of(machines.iter().map(|m| (&m.life, &m.amount)));
-        // Who is named is all there.
+        // If machines were named, all of them have been found.
         if let (Err(why), None) = (&group.record, &group.ids) {
             spent.amount = spent.amount.without(format!(
                 "Inductiva cannot be asked about machines that EC2 does not show any more: {why}"
@@ -198,7 +197,8 @@ impl PriceBook {
         }
     }
 
-    /// By the disks that EC2 shows, else by those that the machine was launched with.
+    /// The hourly rates: with the disks that EC2 shows, or else those that the machine
+    /// was launched with.
     fn rates_as_known(&self, shown: Option<&Machine>, stand_in: &Known<StandIn>) -> Rates {
         match stand_in {
             Ok(stand_in) if shown.is_some_and(|m| self.knows_disks_of(m)) => {
@@ -217,8 +217,8 @@ impl PriceBook {
         !machine.state.is_gone() && self.cost(machine).disks.is_ok()
     }
 
-    /// The images of the machines whose disks EC2 does not show, or by which others are
-    /// priced. One that cannot be had is missed where it is needed.
+    /// The images that are needed to know the disks of machines. If one cannot be had,
+    /// the costs that need it are unknown.
     async fn images_of(&self, aws: &Aws, groups: &[GroupSources]) -> BTreeMap<String, Image> {
         let machines = groups.iter().flat_map(|group| {
             let hides_some = group.hides_some();
@@ -245,7 +245,7 @@ impl PriceBook {
 }
 
 impl Settled {
-    /// There may be more, of which nobody knows.
+    /// Notes that there may be more, of which nobody knows.
     pub fn is_without(&mut self, why: String) {
         let amount = std::mem::take(&mut self.spent.amount);
         self.spent.amount = amount.without(why);

@@ -1,5 +1,5 @@
-//! Machine groups on Inductiva's side that have lost their machines: decided
-//! from what EC2 and Inductiva show, nothing else.
+//! Machine groups on Inductiva's side that have lost their machines. This is decided only
+//! from what EC2 and Inductiva show.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,20 +12,21 @@ use crate::{
     values::GroupName,
 };
 
-/// Runners ask for a task every few seconds; one that has not for so long is gone.
+/// Runners ask for a task every few seconds, so one that has not asked for so long is
+/// gone.
 pub const SEEN_WITHIN: Duration = Duration::from_mins(10);
-/// Machines of a group that is older have registered or given up: twice the
-/// usual `--boot-timeout`.
+/// By this age all machines of a group have registered or given up: it is twice the usual
+/// `--boot-timeout`.
 const SETTLED_AFTER: Duration = Duration::from_secs(2 * Runner::BOOT_TIMEOUT.as_secs());
 
-/// How sure it is that a group is this program's and needed no more.
+/// How certain it is that a group is this program's and no longer needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOver {
-    /// A machine of this program's was in it, and is gone; or it shows the EC2 type
-    /// that this program makes groups with, no region has a machine of it, and its
-    /// machines have had the time to show.
+    /// A machine of this program's was in it, and is gone. Or it shows the EC2 type with
+    /// which this program makes groups, no region has a machine of it, and its machines
+    /// have had the time to show.
     Surely,
-    /// It looks like ours: worth a look, not to be deleted unasked.
+    /// It looks like ours: worth a look, but not to be deleted without asking.
     Maybe,
 }
 
@@ -33,7 +34,7 @@ pub enum LeftOver {
 pub struct View<'a> {
     /// The machines that EC2 shows, terminated ones too.
     pub machines: &'a [Machine],
-    /// Whether these are of all regions.
+    /// Whether these are the machines of all regions.
     pub everywhere: bool,
     /// By AWS's clock.
     pub now: SystemTime,
@@ -77,8 +78,9 @@ impl View<'_> {
         may_be_ours.then_some(LeftOver::Maybe)
     }
 
-    /// Whether the group is this program's beyond its name: a machine of this
-    /// program's, which may have ended, has its id in a tag or has joined it.
+    /// Whether more than its name says that the group is this program's: a machine of
+    /// this program's, which may have ended, has the group's id in a tag or has joined
+    /// it.
     pub fn had_a_machine_of_ours(&self, group: &Group) -> bool {
         let joined = |m: &Machine| {
             if m.group() != Some(group.name.as_str()) {
@@ -90,8 +92,8 @@ impl View<'_> {
         self.machines.iter().any(|m| is_of(m, group) || joined(m))
     }
 
-    /// The machines of the group that seem to be there still, by what Inductiva
-    /// saw of them; not those that EC2 shows as gone.
+    /// The machines of the group that seem to be alive, by what Inductiva saw of them.
+    /// Those that EC2 shows as gone are left out.
     pub fn alive<'g>(&self, group: &'g Group) -> Vec<&'g str> {
         let is_gone = |host: &str| {
             self.machines
@@ -113,8 +115,8 @@ impl View<'_> {
     }
 }
 
-/// Whether the machine was launched for this very group: its tags have the name
-/// and the id.
+/// Whether the machine was launched for this very group: its tags have the group's name
+/// and id.
 pub fn is_of(machine: &Machine, group: &Group) -> bool {
     machine.group() == Some(group.name.as_str()) && has_id_of(machine, group)
 }
@@ -124,7 +126,8 @@ pub fn has_id_of(machine: &Machine, group: &Group) -> bool {
     !group.id.is_empty() && machine.tag(TAG_GROUP_ID) == Some(group.id.as_str())
 }
 
-/// What a machine of this program's calls itself.
+/// Whether a host name is one that a machine of this program's gives itself: an EC2
+/// instance id.
 pub fn is_instance_id(host: &str) -> bool {
     host.strip_prefix("i-").is_some_and(|digits| {
         digits.len() == 17 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -214,7 +217,8 @@ mod tests {
         assert_eq!(judge(&group), Some(LeftOver::Surely));
         group.id = "another".into();
         assert_eq!(judge(&group), None);
-        // It has joined it: the launcher did not know the id, or made it anew.
+        // The machine has joined the group: the launcher did not know its id, or made it
+        // anew.
         group.machines = vec![
             serde_json::from_value(serde_json::json!({
                 "host_name": HOST, "terminated_at": "x"
@@ -262,7 +266,7 @@ mod tests {
         assert_eq!(judge(&with("lab-7", lately, "\"x\""), &[], true), surely);
         let gone = machine("other", State::Terminated);
         assert_eq!(judge(&with(HOST, lately, "null"), &[gone], true), surely);
-        // Ten minutes are lately, and no more.
+        // Ten minutes ago is recent, and longer ago is not.
         let last_seen = |at| judge(&with("lab-7", at, "null"), &[], true);
         assert_eq!(last_seen(TEN_MINUTES_AGO), None);
         assert_eq!(last_seen(MORE_THAN_TEN_MINUTES_AGO), surely);

@@ -1,5 +1,5 @@
-//! The machines that there are: in all regions, what they leave behind, what they
-//! cost, and until they work.
+//! Machines that exist: in all regions, what they leave behind, what they cost, and the
+//! wait until they work.
 
 mod consoles;
 pub mod ended_at_once;

@@ -1,5 +1,5 @@
-//! What machines that there are cost an hour, each price asked once; one that could
-//! not be had is asked for again the next time.
+//! What existing machines cost an hour. Each price is asked for once; one that could not
+//! be had is asked for again the next time.
 
 mod past;
 
@@ -26,12 +26,12 @@ struct PriceKey {
     region: String,
     vm_type: String,
     system: System,
-    /// Of a spot machine.
+    /// Only for a spot machine.
     zone: Option<String>,
 }
 
-/// USD an hour of machines with their disks and addresses. The same book serves a
-/// list that is shown again and again.
+/// The hourly prices of machines with their disks and addresses, USD. The same book
+/// serves a list that is shown again and again.
 #[derive(Clone, Debug, Default)]
 pub struct PriceBook {
     machines: BTreeMap<PriceKey, Known<f64>>,
@@ -39,7 +39,7 @@ pub struct PriceBook {
     disk_prices: BTreeMap<(String, VolumeType), Known<DiskPrices>>,
     /// By region.
     addresses: BTreeMap<String, Known<f64>>,
-    /// The disks of each machine.
+    /// The disks of each machine, by its id.
     disks: BTreeMap<String, Known<Vec<PricedDisk>>>,
 }
 
@@ -57,7 +57,7 @@ impl HourlyCost {
     }
 }
 
-/// What a machine's price is looked up by; else why it has none.
+/// What a machine's price is looked up by, or why it has none.
 fn key(machine: &Machine) -> Known<PriceKey> {
     if machine.is_dedicated {
         return Err(format!(
@@ -71,7 +71,8 @@ fn key(machine: &Machine) -> Known<PriceKey> {
             "{zone} has prices of its own, which are not looked up"
         ));
     }
-    // What is not told is what this program launches.
+    // A machine of which EC2 does not tell the system has the one that this program
+    // launches.
     let details = machine.platform_details.as_deref().unwrap_or("Linux/UNIX");
     let system = System::of(details)
         .ok_or_else(|| format!("the price of machines with {details} is not looked up"))?;
@@ -83,13 +84,13 @@ fn key(machine: &Machine) -> Known<PriceKey> {
     })
 }
 
-/// Whether its disks cost.
+/// Whether it has disks that cost.
 fn has_disks(machine: &Machine) -> bool {
     !machine.state.is_gone()
 }
 
 impl PriceBook {
-    /// Looks up what is not in the book yet, side by side.
+    /// Looks up the prices that are not in the book yet, side by side.
     pub async fn learn(&mut self, aws: &Aws, machines: &[Machine]) {
         self.forget_failures();
         let regions: BTreeSet<&str> = machines.iter().map(|m| m.region.as_str()).collect();
@@ -124,7 +125,7 @@ impl PriceBook {
         self.disks.retain(|_, disks| disks.is_ok());
     }
 
-    /// What the machine costs now: nothing for what it does not use in its state.
+    /// What the machine costs now. What it does not use in its state costs nothing.
     pub fn cost(&self, machine: &Machine) -> HourlyCost {
         let unknown = || Err("no price".to_owned());
         let is_live = machine.state.is_live();
@@ -170,7 +171,7 @@ impl PriceBook {
     }
 }
 
-/// What is to be learnt about the machines of a region.
+/// Looks up what the book lacks about the machines of one region.
 async fn of_region(aws: &Aws, machines: &[Machine], known: &PriceBook) -> PriceBook {
     let live = machines.iter().filter(|m| m.state.is_live());
     let wanted: BTreeSet<PriceKey> = live
@@ -180,7 +181,7 @@ async fn of_region(aws: &Aws, machines: &[Machine], known: &PriceBook) -> PriceB
     let needs_address = !known.addresses.contains_key(&aws.region)
         && machines.iter().any(|m| m.public_ip.is_some());
     let with_disks: Vec<&Machine> = machines.iter().filter(|m| has_disks(m)).collect();
-    // Their sizes, or the prices of those.
+    // Either their sizes are not known, or the prices for those.
     let needs_disks = with_disks.iter().any(|m| known.disks_of(m).is_err());
     let addresses = async {
         let mut addresses = BTreeMap::new();
@@ -264,7 +265,8 @@ async fn disk_type_prices(
     prices.collect()
 }
 
-/// One call for all types of a system on demand, and one for its spot types.
+/// Makes one call for the on-demand prices of all types of a system, and one for their
+/// spot prices.
 async fn machine_prices(aws: &Aws, wanted: BTreeSet<PriceKey>) -> BTreeMap<PriceKey, Known<f64>> {
     let systems: BTreeSet<System> = wanted.iter().map(|key| key.system).collect();
     let mut prices = BTreeMap::new();

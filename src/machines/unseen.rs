@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Why machines may be running in the regions that were left out: Inductiva sees some
-/// alive that no region has shown, or cannot be asked. None where nothing speaks for
-/// any: to launch in a region takes the permission to look there.
+/// alive that no region has shown, or cannot be asked. None where nothing speaks for it:
+/// whoever may not look in a region may not launch there either.
 ///
-/// `groups` are the active ones whose machines these may be, none where Inductiva
-/// cannot be asked. The caller says what to do about it.
+/// `groups` are the active groups whose machines these may be, none where Inductiva
+/// cannot be asked. The caller says what to do.
 pub fn unseen(found: &Survey, groups: Option<&[Group]>, view: View<'_>) -> Option<Failure> {
     let regions = found.left_out_regions()?;
     let failure = |what: &str| {

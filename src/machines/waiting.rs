@@ -1,4 +1,4 @@
-//! `--wait`: until machines are running, or registered with Inductiva.
+//! `--wait`: waits until machines are running, or registered with Inductiva.
 
 use std::{fmt, time::Duration};
 
@@ -22,16 +22,17 @@ use crate::{
     values::{GroupName, WaitFor, spans},
 };
 
-/// The first pause between two looks; it grows to the last.
+/// The first pause between two looks. Pauses grow to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Machines take tens of seconds to boot.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Consoles are read one by one: above so many machines only counts are shown.
+/// Consoles are read one by one. With more machines only counts are shown.
 const MOST_CONSOLES: usize = 20;
 /// Lines shown of a machine that failed.
 const LAST_LINES: usize = 15;
-/// How long they are waited for: EC2 posts them some time after the machine's end.
+/// How long to wait for the reasons: EC2 posts a console some time after the machine's
+/// end.
 const REASONS_WITHIN: Duration = Duration::from_mins(1);
 
 pub struct Wait<'a> {
@@ -44,11 +45,11 @@ pub struct Wait<'a> {
 }
 
 impl Wait<'_> {
-    /// Waits for all of `machines`, which are kept up to date meanwhile.
+    /// Waits for all of `machines`, and keeps them up to date meanwhile.
     ///
     /// # Errors
-    /// A machine ended, or the time is up; [`Self::machines_left`] names the
-    /// machines that go on.
+    /// A machine has ended, or the time is up. [`Self::machines_left`] names the machines
+    /// that go on.
     pub async fn run(&self, machines: &mut [Machine]) -> Result<()> {
         let time = &self.aws.time;
         let began = time.instant();
@@ -83,11 +84,11 @@ impl Wait<'_> {
         }
     }
 
-    /// Brings `machines` up to date, and counts how far they are.
+    /// Updates `machines`, and counts how far they are.
     async fn count(&self, machines: &mut [Machine]) -> Result<Count> {
         let ids = machine::ids(machines);
         let (seen, registered) = tokio::join!(self.aws.machines_by_id(&ids), self.registered(&ids));
-        // One look that fails is not the end of a wait.
+        // A wait goes on after a look that fails.
         match seen {
             Ok(seen) => update(machines, seen),
             Err(failure) if failure.kind.may_pass() => self.out.warn(&failure.message),
@@ -101,8 +102,8 @@ impl Wait<'_> {
         })
     }
 
-    /// How many of `ids` Inductiva has as machines of the group; none where that is
-    /// not waited for.
+    /// How many of `ids` Inductiva has as machines of the group; none where the wait is
+    /// not for that.
     async fn registered(&self, ids: &[String]) -> Option<Result<usize, ApiError>> {
         if self.until == WaitFor::Running {
             return None;
@@ -115,8 +116,8 @@ impl Wait<'_> {
         Some(Ok(ids.iter().filter(is_there).count()))
     }
 
-    /// The consoles that tell phases: the live ones, where they are few enough to be
-    /// read one by one.
+    /// The consoles that tell phases. These are the live ones, where they are few enough
+    /// to be read one by one.
     async fn consoles(&self, machines: &[Machine]) -> Consoles<'_> {
         let none = Consoles::new(self.aws, []);
         if self.until == WaitFor::Running {
@@ -129,7 +130,7 @@ impl Wait<'_> {
             ));
             return none;
         }
-        // A wait does without.
+        // Without them the wait tells no phases.
         let Ok(live) = self.aws.with_live_console(machines).await else {
             return none;
         };
@@ -139,8 +140,9 @@ impl Wait<'_> {
         Consoles::new(self.aws, live)
     }
 
-    /// A machine that ends while it boots has failed to: waits until the consoles of
-    /// those that ended show why, as EC2 posts them late. Meanwhile others may end.
+    /// A machine that ends while it boots has failed. This waits until the consoles of
+    /// the machines that ended show why, as EC2 posts them late; others may end
+    /// meanwhile.
     async fn wait_for_reasons(
         &self,
         machines: &mut [Machine],
@@ -203,13 +205,13 @@ impl Wait<'_> {
 struct Count {
     of: usize,
     running: usize,
-    /// As Inductiva answers; none where that is not waited for.
+    /// Inductiva's answer; none where the wait is not for that.
     registered: Option<Result<usize, ApiError>>,
 }
 
 impl Count {
-    /// How many are as far as they are waited for. Those that Inductiva cannot be
-    /// asked about are not.
+    /// How many machines have come as far as the wait is for. Those about which Inductiva
+    /// cannot be asked have not.
     fn done(&self) -> usize {
         match &self.registered {
             None => self.running,
@@ -261,7 +263,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// What machines said last before they ended, and EC2's reason.
+/// Shows what machines said last before they ended, and EC2's reason.
 fn show_reasons(machines: &[Machine], consoles: &Consoles<'_>, progress: &Progress) {
     for machine in ended(machines).take(MOST_CONSOLES) {
         let id = &machine.instance_id;
@@ -292,12 +294,12 @@ fn ended_while_booting(machines: &[Machine]) -> Failure {
     ))
 }
 
-/// The machines that do not boot any more.
+/// The machines that have ended while they booted.
 fn ended(machines: &[Machine]) -> impl Iterator<Item = &Machine> {
     machines.iter().filter(|m| !m.state.is_live())
 }
 
-/// Puts what was seen over what was known; what EC2 does not show yet stays.
+/// Updates machines with what was seen. What EC2 does not show yet stays as it was.
 fn update(machines: &mut [Machine], seen: Vec<Machine>) {
     for new in seen {
         if let Some(known) = machines

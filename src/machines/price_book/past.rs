@@ -1,5 +1,5 @@
-//! Prices of machines as they were when they ran: those that have ended, and those that
-//! run as if at their dearest.
+//! The prices of machines at the time when they ran: of those that have ended, and the
+//! dearest possible ones of those that run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl PriceBook {
-    /// Looks up what is not in the book yet, side by side; what could not be had before
-    /// is not asked for again.
+    /// Looks up the prices that are not in the book yet, side by side. What could not be
+    /// had before is not asked for again.
     pub async fn learn_past(&mut self, aws: &Aws, stand_ins: &[StandIn]) {
         let regions: BTreeSet<&str> = stand_ins
             .iter()
@@ -38,7 +38,7 @@ impl PriceBook {
         }
     }
 
-    /// What is not in the book, of stand-ins of one region.
+    /// The prices of one region's stand-ins that are not in the book.
     fn wanted(&self, stand_ins: Vec<&StandIn>) -> WantedPrices {
         let mut wanted = WantedPrices::default();
         for StandIn { machine, disks, .. } in stand_ins {
@@ -91,7 +91,7 @@ impl PriceBook {
             }
         };
         let highest = highest();
-        // It did not run while the price was above its highest.
+        // The machine did not run while the price was above its highest price.
         let now = cost.machine.clone();
         let now = now.map(|now| highest.as_ref().map_or(now, |highest| now.min(*highest)));
         let at_most = || with_address(highest.clone()? + surplus(machine)?);
