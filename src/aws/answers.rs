@@ -1,6 +1,5 @@
-//! What an answer of EC2's or STS's must have to be one. The SDK takes whatever
-//! is missing for nothing there: a group of which no machine runs, an account
-//! without a number.
+//! What an answer of EC2's or STS's must contain to count as one. The SDK takes whatever
+//! is missing for nothing: a group of which no machine runs, an account without a number.
 
 use aws_sdk_ec2::operation::{
     describe_images::DescribeImagesOutput,
@@ -29,10 +28,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use super::errors::status_of;
 use crate::error::Failure;
 
-/// Turns an answer without what it must have into none, which is asked for again.
+/// Rejects an answer without what it must have, so that the SDK asks again.
 ///
-/// How many machines a launch must have, and which ids an end, is for
-/// [`super::run_instances`] and [`super::instances`] to say.
+/// How many machines a launch must have, and which ids an end must have, is checked in
+/// [`super::run_instances`] and [`super::terminate`].
 #[derive(Debug)]
 pub struct Answers;
 
@@ -50,7 +49,7 @@ impl Intercept for Answers {
     ) -> Result<(), BoxError> {
         let missing = match context.output_or_error() {
             Ok(output) => missing(output).map(|what| format!("AWS's answer does not have {what}")),
-            // Its status says that all is well, and it is not EC2's or STS's own.
+            // Its status says success, but the answer is not EC2's or STS's own.
             Err(_) if context.response().status().is_success() => Some(format!(
                 "the answer is not AWS's: {}",
                 status_of(context.response())
@@ -71,7 +70,7 @@ impl ClassifyRetry for Answers {
 
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.output_or_error() {
-            // Another interceptor fails before anything is sent: `Pages`, for good.
+            // Another interceptor, `Pages`, fails for good before anything is sent.
             Some(Err(error)) if error.is_interceptor_error() && context.response().is_some() => {
                 RetryAction::transient_error()
             }
@@ -80,7 +79,7 @@ impl ClassifyRetry for Answers {
     }
 }
 
-/// What an answer does not have. An empty list is an answer, a missing one is none.
+/// What an answer lacks. An empty list is an answer; a missing one is not.
 fn missing(output: &Output) -> Option<&'static str> {
     let without = |is_missing: bool, what| is_missing.then_some(what);
     if let Some(answer) = output.downcast_ref::<DescribeInstancesOutput>() {
@@ -104,7 +103,7 @@ fn missing(output: &Output) -> Option<&'static str> {
             "the account",
         )
     } else if let Some(answer) = output.downcast_ref::<DescribeRegionsOutput>() {
-        // Every account has some.
+        // Every account has some regions.
         without(
             answer.regions.as_ref().is_none_or(Vec::is_empty),
             "the list of regions",

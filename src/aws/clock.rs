@@ -1,4 +1,4 @@
-//! AWS's clock, as its answers show it (the `Date` header).
+//! AWS's clock, as the `Date` header of its answers shows it.
 
 use std::{
     sync::{
@@ -37,11 +37,11 @@ use aws_smithy_types::{
 use super::codes;
 use crate::time::{Time, signed_at_seconds};
 
-/// Below this AWS takes no offence (as the SDK has it), so that a refusal has
-/// another reason.
+/// AWS tolerates a smaller difference (the SDK's number), so a refusal has another reason
+/// then.
 const TOLERATED_SECONDS: u64 = 4 * 60;
 
-/// How far AWS's clock is ahead of this machine's. Clones share what was seen.
+/// How far AWS's clock is ahead of this computer's. All clones share what was seen.
 #[derive(Clone, Debug)]
 pub struct Clock {
     ahead_seconds: Arc<AtomicI64>,
@@ -49,7 +49,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that has seen no answer yet. `time` is this machine's.
+    /// A clock that has seen no answer yet. `time` is this computer's.
     pub fn new(time: Time) -> Self {
         Self {
             ahead_seconds: Arc::default(),
@@ -61,13 +61,13 @@ impl Clock {
         &self.time
     }
 
-    /// Whole seconds that AWS's clock is ahead of this machine's, by its last
-    /// answer; negative when it is behind, 0 before any answer.
+    /// The whole seconds that AWS's clock is ahead of this computer's, by its last
+    /// answer. It is negative if AWS is behind, and 0 before any answer.
     pub fn ahead_seconds(&self) -> i64 {
         self.ahead_seconds.load(Ordering::Relaxed)
     }
 
-    /// The time by AWS's clock: what the ages of machines are measured with.
+    /// The time by AWS's clock, which the ages of machines are measured by.
     pub fn now(&self) -> SystemTime {
         self.at(self.time.now())
     }
@@ -155,16 +155,16 @@ impl Intercept for Clock {
     }
 }
 
-/// What was seen of an answer.
+/// What an answer has shown.
 #[derive(Clone, Copy, Debug)]
 struct SeenTime {
-    /// Which try of its call it is to, from 1.
+    /// The number of the try that it answers, from 1.
     tries: u32,
     /// As in [`Clock::ahead_seconds`].
     ahead: Option<i64>,
 }
 
-/// When a try of a call was signed: seconds since 1970, by `X-Amz-Date`.
+/// When a try was signed, by `X-Amz-Date`, in seconds since 1970.
 #[derive(Clone, Copy, Debug)]
 struct SignedAt(i64);
 
@@ -172,12 +172,12 @@ impl Storable for SignedAt {
     type Storer = StoreReplace<Self>;
 }
 
-/// A call was refused that was signed for another time than AWS has: this clock is
-/// off, or the computer slept between the signature and the call. Nothing has
-/// happened then.
+/// AWS refused a try for the time of its signature. Either this computer's clock is off,
+/// or the computer slept between the signature and the sending. Nothing has been done
+/// then.
 #[derive(Clone, Copy, Debug)]
 struct Expired {
-    /// The first refusal of this kind of a call.
+    /// Whether it is the first such refusal of this call.
     first: bool,
 }
 
@@ -185,16 +185,16 @@ impl Storable for Expired {
     type Storer = StoreReplace<Self>;
 }
 
-/// Whether this is a refusal of a signature that AWS took for too old or too new.
-/// The SDK signs the next call by the clock of the answer.
+/// Whether AWS refused the signature as too old or too new. The SDK signs the next try by
+/// the clock of the answer.
 pub fn has_expired<E>(error: &SdkError<E, HttpResponse>) -> bool {
     error
         .raw_response()
         .is_some_and(|response| response.extension::<Expired>().is_some())
 }
 
-/// One more try, signed anew, tells whether the time was the reason. The SDK makes
-/// it only for some codes, and only if this machine's clock is off.
+/// One more try with a new signature tells whether the time was the reason. The SDK makes
+/// it only for some codes, and only if this computer's clock is off.
 impl ClassifyRetry for Clock {
     fn name(&self) -> &'static str {
         "Clock"
@@ -211,7 +211,7 @@ impl ClassifyRetry for Clock {
                 RetryAction::RetryForbidden
             };
         }
-        // Signed by the right clock, and refused all the same.
+        // It was signed by the right clock, and refused all the same.
         let seen: Option<&SeenTime> = response.extension();
         let again = seen.is_some_and(|seen| seen.tries > 1);
         let is_refusal = || codes::code_in(response).is_some_and(codes::may_be_the_clock);
@@ -222,8 +222,8 @@ impl ClassifyRetry for Clock {
     }
 }
 
-/// By how many minutes this machine's clock differs from that of the answer, if
-/// AWS may refuse calls for that; negative when it is behind.
+/// By how many minutes this computer's clock differs from the answer's, if AWS may refuse
+/// calls for it. It is negative if this computer is behind.
 pub fn minutes_off(response: &HttpResponse) -> Option<i64> {
     let ahead = match response.extension() {
         Some(SeenTime { ahead, .. }) => (*ahead)?,

@@ -1,60 +1,61 @@
-//! AWS's error codes, each once: what it means for what is to be done next.
+//! AWS's error codes, each once, with what it means for the next step.
 
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use self::ClockSkew::{MayBeTheClock, OtherReason};
 
-/// The status of HTTP for it (RFC 6585).
+/// The HTTP status for it (RFC 6585).
 pub const TOO_MANY_REQUESTS: u16 = 429;
 
-/// What a code means for what is to be done next.
+/// What a code means for the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    /// AWS does not know the identity, or no longer takes it.
+    /// AWS does not know the identity, or no longer accepts it.
     NotSignedIn,
     /// A policy does not allow the call.
     NotPermitted,
-    /// Nothing left in this place: another may have some.
+    /// This place has nothing left; another may have some.
     Place,
-    /// A quota of the type's family: another type may have some left.
+    /// A quota of the type's family is used up; another type may have some left.
     Quota,
-    /// A quota of spot machines: on demand has its own.
+    /// The quota of spot machines is used up; machines on demand have their own.
     SpotQuota,
-    /// A quota that no other type or place helps with.
+    /// A quota is used up, and no other type or place helps.
     Account,
-    /// Nothing was done, as a request bucket is empty or AWS was not reached:
-    /// the same again later.
+    /// Nothing was done, as a request bucket is empty or AWS was not reached. The same
+    /// call may work later.
     NotNow,
-    /// It may have been done all the same: the same again, with its token.
+    /// It may have been done all the same. The same call has to be made again, with its
+    /// token.
     Unknown,
-    /// The token was spent on other bytes.
+    /// The token was spent on a request of other bytes.
     Mismatch,
     /// The token was spent on machines that are terminated.
     Spent,
-    /// The account has no role for spot machines yet, and this identity may not make
-    /// it: on demand needs none.
+    /// The account has no role for spot machines yet, and this identity may not make it.
+    /// Machines on demand need none.
     SpotRole,
-    /// The account or its organisation does not allow it, whoever asks.
+    /// The account or its organisation does not allow it to anybody.
     NotAllowed,
-    /// A security group or key pair is not known: not yet, where it is new.
+    /// A security group or key pair is not known. A new one may not be known yet.
     NotFound,
-    /// Anything else: trying again would not help.
+    /// Anything else; another try would not help.
     Fatal,
 }
 
-/// Whether a clock that is off gets the code, too.
+/// Whether a code may also come of a clock that is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClockSkew {
     MayBeTheClock,
     OtherReason,
 }
 
-/// The codes that the SDK's own lists of what is tried again lack. Sources: EC2 API
-/// reference, "Error codes for the Amazon EC2 API"; EC2 user guide, "Troubleshoot
-/// Amazon EC2 instance launch issues"; STS API reference, "Common errors"; EC2
-/// developer guide, "Request throttling" and "Ensuring idempotency"
-/// (`IdempotentInstanceTerminated` is not documented: aws/boto3 issue 4406).
+/// The codes that are not in the SDK's own lists of what to try again. Sources: EC2 API
+/// reference, "Error codes for the Amazon EC2 API"; EC2 user guide, "Troubleshoot Amazon
+/// EC2 instance launch issues"; STS API reference, "Common errors"; EC2 developer guide,
+/// "Request throttling" and "Ensuring idempotency" (`IdempotentInstanceTerminated` is not
+/// documented: aws/boto3 issue 4406).
 const CODES: &[(&str, Sort, ClockSkew)] = &[
     ("AuthFailure", Sort::NotSignedIn, MayBeTheClock),
     ("ExpiredToken", Sort::NotSignedIn, OtherReason),
@@ -103,7 +104,7 @@ const CODES: &[(&str, Sort, ClockSkew)] = &[
     ("MaxSpotInstanceCountExceeded", Sort::SpotQuota, OtherReason),
     ("MaxIOPSLimitExceeded", Sort::Account, OtherReason),
     ("PendingVerification", Sort::Account, OtherReason),
-    // No quota: `start` counts a machine's tags itself.
+    // This is no quota: `start` counts a machine's tags itself.
     ("TagLimitExceeded", Sort::Fatal, OtherReason),
     ("VolumeLimitExceeded", Sort::Account, OtherReason),
     ("InternalError", Sort::Unknown, OtherReason),
@@ -117,13 +118,13 @@ const CODES: &[(&str, Sort, ClockSkew)] = &[
     ("IdempotentInstanceTerminated", Sort::Spent, OtherReason),
 ];
 
-/// The sort of an answer. EC2 may have acted before it failed, whatever code it
-/// gives that: only of capacity, quotas and throttling, which it may answer as its
-/// own errors, is it known that nothing was done.
+/// The sort of an answer. EC2 may have acted before it failed, whatever code it then
+/// gives. It is only for capacity, quotas and throttling, which EC2 may report as errors
+/// of its own, that nothing is known to have been done.
 pub fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
     let sort = match code {
         Some(code) => sort_of(code),
-        // Whoever counts the requests has not let it through.
+        // Whoever counts the requests has let none through.
         None if status == TOO_MANY_REQUESTS => Sort::NotNow,
         None => Sort::Unknown,
     };
@@ -134,8 +135,8 @@ pub fn sort_of_answer(code: Option<&str>, status: u16) -> Sort {
     }
 }
 
-/// The sort of a code, or else of its family: the part before the point, or how EC2
-/// names what is short and what is used up.
+/// The sort of a code, or else of its family: the part before the point, or the way in
+/// which EC2 names a lack of capacity and a limit.
 pub fn sort_of(code: &str) -> Sort {
     let family = code.split('.').next().unwrap_or(code);
     if let Some(sort) = listed(code).or_else(|| listed(family)) {
@@ -159,14 +160,14 @@ fn listed(code: &str) -> Option<Sort> {
     }
 }
 
-/// Whether AWS refuses calls with this code when the clock is off, among others.
+/// Whether AWS gives this code, among other reasons, when the clock is off.
 pub fn may_be_the_clock(code: &str) -> bool {
     CODES
         .iter()
         .any(|(name, _, cause)| *name == code && *cause == MayBeTheClock)
 }
 
-/// The code of an answer in XML, as EC2 and STS give it.
+/// The code in an XML answer of EC2's or STS's.
 pub fn code_in(response: &HttpResponse) -> Option<&str> {
     let body = std::str::from_utf8(response.body().bytes()?).ok()?;
     let (_, rest) = body.split_once("<Code>")?;
@@ -179,7 +180,7 @@ mod tests {
 
     #[test]
     fn after_an_error_of_the_servers_own_a_launch_may_have_taken_place() {
-        // "Error codes for the Amazon EC2 API", server error codes.
+        // The server error codes in "Error codes for the Amazon EC2 API".
         for code in [
             "InternalError",
             "InternalFailure",
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn throttling_means_that_nothing_was_done() {
-        // The EC2 developer guide, "Request throttling", and EC2's own code.
+        // The codes in the EC2 developer guide, "Request throttling", and EC2's own.
         for code in [
             "RequestLimitExceeded",
             "Throttling",

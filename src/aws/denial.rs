@@ -1,18 +1,17 @@
-//! A policy's refusal in plain words: who may not do what, why, and the
-//! statement that would allow it.
+//! A policy's refusal in plain words: who may not do what, why, and the policy statement
+//! that would allow it.
 
 use serde_json::{Value, json};
 
 use crate::error::{Failure, Kind};
 
-/// What stands between the message and the part that only AWS can read.
+/// The text between the message and its encoded part.
 const ENCODED: &str = "Encoded authorization failure message:";
 /// The condition key of a policy that demands MFA, and its age (IAM user guide,
 /// "AWS global condition context keys"), in lower case.
 const MFA_KEY: &str = "aws:multifactorauth";
 
-/// What AWS tells of a denial. Older answers of EC2 tell nothing but the
-/// encoded part.
+/// What AWS tells of a denial. Older answers of EC2 tell nothing but the encoded part.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Denial {
     principal: Option<String>,
@@ -22,8 +21,8 @@ pub struct Denial {
     demands_mfa: bool,
 }
 
-/// The sort of policy that decided, and whether it denies or fails to allow
-/// (IAM user guide, "Troubleshoot access denied error messages").
+/// The kind of policy that decided, and whether it denies or only does not allow (IAM
+/// user guide, "Troubleshoot access denied error messages").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Reason {
     #[default]
@@ -34,13 +33,13 @@ enum Reason {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PolicyKind {
-    /// A policy of the user, group, role, or one that AWS does not name.
+    /// A policy of the user, of a group or role, or one that AWS does not name.
     Identity,
     ServiceControl,
     ResourceControl,
     Boundary,
     Session,
-    /// Of the resource, or of a VPC endpoint.
+    /// A policy of the resource, or of a VPC endpoint.
     Other,
 }
 
@@ -63,7 +62,7 @@ pub fn readable(message: &str) -> &str {
 }
 
 impl Denial {
-    /// Reads AWS's message and, where it could be decoded, the encoded part of it.
+    /// Reads AWS's message, and its encoded part where that could be decoded.
     pub fn read(message: &str, decoded: Option<&str>) -> Self {
         let mut denial = Self::parse(readable(message));
         if let Some(decoded) = decoded.and_then(|text| serde_json::from_str(text).ok()) {
@@ -99,7 +98,7 @@ impl Denial {
         }
     }
 
-    /// What `DecodeAuthorizationMessage` shows (STS API reference).
+    /// Adds what `DecodeAuthorizationMessage` shows (STS API reference).
     fn add(&mut self, decoded: &Value) {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let context = &decoded["context"];
@@ -120,8 +119,8 @@ impl Denial {
         self.demands_mfa = matched.contains(MFA_KEY);
     }
 
-    /// The failure of doing `what`; `said` is AWS's own sentence, for when
-    /// nothing can be made of it, `reference` the code and the request's id.
+    /// The failure to do `what`. `said` is AWS's own sentence, which is shown where
+    /// nothing can be read from it. `reference` is the code and the request's id.
     pub fn failure(&self, what: &str, said: &str, reference: &str) -> Failure {
         let message = match &self.action {
             Some(action) => {
@@ -159,8 +158,7 @@ impl Denial {
         }
     }
 
-    /// Whether signing in with MFA may be what is missing: a user's own keys
-    /// have none.
+    /// Whether a sign-in with MFA may be missing, which a user's own keys do not have.
     fn may_want_mfa(&self) -> bool {
         self.principal
             .as_deref()
@@ -204,7 +202,7 @@ impl Denial {
         }
     }
 
-    /// The statement that is missing, as a policy; none where it would not help.
+    /// A policy with the missing statement; none where it would not help.
     fn missing_policy(&self) -> Option<Value> {
         if !matches!(
             self.reason,
@@ -235,8 +233,8 @@ impl Denial {
 }
 
 impl PolicyKind {
-    /// The kind that AWS's words begin with, `n identity-based policy` or
-    /// `service control policy: arn:…`.
+    /// The kind of policy that a text of AWS's begins with, such as `n identity-based
+    /// policy` or `service control policy: arn:…`.
     fn named_in(text: &str) -> Self {
         let text = text.trim_start_matches("n ").trim_start();
         match text {

@@ -1,5 +1,5 @@
-//! What AWS answers when it refuses, sorted by code: the SDK's own `Display`
-//! is only "service error".
+//! What AWS answers when it refuses, sorted by code. The SDK's own `Display` is only
+//! "service error".
 
 use std::{fmt::Debug, time::Duration};
 
@@ -23,11 +23,11 @@ use crate::{
     values::spans,
 };
 
-/// What follows it repeats the request, with the session token.
+/// The text after it repeats the request, with the session token.
 const CANONICAL_STRING: &str = "The Canonical String for this request";
 
-/// The sort of what went wrong with a call. Without an answer that can be read
-/// the call may have been done; a call that could not be written was not.
+/// The sort of a call's error. A call without an answer that can be read may have been
+/// carried out; one that could not be written was not.
 pub fn sort<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Sort {
     match error {
         SdkError::ConstructionFailure(_) => Sort::Fatal,
@@ -44,14 +44,14 @@ pub fn sort<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Sort 
     }
 }
 
-/// Whether there was no connection to send the call on: nobody listens, the name
-/// is not known, or what answers speaks no TLS. The HTTP client's type for it is
-/// hidden, its words are not.
+/// Whether there was no connection to send the call on: nobody listens, the name is not
+/// known, or the other side does not speak TLS. The HTTP client's type for it is private,
+/// so its words decide.
 pub fn never_connected(error: &ConnectorError) -> bool {
     !error.is_timeout() && causes(error).contains("error (Connect)")
 }
 
-/// The code that AWS gave, where there was an answer.
+/// The code in AWS's answer, if there was an answer.
 pub fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error
         .as_service_error()
@@ -64,7 +64,7 @@ pub fn encoded_denial<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
     denial::encoded(metadata.message()?)
 }
 
-/// What AWS said, without the parts that only it can read.
+/// What AWS said, without the encoded parts.
 pub fn said<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> String {
     let said = error
         .as_service_error()
@@ -72,7 +72,7 @@ pub fn said<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Strin
     mask::foreign(denial::readable(said.unwrap_or("AWS gave no reason")))
 }
 
-/// The failure for `error`, which came of doing `what` in `region`.
+/// The failure to do `what` in `region`, for this error.
 pub fn failure<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
@@ -80,7 +80,7 @@ where
     decoded_failure(error, what, region, None)
 }
 
-/// The same with the encoded part of a denial, decoded.
+/// The same with the decoded part of a denial.
 pub fn decoded_failure<E>(
     error: &SdkError<E, HttpResponse>,
     what: &str,
@@ -133,8 +133,8 @@ where
     }
 }
 
-/// The same for a call that is part of signing in: without an answer nobody is signed
-/// in, and AWS may be out of reach.
+/// The same for a call that is part of signing in. Without an answer nobody is signed in,
+/// and AWS may be out of reach.
 pub fn sign_in_failure<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
 where
     E: ProvideErrorMetadata + std::error::Error + Debug + 'static,
@@ -143,20 +143,20 @@ where
     failure.kind = match (error, failure.kind) {
         (SdkError::ServiceError(_), kind) => kind,
         (SdkError::DispatchFailure(_), Kind::Failed) | (_, Kind::Unreachable) => Kind::Unreachable,
-        // Ours know what they are: an answer without an account, say.
+        // Our own failures know their kind: an answer without an account is one.
         (_, kind) if find_cause::<Failure>(error).is_some() => kind,
         _ => Kind::NotSignedIn,
     };
     failure
 }
 
-/// Whether the session's own end is the reason, which no clock of ours has a part in.
+/// Whether a session has ended, which has nothing to do with this computer's clock.
 fn is_ended_session(code: &str) -> bool {
     matches!(code, "ExpiredToken" | "ExpiredTokenException")
 }
 
-/// The same of a refusal. EC2 has one word for sessions and for signatures that have
-/// ended: a signature has only where the clocks differ.
+/// Whether an error says that the session has ended. EC2 has one code for sessions and
+/// for signatures that have ended. It means the signature only if the clocks differ.
 pub fn is_of_ended_session<E>(error: &SdkError<E, HttpResponse>) -> bool
 where
     E: ProvideErrorMetadata,
@@ -166,7 +166,7 @@ where
     })
 }
 
-/// The kind of failure that a code comes to.
+/// The kind of failure that a code means.
 fn kind(code: &str) -> Kind {
     match sort_of(code) {
         Sort::NotSignedIn => Kind::NotSignedIn,
@@ -176,7 +176,7 @@ fn kind(code: &str) -> Kind {
     }
 }
 
-/// An answer that has no code of AWS's, or cannot be read.
+/// The failure of an answer that has no code of AWS's, or cannot be read.
 fn not_aws(answer: &HttpResponse, what: &str) -> Failure {
     let told = status_of(answer);
     let message = if answer.status().is_success() {
@@ -189,7 +189,8 @@ fn not_aws(answer: &HttpResponse, what: &str) -> Failure {
     )
 }
 
-/// `HTTP 403, text/html`: the body is not AWS's, and nobody knows what it has.
+/// `HTTP 403, text/html`. The body is left out: it is not AWS's, and may contain
+/// anything.
 pub fn status_of(answer: &HttpResponse) -> String {
     let status = answer.status().as_u16();
     let kind = answer.headers().get("content-type").unwrap_or_default();
@@ -201,7 +202,7 @@ pub fn status_of(answer: &HttpResponse) -> String {
     format!("HTTP {status}, {kind}")
 }
 
-/// AWS takes no calls from a clock that is so far off.
+/// The failure of calls that AWS refuses as this computer's clock is off.
 fn clock_off(failure: Failure, minutes: i64) -> Failure {
     let direction = if minutes < 0 { "behind" } else { "ahead of" };
     let off = format!(
@@ -213,19 +214,19 @@ fn clock_off(failure: Failure, minutes: i64) -> Failure {
     )
 }
 
-/// No answer, or none that can be read.
+/// The failure of a call without an answer that can be read.
 fn unanswered<E>(error: &SdkError<E, HttpResponse>, what: &str, region: &str) -> Failure
 where
     E: std::error::Error + Debug + 'static,
 {
-    // Credentials that ended in the middle of a run have their own words.
+    // Credentials that end in the middle of a run have a failure of their own.
     if let Some(failure) = find_cause::<Failure>(error) {
         return failure.clone().while_doing(what);
     }
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), causes);
     let why = mask::foreign(&why);
     match error {
-        // Whoever asked for a change knows what may have become of it.
+        // The caller knows what a change that was asked for may have become.
         SdkError::TimeoutError(_) => Failure::new(
             Kind::Unreachable,
             format!("{what}: AWS in {region} did not answer in time"),
@@ -257,7 +258,7 @@ mod tests {
     use super::*;
     use crate::http::Http;
 
-    /// What the SDK and those below it may say: anything, requests too.
+    /// An error as the SDK may give it, which may quote anything, even requests.
     #[derive(Debug)]
     struct AnyError(String, Option<Box<Self>>);
 
@@ -334,7 +335,7 @@ mod tests {
         }
     }
 
-    /// What answers on a port of this machine: nothing, if `answer` is none.
+    /// The address of a server on this machine that gives this answer, or none.
     fn address(answer: Option<&'static [u8]>) -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -342,7 +343,7 @@ mod tests {
             std::thread::spawn(move || {
                 for connection in listener.incoming() {
                     let mut connection = connection.expect("a connection");
-                    // So that it is not reset before the answer is read.
+                    // Without this the connection is reset before the answer is read.
                     let _ = connection.read(&mut [0; 4096]);
                     let _ = connection.write_all(answer);
                 }

@@ -1,9 +1,9 @@
-//! What to do about a code of AWS's.
+//! What to do about AWS's error codes.
 
 use super::codes::{Sort, sort_of};
 use crate::{error::Kind, terminal::command_line::command};
 
-/// None for a code that there is nothing to say of.
+/// None for a code about which there is nothing to say.
 pub fn of_code(kind: Kind, code: &str, said: &str, region: &str) -> Option<String> {
     let hint = match (kind, code) {
         (Kind::NotSignedIn, "SignatureDoesNotMatch") => {
@@ -51,7 +51,7 @@ pub fn of_code(kind: Kind, code: &str, said: &str, region: &str) -> Option<Strin
     Some(hint.to_owned())
 }
 
-/// What to do about a named thing that EC2 does not know.
+/// What to do if EC2 does not know something that was named.
 fn of_named_thing(code: &str, said: &str, region: &str) -> Option<String> {
     let family = code.split('.').next().unwrap_or(code);
     if code == "InvalidAMIID.Unavailable" {

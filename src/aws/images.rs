@@ -1,4 +1,4 @@
-//! Images that may serve, and why they may not show.
+//! Images that may be taken, and why images may not show.
 
 use aws_sdk_ec2::{
     primitives::{DateTime, DateTimeFormat},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Aws {
-    /// The image that was named, or those that the standard one is chosen from.
+    /// The image that was named, or those from which the standard one is chosen.
     pub async fn images(&self, request: &Request) -> Result<Vec<Image>> {
         let mut owners: Vec<&str> = image::canonical(&self.region).into_iter().collect();
         let may_have_gpu = request.vm_types().any(VmType::may_have_gpu);
@@ -33,8 +33,8 @@ impl Aws {
         let call = if let Some(id) = &request.image_id {
             call.image_ids(id)
         } else {
-            // The prepared ones too, in the same call. Whether this start is to use
-            // them does not matter: one that is resumed may have.
+            // Prepared images come with the same call. They are asked for even if this
+            // start is to use none: a launch that it completes may have used one.
             owners.push("self");
             let mut names = vec![
                 format!("{}*", image::UBUNTU_IMAGE),
@@ -68,10 +68,10 @@ impl Aws {
         Ok(images)
     }
 
-    /// The images of these ids; those that EC2 does not show are left out.
+    /// The images of these ids. Those that EC2 does not show are left out.
     pub async fn images_by_id(&self, ids: &[&str]) -> Result<Vec<Image>> {
         let mut images = Vec::new();
-        // EC2 API reference, "Filter": at most 200 values.
+        // At most 200 values (EC2 API reference, "Filter").
         for ids in ids.chunks(200) {
             let call = self.ec2.describe_images();
             let answer = call.filters(filter("image-id", ids.iter().copied()));
@@ -111,7 +111,7 @@ pub(super) fn image(image: types::Image) -> Image {
         Some(types::ImageState::Pending | types::ImageState::Transient) | None => {
             ImageState::Pending
         }
-        // `failed`, `error`, `invalid`, `disabled`, and whatever comes.
+        // `failed`, `error`, `invalid`, `disabled`, and whatever comes later.
         Some(_) => ImageState::Failed,
     };
     let tags = image.tags.unwrap_or_default().into_iter();
@@ -119,7 +119,7 @@ pub(super) fn image(image: types::Image) -> Image {
     let creation_date = image.creation_date.unwrap_or_default();
     let created_at = DateTime::from_str(&creation_date, DateTimeFormat::DateTime);
     let root_device = image.root_device_name.unwrap_or_else(|| "/dev/sda1".into());
-    // Those without `Ebs` are disks of the host.
+    // Mappings without `Ebs` are disks of the host.
     let disk = |mapping: types::BlockDeviceMapping| {
         let size_gib = mapping
             .ebs?
@@ -157,7 +157,7 @@ pub(super) fn image(image: types::Image) -> Image {
         root_device,
         snapshot_gib,
         other_disks,
-        // EC2 says `windows`, and its model `Windows`.
+        // EC2 says `windows`, while its API model says `Windows`.
         is_windows: image
             .platform
             .is_some_and(|platform| platform.as_str().eq_ignore_ascii_case("windows")),

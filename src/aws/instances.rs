@@ -1,4 +1,4 @@
-//! Machines that there are: looking at them.
+//! Looking at machines that exist.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -26,7 +26,7 @@ use crate::{
     values::{GroupName, Market},
 };
 
-/// The most that `DescribeInstances` gives in one answer (EC2 API reference).
+/// The most machines in one answer of `DescribeInstances` (EC2 API reference).
 const PAGE: i32 = 1_000;
 
 impl Aws {
@@ -45,11 +45,11 @@ impl Aws {
             .await
     }
 
-    /// The machines of these ids, whoever launched them; ids that EC2 does not
-    /// show are left out.
+    /// The machines of these ids, whoever launched them. Those that EC2 does not show are
+    /// left out.
     pub async fn machines_by_id(&self, ids: &[String]) -> Result<Vec<Machine>> {
         let mut machines = Vec::new();
-        // EC2 API reference, "Filter": at most 200 values.
+        // At most 200 values (EC2 API reference, "Filter").
         for ids in ids.chunks(200) {
             let filters = vec![filter("instance-id", ids.iter().map(String::as_str))];
             machines.extend(self.machines(filters).await?);
@@ -76,14 +76,14 @@ impl Aws {
                 .flat_map(|reservation| reservation.instances.unwrap_or_default());
             machines.extend(instances.map(|instance| self.machine(instance)));
         }
-        // One machine is one, however often it is told.
+        // EC2 may name a machine several times.
         let mut told = BTreeSet::new();
         machines.retain(|m| told.insert(m.instance_id.clone()));
         Ok(machines)
     }
 
-    /// The console of a machine: its last 64 KB. It is `live` on Nitro types alone;
-    /// else, and where EC2 has no live one any more, it is what EC2 posted some time
+    /// A machine's console: its last 64 KB. Only Nitro types have a `live` one.
+    /// Otherwise, and where EC2 no longer has a live one, it is what EC2 posted some time
     /// after the last change.
     pub async fn console(&self, id: &str, live: bool) -> Result<ConsoleOutput> {
         let mut answer = self.console_output(id, live).await;
@@ -101,7 +101,7 @@ impl Aws {
             Ok(output) => output,
             Err(error) => return Err(self.failure(&error, &what).await),
         };
-        // EC2 breaks it into lines.
+        // EC2 breaks the text into lines.
         encoded.retain(|c| !c.is_ascii_whitespace());
         let bytes = base64::engine::general_purpose::STANDARD
             .decode(encoded)
@@ -110,7 +110,7 @@ impl Aws {
         Ok(ConsoleOutput { text, live })
     }
 
-    /// In base64; empty where there is nothing.
+    /// The console in base64; empty where there is none.
     async fn console_output(
         &self,
         id: &str,
@@ -121,7 +121,7 @@ impl Aws {
         Ok(answer.output.unwrap_or_default())
     }
 
-    /// Those of `machines` whose types have a live console.
+    /// The ids of those machines whose types have a live console.
     pub async fn with_live_console(&self, machines: &[Machine]) -> Result<BTreeSet<String>> {
         let names: BTreeSet<&str> = machines.iter().map(|m| m.vm_type.as_str()).collect();
         let answer = self
@@ -196,8 +196,8 @@ impl Aws {
     }
 }
 
-/// When it was told to end, by EC2's `StateTransitionReason`, which is empty or reads
-/// `User initiated (2025-11-24 16:00:00 GMT)`.
+/// When a machine was told to end. EC2 has no field for it, only `StateTransitionReason`,
+/// which is empty or reads `User initiated (2025-11-24 16:00:00 GMT)`.
 fn ended_at(reason: &str) -> Option<SystemTime> {
     let (_, time) = reason.rsplit_once('(')?;
     let time = time.strip_suffix(" GMT)")?.replacen(' ', "T", 1);
@@ -205,7 +205,7 @@ fn ended_at(reason: &str) -> Option<SystemTime> {
     SystemTime::try_from(time).ok()
 }
 
-/// The code, and the message, which mostly begins with it.
+/// The code, and the message, which usually begins with the code.
 fn reason(reason: types::StateReason) -> Option<String> {
     match (reason.code, reason.message) {
         (Some(code), Some(message)) if !message.starts_with(&code) => {
@@ -215,9 +215,8 @@ fn reason(reason: types::StateReason) -> Option<String> {
     }
 }
 
-/// When a machine was stopped, by EC2's words about its last change of state: `User
-/// initiated (2026-11-27 06:10:47 GMT)` (EC2 API reference, `Instance`). There is no
-/// field for it.
+/// When a machine was stopped. EC2 has no field for it either: its last change of state
+/// reads `User initiated (2026-11-27 06:10:47 GMT)` (EC2 API reference, `Instance`).
 fn stopped_at(reason: &str) -> Option<SystemTime> {
     let (_, time) = reason.strip_suffix(" GMT)")?.split_once('(')?;
     let time = format!("{}Z", time.replacen(' ', "T", 1));
@@ -225,7 +224,7 @@ fn stopped_at(reason: &str) -> Option<SystemTime> {
     SystemTime::try_from(time).ok()
 }
 
-/// A state that EC2 adds one day counts as running: it may cost money.
+/// A state that EC2 adds in the future counts as running, as it may cost money.
 pub(super) fn state(state: Option<&types::InstanceState>) -> State {
     use types::InstanceStateName as Name;
     match state.and_then(|state| state.name.as_ref()) {

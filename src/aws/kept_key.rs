@@ -1,5 +1,5 @@
-//! Whether an API key is kept where machines are to fetch it. Neither service is
-//! asked for the key itself.
+//! Whether an API key is kept where machines are to fetch it. Neither service is asked
+//! for the key itself.
 
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
@@ -20,13 +20,13 @@ const CANNOT_SIGN: &str = "the call cannot be signed";
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
 impl Aws {
-    /// `ssm:DescribeParameters` or `secretsmanager:DescribeSecret`.
+    /// Asks `ssm:DescribeParameters` or `secretsmanager:DescribeSecret`.
     ///
     /// # Errors
-    /// It is not there; nobody can tell, or may not.
+    /// The key is not there; or nobody can tell, or may not.
     pub async fn find_kept_key(&self, place: &KeyPlace, http: &Http) -> Result<()> {
         let name = &place.name;
-        // An ARN tells the region and, after its kind, the name.
+        // An ARN has the region and, after its kind, the name.
         let arn: Vec<&str> = name.splitn(6, ':').collect();
         let region = arn.get(3).filter(|_| name.starts_with("arn:"));
         let region = region.map_or(self.region.as_str(), |region| *region);
@@ -77,8 +77,8 @@ impl Aws {
         }
     }
 
-    /// One call of a service that speaks JSON, signed: for two calls its SDK would
-    /// have to be compiled, which takes minutes.
+    /// Makes a signed call to a service that speaks JSON. Its SDK would take minutes to
+    /// compile, for two calls.
     async fn call_kept(
         &self,
         service: &str,
@@ -130,7 +130,7 @@ impl Aws {
     }
 }
 
-/// A parameter's name, out of its ARN and without its version or label.
+/// A parameter's name, from its ARN, without its version or label.
 fn parameter(name: &str) -> &str {
     let name = match name.split_once(":parameter") {
         Some((_, name)) if !name[1..].contains('/') => name.trim_start_matches('/'),

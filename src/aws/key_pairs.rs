@@ -21,11 +21,11 @@ use crate::{
     model::machine::{LAUNCHER, TAG_LAUNCHER},
 };
 
-/// A key pair, as EC2 shows it: without the private key, which EC2 tells once.
+/// A key pair as EC2 shows it. The private key is missing: EC2 tells it only once.
 #[derive(Clone, Debug)]
 pub struct KeyPair {
-    /// Of the public key or of the private one, by the type and the origin of the
-    /// pair (EC2 API reference, `KeyPairInfo`).
+    /// The fingerprint of the public or the private key, which depends on the pair's type
+    /// and origin (EC2 API reference, `KeyPairInfo`).
     pub fingerprint: String,
     /// Whether this program made it.
     pub is_ours: bool,
@@ -34,11 +34,11 @@ pub struct KeyPair {
 /// Why there is no new key pair.
 #[derive(Clone, Debug)]
 pub enum CreateError {
-    /// There is one of that name.
+    /// A pair of that name exists.
     Duplicate(Failure),
-    /// EC2 asks for patience, or was not reached: nothing was made.
+    /// EC2 throttled the call, or was not reached: nothing was made.
     NotNow(Failure),
-    /// No answer, or one without the private key: there may be a pair now whose
+    /// There was no answer, or one without the private key. There may be a pair now whose
     /// private key nobody has.
     Unknown(Failure),
     /// EC2 refused: nothing was made.
@@ -61,7 +61,7 @@ impl Aws {
                 return Err(self.failure(&error, &what).await);
             }
         };
-        // A filter takes `*` and `?` for more than themselves.
+        // A filter takes `*` and `?` as wildcards.
         let mut pairs = answer.key_pairs.unwrap_or_default().into_iter();
         let pair = pairs.find(|pair| pair.key_name.as_deref() == Some(name));
         Ok(pair.map(|pair| KeyPair {
@@ -72,7 +72,7 @@ impl Aws {
         }))
     }
 
-    /// Makes an EC2 key pair, without a second try; returns the private key.
+    /// Makes an EC2 key pair, without a second try. Returns the private key.
     pub async fn create_key_pair(&self, name: &str, ppk: bool) -> Result<String, CreateError> {
         let what = format!("cannot make the key pair {name}");
         let mut answer = self.try_create_key_pair(name, ppk).await;
@@ -107,7 +107,7 @@ impl Aws {
     ) -> Result<CreateKeyPairOutput, SdkError<CreateKeyPairError, HttpResponse>> {
         self.key_pair_call(name, ppk)
             .customize()
-            // A second call would be refused for the pair that the first has made.
+            // A second try would be refused because of the pair that the first has made.
             .config_override(
                 aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled()),
             )
@@ -132,7 +132,7 @@ impl Aws {
             .tag_specifications(tag_specification(ResourceType::KeyPair, &tags))
     }
 
-    /// Takes a key pair back; done too when there is none.
+    /// Deletes a key pair. It is no error if there is none.
     pub async fn delete_key_pair(&self, name: &str) -> Result<()> {
         let answer = self.ec2.delete_key_pair().key_name(name).send().await;
         match answer {

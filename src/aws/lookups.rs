@@ -1,4 +1,4 @@
-//! What a plan has to know: types, subnets, routes, regions.
+//! What a plan needs to know: types, subnets, routes, regions.
 
 use aws_sdk_ec2::types;
 
@@ -17,7 +17,8 @@ use crate::{
     values::VmType,
 };
 
-/// A type that no region has was most probably mistyped.
+/// Adds the names that may have been meant: a type that no region has was probably
+/// mistyped.
 fn with_what_was_meant<'a>(
     failure: Failure,
     code: Option<&str>,
@@ -31,7 +32,7 @@ fn with_what_was_meant<'a>(
 }
 
 impl Aws {
-    /// The type's processors and GPUs.
+    /// The type's properties, such as its processors and GPUs.
     pub async fn vm_type(&self, vm_type: &VmType) -> Result<VmTypeFacts> {
         let answer = self
             .ec2
@@ -54,7 +55,7 @@ impl Aws {
             })
     }
 
-    /// The same of several types, in their order.
+    /// The properties of several types, in their order.
     pub async fn vm_types(&self, vm_types: &[VmType]) -> Result<Vec<VmTypeFacts>> {
         if vm_types.is_empty() {
             return Ok(Vec::new());
@@ -84,7 +85,7 @@ impl Aws {
         vm_types.iter().map(facts).collect()
     }
 
-    /// Those of `vm_types` that the region has, in their order.
+    /// The properties of those types that the region has, in their order.
     pub async fn vm_types_there(&self, vm_types: &[VmType]) -> Result<Vec<VmTypeFacts>> {
         let names: Vec<&str> = vm_types.iter().map(VmType::as_str).collect();
         let found = self
@@ -103,8 +104,7 @@ impl Aws {
         Ok(there)
     }
 
-    /// The amd64 types that an account on the free plan may launch, the smallest
-    /// first.
+    /// The amd64 types that an account on the free plan may launch, the smallest first.
     pub async fn free_tier_types(&self) -> Result<Vec<VmType>> {
         let filters = [
             filter("free-tier-eligible", ["true"]),
@@ -141,7 +141,7 @@ impl Aws {
         Ok(found)
     }
 
-    /// The zones that offer each of the types: pairs of type and zone.
+    /// The zones that offer the types, as pairs of type and zone.
     pub async fn offerings(&self, vm_types: &[&str]) -> Result<Vec<(String, String)>> {
         let mut offerings = Vec::new();
         let mut pages = self
@@ -208,8 +208,8 @@ impl Aws {
             .collect())
     }
 
-    /// The route tables of all VPCs: which one is that of the launch is asked for at
-    /// the same time.
+    /// The route tables of all VPCs: the launch's VPC is not known yet when they are
+    /// asked for.
     pub async fn route_tables(&self) -> Result<Vec<RouteTable>> {
         let mut tables = Vec::new();
         let mut pages = self.ec2.describe_route_tables().into_paginator().send();
@@ -224,7 +224,7 @@ impl Aws {
         Ok(tables)
     }
 
-    /// The ids of the VPCs whose machines are on hardware of their own.
+    /// The ids of the VPCs whose tenancy is dedicated.
     pub async fn dedicated_vpcs(&self) -> Result<Vec<String>> {
         let mut found = Vec::new();
         let mut pages = self.ec2.describe_vpcs().into_paginator().send();
@@ -272,9 +272,10 @@ fn route_table(table: types::RouteTable) -> Option<RouteTable> {
     })
 }
 
-/// "Routes", EC2 API reference: an internet gateway, a virtual private gateway and a
-/// gateway endpoint all stand in `GatewayId`. A gateway endpoint's destination is a
-/// prefix list, which a load balancer's endpoint may have too: then it is not certain.
+/// An internet gateway, a virtual private gateway and a gateway endpoint all have their
+/// id in `GatewayId` ("Routes", EC2 API reference). A gateway endpoint's destination is a
+/// prefix list. A load balancer's endpoint may have one, too, so nobody knows for certain
+/// which of the two it is.
 fn route(route: &types::Route) -> Route {
     let gateway = route.gateway_id.as_deref().unwrap_or_default();
     let target = if route.state == Some(types::RouteState::Blackhole) {

@@ -1,5 +1,5 @@
-//! AWS as this program uses it: clients, one function an API call, and errors
-//! in words. But for identity/, no other part sees the types of the SDK.
+//! AWS as this program uses it: clients, one function an API call, and errors in words.
+//! Only this part and identity/ see the types of the SDK.
 
 mod answers;
 mod clock;
@@ -49,7 +49,7 @@ use crate::{
     values::spans,
 };
 
-/// How long a failure may wait for being decoded.
+/// How long a failure may wait for a denial to be decoded.
 const DECODED_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -59,7 +59,7 @@ pub struct Identity {
     pub arn: String,
 }
 
-/// Clients for one region.
+/// The clients for one region.
 #[derive(Clone, Debug)]
 pub struct Aws {
     ec2: aws_sdk_ec2::Client,
@@ -67,7 +67,7 @@ pub struct Aws {
     /// The region that EC2 calls go to.
     pub region: String,
     pub source: Source,
-    /// AWS's clock, in whatever region.
+    /// AWS's clock, which is the same in all regions.
     pub clock: Clock,
     pub time: Time,
     config: aws_config::SdkConfig,
@@ -76,7 +76,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// `config` has a region and credentials; these are the ones it has now.
+    /// `config` has a region and credentials; `credentials` are the ones that it has now.
     pub fn new(
         config: aws_config::SdkConfig,
         region: String,
@@ -146,7 +146,7 @@ impl Aws {
         &self.credentials
     }
 
-    /// `sts:GetCallerIdentity`: it needs no permission.
+    /// `sts:GetCallerIdentity`, which needs no permission.
     pub async fn identity(&self) -> Result<Identity> {
         let answer = self
             .sts
@@ -163,10 +163,10 @@ impl Aws {
         })
     }
 
-    /// What comes of a call of `service`, if it does so within `limit`.
+    /// Waits for a call of `service`, for no longer than `limit`.
     ///
     /// # Errors
-    /// Those of the call; out of reach where there is no answer by then.
+    /// The call's own; out of reach if there is no answer by then.
     pub async fn within<T>(
         &self,
         limit: Option<Duration>,
@@ -186,8 +186,8 @@ impl Aws {
         })
     }
 
-    /// The failure for `error`, which came of doing `what`; a denial is decoded
-    /// where that is permitted.
+    /// The failure to do `what`, for this error. A denial is decoded where that is
+    /// permitted.
     async fn failure<E>(&self, error: &SdkError<E, HttpResponse>, what: &str) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -200,8 +200,8 @@ impl Aws {
         self.renewal(error, failure)
     }
 
-    /// Of a session that has ended: how to get a new one, which depends on where it
-    /// came from.
+    /// Adds how to get a new session if this one has ended. That depends on where the
+    /// credentials came from.
     fn renewal<E>(&self, error: &SdkError<E, HttpResponse>, failure: Failure) -> Failure
     where
         E: ProvideErrorMetadata,
@@ -213,9 +213,9 @@ impl Aws {
         }
     }
 
-    /// `sts:DecodeAuthorizationMessage`. It needs a permission of its own and is
-    /// closed to sessions of `GetSessionToken`: without an answer the message
-    /// is told as it is.
+    /// `sts:DecodeAuthorizationMessage`. It needs a permission of its own, and sessions
+    /// of `GetSessionToken` may not call it. Without an answer the message is shown as it
+    /// is.
     async fn decoded(&self, encoded: &str) -> Option<String> {
         let call = self
             .sts
@@ -226,7 +226,7 @@ impl Aws {
         answer.decoded_message
     }
 
-    /// `DryRunOperation` is EC2's yes.
+    /// What a dry run came to. `DryRunOperation` is EC2's yes.
     async fn dry_run_verdict<T, E>(
         &self,
         answer: Result<T, SdkError<E, HttpResponse>>,
@@ -245,7 +245,7 @@ impl Aws {
     }
 }
 
-/// When the credentials end, as RFC 3339; None for keys that stay good.
+/// When the credentials end, as RFC 3339; None for keys that do not end.
 pub fn expiry(credentials: &Credentials) -> Option<String> {
     let end = DateTime::from(credentials.expiry()?);
     DateTime::from_secs(end.secs()).fmt(Format::DateTime).ok()

@@ -1,5 +1,5 @@
-//! Answers that come in pages: a server that has another page for ever is not
-//! asked for ever.
+//! Answers that come in pages. A server that always has another page is not asked for
+//! ever.
 
 use std::{
     collections::HashMap,
@@ -20,8 +20,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use crate::{bounds, error::Failure};
 
-/// How the services spell what names the next page: in a form, in JSON, in an
-/// address.
+/// The names under which services give the next page: in a form, in JSON, in an address.
 const TOKENS: [&str; 3] = ["NextToken", "nextToken", "next_token"];
 
 /// Counts the pages of each of a client's operations.

@@ -1,4 +1,4 @@
-//! Prepared images and their snapshots: making, looking, removing.
+//! Prepared images and their snapshots: making, finding and removing them.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,20 +21,20 @@ use crate::{
     },
 };
 
-/// Between two tries to remove an image.
+/// The pause between two tries to remove an image.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Why EC2 has not said that it makes an image.
 pub struct NotMade {
     pub failure: Failure,
-    /// There may be one all the same: nobody has read the answer.
+    /// There may be an image all the same, as nobody has read the answer.
     pub may_be_made_yet: bool,
 }
 
-/// What has become of a snapshot that was to be deleted.
+/// What became of a snapshot that was to be deleted.
 pub enum Deletion {
     IsGone,
-    /// By an image; one that was removed a moment ago may still count.
+    /// An image uses it. One that was removed a moment ago may still count.
     IsUsed(Failure),
 }
 
@@ -48,7 +48,7 @@ impl Aws {
         self.own_images(filters).await
     }
 
-    /// The image of a builder, whatever became of the call that was to make it.
+    /// The image of a builder, whatever became of the call that asked for it.
     pub async fn image_of_builder(&self, builder_id: &str) -> Result<Option<Image>> {
         let name = name_of(builder_id);
         let mut images = self
@@ -73,8 +73,8 @@ impl Aws {
         }
     }
 
-    /// Asks for an image of a builder that is stopped. There is no client token: a
-    /// second call is refused for its name, and then the first has been taken.
+    /// Asks for an image of a stopped builder. There is no client token, but a second
+    /// call is refused for its name, if the first was accepted.
     ///
     /// # Errors
     /// EC2 has refused, or nobody knows.
@@ -106,7 +106,7 @@ impl Aws {
         }
     }
 
-    /// Stops a machine; again is harmless.
+    /// Stops a machine. To ask once more does no harm.
     pub async fn stop_instance(&self, id: &str) -> Result<()> {
         let answer = self.ec2.stop_instances().instance_ids(id).send().await;
         match answer {
@@ -115,13 +115,13 @@ impl Aws {
         }
     }
 
-    /// The builder that a launch with this client token has made.
+    /// The builder that was launched with this client token.
     pub async fn launched_with(&self, client_token: &str) -> Result<Vec<Machine>> {
         self.machines(vec![filter("client-token", [client_token])])
             .await
     }
 
-    /// The machines that prepare images here, terminated ones too.
+    /// The machines that prepare images in this region, terminated ones too.
     pub async fn builders(&self) -> Result<Vec<Machine>> {
         let filters = vec![
             filter(&format!("tag:{TAG_LAUNCHER}"), [LAUNCHER]),
@@ -148,10 +148,10 @@ impl Aws {
         }
     }
 
-    /// Removes an image. One that is gone already is as good.
+    /// Removes an image. It is no error if the image is gone already.
     ///
     /// # Errors
-    /// EC2 has refused it, or shows it still.
+    /// EC2 has refused, or still shows it.
     pub async fn deregister_image(&self, id: &str) -> Result<()> {
         let until = self.time.instant() + VISIBLE_WITHIN;
         loop {
@@ -161,8 +161,9 @@ impl Aws {
             };
             match code(&error) {
                 Some("InvalidAMIID.NotFound") => return Ok(()),
-                // It is gone, or "not in a state from which" this can be done ("Error codes
-                // for the Amazon EC2 API"): an image that is pending would come to be.
+                // Either it is gone, or it is "not in a state from which" this can be
+                // done ("Error codes for the Amazon EC2 API"): a pending image would
+                // still appear.
                 Some("InvalidAMIID.Unavailable") => {
                     let shown = self.own_images(vec![filter("image-id", [id])]).await?;
                     if shown.is_empty() {
@@ -180,7 +181,7 @@ impl Aws {
         }
     }
 
-    /// The snapshots of prepared images, those without their image too.
+    /// The snapshots of prepared images, including those that have lost their image.
     pub async fn prepared_snapshots(&self) -> Result<Vec<Snapshot>> {
         let mut snapshots = Vec::new();
         let mut pages = self
@@ -205,10 +206,10 @@ impl Aws {
         Ok(snapshots)
     }
 
-    /// Deletes a snapshot. One that is gone already is as good.
+    /// Deletes a snapshot. It is no error if the snapshot is gone already.
     ///
     /// # Errors
-    /// EC2 has refused for another reason than that an image uses it.
+    /// EC2 has refused for another reason than that an image uses the snapshot.
     pub async fn delete_snapshot(&self, id: &str) -> Result<Deletion> {
         let answer = self.ec2.delete_snapshot().snapshot_id(id).send().await;
         let Err(error) = answer else {

@@ -1,6 +1,6 @@
-//! List prices that were looked up before, in the user's cache folder: they change a
-//! few times a year. Spot prices are never kept. A cache that is broken, of another
-//! release or cannot be written is as good as none.
+//! List prices that were looked up before, in the user's cache folder: they change a few
+//! times a year. Spot prices are never kept. A cache that is broken, of another release,
+//! or cannot be written counts as empty.
 
 use std::{
     collections::BTreeMap,
@@ -14,22 +14,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::{bounds, plan::disk_prices::DiskPrices};
 
-/// How long a price is good where nothing depends on it.
+/// How old a price may be where nothing depends on it.
 pub const GOOD_FOR: Duration = Duration::from_hours(7 * 24);
-/// How long under a limit or a budget.
+/// How old a price may be under a limit or a budget.
 pub const GOOD_FOR_LIMITS: Duration = Duration::from_hours(24);
-/// What this release writes; another format is not read.
+/// The format that this release writes. Other formats are not read.
 const FORMAT: u32 = 1;
 
-/// A price of the Price List, USD.
+/// A price of the Price List in USD.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Price {
-    /// A machine or an address an hour.
+    /// Of a machine or an address.
     PerHour(f64),
-    /// What is stored, a GiB and month.
+    /// Of stored data.
     PerGibMonth(f64),
-    /// A disk that is filled at a rate: once, for each GiB and each MiB/s.
+    /// Of filling a disk at a rate, once: for each GiB and each MiB/s.
     PerGibAndMibps(f64),
     Disk(DiskPrices),
 }
@@ -51,7 +51,7 @@ impl Price {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Entry {
-    /// When it was asked for, seconds since 1970.
+    /// When it was looked up, in seconds since 1970.
     at: u64,
     price: Price,
 }
@@ -62,18 +62,18 @@ struct Contents {
     prices: BTreeMap<String, Entry>,
 }
 
-/// The prices of a place, as young as they have to be.
+/// The kept prices of one Price List and region that are young enough.
 #[derive(Clone, Debug)]
 pub struct PriceCache {
     file: Option<PathBuf>,
-    /// What all names of prices begin with: whose Price List, and the region.
+    /// What the names of its prices begin with: whose Price List, and the region.
     place: String,
     good_for: Duration,
     now: SystemTime,
 }
 
 impl PriceCache {
-    /// `list` tells whose Price List it is: AWS's, or that at another address.
+    /// `list` says whose Price List it is: AWS's, or one at another address.
     pub fn new(list: &str, region: &str, good_for: Duration, now: SystemTime) -> Self {
         Self::in_file(file(), list, region, good_for, now)
     }
@@ -93,7 +93,7 @@ impl PriceCache {
         }
     }
 
-    /// Those of these names that are known.
+    /// The prices of these names that are known.
     pub fn read(&self, names: &[String]) -> BTreeMap<String, Price> {
         let known = self.contents();
         let now = seconds(self.now);
@@ -105,14 +105,14 @@ impl PriceCache {
         found.collect()
     }
 
-    /// Keeps them, as far as that is possible.
+    /// Keeps prices, if that is possible.
     pub fn keep(&self, prices: BTreeMap<String, Price>) {
         let Some(file) = self.file.as_deref().filter(|_| !prices.is_empty()) else {
             return;
         };
         let at = seconds(self.now);
         let mut all = self.contents();
-        // What is old is of no use to anybody.
+        // Old prices are of no use to anybody.
         all.retain(|_, entry| at.saturating_sub(entry.at) < GOOD_FOR.as_secs());
         let new = prices
             .into_iter()
@@ -122,7 +122,7 @@ impl PriceCache {
             format: FORMAT,
             prices: all,
         };
-        // It saves a call the next time, and nothing else.
+        // A failure costs one call the next time, and nothing else.
         let _ = write(file, &contents);
     }
 
@@ -155,7 +155,8 @@ fn write(file: &Path, contents: &Contents) -> std::io::Result<()> {
     new.persist(file).map(drop).map_err(|error| error.error)
 }
 
-/// Where the system has its users' caches; none where that is not known.
+/// The file in the folder where the system keeps users' caches; none where that is not
+/// known.
 fn file() -> Option<PathBuf> {
     let folder = |name: &str| {
         let path = env::var_os(name).map(PathBuf::from);
@@ -220,12 +221,12 @@ mod tests {
             (GOOD_FOR, at(7), false),
             (GOOD_FOR_LIMITS, at(1) - Duration::from_secs(1), true),
             (GOOD_FOR_LIMITS, at(1), false),
-            // By a clock that was set back it is not of the past.
+            // A price from the future, by a clock that was set back, does not count.
             (GOOD_FOR, at(0) - Duration::from_secs(1), false),
         ] {
             assert_eq!(!read(&here(good_for, now)).is_empty(), is_known);
         }
-        // Another is added, and what is too old goes.
+        // Another price is added, and what is too old goes.
         let other = [("address".to_owned(), Price::PerHour(0.005))].into();
         here(GOOD_FOR, at(1)).keep(other);
         assert_eq!(read(&here(GOOD_FOR, at(2))), one(0.1));
@@ -268,7 +269,7 @@ mod tests {
             cache.keep(one(0.1));
             assert_eq!(read(&cache), one(0.1));
         }
-        // Nor is a folder that cannot be made an error.
+        // A folder that cannot be made is no error either.
         let nowhere = PriceCache::in_file(None, "aws", "eu-west-2", GOOD_FOR, at(0));
         nowhere.keep(one(0.1));
         let below_a_file = PriceCache {

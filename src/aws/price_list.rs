@@ -1,4 +1,4 @@
-//! The Price List's own words: its products, and the prices in them.
+//! The Price List's own format: its products, and the prices in them.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use crate::plan::disk_prices::DiskPrices;
 
-/// The Price List counts throughput by the GiB/s.
+/// The Price List counts throughput in GiB/s.
 const MIB_PER_GIB: f64 = 1_024.0;
 
-/// The fields of a product of the Price List that are used.
+/// The fields of a product that are used.
 #[derive(Debug, Deserialize)]
 pub struct Product {
     product: Details,
@@ -53,8 +53,8 @@ struct Dimension {
 }
 
 impl Product {
-    /// The product of a line of the list; none for one that cannot be read, or
-    /// that is of a local zone, which prices of its own.
+    /// The product in a line of the list. None if the line cannot be read, or if it is
+    /// about a Local Zone, which has prices of its own.
     pub fn of(text: &str) -> Option<Self> {
         let product: Self = serde_json::from_str(text).ok()?;
         let place = product.product.attributes.location_type.as_deref();
@@ -63,7 +63,7 @@ impl Product {
             .then_some(product)
     }
 
-    /// The highest price in USD whose unit fits: prices may be by the amount.
+    /// The highest price in USD whose unit fits: the price may depend on the amount.
     fn price(&self, unit_fits: impl Fn(&str) -> bool) -> Option<f64> {
         self.terms
             .on_demand
@@ -78,7 +78,7 @@ impl Product {
         &self.product.attributes.usagetype
     }
 
-    /// Which of io2's prices it is, from 0.
+    /// The index of the tier, as io2 has several prices.
     fn tier(&self) -> usize {
         match self.usage().rsplit_once(".tier") {
             Some((_, "2")) => 1,
@@ -88,14 +88,14 @@ impl Product {
     }
 }
 
-/// An amount of money above 0: blocks of capacity, which are paid for in advance, are
-/// in the list at 0.
+/// An amount of money above 0. Blocks of capacity, which are paid for in advance, are in
+/// the list at 0.
 pub fn amount(text: &str) -> Option<f64> {
     let usd: f64 = text.parse().ok()?;
     (usd.is_finite() && usd > 0.0).then_some(usd)
 }
 
-/// Machines' prices by their types, USD an hour.
+/// The prices of machines by their types, USD an hour.
 pub fn machine_prices(products: &[Product]) -> BTreeMap<String, f64> {
     let mut prices = BTreeMap::new();
     for product in products {
@@ -109,8 +109,8 @@ pub fn machine_prices(products: &[Product]) -> BTreeMap<String, f64> {
     prices
 }
 
-/// The price of snapshots from their products, USD a GiB and month: of the usual kind,
-/// not archived ones or those that are kept for fast restores.
+/// The price of ordinary snapshots, USD per GiB and month. Archived ones, and those for
+/// fast restores, are left out.
 pub fn snapshot_price(products: &[Product]) -> Option<f64> {
     let usual = products
         .iter()
@@ -120,12 +120,12 @@ pub fn snapshot_price(products: &[Product]) -> Option<f64> {
         .reduce(f64::max)
 }
 
-/// How the usage type of snapshots ends; it begins with the region.
+/// The end of the usage type of snapshots. It begins with the region.
 pub const SNAPSHOTS_STORED: &str = "EBS:SnapshotUsage";
 
-/// What EBS charges once for filling a disk at a rate of one's own, USD for each GiB of
-/// the snapshot's data and each MiB/s of the rate. A price by anything else is none: it
-/// would be taken for another one.
+/// What EBS charges once for filling a disk at a chosen rate, USD for each GiB of the
+/// snapshot's data and each MiB/s of the rate. A price by another unit does not count, as
+/// it would be taken for this one.
 pub fn initialization_price(products: &[Product]) -> Option<f64> {
     let of_rates = products
         .iter()
@@ -135,13 +135,13 @@ pub fn initialization_price(products: &[Product]) -> Option<f64> {
         .reduce(f64::max)
 }
 
-/// What is in the usage type of volume initialization. AWS's list of EBS's usage types
-/// ("Understand codes for Amazon EBS in billing and usage reports") does not have it
-/// yet, so the rest of the name is left open.
+/// A part of the usage type of volume initialization. AWS's list of EBS's usage types
+/// ("Understand codes for Amazon EBS in billing and usage reports") does not have it yet,
+/// so the rest of the name is left open.
 pub const INITIALIZATION: &str = "Initializ";
 
-/// Whether a unit is of both ("Initialize Amazon EBS volumes", EBS user guide, Billing:
-/// a rate per GiB of snapshot data, per MiB of initialization rate).
+/// Whether a unit names both ("Initialize Amazon EBS volumes", EBS user guide, Billing: a
+/// rate per GiB of snapshot data, per MiB of initialization rate).
 fn is_of_gib_and_mibps(unit: &str) -> bool {
     let unit = unit.to_ascii_lowercase();
     ["mibps", "mbps"].iter().any(|rate| {
@@ -160,11 +160,11 @@ pub fn address_price(products: &[Product]) -> Option<f64> {
         .reduce(f64::max)
 }
 
-/// How the usage type of a public IPv4 address in use ends; it begins with the region.
+/// The end of the usage type of a public IPv4 address in use. It begins with the region.
 pub const ADDRESS_IN_USE: &str = "PublicIPv4:InUseAddress";
 
-/// The prices of volume types, by their names. One without a price of its size has
-/// none at all.
+/// The prices of volume types by their names. A type without a price for its size is left
+/// out.
 pub fn disk_prices(products: &[Product]) -> BTreeMap<String, DiskPrices> {
     let unit = |name: &'static str| move |unit: &str| unit.eq_ignore_ascii_case(name);
     let mut by_type: BTreeMap<&str, Vec<&Product>> = BTreeMap::new();
@@ -198,7 +198,7 @@ pub fn disk_prices(products: &[Product]) -> BTreeMap<String, DiskPrices> {
 mod tests {
     use super::*;
 
-    /// A line of the list: a machine in a place of this type, at this price an hour.
+    /// A line of the list: a machine in a place of this type, at this hourly price.
     fn line(location_type: Option<&str>, usd: &str) -> String {
         let mut line = serde_json::json!({
             "product": {"attributes": {"instanceType": "t2.micro"}},

@@ -27,27 +27,27 @@ use crate::{
     values::{VolumeType, spans},
 };
 
-/// How much a price is worth.
+/// How old a price may be, and how long to wait for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Worth {
-    /// One from before may be so old.
+    /// A kept price may be this old.
     good_for: Duration,
-    /// It is waited for so long.
+    /// A new price is waited for this long.
     wait: Duration,
 }
 
 impl Worth {
-    /// Where nothing depends on it.
+    /// Where nothing depends on the price.
     pub const A_LOOK: Self = Self {
         good_for: GOOD_FOR,
         wait: Duration::from_secs(2),
     };
-    /// Where prices are what was asked for.
+    /// Where prices are what the user asked for.
     pub const A_LIST: Self = Self {
         good_for: GOOD_FOR,
         wait: Duration::from_secs(30),
     };
-    /// Where a launch does.
+    /// Where a launch depends on the price.
     pub const A_LIMIT: Self = Self {
         good_for: GOOD_FOR_LIMITS,
         wait: Duration::from_secs(30),
@@ -58,9 +58,8 @@ impl Worth {
 const MOST_FILTER_CHARS: usize = 1_024;
 
 impl Aws {
-    /// The on-demand prices of machines, USD an hour, by their types: one call for all
-    /// that are not known from before. Types that the Price List does not have are left
-    /// out.
+    /// The on-demand prices of machines by their types, USD an hour. One call gets all
+    /// that are not kept. Types that the Price List does not have are left out.
     pub async fn on_demand_prices(
         &self,
         vm_types: &[&str],
@@ -85,8 +84,8 @@ impl Aws {
             .copied()
             .collect();
         for names in any_of(&missing) {
-            // What singles one price out (Amazon EC2 offer file): the machine itself,
-            // not a reservation of it, with no licence in the price.
+            // These single one price out (Amazon EC2 offer file): that of the machine
+            // itself, not of a reservation, without a licence in it.
             let wanted = [
                 (FilterType::AnyOf, "instanceType", names.as_str()),
                 is("operatingSystem", system.in_price_list()),
@@ -136,7 +135,7 @@ impl Aws {
         Ok(prices)
     }
 
-    /// What a public IPv4 address costs an hour.
+    /// What a public IPv4 address costs, USD an hour.
     pub async fn address_price(&self, worth: Worth) -> Known<f64> {
         let name = "address".to_owned();
         let cache = self.price_cache(worth.good_for);
@@ -155,7 +154,7 @@ impl Aws {
         Ok(usd)
     }
 
-    /// What snapshots cost, USD a GiB and month.
+    /// What snapshots cost, USD per GiB and month.
     pub async fn snapshot_price(&self, worth: Worth) -> Known<f64> {
         let name = "snapshots".to_owned();
         let cache = self.price_cache(worth.good_for);
@@ -193,7 +192,7 @@ impl Aws {
         Ok(usd)
     }
 
-    /// The prices of this region that are known from before.
+    /// The kept prices of this region.
     fn price_cache(&self, good_for: Duration) -> PriceCache {
         let key = ServiceConfigKey::builder()
             .service_id("Pricing")
@@ -208,8 +207,7 @@ impl Aws {
         PriceCache::new(list, &self.region, good_for, self.time.now())
     }
 
-    /// The products of a service's price list in the region that these filters let
-    /// through.
+    /// The products of a service's price list in the region that pass these filters.
     async fn products(
         &self,
         service: &str,
@@ -219,8 +217,8 @@ impl Aws {
         let endpoint_region = price_region(&self.region)?;
         let config = aws_sdk_pricing::config::Builder::from(&self.config)
             .region(aws_config::Region::new(endpoint_region))
-            // It has no FIPS endpoint ("AWS Price List Service", endpoints), and a price
-            // list is public.
+            // The service has no FIPS endpoint ("AWS Price List Service", endpoints), and
+            // a price list is public.
             .use_fips(false)
             .interceptor(Trace(self.out))
             .interceptor(Slow::new(self.out, &self.time))
@@ -262,12 +260,12 @@ impl Aws {
     }
 }
 
-/// A filter for one value.
+/// A filter for exactly one value.
 fn is<'a>(field: &'a str, value: &'a str) -> (FilterType, &'a str, &'a str) {
     (FilterType::TermMatch, field, value)
 }
 
-/// Values for `ANY_OF`, as many in each as it takes.
+/// Values for `ANY_OF`, as many in each filter as it takes.
 fn any_of(values: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for value in values {
@@ -282,7 +280,8 @@ fn any_of(values: &[&str]) -> Vec<String> {
     all
 }
 
-/// The answer, or the reason why there is none, in few words.
+/// Waits for an answer as long as a price is worth it. The error is the reason, in few
+/// words.
 pub async fn in_time<T>(
     time: &Time,
     worth: Worth,
@@ -303,7 +302,7 @@ pub async fn in_time<T>(
     }
 }
 
-/// The nearest region that has the Price List ("AWS Price List Service", endpoints).
+/// The nearest region with the Price List ("AWS Price List Service", endpoints).
 pub fn price_region(region: &str) -> Known<&'static str> {
     match region.split('-').next().unwrap_or_default() {
         "cn" => Err("AWS in China has prices of its own".into()),

@@ -1,4 +1,4 @@
-//! vCPU quotas, and what runs against them.
+//! vCPU quotas, and how much of them is in use.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::{
 /// The most types in one `DescribeInstanceTypes` call (EC2 API reference).
 const TYPES_PER_CALL: usize = 100;
 
-/// A quota of vCPUs: of the types whose families it names.
+/// A quota of vCPUs, for the types of some families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// What AWS calls it, in short.
+    /// A short form of AWS's name for it.
     pub name: &'static str,
     families: &'static [&'static str],
     on_demand: &'static str,
-    /// Some families are not to be had as spot machines.
+    /// Some families have no spot machines.
     spot: Option<&'static str>,
 }
 
@@ -101,7 +101,7 @@ impl Quota {
             .copied()
     }
 
-    /// Its code in Service Quotas; none for a market that it does not have.
+    /// Its code in Service Quotas; none where the market does not have these families.
     pub fn code(self, market: Market) -> Option<&'static str> {
         match market {
             Market::OnDemand => Some(self.on_demand),
@@ -111,7 +111,7 @@ impl Quota {
 }
 
 impl Aws {
-    /// `servicequotas:GetServiceQuota`: the vCPUs that may run at once.
+    /// `servicequotas:GetServiceQuota`: how many vCPUs may run at once.
     pub async fn vcpu_quota(&self, code: &str) -> Result<f64> {
         let config = aws_sdk_servicequotas::config::Builder::from(&self.config)
             .interceptor(Trace(self.out))
@@ -129,8 +129,8 @@ impl Aws {
         value.ok_or_else(|| Failure::failed(format!("{what}: AWS's answer does not have it")))
     }
 
-    /// The vCPUs of all machines in the region that count against a quota,
-    /// whoever launched them.
+    /// The vCPUs of all machines in the region that count against a quota, whoever
+    /// launched them.
     pub async fn vcpus_in_use(&self, quota: Quota, market: Market) -> Result<u32> {
         let mut running: BTreeMap<InstanceType, u32> = BTreeMap::new();
         let mut pages = self

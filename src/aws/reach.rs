@@ -1,6 +1,6 @@
-//! Why AWS cannot be reached: by the types of rustls where TLS fails, else by what
-//! the HTTP stack says. The proxy's and the resolver's errors are of private types; a
-//! test of each (`tests/cli/networks.rs`) fails when their words change.
+//! Why AWS cannot be reached. Where TLS fails, the types of rustls tell it. The errors of
+//! the proxy and of the resolver are of private types, so what the HTTP stack says
+//! decides; a test of each (`tests/cli/networks.rs`) fails when their words change.
 
 use std::error::Error;
 
@@ -8,10 +8,10 @@ use rustls::{CertificateError, InvalidMessage};
 
 use crate::error::{Failure, Kind, find_cause};
 
-/// What it means, and what to do.
+/// What a case means, and what to do.
 type Case = (&'static str, &'static str);
 
-/// What the stack says, in part, and what that means. The first that fits counts.
+/// A part of what the stack says, and what that means. The first that fits counts.
 const WORDS: &[(&str, Case)] = &[
     (
         "tunnel error: failed to create underlying connection",
@@ -43,7 +43,7 @@ const WORDS: &[(&str, Case)] = &[
     ),
 ];
 
-/// Why TLS does not come about.
+/// Why TLS failed.
 fn of_tls(error: &rustls::Error) -> Option<Case> {
     use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
     let case = match error {
@@ -72,7 +72,8 @@ fn of_tls(error: &rustls::Error) -> Option<Case> {
     Some(case)
 }
 
-/// AWS was not reached. `why` has the words of the error and of its causes.
+/// The failure when AWS was not reached. `why` has the words of the error and of its
+/// causes.
 pub fn out_of_reach(error: &(dyn Error + 'static), why: &str, what: &str, region: &str) -> Failure {
     let by_words = || WORDS.iter().find(|(said, _)| why.contains(said));
     let case = find_cause::<rustls::Error>(error)
@@ -98,8 +99,8 @@ mod tests {
 
     use super::*;
 
-    /// As tokio-rustls hands them on. What a server can be made to do is tested with
-    /// one.
+    /// The errors as tokio-rustls hands them on. Errors that a server can cause are
+    /// tested with a server.
     #[test]
     fn tls_that_fails_is_told_by_its_type() {
         use rustls::Error::InvalidCertificate;

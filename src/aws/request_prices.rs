@@ -12,18 +12,18 @@ use crate::{
 
 impl Aws {
     /// The prices of everything that a request may launch, for machines with `system`.
-    /// All is asked side by side.
+    /// They are asked for side by side.
     pub async fn prices(&self, request: &Request, system: System) -> Prices {
         let vm_types: Vec<&str> = request.vm_types().map(VmType::as_str).collect();
         let is_spot = request.markets().contains(&Market::Spot);
-        // What nothing depends on may be older.
+        // Prices that nothing depends on may be older.
         let worth = if request.needs_prices() {
             Worth::A_LIMIT
         } else {
             Worth::A_LOOK
         };
         let not_asked = || "they were not asked for".to_owned();
-        // Without a highest price of the user's a spot machine's is the one on demand.
+        // If the user gives no highest price, a spot machine's is the on-demand price.
         let needs_on_demand =
             request.markets().contains(&Market::OnDemand) || request.max_price.is_none();
         let on_demand = async {

@@ -1,5 +1,5 @@
-//! How patiently calls are made: all but `RunInstances`, whose launcher knows
-//! more of what a try means.
+//! How calls are tried again. `RunInstances` is different: its launcher knows more about
+//! what a try means.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use super::{
     errors::never_connected,
 };
 
-/// Tries of a call. The pauses between them grow to five seconds and come to
-/// half a minute on average: throttling lasts for seconds, EC2's bad moments for
-/// tens of them.
+/// How many tries a call gets. The pauses between them grow to five seconds and add up to
+/// half a minute on average: throttling lasts for seconds, and EC2's bad moments for tens
+/// of seconds.
 const TRIES: u32 = 18;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// A single try that has no answer by then is given up.
+/// A try without an answer is given up after this time.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
-/// A call is given up by then, with all its tries. Their pauses are by chance, 39 s on
-/// average and more than this in one of twenty thousand calls: what AWS said last is
-/// told, and not that it did not answer in time.
+/// A call with all its tries is given up after this time. The random pauses add up to 39
+/// s on average, and to more than this in one of twenty thousand calls. So a failure says
+/// what AWS said last, and not that there was no answer in time.
 const DONE_WITHIN: Duration = Duration::from_mins(1);
-/// The SDK lets the calls of a process share so many tries; what is asked here
-/// at once may need more.
+/// The SDK lets all calls of a process share this many tries. What is asked here at once
+/// may need more than its default.
 const SHARED_TRIES: usize = 5_000;
 
 /// How often and how fast a call is tried again.
@@ -51,8 +51,8 @@ pub fn time_limits() -> TimeoutConfig {
         .build()
 }
 
-/// No second try where there is no connection to be had: the user is told at
-/// once, and the steps that must not be given up have tries of their own.
+/// Makes no second try where there is no connection. The user is told at once, and steps
+/// that must not be given up have tries of their own.
 #[derive(Debug)]
 pub struct NotWithoutConnection;
 
@@ -74,8 +74,8 @@ impl ClassifyRetry for NotWithoutConnection {
     }
 }
 
-/// Another try where AWS says that nothing was done, with whatever code: the SDK
-/// knows some of them.
+/// Makes another try where AWS says that nothing was done, with any code. The SDK knows
+/// only some of these codes.
 #[derive(Debug)]
 pub struct LaterIfNotNow;
 

@@ -1,4 +1,4 @@
-//! Launching: `RunInstances`.
+//! `RunInstances`: launching machines.
 
 use std::{
     collections::BTreeSet,
@@ -39,11 +39,11 @@ use crate::{
     values::Market,
 };
 
-/// A launch that is not answered by then is asked for again with its token:
-/// EC2 takes seconds for a hundred machines.
+/// A launch without an answer is asked for again, with its token, after this time. EC2
+/// takes seconds for a hundred machines.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
-/// What a type is refused with that is not in the account's free plan, among other
+/// The code for a type that is not in the account's free plan, and for other impossible
 /// combinations (seen in RhinoSecurityLabs/cloudgoat issue 375; not documented).
 pub const NOT_IN_FREE_PLAN: &str = "InvalidParameterCombination";
 
@@ -51,15 +51,16 @@ pub const NOT_IN_FREE_PLAN: &str = "InvalidParameterCombination";
 pub struct Launch<'a> {
     pub request: &'a Request,
     pub plan: &'a LaunchPlan,
-    /// Type, place and market.
+    /// The type, place and market.
     pub candidate: &'a Candidate,
-    /// The security group; none only when EC2 is asked about a group still to be made.
+    /// The security group. It is none only when EC2 is asked about a group that is still
+    /// to be made.
     pub security_group_id: Option<&'a str>,
-    /// For machines, disks and network interfaces.
+    /// The tags of machines, disks and network interfaces.
     pub tags: &'a [(String, String)],
-    /// Packed, before base64.
+    /// As it is sent, before base64.
     pub user_data: &'a [u8],
-    /// How many machines at least, or none.
+    /// The fewest machines that EC2 is to launch; else it launches none.
     pub least: u32,
     pub number: u32,
 }
@@ -71,28 +72,28 @@ pub enum LaunchError {
     TokenMismatch,
     /// The token was spent on machines that are terminated.
     TokenSpent,
-    /// Not sent: it was too late.
+    /// The request was not sent, as it was too late.
     TooLate,
-    /// No answer, or one that leaves it open: machines may be running.
+    /// There was no answer, or one that does not tell: machines may be running.
     Unknown(Failure),
-    /// EC2 asks for patience, or was not reached: nothing was launched.
+    /// EC2 throttled the call, or was not reached: nothing was launched.
     NotNow(Failure),
-    /// It is not known, or not yet: nothing was launched.
+    /// EC2 does not know something, or not yet: nothing was launched.
     NotFound(Missing, Failure),
-    /// Nothing was launched for want of capacity or quota.
+    /// There is no capacity or quota: nothing was launched.
     NoCapacity(Box<NoCapacity>),
     /// EC2 refused: nothing was launched.
     Refused(Failure),
 }
 
-/// What a launch names that may be new.
+/// Something that a launch names, and that may be new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     SecurityGroup,
     KeyPair,
 }
 
-/// What there is to know about missing capacity.
+/// What is known of the missing capacity.
 #[derive(Clone, Debug)]
 pub struct NoCapacity {
     /// Where there may be more.
@@ -103,20 +104,20 @@ pub struct NoCapacity {
     pub failure: Failure,
 }
 
-/// Where there may be capacity when there is none here.
+/// Where there may be capacity instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// In another place.
     Place,
-    /// With another type, in whatever place.
+    /// With another type, in any place.
     Type,
     /// Nowhere.
     None,
 }
 
 impl Launch<'_> {
-    /// The threads on each core, where they were chosen; EC2 takes them with the
-    /// number of cores, which is the type's own.
+    /// The threads per core, if they were chosen. EC2 takes them together with the number
+    /// of cores, which is the type's own.
     fn cpu_options(&self) -> Option<CpuOptionsRequest> {
         let threads = self.request.threads_per_core?;
         let cores = self.plan.cores.get(&self.candidate.vm_type)?;
@@ -127,9 +128,9 @@ impl Launch<'_> {
         Some(options.build())
     }
 
-    /// Why these cannot be all the machines of the launch, or not only those: EC2
-    /// launches [`Self::least`] to [`Self::number`], and answers with all of them,
-    /// the ended ones too. Other machines may be running than such an answer tells.
+    /// Why these cannot be exactly the machines of the launch. EC2 launches from
+    /// [`Self::least`] to [`Self::number`] machines, and answers with all of them, ended
+    /// ones too. After a wrong answer other machines may be running than it tells.
     fn miscounted(&self, machines: &[Machine]) -> Option<Failure> {
         let ids: BTreeSet<&str> = machines.iter().map(|m| m.instance_id.trim()).collect();
         let right = (self.least as usize..=self.number as usize).contains(&ids.len());
@@ -142,15 +143,15 @@ impl Launch<'_> {
         })
     }
 
-    /// Whether a refusal with this code may come of a type that accounts on the free
-    /// plan do not launch.
+    /// Whether a refusal with this code may mean that accounts on the free plan do not
+    /// launch this type.
     fn may_not_be_in_free_plan(&self, code: Option<&str>) -> bool {
         let facts = self.plan.facts_of(&self.candidate.vm_type);
         code == Some(NOT_IN_FREE_PLAN)
             && facts.is_some_and(|facts| facts.is_free_tier_eligible == Some(false))
     }
 
-    /// The call and EC2's answer to it.
+    /// What was asked for, and EC2's answer.
     fn tried(&self, code: String, reason: String) -> Tried {
         let (availability_zone, subnet_id) = match &self.candidate.place {
             Place::Any => (None, None),
@@ -170,9 +171,9 @@ impl Launch<'_> {
 }
 
 impl Aws {
-    /// `RunInstances`: `launch.least` to `launch.number` machines, or none. It is
-    /// not sent at or after `before`, by this computer's clock: signing in anew, or
-    /// a lid that was closed, may take long.
+    /// `RunInstances`: launches from `launch.least` to `launch.number` machines, or none.
+    /// The request does not go out at `before` or later, by this computer's clock: a new
+    /// sign-in or a closed lid may take long.
     pub async fn run_instances(
         &self,
         launch: Launch<'_>,
@@ -203,7 +204,7 @@ impl Aws {
             Err(error) => error,
         };
         let mut failure = self.failure(&error, &what).await;
-        // The same account has been answered by EC2 in the same region.
+        // EC2 has answered the same account in the same region, so the account is set up.
         if code(&error) == Some("OptInRequired") && launch.plan.image.is_of_marketplace {
             failure.kind = Kind::NotPermitted;
             failure = failure.hint("subscribe to the image's product in AWS Marketplace and accept its terms, once for the account, or name another image with --image-id");
@@ -238,7 +239,7 @@ impl Aws {
             Sort::Place => no_capacity(Remedy::Place, failure),
             Sort::Quota | Sort::SpotQuota | Sort::SpotRole => no_capacity(Remedy::Type, failure),
             Sort::Account => no_capacity(Remedy::None, failure),
-            // The code is that of many refusals, and other words may come one day.
+            // Many refusals have this code, and their words may change.
             Sort::Fatal if launch.may_not_be_in_free_plan(code(&error)) => {
                 no_capacity(Remedy::Type, failure)
             }
@@ -258,7 +259,8 @@ impl Aws {
             .client_token(client_token)
             .customize()
             .interceptor(deadline.clone())
-            // The launcher tries again itself: it knows which failures are worth it.
+            // The launcher makes further tries itself, as it knows which failures are
+            // worth it.
             .config_override(
                 aws_sdk_ec2::config::Builder::new()
                     .retry_config(RetryConfig::disabled())
@@ -295,7 +297,7 @@ impl Aws {
             Place::Zone(zone) => (Some(zone), None),
             Place::Subnet(id) => (None, Some(id.clone())),
         };
-        // EC2 takes the rate for disks of snapshots alone, as the root disk is.
+        // EC2 takes a rate only for disks made from a snapshot, such as the root disk.
         let rate = request.initialization_rate_mibps.map(number);
         let disk = |device: &str, size_gib: u32, rate: Option<i32>| {
             let ebs = EbsBlockDevice::builder()
@@ -312,7 +314,7 @@ impl Aws {
                 .ebs(ebs)
                 .build()
         };
-        // The image's own may outlive the machine, and go on costing.
+        // The image's own setting may let them outlive the machine, and cost.
         let others = plan.image.other_disks.iter();
         let disks = std::iter::once(disk(&plan.image.root_device, plan.volume_gib, rate))
             .chain(others.map(|other| disk(&other.device, other.size_gib, None)));
@@ -333,7 +335,7 @@ impl Aws {
             .max_count(number(launch.number))
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .metadata_options(
-                // An account's own default may be off.
+                // The account's own default may turn this off.
                 InstanceMetadataOptionsRequest::builder()
                     .http_endpoint(InstanceMetadataEndpointState::Enabled)
                     .http_tokens(HttpTokensState::Required)

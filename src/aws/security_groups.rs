@@ -1,4 +1,4 @@
-//! Security groups: ours has no inbound rule but the SSH that was asked for.
+//! Security groups. Ours has no inbound rule but the SSH that was asked for.
 
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ use crate::{
     values::Cidr,
 };
 
-/// The pauses before a security group is looked for once more that is there and not
-/// known in all of EC2 yet ("Eventual consistency in the Amazon EC2 API", EC2 developer
-/// guide: mostly seconds).
+/// The pauses before looking again for a security group that exists but is not known in
+/// all of EC2 yet ("Eventual consistency in the Amazon EC2 API", EC2 developer guide:
+/// usually seconds).
 const SHOWN_AFTER_SECONDS: [u64; 7] = [1, 1, 2, 4, 5, 8, 8];
 
 impl Aws {
@@ -70,8 +70,8 @@ impl Aws {
             .collect())
     }
 
-    /// Makes the security group `name` without any inbound rule but SSH from
-    /// `ssh_from`; another run's is as good. Returns its id.
+    /// Makes the security group `name` without any inbound rule but SSH from `ssh_from`,
+    /// or takes the one that another run has made. Returns its id.
     pub async fn create_security_group(
         &self,
         name: &str,
@@ -85,8 +85,8 @@ impl Aws {
         Ok(id)
     }
 
-    /// The id of the security group. Another run's may not show yet; and one that was
-    /// deleted may still be in the way.
+    /// Makes the security group, or finds the one that another run has made; its id. That
+    /// one may not show yet, and one that was deleted may still be in the way.
     async fn made_security_group(&self, name: &str, vpc_id: &str) -> Result<String> {
         let what = format!("cannot make the security group {name}");
         let mut pauses = SHOWN_AFTER_SECONDS.into_iter();
@@ -109,7 +109,7 @@ impl Aws {
         }
     }
 
-    /// Opens SSH in a security group, which EC2 may not know everywhere yet.
+    /// Opens SSH in a security group that EC2 may not know everywhere yet.
     async fn open_ssh(&self, id: &str, name: &str, from: Cidr) -> Result<()> {
         let mut pauses = SHOWN_AFTER_SECONDS.into_iter();
         loop {
@@ -133,8 +133,8 @@ impl Aws {
         }
     }
 
-    /// Deletes a security group; no where something still has it. One that is
-    /// gone already is as good.
+    /// Deletes a security group; false if something still uses it. It is no error if the
+    /// group is gone already.
     pub async fn delete_security_group(&self, id: &str) -> Result<bool> {
         let answer = self.ec2.delete_security_group().group_id(id).send().await;
         match answer {
@@ -176,7 +176,7 @@ impl Aws {
     }
 }
 
-/// Whether it is a name that this program gives to security groups.
+/// Whether this program gives security groups such names.
 fn is_our_name(name: &str) -> bool {
     name.strip_prefix(SECURITY_GROUP)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ssh from "))

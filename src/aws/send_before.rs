@@ -1,5 +1,5 @@
-//! A request that must not go out when it is too late: a computer may sleep between
-//! any two steps, also between the signature and the sending.
+//! Requests that must not go out when it is too late. A computer may sleep between any
+//! two steps, even between the signature and the sending.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! Has it said what is waited for when AWS is slow to answer.
+//! Says what is waited for when AWS is slow to answer.
 
 use std::fmt;
 
@@ -40,7 +40,7 @@ impl Slow {
     }
 }
 
-/// What waits to say it. It goes with its try, whatever ends that.
+/// The task that waits to say it. It ends with its try, however that ends.
 struct Waiting(tokio::task::AbortHandle);
 
 impl fmt::Debug for Waiting {

@@ -11,7 +11,7 @@ pub enum Source {
     Environment,
     /// `AWS_WEB_IDENTITY_TOKEN_FILE`.
     WebIdentity,
-    /// A file of a program before the AWS CLI, by its path.
+    /// A file of a program older than the AWS CLI, by its path.
     OlderFile(String),
     /// The container's metadata service.
     Container,
@@ -20,13 +20,13 @@ pub enum Source {
 }
 
 impl Source {
-    /// How to go on when its session has ended.
+    /// What to do when the session from this place has ended.
     pub fn renewal(&self) -> &'static str {
         match self {
             Self::Environment => {
                 "set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new session; or unset AWS_SESSION_TOKEN, set your own access keys, and add --mfa-serial to make one with MFA"
             }
-            // It has no session.
+            // These keys have no session.
             Self::OlderFile(_) => "check the keys in that file",
             Self::Profile(_) => {
                 "replace the session's three values in the profile with those of a new one, or sign in again the way the profile does"

@@ -1,4 +1,4 @@
-//! The prices of spot machines now, from EC2's own history.
+//! Today's prices of spot machines, from EC2's own price history.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Aws {
-    /// The spot prices of now, in each zone; `zone` names a single one.
+    /// The spot prices of now in each zone, or only in `zone`.
     pub async fn spot_prices(
         &self,
         vm_types: &[&str],
@@ -39,7 +39,7 @@ impl Aws {
             ))
             .product_descriptions(product)
             .set_availability_zone(zone.map(str::to_owned))
-            // From now on: the prices that hold, and no older ones.
+            // From now on: the prices that hold now, and no older ones.
             .start_time(DateTime::from(self.clock.now()))
             .into_paginator()
             .items()

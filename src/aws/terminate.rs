@@ -1,5 +1,5 @@
-//! `TerminateInstances`: one machine that cannot be ended keeps none of the
-//! others.
+//! `TerminateInstances`. A machine that cannot be ended does not keep others from being
+//! ended.
 
 use std::{collections::VecDeque, time::SystemTime};
 
@@ -14,14 +14,14 @@ use super::{
 };
 use crate::{error::Failure, model::machine::State};
 
-/// Ids in one call: AWS advises against calls of more than 1,000 (EC2 API
-/// reference), and one bad id fails its whole call.
+/// The most ids in one call. AWS advises against more than 1,000 (EC2 API reference), and
+/// one bad id fails its whole call.
 const BATCH: usize = 100;
-/// Calls at a time where a batch is taken apart. EC2 refills five a second and
-/// allows a hundred at once (EC2 developer guide, "Request throttling").
+/// How many calls are made at a time where a batch is taken apart. EC2 refills five a
+/// second and allows a hundred at once (EC2 developer guide, "Request throttling").
 const SIDE_BY_SIDE: usize = 8;
-/// EC2 answers for each id. Those that an answer leaves out are asked for again,
-/// so often in all.
+/// How often ids are asked for that EC2's answer leaves out. EC2 has to answer for each
+/// id.
 const TRIES: u32 = 3;
 
 /// What became of machines that were to be terminated.
@@ -31,7 +31,7 @@ pub struct Terminated {
     pub states: Vec<(String, State)>,
     /// The machines that EC2 refused to end, each with its reason.
     pub refused: Vec<RefusedMachine>,
-    /// Why a call failed, the last one that did.
+    /// Why a call failed: the last one that did.
     pub failure: Option<Failure>,
 }
 
@@ -43,18 +43,18 @@ pub struct RefusedMachine {
     pub failure: Failure,
 }
 
-/// What keeps a machine from being ended, as far as it decides about the remedy.
+/// What keeps a machine from being ended. The remedy depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RefusalCause {
     Protected,
     NotPermitted,
-    /// EC2 does not know the id: not yet, perhaps.
+    /// EC2 does not know the id, or not yet.
     Unknown,
     Other,
 }
 
 impl Terminated {
-    /// Those of `ids` that are not known to be going.
+    /// Those of `ids` that are not known to be ending.
     pub fn left(&self, ids: &[String]) -> Vec<String> {
         let gone = |id: &String| {
             self.states
@@ -65,38 +65,37 @@ impl Terminated {
     }
 }
 
-/// Ids to be asked for in one call.
+/// The ids of one call.
 struct Batch {
     ids: Vec<String>,
-    /// Whether a larger call failed before it.
+    /// Whether a larger call with these ids has failed.
     is_part: bool,
-    /// Answers so far that left these ids out.
+    /// How many answers have left these ids out so far.
     left_out: u32,
 }
 
 enum BatchOutcome {
     States(Vec<(String, State)>),
-    /// EC2 has refused the call because of one or some of its ids.
+    /// EC2 has refused the call because of some of its ids.
     OfAnId(RefusalCause, Failure, Vec<String>),
-    /// It failed for another reason: all of its ids, or none, may be going.
+    /// It failed for another reason. All of its ids, or none, may be ending.
     Failed(Failure),
 }
 
 impl Aws {
-    /// Ends machines, any number of them, as far as it goes. A call that fails for
-    /// one of its ids is taken apart: the ids that EC2 names are left out, and
-    /// where it names none, or others are left, each half is tried for itself.
+    /// Ends machines, any number of them, as far as that is possible. A call that fails
+    /// because of some of its ids is taken apart: the ids that EC2 names are left out; if
+    /// it names none, or others remain, each half is tried by itself.
     ///
-    /// EC2 may have ended a part of a call that it refuses: "if you terminate
-    /// instances across multiple Availability Zones" and one is protected, those of
-    /// the other zones go (EC2 API reference, `TerminateInstances`). To ask for
-    /// them once more does no harm.
+    /// EC2 may have ended a part of a call that it refuses: "if you terminate instances
+    /// across multiple Availability Zones" and one is protected, those of the other zones
+    /// are ended (EC2 API reference, `TerminateInstances`). To ask for them once more
+    /// does no harm.
     pub async fn terminate(&self, ids: &[String]) -> Terminated {
         self.terminate_unless(None, ids).await
     }
 
-    /// The same, unless it is `before` or later by this computer's clock when a
-    /// request goes out.
+    /// The same, but no request goes out at `before` or later, by this computer's clock.
     pub async fn terminate_before(&self, before: SystemTime, ids: &[String]) -> Terminated {
         let deadline = SendBefore::new(before, &self.time);
         self.terminate_unless(Some(&deadline), ids).await
@@ -173,7 +172,7 @@ impl Aws {
 }
 
 impl Terminated {
-    /// Notes what a call came to; the calls that it leaves to be made.
+    /// Notes what a call came to, and returns the calls that are still to be made.
     fn take(&mut self, batch: Batch, answer: BatchOutcome) -> Vec<Batch> {
         let Batch {
             ids,
@@ -219,7 +218,7 @@ impl Terminated {
                     is_part: true,
                     left_out,
                 };
-                // One bad id is the usual case: without it the others go at once.
+                // Usually there is one bad id. Without it the others are ended at once.
                 let whole = !is_part && !refused.is_empty();
                 match rest.len() {
                     0 => Vec::new(),
@@ -239,8 +238,10 @@ impl Terminated {
     }
 }
 
-/// Those of `ids` that EC2 names in a message (`The instance IDs 'i-1, i-2' do
-/// not exist`, `… on resource: arn:aws:ec2:eu-west-2:123456789012:instance/i-1`).
+/// Those of `ids` that EC2 names in its message, as it has no field for them (`The
+/// instance IDs 'i-1, i-2' do not exist`, `… on resource:
+/// arn:aws:ec2:eu-west-2:123456789012:instance/i-1`). Where none is found, the halves
+/// tell.
 fn named(message: &str, ids: &[String]) -> Vec<String> {
     let is_named = |id: &&String| {
         message

@@ -1,4 +1,4 @@
-//! `--verbose`: a line for each call. Names, times and ids alone: a request's
+//! `--verbose`: a line for each call. It has only names, times and ids, as a request's
 //! body has the API key in it.
 
 use std::time::Instant;
@@ -23,7 +23,7 @@ use aws_smithy_types::config_bag::{ConfigBag, Layer, Storable, StoreReplace};
 
 use crate::terminal::output::Output;
 
-/// The try of a call from which on the user is told.
+/// From this try of a call on, the user is told.
 const TOLD_FROM: u32 = 4;
 
 /// Writes the lines, and says so when a call takes many tries.
@@ -63,7 +63,7 @@ impl Intercept for Trace {
         let attempts = cfg
             .load::<RequestAttempts>()
             .map_or(1, RequestAttempts::attempts);
-        // The first pauses are short: nobody has begun to wonder.
+        // The first pauses are short, and nobody has begun to wonder.
         if attempts >= TOLD_FROM {
             let what = cfg.load::<Metadata>().map_or("", Metadata::name);
             self.0

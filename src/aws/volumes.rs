@@ -1,4 +1,4 @@
-//! The disks of machines that there are.
+//! The disks of machines that exist.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Aws {
-    /// The disks that came with this program's machines, by the machines' ids. Those
-    /// of a type that is not priced are told as the reason why.
+    /// The disks of this program's machines, by the machines' ids. A disk of a type
+    /// without a price is replaced by the reason why.
     pub async fn our_disks(&self) -> Result<BTreeMap<String, Vec<Known<PricedDisk>>>> {
         let mut found: BTreeMap<String, Vec<Known<PricedDisk>>> = BTreeMap::new();
         let mut pages = self
