@@ -1,5 +1,5 @@
-//! `configure`: access keys, region and Inductiva API key, where `aws configure` and
-//! `inductiva auth login` keep them.
+//! `configure`: asks for access keys, region and Inductiva API key, and stores them where
+//! `aws configure` and `inductiva auth login` do.
 
 use std::{fmt, path::PathBuf};
 
@@ -18,7 +18,7 @@ use crate::{
     terminal::{mask, output::Output, quoting},
 };
 
-/// What was answered; None is what stays as it is.
+/// The answers. None is for a value that stays as it is.
 struct NewValues {
     access_key_id: Option<String>,
     secret_access_key: Option<String>,
@@ -26,7 +26,7 @@ struct NewValues {
     api_key: Option<String>,
 }
 
-/// Asks for each, and stores what was answered.
+/// Asks for each value, and stores the answers.
 pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
     if !out.interactive {
         return Err(
@@ -41,8 +41,8 @@ pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
     let profile = profiles.find(name).unwrap_or_default();
     refuse_other_sign_in(name, &profile, settings)?;
     let keys = profiles.keys_in_credentials_file(name).ok().flatten();
-    // Everything is asked before anything is written: an interruption leaves all as
-    // it was.
+    // Everything is asked before anything is written, so that an interruption changes
+    // nothing.
     let answers = asked(keys.as_ref(), &profile, settings, out).await?;
     let report = store(&answers, name, settings, out).await?;
     let has_token = keys.is_some_and(|keys| keys.session_token().is_some());
@@ -157,7 +157,7 @@ async fn store(
     })
 }
 
-/// Access keys would go before, or after, another sign-in of the profile.
+/// Refuses a profile with another sign-in: one of the two would hide the other.
 fn refuse_other_sign_in(name: &str, there: &Profile, settings: &AwsSettings) -> Result<()> {
     let other = [
         (there.is_sso(), "IAM Identity Center"),
@@ -175,7 +175,7 @@ fn refuse_other_sign_in(name: &str, there: &Profile, settings: &AwsSettings) -> 
     }
 }
 
-/// None where the answer is what stands in the question.
+/// None where the answer is the value that the question shows.
 fn kept_or(
     text: &str,
     shown: Option<&str>,
@@ -187,7 +187,7 @@ fn kept_or(
     parse(text).map(Some)
 }
 
-/// 16 to 128 letters and digits (IAM API reference, `AccessKey`).
+/// An access key id: 16 to 128 letters and digits (IAM API reference, `AccessKey`).
 fn access_key_id(text: &str) -> Result<String, String> {
     let is_one =
         (16..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric());
@@ -220,7 +220,7 @@ fn one_word(text: &str, otherwise: &str) -> Result<String, String> {
     }
 }
 
-/// What was stored: null is what stayed as it was.
+/// What was stored. Null is for what stayed as it was.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConfigureReport {
     pub profile: String,

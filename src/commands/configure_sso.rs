@@ -28,7 +28,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
     let config = identity::unsigned_config(settings, &profiles).await?;
     let default_region = config.region().map(ToString::to_string);
     if !out.interactive {
-        // Before anybody signs in.
+        // A wrong region is refused before anybody signs in.
         let region = settings.typed_region.as_ref().or(default_region.as_ref());
         let session = args.login.sso_session.as_ref();
         for (flag, given) in [
@@ -83,7 +83,7 @@ pub async fn run(args: &ConfigureSsoArgs, settings: &AwsSettings, out: Output) -
     out.result(&report(profile, settings, added), &[])
 }
 
-/// Whether a profile of that name that signs in otherwise is to be changed.
+/// Whether to change a profile of that name that signs in in another way.
 async fn may_change(profile: &SsoProfile, settings: &AwsSettings, out: Output) -> Result<bool> {
     let there = Profiles::load(&settings.files)?.find(&profile.name);
     let Some(there) = there.filter(|there| is_plain_sso(there) && !profile.is(there)) else {
@@ -117,7 +117,7 @@ fn report(profile: SsoProfile, settings: &AwsSettings, added: bool) -> SsoProfil
     }
 }
 
-/// The session: one that is there, or a new one.
+/// The session: an existing one, or a new one.
 async fn session(
     args: &ConfigureSsoArgs,
     settings: &AwsSettings,
@@ -175,7 +175,7 @@ async fn session(
     })
 }
 
-/// A token that the portal takes, and the accounts that it shows for it.
+/// A token that the portal accepts, and the accounts that the portal shows for it.
 async fn signed_in(
     args: &ConfigureSsoArgs,
     settings: &AwsSettings,
@@ -183,7 +183,7 @@ async fn signed_in(
 ) -> Result<(identity::sso::SsoToken, Vec<Account>)> {
     match sso.token().await {
         Ok(token) => {
-            // A token that was kept may have been ended.
+            // A kept token may have been ended.
             if let Ok(accounts) = sso.portal(&token).accounts().await {
                 return Ok((token, accounts));
             }
@@ -232,7 +232,7 @@ async fn role(
     .await
 }
 
-/// The wanted one, the only one, or the one that is picked from a list.
+/// The one that was named, the only one, or the one that is picked from a list.
 async fn chosen<T>(
     what: &str,
     flag: &'static str,
@@ -283,7 +283,7 @@ async fn chosen<T>(
     Ok(there.swap_remove(number - 1))
 }
 
-/// What is said where there is nobody to ask.
+/// The hint where nobody can be asked.
 const WITHOUT_TERMINAL: &str = "without a terminal `inductiva-aws configure sso` needs --profile, --region, --sso-session, --sso-start-url, --sso-region, --sso-account-id and --sso-role-name";
 
 fn missing(flag: &str) -> Failure {
@@ -303,7 +303,7 @@ pub struct SsoProfileReport {
     /// The region of the profile's machines.
     pub region: String,
     pub config_file: PathBuf,
-    /// False where all of it was there already.
+    /// False if all of it existed already.
     pub added: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `login` and `logout` with the AWS console's own sign-in, as `aws login` has it.
+//! `login` and `logout` with the AWS console's own sign-in, as in `aws login`.
 
 use std::{fmt, path::PathBuf};
 
@@ -19,11 +19,11 @@ use crate::{
     terminal::{output::Output, quoting},
 };
 
-/// The region that is proposed where none is set, as by the AWS CLI.
+/// The region that is proposed where none is set; the AWS CLI proposes the same.
 const USUAL_REGION: &str = "us-east-1";
 
-/// Whether `login` means the console: it was asked for, the profile has it, or there
-/// is nothing else on this machine and somebody to ask.
+/// Whether `login` is for the console: it was asked for, or the profile has it, or there
+/// is no other sign-in on this machine and somebody can be asked.
 pub fn is_meant(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<bool> {
     if args.console || args.remote {
         return Ok(true);
@@ -55,7 +55,7 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
     let region = region(&profile, settings, out).await?;
     let config = identity::unsigned_config(settings, &profiles).await?;
     let console = ConsoleLogin::new(name, &region, settings, &profiles, &config, out)?;
-    // Before anybody opens a browser for nothing.
+    // Nobody is to open a browser for a session that cannot be kept.
     console.folder().check()?;
     let (session, token) = console_login::sign_in(&console, way).await?;
     if let Some(there) = profile
@@ -78,7 +78,7 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
     let values = if is_new { &values[..] } else { &values[..1] };
     let _lock = files::lock(&settings.files, settings.http.time(), out).await;
     if let Err(failure) = files::set_in_config(&settings.files, name, values) {
-        // Without a profile it would be a secret that nobody uses.
+        // Without a profile the session would be a secret that nobody uses.
         let _ = console.folder().remove(&session);
         return Err(failure);
     }
@@ -129,7 +129,8 @@ fn way(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Result<LoginFlo
     Ok(way)
 }
 
-/// As the AWS CLI: credentials of another kind would go before it, or be lost.
+/// Refuses profiles with credentials of another kind, as the AWS CLI does. They would be
+/// used instead of the sign-in, or be lost.
 fn refuse_other_sign_in(name: &str, profile: &Profile, settings: &AwsSettings) -> Result<()> {
     let other = [
         (profile.web_identity_token_file.is_some(), "a web identity"),

@@ -21,7 +21,7 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
             .hint("redirect them, as in eval \"$(inductiva-aws credentials --format env)\", or add --force"));
     }
     let settings = AwsSettings {
-        // It has no part in what is printed.
+        // The region is not printed.
         needs_region: false,
         ..settings.clone()
     };
@@ -58,8 +58,8 @@ pub async fn run(args: &CredentialsArgs, settings: &AwsSettings, out: Output) ->
     }
 }
 
-/// What `credential_process` is to print (AWS SDKs reference guide, "Process
-/// credential provider"): nothing is null.
+/// The document that a `credential_process` prints (AWS SDKs reference guide, "Process
+/// credential provider"). Nothing in it may be null.
 fn process(keys: &Credentials) -> Value {
     let mut document = json!({
         "Version": 1,
@@ -75,8 +75,8 @@ fn process(keys: &Credentials) -> Value {
     document
 }
 
-/// A line for each variable; what these credentials do not have is taken out,
-/// so that nothing of others is mixed with them.
+/// A line for each variable. Variables that these credentials do not have are unset, so
+/// that nothing of other credentials is mixed with them.
 fn lines(
     keys: &Credentials,
     set: impl Fn(&str, &str) -> String,

@@ -20,7 +20,7 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
     }
     let args = &args.sso;
     let sso = identity::sso_session(settings, args.sso_session.as_deref(), out).await?;
-    // Before anybody opens a browser for nothing.
+    // Nobody is to open a browser for a token that cannot be kept.
     sso.check_cache()?;
     let token = sso.login(how(args, settings)).await?;
     let session = &sso.session;
@@ -33,11 +33,11 @@ pub async fn run(args: &LoginArgs, settings: &AwsSettings, out: Output) -> Resul
     out.result(&report, &[])
 }
 
-/// How to sign in, by what was asked for and by where this runs.
+/// How to sign in: as was asked for, and as this machine allows.
 pub fn how(args: &SsoLoginArgs, settings: &AwsSettings) -> How {
     let usual = How::usual(settings.desktop);
     How {
-        // Without a browser here, the code is the way that works everywhere.
+        // Without a browser here, the code works everywhere.
         device_code: usual.device_code || args.use_device_code || args.no_browser,
         open_browser: usual.open_browser && !args.no_browser,
     }
@@ -51,7 +51,7 @@ pub struct LoginReport {
     pub start_url: String,
     /// The region of IAM Identity Center.
     pub region: String,
-    /// When the token is over; it is refreshed where that is possible.
+    /// When the token ends. It is refreshed where that is possible.
     pub expires_at: String,
 }
 

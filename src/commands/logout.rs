@@ -9,7 +9,7 @@ use crate::{
     cli::LogoutArgs, error::Result, identity, settings::AwsSettings, terminal::output::Output,
 };
 
-/// Ends the session that is named, or that the profile belongs to, and no other.
+/// Ends the session that is named or that the profile belongs to, and no other.
 pub async fn run(args: &LogoutArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     if args.sso_session.is_none()
         && let Some(report) = console_login::logout(settings)?

@@ -29,10 +29,10 @@ use crate::{
     values::Target,
 };
 
-/// Between two looks with `--follow`; the API's own bucket gives 10 unfiltered
-/// reads a second (EC2 API reference, request throttling).
+/// The pause between two looks with `--follow`. EC2 allows 10 unfiltered reads a second
+/// (EC2 API reference, request throttling).
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Machines asked at the same time.
+/// How many machines are asked at the same time.
 const SIDE_BY_SIDE: usize = 10;
 
 const PHASE: Style = AnsiColor::Green.on_default().bold();
@@ -41,7 +41,7 @@ const FAILED: Style = AnsiColor::Red.on_default().bold();
 #[derive(Clone, Debug, Serialize)]
 struct Log {
     instance_id: String,
-    /// Whether the console is live; else EC2 posts it late.
+    /// Whether the console is live; otherwise EC2 posts it late.
     live: bool,
     console: String,
 }
@@ -53,8 +53,8 @@ struct LogsReport {
     ended: Vec<EndedMachine>,
 }
 
-/// Prints the consoles, and goes on with what is new if asked to: until interrupted, or
-/// until all of the machines have ended.
+/// Prints the consoles. With `--follow` it goes on with what is new until it is
+/// interrupted, or until all machines have ended.
 pub async fn run(
     args: &LogsArgs,
     settings: &AwsSettings,
@@ -88,7 +88,7 @@ pub async fn run(
         return tokio::select! {
             biased;
             ended = follow(&aws, machines, &asked, many, out) => ended,
-            // That is how somebody stops following.
+            // Ctrl-C is the way to stop following.
             () = interrupt.until(1) => Ok(()),
         };
     }
@@ -121,7 +121,7 @@ pub async fn run(
 }
 
 /// Shows whole lines as they come, until the reader goes away, or until no machine is
-/// left that says more. A console that cannot be read is said and tried again.
+/// left that may say more. A console that cannot be read is named, and tried again.
 async fn follow(
     aws: &Aws,
     mut machines: Vec<Machine>,
@@ -132,7 +132,8 @@ async fn follow(
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     let mut failing: BTreeSet<String> = BTreeSet::new();
     loop {
-        // Before the consoles are read, so that nothing is missed of what they say last.
+        // This is known before the consoles are read, so that the last words are not
+        // missed.
         let have_ended = machines.iter().all(|m| m.state == State::Terminated);
         for read in read(aws, asked).await? {
             let log = match read {
@@ -167,7 +168,7 @@ async fn follow(
         match aws.machines_by_id(&machine::ids(&machines)).await {
             Ok(seen) => {
                 failing.remove(aws.region.as_str());
-                // What EC2 does not show stays as it was.
+                // A machine that EC2 does not show stays as it was.
                 for new in seen {
                     if let Some(known) = machines
                         .iter_mut()
@@ -187,7 +188,7 @@ async fn follow(
     }
 }
 
-/// That nothing more is to come, and why.
+/// Says that nothing more will come, and why.
 fn say_ended(machines: &[Machine], out: Output) {
     for m in machines {
         let reason = m.state_reason.as_deref().unwrap_or("no reason is given");
@@ -240,11 +241,11 @@ async fn find(args: &LogsArgs, aws: &Aws) -> Result<Vec<Machine>> {
     Ok(machines)
 }
 
-/// The consoles, some at a time, in the machines' order; with the machine's id
-/// the failure of one that cannot be read.
+/// Reads the consoles, some at a time, in the machines' order. For one that cannot be
+/// read there is the machine's id and the failure.
 ///
 /// # Errors
-/// Not signed in or not permitted: that is no machine's fault.
+/// Not signed in or not permitted, which no other machine would change.
 async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (String, Failure)>>> {
     let mut logs = Vec::new();
     for some in asked.chunks(SIDE_BY_SIDE) {
@@ -275,7 +276,7 @@ async fn read(aws: &Aws, asked: &[(String, bool)]) -> Result<Vec<Result<Log, (St
     Ok(logs)
 }
 
-/// Prints lines, ours standing out, and whose they are if there are many.
+/// Prints lines, with ours standing out, and with the machine's id if there are many.
 fn show(log: &Log, lines: &str, many: bool, out: Output) -> Result<Reader> {
     let mut text = String::new();
     for line in lines.lines() {

@@ -1,30 +1,31 @@
-//! Questions on a terminal.
+//! Questions to the person at the terminal that an option can answer, too.
 
 use crate::{
     error::{Failure, Result},
     terminal::output::Output,
 };
 
-/// How often a question is put again.
+/// How often a question is asked.
 const TRIES: u32 = 3;
 
-/// What stands in a question where nothing is there yet.
+/// The default in a question where there is no value yet.
 pub const NONE: &str = "none";
 
-/// Something that a flag can say, too.
+/// A question for the value of an option.
 pub struct Prompt<'a> {
     pub flag: &'static str,
     pub text: &'a str,
     pub default: Option<&'a str>,
-    /// What is said where there is nobody to ask.
+    /// The hint where nobody can be asked.
     pub without_terminal: &'static str,
 }
 
 impl Prompt<'_> {
-    /// What was given, or the answer; the default where the line is empty.
+    /// The option's value if it was given, or else the answer. An empty line is the
+    /// default.
     ///
     /// # Errors
-    /// Usage: there is nobody to ask, or no answer that could be used.
+    /// Usage: nobody can be asked, or no answer could be used.
     pub async fn answer<T>(
         &self,
         given: Option<String>,
@@ -63,16 +64,17 @@ impl Prompt<'_> {
         )
     }
 
-    /// Nobody can be asked.
+    /// The failure where nobody can be asked.
     pub fn missing(&self) -> Failure {
         Failure::usage(format!("{} is missing", self.flag)).hint(self.without_terminal)
     }
 }
 
-/// A secret; what is there stays where the line is empty, and is shown by its end.
+/// Asks for a secret. The question shows the end of an existing one, which an empty line
+/// keeps.
 ///
 /// # Errors
-/// No answer that could be used; the answers are not shown.
+/// No answer could be used. The answers are not shown.
 pub async fn secret(
     text: &str,
     there: Option<&str>,
@@ -100,7 +102,7 @@ pub async fn secret(
     )))
 }
 
-/// As `aws configure` shows what is there: by its last four characters.
+/// The last four characters, as `aws configure` shows an existing secret.
 pub fn last_four(secret: &str) -> String {
     let characters: Vec<char> = secret.chars().collect();
     let end = characters.len().saturating_sub(4);

@@ -1,5 +1,5 @@
-//! What results have in common. A result is one value with a JSON form and a text
-//! form, beside its command. Fields are added, never renamed; what is unknown is
+//! What results have in common. A result is one value with a JSON form and a text form,
+//! and stands beside its command. Fields are added, never renamed; what is unknown is
 //! null.
 
 use std::{collections::BTreeSet, fmt, time::SystemTime};
@@ -18,7 +18,7 @@ use crate::{
     values::{GroupName, Market},
 };
 
-/// What is over.
+/// The style of what is over.
 pub const DIMMED: Style = Style::new().dimmed();
 
 #[derive(Clone, Debug, Serialize)]
@@ -44,7 +44,7 @@ impl From<&Machine> for MachineReport {
     }
 }
 
-/// A machine that EC2 ended, of itself, and still shows.
+/// A machine that EC2 ended by itself, and still shows.
 #[derive(Clone, Debug, Serialize)]
 pub struct EndedMachine {
     pub instance_id: String,
@@ -53,14 +53,14 @@ pub struct EndedMachine {
     pub region: String,
     pub availability_zone: Option<String>,
     pub launch_time: Option<String>,
-    /// EC2's.
+    /// EC2's reason.
     pub reason: String,
     /// What to do about it.
     pub hint: &'static str,
 }
 
 impl EndedMachine {
-    /// Those of `machines` that are.
+    /// The machines that EC2 ended by itself.
     pub fn of<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> Vec<Self> {
         let mut ended: Vec<Self> = machines
             .into_iter()
@@ -94,7 +94,7 @@ impl EndedMachine {
 }
 
 impl EndedMachine {
-    /// What became of it, and what to do about that.
+    /// What has happened to it, and what to do about that.
     pub fn line(&self) -> String {
         printable(&format!(
             "{} of {} was ended by EC2: {} ({})",
@@ -106,7 +106,7 @@ impl EndedMachine {
     }
 }
 
-/// A line below the machines that run.
+/// A line below the running machines.
 impl fmt::Display for EndedMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{DIMMED}{}{DIMMED:#}", self.line())
@@ -124,7 +124,7 @@ pub struct GroupReport {
 /// The regions that a result is about.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RegionsReport {
-    /// Those that were asked and answered.
+    /// The regions that were asked and have answered.
     regions: Vec<String>,
     left_out: Vec<LeftOut>,
 }
@@ -138,7 +138,7 @@ struct LeftOut {
 }
 
 impl RegionsReport {
-    /// One region, which was asked.
+    /// Only the region that was asked.
     pub fn one(region: &str) -> Self {
         Self {
             regions: vec![region.to_owned()],
@@ -146,8 +146,8 @@ impl RegionsReport {
         }
     }
 
-    /// Adds those of another look: a region that could not be asked in one of them is
-    /// left out.
+    /// Adds the regions of another look. A region that could not be asked in one of the
+    /// looks is left out.
     pub fn add(&mut self, other: Self) {
         for left_out in other.left_out {
             if !self.left_out.iter().any(|l| l.region == left_out.region) {
@@ -181,20 +181,20 @@ impl From<&Survey> for RegionsReport {
 pub struct BudgetReport {
     /// USD.
     max_cost: f64,
-    /// When the machines of a launch are off at the latest, RFC 3339.
+    /// When the machines of the launch are off at the latest, RFC 3339.
     ends_at: String,
     #[serde(skip)]
     off_at: SystemTime,
     #[serde(skip)]
     now: SystemTime,
-    /// Whether `--max-lifetime` ends them before.
+    /// Whether `--max-lifetime` ends them earlier.
     lifetime_is_earlier: bool,
-    /// Whether an earlier group of the name had a budget, which ended with it.
+    /// Whether an earlier group of this name had a budget, which has ended with it.
     is_anew: bool,
 }
 
 impl BudgetReport {
-    /// That of a launch as of its plan; none without a budget.
+    /// The budget of a planned launch; none if it has no budget.
     pub fn of(request: &Request, plan: &LaunchPlan) -> Option<Self> {
         let budget = plan.budget.as_ref()?;
         let now = plan.looked_at;
@@ -237,7 +237,7 @@ impl fmt::Display for BudgetReport {
     }
 }
 
-/// A time for JSON.
+/// A time in the form that JSON has.
 pub fn rfc_3339(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time)
         .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
@@ -251,7 +251,7 @@ pub fn labelled(f: &mut fmt::Formatter<'_>, rows: &[(&str, String)]) -> fmt::Res
         .try_for_each(|(label, value)| writeln!(f, "{label:width$}  {}", printable(value)))
 }
 
-/// The value, or `n/a` for nothing, as the `inductiva` program has it.
+/// The value, or `n/a` if there is none, as in the `inductiva` program.
 pub fn or_na(value: Option<&str>) -> String {
     value.unwrap_or("n/a").to_owned()
 }

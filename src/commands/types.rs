@@ -19,7 +19,7 @@ use crate::{
 };
 
 const MIB_PER_GIB: f64 = 1_024.0;
-/// So many types are asked about in one call for spot prices.
+/// How many types one call for spot prices asks about.
 const TYPES_PER_CALL: usize = 100;
 
 /// Prints the amd64 types of the region, the cheapest first.
@@ -34,7 +34,7 @@ pub async fn run(args: &TypesArgs, settings: &AwsSettings, out: Output) -> Resul
             && facts.memory_mib >= least_mib
             && (!args.gpu || facts.gpu.is_some())
     });
-    // Names alone need no prices.
+    // For names only, no prices are needed.
     let ids_alone = out.quiet && out.format == Format::Text;
     let (on_demand, spot) = if ids_alone || types.is_empty() {
         (Ok(BTreeMap::new()), Ok(BTreeMap::new()))
@@ -59,7 +59,7 @@ pub async fn run(args: &TypesArgs, settings: &AwsSettings, out: Output) -> Resul
     out.result(&report, &names)
 }
 
-/// The price of now in each type's cheapest zone.
+/// The current price in each type's cheapest zone.
 async fn lowest_spot_prices(aws: &Aws, names: &[&str]) -> Known<BTreeMap<String, f64>> {
     let mut lowest: BTreeMap<String, f64> = BTreeMap::new();
     for names in names.chunks(TYPES_PER_CALL) {
@@ -77,9 +77,9 @@ async fn lowest_spot_prices(aws: &Aws, names: &[&str]) -> Known<BTreeMap<String,
 #[derive(Clone, Debug, Serialize)]
 struct TypesReport {
     region: String,
-    /// By the price on demand; those without one come last.
+    /// Sorted by the on-demand price; those without one come last.
     types: Vec<TypeReport>,
-    /// The columns of the terminal; none where nothing is cut.
+    /// The width of the terminal; none where nothing is cut.
     #[serde(skip)]
     width: Option<usize>,
 }
@@ -92,13 +92,13 @@ struct TypeReport {
     cores: u32,
     memory_gib: f64,
     gpu: Option<GpuReport>,
-    /// GB of instance store, all disks together; 0 without any.
+    /// GB of instance store, all disks together; 0 if there is none.
     local_disks_gb: u64,
     /// Whether accounts on AWS's free plan may launch it; null where EC2 does not tell.
     free_plan: Option<bool>,
     /// On demand, with Linux, without disks and addresses; null where it is not known.
     usd_per_hour: Option<f64>,
-    /// The spot price of now in the cheapest zone.
+    /// The current spot price in the cheapest zone.
     spot_usd_per_hour: Option<f64>,
 }
 
@@ -182,7 +182,7 @@ impl fmt::Display for TypesReport {
                 ]
             })
             .collect();
-        // What is wanted least leaves first where there is no room.
+        // Where there is no room, the least important column goes first.
         let columns = [
             whole("TYPE"),
             whole("VCPUS"),

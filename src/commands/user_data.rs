@@ -4,8 +4,8 @@ use crate::{
     cli::UserDataArgs, error::Result, model::user_data::HIDDEN, settings, terminal::output::Output,
 };
 
-/// Prints preamble and script, before packing; the group's id is empty, since
-/// only a launch makes a group.
+/// Prints the preamble and the script, before they are packed. The group's id is empty,
+/// as only a launch makes a group.
 pub fn run(args: &UserDataArgs, out: Output) -> Result<()> {
     let key = if args.show_secrets {
         settings::api(&args.boot.api)?.require_key()?

@@ -35,10 +35,10 @@ pub async fn run(settings: &AwsSettings, out: Output) -> Result<()> {
 pub struct WhoamiReport {
     pub account: String,
     pub arn: String,
-    /// The region that calls go to; null where none is set, which a start needs.
+    /// The region that calls go to; null if none is set. A start needs one.
     pub region: Option<String>,
     pub credentials_from: String,
-    /// When they end, RFC 3339; null for keys that stay good.
+    /// When they end, RFC 3339; null for keys that do not end.
     pub credentials_expire: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What the account leaves: its network, and its plan with AWS.
+//! What the account allows: its network, and its plan with AWS.
 
 use super::report::Check;
 use crate::{
@@ -54,9 +54,9 @@ pub fn network(request: &Request, facts: &Facts, network: &Network) -> Vec<Check
     checks
 }
 
-/// A word where EC2 would refuse all these types to an account on the free plan. Only
-/// of accounts made since July 2025, which have more types in it: whether they are on
-/// it, EC2 does not tell.
+/// A warning where EC2 would refuse all these types to an account on the free plan. It
+/// concerns only accounts made since July 2025, which have more types in it; EC2 does not
+/// tell whether they are on that plan.
 pub fn free_plan(vm_types: &[&VmTypeFacts], free: &[VmType]) -> Option<Check> {
     let is_refused = |facts: &&VmTypeFacts| facts.is_free_tier_eligible == Some(false);
     if !start::free_plan::may_be_on_it(free)

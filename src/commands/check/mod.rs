@@ -34,19 +34,19 @@ use crate::{
     values::{KeyPlace, Market, spans},
 };
 
-/// Beyond this AWS refuses what is signed ("Troubleshoot request signing", IAM
-/// user guide).
+/// With a larger difference AWS refuses signed requests ("Troubleshoot request signing",
+/// IAM user guide).
 const CLOCK_MAY_DIFFER_SECONDS: u64 = 300;
 /// How long a service is waited for.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
-/// A session that ends so soon is worth a word.
+/// A session that ends this soon is worth a warning.
 const SOON: Duration = Duration::from_mins(30);
 
-/// Prints a line for each check; fails as the first failure among them would.
+/// Prints a line for each check. Fails like the first check that failed.
 pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Result<()> {
     let args = &args.start;
     let api_settings = settings::api(&args.boot.api)?;
-    // Without a key there is nothing that the API would tell; the rest is checked.
+    // Without a key the API tells nothing, and the rest is checked.
     let key = api_settings.key.clone().unwrap_or_default();
     let request = settings::request::unchecked(args, &key, out)?;
     let api = inductiva::Client::new(&api_settings, key, settings.http.clone(), out)?;
@@ -69,7 +69,7 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     report.verdict()
 }
 
-/// What comes of a call of `service`, which is not waited for any longer.
+/// Waits for a call of `service`, for no longer than [`ANSWERED_WITHIN`].
 async fn in_time<T>(aws: &Aws, service: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
     aws.within(Some(ANSWERED_WITHIN), service, call).await
 }
@@ -91,7 +91,7 @@ async fn of_aws(
     );
     let machines = found.machines.as_deref().unwrap_or_default();
     if let Some(types) = types_instead(request, machines, found.vm_types()) {
-        // Its types are named: it does not come here again.
+        // The new request names its types, so this happens only once.
         return Box::pin(of_aws(aws, api, settings, args, &request.of_types(types))).await;
     }
     let mut checks = vec![identity(aws, &found.identity)];
@@ -138,7 +138,7 @@ async fn of_aws(
         Ok(group) => Ok(group.as_ref().map(look_up::active_group)),
         Err(error) => Err(error.why().to_owned()),
     };
-    // Of the types in their order. A type that is not known has failed already.
+    // In the order of the types. A type that is not known has failed already.
     let mut vcpus = vec![found.vm_type.as_ref().map_or(1, |facts| facts.vcpus)];
     vcpus.extend(found.other_types.iter().flatten().map(|facts| facts.vcpus));
     if checks[first..].iter().any(Check::has_failed) {
@@ -170,8 +170,8 @@ async fn of_aws(
     checks
 }
 
-/// Whether there is a key where machines are to fetch theirs. Only they know
-/// whether they may.
+/// Whether a key is where machines are to fetch theirs. Only they can tell whether they
+/// may.
 async fn kept_key(aws: &Aws, place: &KeyPlace, settings: &AwsSettings) -> Check {
     let name = "api_key_from";
     let finding = aws.find_kept_key(place, &settings.http);
@@ -189,7 +189,7 @@ fn cost(args: &StartArgs, cost: &Cost) -> Check {
     })
 }
 
-/// The very launch, decided and put to EC2 as a dry run.
+/// Decides exactly the launch that a start would make, and asks EC2 for a dry run of it.
 async fn launch(
     aws: &Aws,
     args: &StartArgs,
@@ -239,7 +239,7 @@ async fn launch(
                     }
                 }));
             }
-            // Too much user data is a check of its own, and cannot be asked about.
+            // Too much user data is a check of its own, and EC2 cannot be asked about it.
             if settings::request::checked_user_data(request).is_ok() {
                 let asking = Box::pin(start::permitted(aws, request, &plan, None, to_make));
                 let permission = in_time(aws, "EC2", asking).await;
@@ -302,7 +302,7 @@ fn clock(aws: &Aws) -> Check {
     let by = ahead.unsigned_abs();
     let told = spans::in_words(Duration::from_secs(by));
     let detail = match ahead {
-        // AWS tells whole seconds.
+        // AWS tells the time in whole seconds.
         -2..=2 => "the same as AWS's".to_owned(),
         3.. => format!("{told} behind AWS's"),
         _ => format!("{told} ahead of AWS's"),
@@ -322,8 +322,8 @@ fn clock(aws: &Aws) -> Check {
     )
 }
 
-/// Whether so many machines more may run, for each type and market that a start
-/// would try: it goes on to the next where a quota is used up, so one is enough.
+/// Whether so many more machines may run, for each type and market that a start would
+/// try. One of them is enough, as a start goes on to the next where a quota is used up.
 async fn quotas(aws: &Aws, request: &Request, vcpus: &[u32], machines: u32) -> Vec<Check> {
     let markets = request.markets();
     let asking = markets.iter().flat_map(|market| {
@@ -332,7 +332,7 @@ async fn quotas(aws: &Aws, request: &Request, vcpus: &[u32], machines: u32) -> V
     });
     let mut checks: Vec<Check> = Vec::new();
     for check in join_all(asking).await {
-        // Types of one family have one quota, and it may not be visible.
+        // Types of one family share a quota, which may not be visible.
         if !checks.iter().any(|other| other.says_the_same(&check)) {
             checks.push(check);
         }
@@ -343,7 +343,7 @@ async fn quotas(aws: &Aws, request: &Request, vcpus: &[u32], machines: u32) -> V
     checks
 }
 
-/// Whether as many vCPUs more may run. A quota that cannot be seen stops no start.
+/// Whether so many more vCPUs may run. A quota that cannot be seen stops no start.
 async fn quota(aws: &Aws, vm_type: &str, market: Market, more: u32) -> Check {
     let name = "quota";
     let kind = match market {
@@ -390,7 +390,7 @@ async fn api_key(settings: &ApiSettings, api: &inductiva::Client) -> Check {
     let user = user.unwrap_or_else(|_| Err(ApiError::no_answer_within(ANSWERED_WITHIN)));
     match user {
         Ok(user) => Check::ok(name, format!("of {user}")),
-        // A start goes on without the API: the machines try again themselves.
+        // A start goes on without the API: the machines try it again themselves.
         Err(error @ ApiError::OutOfReach(_)) => Check::warning(name, error.into()),
         Err(error) => Check::failed(name, error.into()),
     }

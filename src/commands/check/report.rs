@@ -33,12 +33,12 @@ pub struct Check {
     kind: Option<Kind>,
 }
 
-/// All of them, in the order of a start.
+/// All checks, in the order of a start.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckReport {
     checks: Vec<Check>,
     ok: bool,
-    /// Those of the terminal; none where nothing is broken into lines.
+    /// The width of the terminal; none where lines are not broken.
     #[serde(skip)]
     columns: Option<usize>,
 }
@@ -75,7 +75,7 @@ impl Check {
         }
     }
 
-    /// The same, where `start` has a way around what fails.
+    /// The same check as a warning, where `start` has a way around what fails.
     pub fn not_in_the_way(self) -> Self {
         Self {
             status: match self.status {
@@ -98,7 +98,7 @@ impl Check {
         }
     }
 
-    /// But for the number of the request that AWS gave it.
+    /// Whether both say the same, apart from the id that AWS gave each request.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let without_request = |detail: &str| {
             let before = detail.split(", request ").next();
@@ -108,7 +108,7 @@ impl Check {
             && without_request(&self.detail) == without_request(&other.detail)
     }
 
-    /// Its name as options are written.
+    /// Its name, written as an option is.
     fn label(&self) -> String {
         self.name.replace('_', "-")
     }
@@ -128,7 +128,7 @@ impl CheckReport {
     }
 
     /// # Errors
-    /// That `start` would not go through, with the first failure's exit code.
+    /// `start` would not go through: with the first failure's exit code.
     pub fn verdict(&self) -> Result<(), Failure> {
         let failed: Vec<&Check> = self.checks.iter().filter(|c| c.has_failed()).collect();
         let Some(first) = failed.first() else {
@@ -162,7 +162,7 @@ impl fmt::Display for CheckReport {
             for line in detail {
                 writeln!(f, "{:indent$}{line}", "")?;
             }
-            // What several have in common is said once.
+            // A hint that several checks share is shown once.
             if let Some(hint) = check.hint.as_ref().filter(|hint| hints.insert(*hint)) {
                 let hint = printable(hint);
                 writeln!(f, "{:7}  {:width$}  hint: {hint}", "", "")?;

@@ -47,7 +47,7 @@ pub fn vm_type(
     }
 }
 
-/// What becomes of the type's local disks.
+/// What the machines do with the type's local disks.
 fn local_disks(request: &Request, facts: &VmTypeFacts) -> String {
     let used = if request.runner.local_disks {
         "for tasks and images"
@@ -60,7 +60,7 @@ fn local_disks(request: &Request, facts: &VmTypeFacts) -> String {
     }
 }
 
-/// The machines' proxy: only they can try it.
+/// The machines' proxy, which only they can try.
 pub fn proxy(request: &Request) -> Option<Check> {
     let proxy = request.runner.proxy.as_ref()?;
     Some(Check::ok(

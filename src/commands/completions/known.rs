@@ -1,4 +1,4 @@
-//! The names that are known: profiles, regions, groups and machines.
+//! Names that can be completed: profiles, regions, groups and machines.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,12 +21,12 @@ use crate::{
     terminal::output::{Format, Output},
 };
 
-/// Somebody waits with a finger on the key.
+/// Somebody is waiting for the completion.
 const LOOKED_FOR: Duration = Duration::from_secs(1);
-/// So long what was found, or that nothing was, is told again.
+/// For this long the answer of the last look counts, even if nothing was found.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// A sort of names.
+/// A kind of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NameKind {
     Profiles,
@@ -36,8 +36,8 @@ pub enum NameKind {
 }
 
 impl NameKind {
-    /// The sorts that an argument takes. A new command's arguments join by the names
-    /// that they share with the others.
+    /// The kinds of names that an argument takes. The arguments of a new command are
+    /// recognised by the names that they share with others.
     pub fn of(arg: &Arg) -> Vec<Self> {
         match arg.get_id().as_str() {
             "profile" => vec![Self::Profiles],
@@ -73,7 +73,7 @@ pub struct KnownNames {
 }
 
 impl KnownNames {
-    /// Names of a sort, and what there is to say of each.
+    /// The names of a kind, and what to say of each.
     pub fn names(&self, sort: NameKind) -> Vec<(String, String)> {
         match sort {
             NameKind::Profiles => {
@@ -109,7 +109,7 @@ impl KnownNames {
     }
 }
 
-/// What is known of these sorts, by the options among the typed words.
+/// Looks up names of these kinds, for the account that the typed words are about.
 pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<NameKind>) -> KnownNames {
     let settings = settings_of(typed);
     let mut known = KnownNames::default();
@@ -124,7 +124,7 @@ pub async fn look_up(typed: &[OsString], sorts: &BTreeSet<NameKind>) -> KnownNam
     known
 }
 
-/// The account that the typed words are about. The last one is not whole yet.
+/// The settings by the typed words. The last word is not complete yet.
 fn settings_of(typed: &[OsString]) -> AwsSettings {
     let (_, whole) = typed.split_last().unwrap_or((&OsString::new(), &[]));
     let grammar = Cli::grammar().ignore_errors(true);
@@ -139,17 +139,17 @@ fn settings_of(typed: &[OsString]) -> AwsSettings {
 /// What is kept for some seconds.
 #[derive(Deserialize, Serialize)]
 struct Kept {
-    /// Since 1970.
+    /// In seconds since 1970.
     at_seconds: u64,
     machines: Vec<KnownMachine>,
 }
 
-/// The machines that run, as EC2 shows them now or has some seconds ago.
+/// The running machines, as EC2 shows them now or showed them some seconds ago.
 ///
 /// # Errors
-/// Whatever is in the way: no credentials at hand, no answer in time.
+/// Whatever is in the way: no credentials at hand, or no answer in time.
 async fn machines(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
-    // Before time counts: tests have a clock of their own.
+    // This comes before the time limit, as tests have a clock of their own.
     let profiles = Profiles::load(&settings.files)?;
     unsigned_config(settings, &profiles).await?;
     let time = settings.http.time();
@@ -165,7 +165,7 @@ async fn machines(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
     let found = time.within(LOOKED_FOR, Box::pin(of_ec2(settings))).await;
     let machines = match found {
         Ok(Ok(machines)) => machines,
-        // The next press of the key is not to wait as long.
+        // The next press of the key is not to wait as long again.
         _ => Vec::new(),
     };
     let kept = Kept {
@@ -173,7 +173,7 @@ async fn machines(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
         machines,
     };
     if let Ok(bytes) = serde_json::to_vec(&kept) {
-        // Where nothing can be kept, EC2 is asked again.
+        // If nothing can be kept, EC2 is asked again.
         let _ = private_files::write(&path, &bytes);
     }
     Ok(kept.machines)
@@ -199,7 +199,7 @@ async fn of_ec2(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
         .collect())
 }
 
-/// One file for each account, region and so on.
+/// The file for this account, region and so on.
 fn kept_at(settings: &AwsSettings) -> PathBuf {
     let parts = [
         settings.profile.as_deref(),
@@ -220,7 +220,7 @@ fn kept_at(settings: &AwsSettings) -> PathBuf {
     folder.join(format!("{name}.json"))
 }
 
-/// Two machines, one of a group with a blank in its name.
+/// Two machines, one of them of a group with a blank in its name.
 #[cfg(test)]
 pub fn examples() -> Vec<KnownMachine> {
     let machine = |id: &str, group: &str| KnownMachine {

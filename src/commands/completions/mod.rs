@@ -1,10 +1,10 @@
-//! `completions`: the scripts for shells, and `complete-words`, which they ask at each
+//! `completions`: the scripts for shells, and `complete-words`, which these call at each
 //! press of the key.
 //!
-//! The scripts of bash, zsh and fish have no words of their own: a package's script
-//! fits every release, and groups and machines are known. clap's own scripts know
-//! commands and options only, and that of bash completes nothing behind a subcommand
-//! (clap-rs/clap#6421).
+//! The scripts of bash, zsh and fish contain no words themselves. So a package's script
+//! fits every release, and groups and machines can be completed. clap's own scripts know
+//! only commands and options, and its script for bash completes nothing after a
+//! subcommand (clap-rs/clap#6421).
 
 mod known;
 mod words;
@@ -32,7 +32,7 @@ pub fn script(shell: Shell, out: Output) -> Result<()> {
     }
 }
 
-/// The grammar without what no help shows: clap's scripts would propose it.
+/// The grammar without hidden commands and options, which clap's scripts would propose.
 fn shown() -> clap::Command {
     let grammar = Cli::grammar();
     let inner = grammar
@@ -43,8 +43,8 @@ fn shown() -> clap::Command {
         .subcommands(inner)
 }
 
-/// Prints what the last word can become, a line each, as the shell takes it. Nothing,
-/// and no error, where that cannot be told: somebody is typing.
+/// Prints what the last word can become, one a line, in the shell's form. If that cannot
+/// be told it prints nothing, not even an error, as somebody is typing.
 pub async fn words(args: &CompleteWordsArgs, out: Output) -> Result<()> {
     let mut typed: Vec<_> = args
         .words
@@ -69,7 +69,7 @@ pub async fn words(args: &CompleteWordsArgs, out: Output) -> Result<()> {
 /// A candidate with its first line of help.
 fn line(shell: CompletingShell, candidate: &words::Completion) -> Option<String> {
     let word = candidate.word.to_str()?;
-    // What a shell would take for more words, or for more lines.
+    // A shell would take these for further words or lines.
     if word.chars().any(char::is_control) {
         return None;
     }

@@ -19,8 +19,8 @@ pub struct Completion {
     pub help: String,
 }
 
-/// What the last of the typed words can become, and of what sorts of names that
-/// depends. The program's name is the first word.
+/// What the last of the typed words can become, and which kinds of names that depends on.
+/// The program's name is the first word.
 pub fn candidates(typed: &[OsString], known: &KnownNames) -> (Vec<Completion>, BTreeSet<NameKind>) {
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let mut grammar = with_names(Cli::grammar(), known, &asked);
@@ -75,8 +75,8 @@ fn with_names(
         .mut_subcommands(|inner| with_names(inner, known, asked))
 }
 
-/// The values of an option, as the word before, that takes them behind an equals sign
-/// only; clap's engine proposes them as words.
+/// The values of an option that takes them only behind an equals sign, with the option
+/// before each. clap's engine proposes the values as words of their own.
 fn values_behind_an_equals_sign(grammar: &Command, typed: &[OsString]) -> Vec<String> {
     fn find<'a>(command: &'a Command, long: &str) -> Option<&'a Arg> {
         let mut args = command.get_arguments();
@@ -98,7 +98,7 @@ fn values_behind_an_equals_sign(grammar: &Command, typed: &[OsString]) -> Vec<St
         .collect()
 }
 
-/// The word without a shell's quotes and backslashes; a quote may be open.
+/// The word without a shell's quotes and backslashes. A quote may still be open.
 pub fn unquoted(word: &OsStr) -> OsString {
     let Some(text) = word.to_str() else {
         return word.to_owned();
@@ -172,7 +172,7 @@ mod tests {
         }
     }
 
-    /// A name is looked up for a word that can be one, and for no other.
+    /// Names are looked up only for a word that can be one.
     #[test]
     fn nothing_is_asked_for_what_the_grammar_knows() {
         for (line, expected) in [

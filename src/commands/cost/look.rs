@@ -28,17 +28,17 @@ const NO_KEY: &str = "there is no Inductiva API key";
 const NOT_ASKED: &str =
     "Inductiva cannot be asked for groups whose machines EC2 does not show any more";
 
-/// What is looked for.
+/// What `cost` looks for.
 pub struct CostLook<'a> {
     pub aws: &'a Aws,
     pub api: Option<&'a inductiva::Client>,
-    /// What was named; everything where nothing was.
+    /// The groups and machines that were named; empty for all.
     pub targets: Vec<Target>,
     pub all_regions: bool,
     pub out: Output,
 }
 
-/// What a look has come to.
+/// What the look found.
 pub struct SeenCost {
     pub report: CostReport,
     pub notes: Vec<String>,
@@ -46,11 +46,11 @@ pub struct SeenCost {
     pub failure: Option<Failure>,
 }
 
-/// The groups to look at, and of each the machines that were named; none for all.
+/// The groups to look at, and the machines of each that were named; none for all.
 type WantedMachines = BTreeMap<Option<String>, Option<BTreeSet<String>>>;
 
 impl CostLook<'_> {
-    /// Looks.
+    /// Looks at EC2, and at Inductiva where that is possible.
     ///
     /// # Errors
     /// There is nothing to show: no region has answered.
@@ -75,7 +75,7 @@ impl CostLook<'_> {
             .filter(|m| !m.state.is_gone() && wanted.contains_key(&m.group().map(str::to_owned)))
             .cloned()
             .collect();
-        // Ids alone need no prices.
+        // For ids only, no prices are needed.
         let ids_alone = out.quiet && out.format == Format::Text;
         let learning = async {
             if !ids_alone {
@@ -105,12 +105,12 @@ impl CostLook<'_> {
         if let Some(why) = not_asked.as_ref().filter(|_| everything) {
             let why = format!("{NOT_ASKED}: {why}");
             report.is_without(&why);
-            // A failure of Inductiva's was a warning already.
+            // If Inductiva failed, there was a warning already.
             if self.api.is_none() {
                 notes.push(why);
             }
         }
-        // Who has no key looks without Inductiva, and knows that.
+        // A user without a key knows that Inductiva is not asked.
         let not_asked = not_asked.filter(|_| self.api.is_some());
         let failure = failure
             .or_else(|| not_found(&found, unknown, unknown_ids, not_asked.clone()))
@@ -126,7 +126,7 @@ impl CostLook<'_> {
         })
     }
 
-    /// The active groups on Inductiva's side; none where they do not matter.
+    /// The active groups on Inductiva's side; none where they are not needed.
     async fn active(&self) -> Option<Known<Vec<Group>>> {
         let ids = self.targets.iter().any(|t| matches!(t, Target::Machine(_)));
         let everything = self.targets.is_empty() && self.all_regions;
@@ -143,7 +143,7 @@ impl CostLook<'_> {
         Some(groups)
     }
 
-    /// What is asked for, and the ids of machines that nobody shows.
+    /// The groups and machines to look at, and the ids that nobody knows.
     fn wanted(&self, found: &Survey, active: &[Group]) -> (WantedMachines, Vec<String>) {
         let mut wanted = WantedMachines::new();
         let mut unknown = Vec::new();
@@ -159,7 +159,7 @@ impl CostLook<'_> {
                     wanted.insert(Some(name.to_string()), None);
                 }
                 Target::Machine(id) => {
-                    // By whoever shows it.
+                    // EC2 or Inductiva tells which group the machine is of.
                     let shown = found.machines.iter().find(|m| m.instance_id == *id);
                     let shown = shown.map(|m| m.group().map(str::to_owned));
                     let gone = active.iter().find(|group| had(group, id));
@@ -183,7 +183,7 @@ impl CostLook<'_> {
         let asked = wanted.into_iter().map(|(name, ids)| async move {
             let record = match name.as_ref().map(|name| name.parse::<GroupName>()) {
                 Some(Ok(group)) => self.record(&group).await,
-                // Nothing on Inductiva's side is called so.
+                // Inductiva has no group of this name.
                 Some(Err(_)) | None => Ok(None),
             };
             let machines = found.machines.iter();
@@ -207,8 +207,8 @@ impl CostLook<'_> {
         Ok(group.as_ref().map(GroupRecord::from))
     }
 
-    /// The groups that somebody knows, and the others with why Inductiva could not be
-    /// asked about them, if it could not.
+    /// The groups that somebody knows; and the others, each with the reason if Inductiva
+    /// could not be asked about it.
     fn known(
         &self,
         groups: Vec<GroupSources>,
@@ -256,20 +256,21 @@ impl CostLook<'_> {
     }
 }
 
-/// Whether machines with ids of EC2's have been in the group, which is nobody else's.
+/// Whether machines of EC2's have been in the group, which only this program's groups
+/// have.
 fn had_machines_on_ec2(group: &Group) -> bool {
     let mut hosts = group.machines.iter().filter_map(|m| m.host_name.as_deref());
     group.is_local() && hosts.any(is_machine_id)
 }
 
-/// Whether the group had a machine of that id.
+/// Whether the group had the machine of this id.
 fn had(group: &Group, id: &str) -> bool {
     let mut hosts = group.machines.iter().map(|m| m.host_name.as_deref());
     hosts.any(|host| host == Some(id))
 }
 
-/// Why what a group has come to is not all of it: machines of it may be where nobody has
-/// looked. None for machines that were named and are there.
+/// Why a group's cost may not be complete: it may have machines where nobody has looked.
+/// None if machines were named and found.
 fn may_be_elsewhere(
     found: &Survey,
     group: &GroupSources,
@@ -281,7 +282,7 @@ fn may_be_elsewhere(
         let is_whole = group.ids.is_some() && are_shown;
         return (!is_whole).then(|| failure.message.clone());
     }
-    // Inductiva has a machine only once it has registered.
+    // Inductiva knows a machine only once it has registered.
     if found.everywhere || !settled.machines.is_empty() {
         return None;
     }
@@ -306,8 +307,9 @@ fn not_complete(found: &Survey) -> Option<Failure> {
     Some(failure.hint("machines may be running there: try again in a minute"))
 }
 
-/// What was named and nobody knows: neither EC2, which shows machines for an hour after
-/// their end, nor Inductiva; `not_asked` is why that could not be asked about the ids.
+/// The failure for what was named and nobody knows: neither EC2, which shows machines for
+/// an hour after their end, nor Inductiva. `not_asked` is why Inductiva could not be
+/// asked about the ids.
 fn not_found(
     found: &Survey,
     names: Vec<(String, Option<String>)>,

@@ -1,4 +1,4 @@
-//! `cost`: how long the machines of groups ran, and what that has come to.
+//! `cost`: how long the machines of groups ran, and what that cost.
 
 mod look;
 mod report;

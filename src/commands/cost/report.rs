@@ -1,4 +1,4 @@
-//! What groups have come to.
+//! What groups have cost.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +17,7 @@ use crate::{
 
 #[derive(Clone, Debug, Serialize)]
 pub struct CostReport {
-    /// By name.
+    /// Sorted by name.
     pub groups: Vec<GroupCost>,
     #[serde(flatten)]
     pub all: SpentReport,
@@ -28,7 +28,7 @@ pub struct CostReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupCost {
     pub machine_group: Option<String>,
-    /// Where its machines are, or are taken to have been.
+    /// The regions that its machines are in, or are taken to have been in.
     pub regions: Vec<String>,
     #[serde(flatten)]
     pub spent: SpentReport,
@@ -36,14 +36,14 @@ pub struct GroupCost {
     pub machines: Vec<MachineCost>,
 }
 
-/// How long machines ran, and what that came to. What is not known is null.
+/// How long machines ran, and what that cost. What is not known is null.
 #[derive(Clone, Debug, Serialize)]
 pub struct SpentReport {
     /// As far as it is known.
     pub hours: f64,
     /// Null if a part of it is not known.
     pub usd: Option<f64>,
-    /// What is known of it.
+    /// The known part of it.
     pub known_usd: f64,
     pub at_most_usd: Option<f64>,
     #[serde(rename = "unknown_because")]
@@ -55,14 +55,14 @@ pub struct SpentReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct MachineCost {
     pub instance_id: String,
-    /// Null where EC2 does not show it any more.
+    /// Null if EC2 no longer shows it.
     pub state: Option<State>,
     pub vm_type: Option<String>,
     pub region: String,
     pub market: Option<Market>,
-    /// Its launch, RFC 3339; of a machine that EC2 does not show, when it registered.
+    /// Its launch, RFC 3339. If EC2 does not show the machine, when it registered.
     began_at: Option<String>,
-    /// Null while it runs, and where nobody knows.
+    /// Null while it runs, and if nobody knows.
     ended_at: Option<String>,
     #[serde(skip)]
     pub began: Option<SystemTime>,
@@ -86,7 +86,7 @@ impl CostReport {
         }
     }
 
-    /// There may be more, of which nobody knows.
+    /// Notes that there may be more, of which nobody knows.
     pub fn is_without(&mut self, why: &str) {
         let mut all = self.all.spent.clone();
         all.amount = all.amount.without(why.to_owned());
@@ -144,7 +144,7 @@ impl From<Spent> for SpentReport {
     }
 }
 
-/// To a ten-thousandth, which is less than a second.
+/// Hours, rounded to a ten-thousandth, which is less than a second.
 fn hours(ran: Duration) -> f64 {
     (ran.as_secs_f64() / 3_600.0 * 1e4).round() / 1e4
 }

@@ -1,4 +1,4 @@
-//! The text of costs: the groups first, then their machines, and what all of it is.
+//! The text of costs: the groups first, then their machines, and then the sum.
 
 use std::time::SystemTime;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Nothing where there is no machine.
+/// Empty if there is no machine.
 pub fn text(report: &CostReport, width: Option<usize>, now: SystemTime) -> String {
     if report.groups.is_empty() {
         return String::new();
@@ -41,7 +41,7 @@ fn line(whose: &str, spent: &Spent) -> String {
     format!("{whose}: {}", spent.in_words(span))
 }
 
-/// As a cell is: a tag forges no row.
+/// The name as one cell, so that a tag cannot forge a row.
 fn name(group: &GroupCost) -> String {
     let name = group.machine_group.as_deref();
     printable::cell(name.unwrap_or(WITHOUT_GROUP))
@@ -79,7 +79,7 @@ fn of_groups(groups: &[GroupCost], width: Option<usize>) -> Vec<String> {
     headed(table::lines(&columns, &rows, width))
 }
 
-/// How long, how much, and at most.
+/// How long it ran, what it cost, and the most that it can have cost.
 fn amounts(spent: &SpentReport) -> [String; 3] {
     let usd = |usd: Option<f64>| usd.map_or("n/a".to_owned(), usd_in_words);
     [
@@ -103,7 +103,7 @@ fn of_machines(groups: &[GroupCost], width: Option<usize>, now: SystemTime) -> V
     let row = |m: &MachineCost| {
         let mut cells = vec![
             m.instance_id.clone(),
-            // Of an hour ago, or longer.
+            // EC2 no longer shows the state: it ended an hour ago or earlier.
             m.state
                 .map_or("not shown".to_owned(), |state| state.to_string()),
             or_na(m.vm_type.as_deref()),

@@ -18,7 +18,7 @@ use crate::{
     values::spans,
 };
 
-/// Prints the image.
+/// Makes a prepared image, and prints it.
 pub async fn run(
     args: &ImageBuildArgs,
     settings: &AwsSettings,
@@ -48,7 +48,7 @@ struct BuildReport {
     base_image_id: String,
     base_image_name: String,
     size_gib: u32,
-    /// What is paid for, at most; null where EC2 does not tell.
+    /// The GiB that are paid for, at most; null where EC2 does not tell.
     stored_gib: Option<f64>,
     usd_per_month: Option<f64>,
     builder_id: String,

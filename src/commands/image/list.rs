@@ -23,7 +23,7 @@ use crate::{
     terminal::output::{Output, table},
 };
 
-/// Prints the images, and names what builds have left.
+/// Prints the images, and names what builds have left behind.
 pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
     let survey = if args.all_regions {
         Survey::everywhere(aws, out).await?
@@ -41,7 +41,7 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
             aws.prepared_snapshots(),
             aws.snapshot_price(Worth::A_LIST)
         );
-        // Prices and sizes are no reason to show nothing.
+        // Without prices and sizes the list is still worth showing.
         let snapshots = snapshots.unwrap_or_default();
         let found = match found {
             Ok(found) => found,
@@ -104,10 +104,10 @@ struct ListedImage {
     task_runner_image: Option<String>,
     file_tracker_image: Option<String>,
     size_gib: u32,
-    /// What is paid for, at most.
+    /// The GiB that are paid for, at most.
     stored_gib: Option<f64>,
     usd_per_month: Option<f64>,
-    /// The machine groups that have machines of it.
+    /// The machine groups whose machines were launched from it.
     used_by: BTreeSet<String>,
 }
 

@@ -18,7 +18,8 @@ use crate::{
     terminal::{command_line::command, output::Output},
 };
 
-/// Asks, and removes. Machines that run are not touched: they have their own disks.
+/// Asks, and removes the images. Running machines are not touched, as they have their own
+/// disks.
 pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
     let survey = if args.all_regions {
         Survey::everywhere(aws, out).await?
@@ -55,7 +56,7 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
         }
     }
     let mut removed = Vec::new();
-    // One that cannot be removed keeps no other.
+    // If one cannot be removed, the others are still removed.
     for (aws, image) in &found {
         match remove(aws, image).await {
             Ok(()) => removed.push(image.id.clone()),
@@ -79,8 +80,8 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Ids that are neither those of prepared images here nor of snapshots that have lost
-/// theirs: nothing else is removed.
+/// Refuses ids that are neither those of prepared images in this region nor of snapshots
+/// that have lost theirs. Nothing else is removed.
 async fn refuse_unknown(ids: &[String], found: &[(Aws, Image)], aws: &Aws) -> Result<()> {
     let is_unknown = |id: &&String| !found.iter().any(|(_, image)| image.id == **id);
     let mut unknown: Vec<&str> = ids.iter().filter(is_unknown).map(String::as_str).collect();
@@ -106,7 +107,7 @@ async fn refuse_unknown(ids: &[String], found: &[(Aws, Image)], aws: &Aws) -> Re
 #[derive(Clone, Debug, Serialize)]
 struct RemoveReport {
     removed: Vec<String>,
-    /// Those that had lost their image before.
+    /// The snapshots that had lost their image before.
     deleted_snapshots: Vec<String>,
     #[serde(flatten)]
     regions: RegionsReport,

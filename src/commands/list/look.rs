@@ -1,4 +1,4 @@
-//! One look at the machines, with what Inductiva and AWS's prices say of them.
+//! One look at the machines, with what Inductiva and AWS's prices tell of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,18 +31,18 @@ use crate::{
     values::{GroupName, Target},
 };
 
-/// What is looked for, and what is remembered from one look to the next.
+/// What `list` looks for, and what it remembers from one look to the next.
 pub struct ListLook<'a> {
     pub aws: &'a Aws,
     pub api: Option<&'a inductiva::Client>,
-    /// What was named; everything where nothing was.
+    /// The groups and machines that were named; empty for all.
     pub targets: Vec<Target>,
     pub all_regions: bool,
     pub prices: PriceBook,
     pub out: Output,
 }
 
-/// What a look has come to.
+/// What a look found.
 pub struct SeenList {
     pub report: ListReport,
     pub warnings: Vec<String>,
@@ -52,7 +52,7 @@ pub struct SeenList {
 }
 
 impl ListLook<'_> {
-    /// Looks.
+    /// Looks at EC2, and at Inductiva and the prices where that is possible.
     ///
     /// # Errors
     /// There is nothing to show: no region has answered.
@@ -69,10 +69,10 @@ impl ListLook<'_> {
             .cloned()
             .collect();
         let ended = EndedMachine::of(asked_for());
-        // Ids alone need neither prices nor Inductiva.
+        // For ids only, neither prices nor Inductiva are needed.
         let ids_alone = out.quiet && out.format == Format::Text;
-        // Whether machines may be where nobody could look is for Inductiva to say, and
-        // whether there is a group without machines.
+        // Inductiva tells whether there may be machines where nobody could look, and
+        // whether a named group has none.
         let is_shown = |target: &&Target| found.machines.iter().any(|m| is_meant(target, m));
         let hidden: Vec<Target> = self
             .targets
@@ -87,7 +87,7 @@ impl ListLook<'_> {
                 self.prices.learn(aws, &machines).await;
             }
         };
-        // Snapshots are of no group.
+        // Snapshots belong to no group.
         let shows_snapshots = !ids_alone && self.targets.is_empty();
         let snapshots = async {
             if shows_snapshots {
@@ -163,15 +163,15 @@ impl ListLook<'_> {
         self.targets.is_empty() || self.targets.iter().any(|target| is_meant(target, machine))
     }
 
-    /// Whether the group is one of those that are asked for.
+    /// Whether the group is among those that were asked for.
     fn is_named(&self, name: &str) -> bool {
         let is_it = |target: &Target| matches!(target, Target::Group(it) if it.as_str() == name);
         self.targets.is_empty() || self.targets.iter().any(is_it)
     }
 }
 
-/// What is known of the groups of the machines that are listed, to tell what they have
-/// cost; `groups` are those that Inductiva could be asked about.
+/// What is known of the groups of the listed machines, to work out their cost. `groups`
+/// are those about which Inductiva could be asked.
 pub fn sources(
     listed: &[Machine],
     shown: &[Machine],
@@ -208,7 +208,7 @@ fn is_meant(target: &Target, machine: &Machine) -> bool {
     }
 }
 
-/// The groups may have machines in regions that did not answer.
+/// Notes that the groups may have machines in regions that did not answer.
 fn may_be_elsewhere(settled: &mut [Settled], found: &Survey) {
     let Some((regions, _)) = found.hole() else {
         return;
@@ -231,8 +231,8 @@ fn not_complete(found: &Survey) -> Option<Failure> {
     Some(failure.hint("machines may be running there: try again in a minute"))
 }
 
-/// What was named and nobody knows: neither EC2, which shows machines for an hour after
-/// their end, nor Inductiva.
+/// The failure for what was named and nobody knows: neither EC2, which shows machines for
+/// an hour after their end, nor Inductiva.
 fn not_found(found: &Survey, hidden: &[Target], active: Option<&[Group]>) -> Option<Failure> {
     let is_active = |name: &GroupName| {
         let mut active = active.into_iter().flatten();
@@ -260,7 +260,7 @@ fn not_found(found: &Survey, hidden: &[Target], active: Option<&[Group]>) -> Opt
     )))
 }
 
-/// The active groups on Inductiva's side; none where there is no key.
+/// The active groups on Inductiva's side; none without a key.
 async fn active(api: Option<&inductiva::Client>) -> Result<Option<Vec<Group>>, ApiError> {
     match api {
         Some(api) => api.groups().await.map(Some),
@@ -268,8 +268,8 @@ async fn active(api: Option<&inductiva::Client>) -> Result<Option<Vec<Group>>, A
     }
 }
 
-/// What Inductiva says of the machines' groups, none of those that it does not
-/// have, and why one could not be asked about.
+/// What Inductiva says of the machines' groups, and why one could not be asked about. A
+/// group that Inductiva does not have is None.
 async fn groups(
     api: Option<&inductiva::Client>,
     machines: &[Machine],

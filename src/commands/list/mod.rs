@@ -30,7 +30,7 @@ use crate::{
 /// Prints the machines that inductiva-aws launched and that are not gone.
 ///
 /// # Errors
-/// The list is not complete, or does not have what was named.
+/// The list is not complete, or what was named is not in it.
 pub async fn run(
     args: &ListArgs,
     settings: &AwsSettings,
@@ -61,15 +61,15 @@ pub async fn run(
     tokio::select! {
         biased;
         ended = Box::pin(watching) => ended,
-        // That is how a watch ends.
+        // Ctrl-C is the way to end a watch.
         () = interrupt.until(1) => Ok(()),
     }
 }
 
-/// Prints what there is.
+/// Looks once, and prints the list.
 ///
 /// # Errors
-/// The list is not complete, or does not have what was named.
+/// The list is not complete, or what was named is not in it.
 async fn show(looking: &mut ListLook<'_>, wide: bool) -> Result<()> {
     let mut seen = looking.look().await?;
     let failure = seen.failure.take();

@@ -1,4 +1,4 @@
-//! What is said beside a list: what it costs, and what is left over.
+//! The notes beside a list: what it costs, and what is left over.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -11,7 +11,7 @@ use crate::{
     terminal::{command_line::command, time::moment},
 };
 
-/// How many machines run and what that costs, and that stopped ones cost too.
+/// How many machines run and what they cost, and that stopped ones cost, too.
 pub fn what_costs(report: &ListReport, machines: &[Machine]) -> Vec<String> {
     let mut notes = Vec::new();
     let running = machines.iter().filter(|m| m.state.is_live()).count();
@@ -38,7 +38,7 @@ pub fn what_costs(report: &ListReport, machines: &[Machine]) -> Vec<String> {
     notes
 }
 
-/// That there is no machine, and where else there may be some.
+/// Says that there is no machine, and where else there may be some.
 pub fn nothing(report: &ListReport, found: &Survey, is_of_all: bool) -> Option<String> {
     if !report.machines.is_empty() || !report.ended.is_empty() {
         return None;
@@ -62,7 +62,7 @@ pub fn nothing(report: &ListReport, found: &Survey, is_of_all: bool) -> Option<S
     }
 }
 
-/// The machines that prepare images, or have been left by a build that was killed.
+/// The machines that prepare images, or that a killed build has left behind.
 pub fn builders(machines: &[Machine]) -> Vec<String> {
     let builders = machines
         .iter()
@@ -93,8 +93,8 @@ pub fn leftovers(report: &ListReport, found: &Survey) -> Option<String> {
     ))
 }
 
-/// When machines end at the latest, and why, a line for each group; and what is left
-/// of its budget.
+/// When and why machines end at the latest, a line for each group, and what is left of
+/// its budget.
 pub fn deadlines(machines: &[Machine], budgets: &[Left], now: SystemTime) -> Vec<String> {
     let mut notes: Vec<String> = budgets
         .iter()

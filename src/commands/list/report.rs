@@ -41,19 +41,19 @@ pub struct ListedMachine {
     ends_because: Option<Because>,
     pub(super) runner: Option<RunnerState>,
     pub(super) current_task_id: Option<String>,
-    /// Why it is stopped or ends, as EC2 tells it.
+    /// Why it is stopped or is ending, as EC2 says.
     state_reason: Option<String>,
 }
 
 impl ListedMachine {
-    /// Why it is stopped or ends, in EC2's words without its code.
+    /// The same in EC2's words, without the code.
     pub fn reason(&self) -> Option<&str> {
         let reason = self.state_reason.as_deref();
         reason.map(|reason| reason.split_once(": ").map_or(reason, |(_, words)| words))
     }
 }
 
-/// A group on Inductiva's side that has no machine any more.
+/// A group on Inductiva's side that has no machines any more.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftoverGroup {
     pub name: String,
@@ -69,7 +69,7 @@ impl From<&Group> for LeftoverGroup {
     }
 }
 
-/// A snapshot of a prepared image that is no more.
+/// A snapshot of a prepared image that no longer exists.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftoverSnapshot {
     snapshot_id: String,
@@ -89,7 +89,7 @@ impl From<&LeftSnapshot> for LeftoverSnapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunnerState {
-    /// Not, or no longer, one of the group's machines.
+    /// It is not, or no longer, one of the group's machines.
     NotRegistered,
     Idle,
     Busy,
@@ -105,14 +105,14 @@ impl RunnerState {
     }
 }
 
-/// What a machine costs an hour now; none where a price is not known.
+/// What a machine costs an hour now. A price that is not known is none.
 #[derive(Clone, Debug, Serialize)]
 #[expect(
     clippy::struct_field_names,
     reason = "they are JSON's names, with their unit"
 )]
 pub(super) struct MachineCostReport {
-    /// The sum of the others.
+    /// The sum of the parts.
     pub(super) usd_per_hour: Option<f64>,
     machine_usd_per_hour: Option<f64>,
     disks_usd_per_hour: Option<f64>,
@@ -154,7 +154,7 @@ impl From<&Left> for BudgetLeft {
     }
 }
 
-/// What a group has cost so far, ended machines too; as `cost` has it.
+/// What a group has cost so far, ended machines too, as in `cost`.
 #[derive(Clone, Debug, Serialize)]
 pub struct GroupSpent {
     machine_group: String,
@@ -165,7 +165,7 @@ pub struct GroupSpent {
 }
 
 impl GroupSpent {
-    /// Whether it is what that group has cost.
+    /// Whether this is about that group.
     pub(super) fn is_of(&self, name: Option<&str>, region: &str) -> bool {
         name == Some(self.machine_group.as_str()) && self.region == region
     }
@@ -183,10 +183,10 @@ impl GroupSpent {
     }
 }
 
-/// What all machines cost an hour now; none where a price is not known.
+/// What all machines cost an hour now. A price that is not known is none.
 #[derive(Clone, Debug, Serialize)]
 pub struct ListCost {
-    /// The sum of the others.
+    /// The sum of the parts.
     pub usd_per_hour: Option<f64>,
     pub machines_usd_per_hour: Option<f64>,
     pub disks_usd_per_hour: Option<f64>,
@@ -198,7 +198,7 @@ pub struct ListCost {
 
 impl ListCost {
     fn of(costs: &[HourlyCost]) -> Self {
-        // An empty sum of floats is -0.
+        // The sum of no floats is -0.
         let sum = |part: &dyn Fn(&HourlyCost) -> Known<f64>| {
             costs.iter().map(part).sum::<Known<f64>>().map(rounded)
         };
@@ -237,11 +237,11 @@ pub struct ListReport {
     pub ended: Vec<EndedMachine>,
     /// None where Inductiva was not asked.
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
-    /// Of the regions that tell; none where something was named.
+    /// In the regions that answer; none where something was named.
     pub leftover_snapshots: Option<Vec<LeftoverSnapshot>>,
-    /// Of groups that have one, and machines.
+    /// Only of groups with a budget and machines.
     pub budgets: Vec<BudgetLeft>,
-    /// Of groups that have machines.
+    /// Only of groups with machines.
     pub spent: Vec<GroupSpent>,
     #[serde(flatten)]
     pub regions: RegionsReport,
@@ -251,8 +251,8 @@ pub struct ListReport {
 }
 
 impl ListReport {
-    /// The list of `machines` at the time `now`, and what Inductiva says of those
-    /// of `groups`, some of which it may not have.
+    /// The list of `machines` at the time `now`, with what Inductiva says of those in
+    /// `groups`. It may not have some of them.
     pub fn of(
         machines: &[Machine],
         groups: &BTreeMap<String, Option<Group>>,
@@ -306,7 +306,7 @@ impl ListReport {
         }
     }
 
-    /// The same with what the groups have come to.
+    /// The same list with what the groups have cost.
     pub fn with_spent(mut self, settled: &[Settled]) -> Self {
         self.spent = settled.iter().filter_map(GroupSpent::of).collect();
         self

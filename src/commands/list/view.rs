@@ -17,15 +17,15 @@ use crate::{
 /// How a list is laid out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout {
-    /// The columns of the terminal; none where nothing is cut.
+    /// The width of the terminal; none where nothing is cut.
     pub width: Option<usize>,
-    /// Every column of the machines, whether they fit or not.
+    /// Whether every column of the machines is shown, even if they do not fit.
     pub wide: bool,
-    /// At most so many machines.
+    /// The most machines to show.
     pub most: Option<usize>,
 }
 
-/// The machines of a group in a region.
+/// The machines of a group in one region.
 struct GroupRows<'a> {
     name: Option<&'a str>,
     region: &'a str,
@@ -36,7 +36,7 @@ struct GroupRows<'a> {
     ends: Option<String>,
 }
 
-/// Nothing where there is no machine.
+/// Empty if there is no machine.
 pub fn text(report: &ListReport, layout: Layout) -> String {
     let groups: Vec<GroupRows<'_>> = report
         .machines
@@ -76,7 +76,7 @@ fn spent(report: &ListReport, machine: &ListedMachine) -> Option<f64> {
     spent.find(|spent| spent.is_of(group, &machine.region))?.usd
 }
 
-/// When the last of the machines is off at the latest; none where one has no deadline.
+/// When the last of the machines is off at the latest; none if one has no deadline.
 fn ends(machines: &[ListedMachine]) -> Option<SystemTime> {
     let ends: Option<Vec<SystemTime>> = machines.iter().map(|m| m.off_by).collect();
     ends?.into_iter().max()
@@ -103,7 +103,7 @@ fn of_groups(groups: &[GroupRows<'_>], width: Option<usize>) -> Vec<String> {
         whole("SPENT"),
         whole("ENDS"),
     ];
-    // A column of which nothing is known says nothing.
+    // A column without a single known value is left out.
     let (columns, rows) = without_empty(&columns, rows);
     headed(table::lines(&columns, &rows, width))
 }
@@ -128,7 +128,7 @@ fn without_empty<'a>(
 }
 
 impl GroupRows<'_> {
-    /// `unknown` stands for what nobody knows to have been spent.
+    /// `unknown` is the text for a cost that nobody knows.
     fn row(&self, unknown: &str) -> Vec<String> {
         let runners: Option<Vec<RunnerState>> = self.machines.iter().map(|m| m.runner).collect();
         let busy = runners.map(|r| r.iter().filter(|r| **r == RunnerState::Busy).count());
@@ -154,7 +154,7 @@ impl GroupRows<'_> {
     }
 
     fn heading(&self, several_regions: bool) -> String {
-        // As a cell is: a tag forges no row.
+        // It is one cell, so that a tag cannot forge a row.
         let name = printable::cell(&or_na(self.name));
         if several_regions {
             format!("{name}, {}", self.region)

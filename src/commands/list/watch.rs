@@ -17,12 +17,12 @@ use crate::{
     values::spans,
 };
 
-/// Shows the list every so often, until the reader of a pipe goes away. A call that
-/// fails is a warning, with the list as it was.
+/// Shows the list every `every`, until the reader of a pipe goes away. A call that fails
+/// becomes a warning, and the list stays as it was.
 ///
 /// # Errors
-/// What no later look mends: not signed in or not permitted, and at the first look a
-/// name that nobody knows.
+/// What no later look changes: not signed in, not permitted, and at the first look a name
+/// that nobody knows.
 pub async fn run(looking: &mut ListLook<'_>, wide: bool, every: Duration) -> Result<()> {
     let mut screen = Screen::of_stdout().filter(|_| !looking.out.quiet);
     let mut last: Option<SeenList> = None;
@@ -30,7 +30,7 @@ pub async fn run(looking: &mut ListLook<'_>, wide: bool, every: Duration) -> Res
         let failure = match looking.look().await {
             Ok(mut seen) => {
                 let failure = seen.failure.take();
-                // A group that ends while it is watched is no mistake of the watcher's.
+                // A group that ends while it is watched is no mistake in its name.
                 let failure = failure.filter(|f| f.kind != Kind::NotFound || last.is_none());
                 last = Some(seen);
                 failure
@@ -65,7 +65,7 @@ pub async fn run(looking: &mut ListLook<'_>, wide: bool, every: Duration) -> Res
     }
 }
 
-/// Prints what a look has come to.
+/// Prints what a look found.
 pub fn print(seen: &SeenList, out: Output, wide: bool) -> Result<Reader> {
     for warning in &seen.warnings {
         out.warn(warning);
@@ -89,7 +89,7 @@ pub fn print(seen: &SeenList, out: Output, wide: bool) -> Result<Reader> {
     Ok(reader)
 }
 
-/// Whether a later look may do better.
+/// Whether a later look may succeed.
 fn passes(failure: &Failure) -> bool {
     match failure.kind {
         Kind::Failed
@@ -105,7 +105,8 @@ fn passes(failure: &Failure) -> bool {
     }
 }
 
-/// Prints the list below the ones before; of a call that failed only the warning.
+/// Prints the list below the earlier ones. If the call failed, it prints only the
+/// warning.
 fn follow(
     out: Output,
     head: &str,
@@ -121,8 +122,7 @@ fn follow(
     seen.map_or(Ok(Reader::IsThere), |seen| print(seen, out, wide))
 }
 
-/// What stands on the screen: what there is to say comes first, as the machines may be
-/// more than there is room for.
+/// The text on the screen. Notes come first, as there may be more machines than fit.
 fn frame(
     head: &str,
     seen: Option<&SeenList>,

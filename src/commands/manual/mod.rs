@@ -1,5 +1,5 @@
-//! `man`: the manual, a page for the program and one for each command, made from the
-//! grammar and the texts beside this file.
+//! `man`: the manual. It has a page for the program and one for each command, made from
+//! the grammar and from the texts beside this file.
 
 mod page;
 mod text;
@@ -18,7 +18,7 @@ use crate::{
 /// Prints a page, or writes all of them into a folder.
 ///
 /// # Errors
-/// Usage: there is no such command. Files that cannot be written.
+/// Usage: the command does not exist. Files that cannot be written.
 pub fn run(args: &ManArgs, out: Output) -> Result<()> {
     let mut grammar = Cli::grammar();
     grammar.build();

@@ -11,14 +11,14 @@ const SECTION: &str = "1";
 
 /// The page of one command.
 pub struct ManualPage<'a> {
-    /// The words behind the program's name.
+    /// The words after the program's name.
     path: Vec<&'a str>,
     command: &'a Command,
-    /// The whole program.
+    /// The grammar of the whole program.
     grammar: &'a Command,
 }
 
-/// The program's page and those of its commands, hidden ones left out.
+/// The pages of the program and of its commands, without the hidden ones.
 pub fn all(grammar: &Command) -> Vec<ManualPage<'_>> {
     fn add<'a>(
         pages: &mut Vec<ManualPage<'a>>,
@@ -41,8 +41,8 @@ pub fn all(grammar: &Command) -> Vec<ManualPage<'_>> {
     pages
 }
 
-/// The subcommands that a page names, in the order of the help. `help` has none: its
-/// pages are these.
+/// The subcommands that a page names, in the order of the help. `help` is left out: these
+/// pages take its place.
 fn visible_commands(command: &Command) -> Vec<&Command> {
     let inner = command.get_subcommands();
     let mut visible: Vec<&Command> = inner
@@ -53,7 +53,7 @@ fn visible_commands(command: &Command) -> Vec<&Command> {
 }
 
 impl ManualPage<'_> {
-    /// Whether it is the page of the command with this name or alias.
+    /// Whether this is the page of the command with this name or alias.
     pub fn is_of(&self, wanted: &str) -> bool {
         let (above, name) = wanted.rsplit_once(' ').unwrap_or(("", wanted));
         let Some((own, path)) = self.path.split_last() else {
@@ -77,7 +77,7 @@ impl ManualPage<'_> {
         format!("{}.{SECTION}", self.name())
     }
 
-    /// The page as `man` takes it.
+    /// The page in the form that `man` reads.
     pub fn roff(&self) -> String {
         let mut roff = Roff::new();
         self.head(&mut roff);
@@ -112,13 +112,13 @@ impl ManualPage<'_> {
         let version = self.grammar.get_version().unwrap_or_default();
         let title = self.name();
         let source = format!("{program} {version}");
-        // Without a date: the same release makes the same page. An argument that is
-        // empty has to be in quotes, or the next one would take its place.
+        // There is no date, so that the same release always makes the same page. An empty
+        // argument needs quotes, or the next one would take its place.
         roff.control(
             "TH",
             [title.as_str(), SECTION, "\"\"", &source, "User Commands"],
         );
-        // Options and names are to be found, and copied, whole.
+        // Options and names must not be broken, so that they can be found and copied.
         roff.control("nh", []);
         // Lines of long words cannot be stretched to the margin.
         roff.control("ad", ["l"]);
@@ -143,7 +143,7 @@ impl ManualPage<'_> {
         roff.control("SH", ["DESCRIPTION"]);
         let about = self.command.get_long_about().or(self.command.get_about());
         let about = about.map(ToString::to_string).unwrap_or_default();
-        // The first sentence is the name's, if there is more.
+        // The first sentence stands in the heading, if there is more text.
         let more = about.split_once("\n\n").map(|(_, more)| more);
         match more {
             Some(more) => text::add(roff, more),
@@ -151,8 +151,8 @@ impl ManualPage<'_> {
         }
     }
 
-    /// Arguments and options, by their headings. The global ones are on the program's
-    /// page only.
+    /// Arguments and options by their headings. Global options are only on the program's
+    /// page.
     fn options(&self, roff: &mut Roff) {
         let is_program = self.path.is_empty();
         let shown: Vec<&Arg> = self
@@ -172,7 +172,7 @@ impl ManualPage<'_> {
                 headings.push(name);
             }
         }
-        // Arguments, then what has no heading of its own, as in the help.
+        // As in the help: arguments, then what has no heading of its own.
         headings.sort_by_key(|name| match name.as_str() {
             "ARGUMENTS" => 0,
             "OPTIONS" => 1,
@@ -259,7 +259,7 @@ fn exit_status(roff: &mut Roff) {
     }
 }
 
-/// An option or an argument, and all that its help says.
+/// An option or an argument with all of its help.
 fn option(roff: &mut Roff, arg: &Arg) {
     roff.control("TP", []);
     roff.text(names(arg));

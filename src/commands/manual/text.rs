@@ -1,4 +1,4 @@
-//! The texts of the manual, and their small markup, as roff.
+//! The texts of the manual, with their small markup, made into roff.
 //!
 //! Blocks are separated by blank lines: a paragraph, a list (each line `- …`), a term
 //! (`= …`, its meaning on the lines below), a heading (`## …`), or a listing between
@@ -45,7 +45,7 @@ pub fn add(roff: &mut Roff, text: &str) {
             is_first = false;
             continue;
         } else {
-            // A heading has the distance already.
+            // A heading brings its own distance.
             if !is_first {
                 roff.control("PP", []);
             }
@@ -58,7 +58,7 @@ pub fn add(roff: &mut Roff, text: &str) {
     }
 }
 
-/// Lines as they stand, a little to the right.
+/// Lines exactly as they are, slightly indented.
 pub fn listing<'a>(roff: &mut Roff, lines: impl IntoIterator<Item = &'a str>) {
     roff.control("PP", []);
     roff.control("RS", ["4"]);
@@ -70,7 +70,7 @@ pub fn listing<'a>(roff: &mut Roff, lines: impl IntoIterator<Item = &'a str>) {
     roff.control("RE", []);
 }
 
-/// A line with what is between backquotes in bold.
+/// A line, with the text between backquotes in bold.
 pub fn inlines(line: &str) -> Vec<Inline> {
     let parts = line.split('`').enumerate();
     parts

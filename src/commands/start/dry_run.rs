@@ -21,16 +21,16 @@ pub struct PlanReport {
     threads_per_core: Option<u32>,
     image_id: Option<String>,
     image_name: Option<String>,
-    /// Of `image build`; none for a group that has its machines.
+    /// Whether the image is one of `image build`; none for a group that has its machines.
     image_is_prepared: Option<bool>,
-    /// Why it is no prepared one.
+    /// Why it is not a prepared one.
     not_prepared_because: Option<String>,
     launch: u32,
     existing: usize,
     market: Market,
     max_price: Option<String>,
     volume: Option<VolumeReport>,
-    /// The image's other disks; of the same type.
+    /// The image's other disks, which are of the same type.
     other_volumes: Vec<OtherVolumeReport>,
     subnet_id: Option<String>,
     availability_zone: Option<String>,
@@ -68,7 +68,7 @@ struct SecurityGroupReport {
 }
 
 impl PlanReport {
-    /// Of a group that has its machines already.
+    /// The report for a group that has its machines already.
     pub fn complete(
         request: &Request,
         group_id: Option<String>,
@@ -111,7 +111,7 @@ impl PlanReport {
         }
     }
 
-    /// Of a launch.
+    /// The report for a launch.
     pub fn launch(
         request: &Request,
         group_id: Option<String>,
@@ -134,7 +134,7 @@ impl PlanReport {
             SecurityGroupChoice::Existing(id) => SecurityGroupReport {
                 id: Some(id.clone()),
                 name: None,
-                // A group of the user's own lets in what it lets in.
+                // What a group of the user's own lets in was not asked.
                 inbound: request.security_group_id.is_none().then_some(ssh),
             },
         };
@@ -173,7 +173,7 @@ impl PlanReport {
                 .first_tags(request, group_id.as_deref())
                 .into_iter()
                 .collect(),
-            // Whether it fits was checked before any call.
+            // Its size was checked before any call.
             user_data_bytes: plan
                 .user_data(request, group_id.as_deref())
                 .map_or(0, |sent| sent.len()),

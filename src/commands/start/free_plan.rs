@@ -1,5 +1,5 @@
-//! Accounts that were made since July 2025 begin on the free plan, which launches
-//! some types only.
+//! Accounts that were made since July 2025 begin on the free plan, which launches only
+//! some types.
 
 use crate::{
     aws::{Aws, run_instances::NOT_IN_FREE_PLAN},
@@ -7,22 +7,22 @@ use crate::{
     values::VmType,
 };
 
-/// Adds which types the free plan has, where a launch was refused as one is that it
-/// does not have.
+/// Adds which types the free plan has, if a launch may have been refused for another
+/// type.
 pub async fn explained(failure: Failure, aws: &Aws) -> Failure {
     let refused = |code: &str| code == NOT_IN_FREE_PLAN;
     if failure.kind != Kind::Failed || !failure.tried.iter().any(|tried| refused(&tried.code)) {
         return failure;
     }
     match aws.free_tier_types().await {
-        // Not one of the accounts that have such a plan: the reason is another.
+        // The account is none of those with such a plan, so the reason is another.
         Ok(types) if !may_be_on_it(&types) => failure,
         types => failure.hint(hint(&types.unwrap_or_default())),
     }
 }
 
-/// Whether an account to which EC2 shows these types as eligible may be on the free
-/// plan: those of before July 2025 have two at most.
+/// Whether an account to which EC2 shows these types as eligible may be on the free plan.
+/// Accounts of before July 2025 have two of them at most.
 pub fn may_be_on_it(types: &[VmType]) -> bool {
     let before = ["t2.micro", "t3.micro"];
     types
@@ -30,7 +30,7 @@ pub fn may_be_on_it(types: &[VmType]) -> bool {
         .any(|vm_type| !before.contains(&vm_type.as_str()))
 }
 
-/// What to do where the account may be on the free plan, which has these types.
+/// What to do if the account is on the free plan, which has these types.
 pub fn hint(types: &[VmType]) -> String {
     let Some(first) = types.first() else {
         return "an account on AWS's free plan launches the types of that plan alone: try --vm-type t3.micro, or upgrade the account to the paid plan".into();

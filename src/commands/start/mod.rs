@@ -37,7 +37,7 @@ use crate::{
     values::{VmType, WaitFor},
 };
 
-/// Facts, plan, launch, report.
+/// Looks up the facts, plans, launches and reports.
 pub async fn run(
     args: &StartArgs,
     settings: &AwsSettings,
@@ -75,10 +75,10 @@ pub async fn run(
     }
 }
 
-/// What a start has come to.
+/// What a start came to.
 enum Done {
     Reported,
-    /// Nothing yet: its types are others than those of the request, which names none.
+    /// Nothing yet: the request names no types, and the group is of these.
     IsOf(Vec<VmType>),
 }
 
@@ -151,17 +151,17 @@ struct Start<'a> {
     api: &'a inductiva::Client,
     launcher: &'a Launcher<'a, RealWorld<'a>>,
     interrupt: &'a Interrupt,
-    /// That of what was launched.
+    /// The budget of what was launched.
     budget: RefCell<Option<BudgetReport>>,
     out: Output,
 }
 
-/// What the group costs when it has all its machines.
+/// What the group costs once it has all its machines.
 pub fn cost(request: &Request, facts: &Facts, prices: &Prices) -> Cost {
     Cost::of(&Parts::of(request, facts, prices), request.num_machines)
 }
 
-/// `--max-cost-per-hour`.
+/// Refuses more than `--max-cost-per-hour`.
 pub fn refuse_dear(args: &StartArgs, cost: &Cost) -> Result<()> {
     args.max_cost_per_hour
         .map_or(Ok(()), |most| cost.refuse_above(most))
@@ -174,15 +174,16 @@ fn live_ids(machines: &[Machine]) -> Vec<String> {
 }
 
 impl Start<'_> {
-    /// Makes the group have its machines. What they cost is said once, and is never
-    /// more than the user pays.
+    /// Launches what the group lacks. The cost is said once, and is never more than the
+    /// user allows.
     async fn fill(&self) -> Result<Filled> {
         let is_said = Cell::new(false);
         let approve = |found: &Found, plan: &LaunchPlan| {
             let cost = cost(self.request, &found.facts, &found.prices);
             refuse_dear(self.args, &cost)?;
             if !is_said.replace(true) {
-                // Before anything is made of it: a new group's name is nowhere else.
+                // The name is said before anything is made: that of a new group stands
+                // nowhere else.
                 let group = &self.request.group;
                 let named = if self.args.boot.machine_group_name.is_some() {
                     String::new()
@@ -229,8 +230,8 @@ impl Start<'_> {
         }
     }
 
-    /// Waits if asked to, and reports in any case: ids that were launched are said
-    /// even when waiting fails.
+    /// Waits if asked to, and reports in any case: the ids of launched machines are
+    /// printed even if waiting fails.
     async fn finish(&self, mut filled: Filled) -> Result<()> {
         machine::sort(&mut filled.machines);
         let waited = match self.args.wait {
@@ -246,7 +247,7 @@ impl Start<'_> {
                     .map_err(|failure| wait.machines_left(failure, &filled.machines))
             }
         };
-        // Nothing of this run is left, unless it is the group.
+        // Nothing of this run is left, except perhaps the group.
         if waited.as_ref().is_err_and(|f| f.kind.may_pass()) {
             self.launcher.drop_deserted_group().await;
         }
@@ -271,7 +272,8 @@ impl Start<'_> {
             budget: self.budget.take(),
         };
         let reported = self.out.result(&report, &machine::ids(&filled.machines));
-        // A disk that is full: the machines run all the same, and are to be known.
+        // If the disk is full, the machines run all the same, and the user has to know
+        // them.
         let reported = reported.map_err(|failure| {
             Failure {
                 kind: Kind::MachinesMayBeRunning,
@@ -335,7 +337,7 @@ async fn dry_run(
     Ok(())
 }
 
-/// EC2's own answer to the calls that the plan comes to; `key_pair` is to be made.
+/// EC2's own verdict on the calls that the plan would make. `key_pair` would be made.
 pub async fn permitted(
     aws: &Aws,
     request: &Request,
@@ -347,7 +349,7 @@ pub async fn permitted(
     request.runner = request.runner.without_secrets();
     if let Some(key_pair) = key_pair {
         aws.dry_run_key_pair(key_pair.name()).await?;
-        // EC2 would look for it.
+        // EC2 would look for a key pair that does not exist yet.
         request.key_name = None;
     }
     let request = &request;

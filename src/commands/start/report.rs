@@ -43,23 +43,23 @@ pub struct StartReport {
     pub image_id: Option<String>,
     /// Machines that this run launched.
     pub launched: usize,
-    /// Machines that the group had.
+    /// Machines that the group had before.
     pub existing: usize,
     pub machines: Vec<StartedMachine>,
-    /// Whether it is worth saying which type was taken.
+    /// Whether several types were named, so that the type is worth showing.
     #[serde(skip)]
     pub several_were_named: bool,
-    /// The columns of the terminal; none where nothing is cut.
+    /// The width of the terminal; none where nothing is cut.
     #[serde(skip)]
     pub width: Option<usize>,
     pub cost: Cost,
-    /// None without `--max-cost`, and where nothing was launched.
+    /// None without `--max-cost`, and if nothing was launched.
     pub budget: Option<BudgetReport>,
 }
 
 impl fmt::Display for StartReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The type is a column only where it is not known before.
+        // The type is a column only if it was not known before.
         let vm_type = |m: &StartedMachine| m.vm_type.clone();
         let first = self.machines.first().map(vm_type);
         let several = self.several_were_named
@@ -85,7 +85,7 @@ impl fmt::Display for StartReport {
                 cells.into_iter().flatten().collect()
             })
             .collect();
-        // What is wanted least leaves first where there is no room.
+        // Where there is no room, the least important column goes first.
         let headers = [
             Some("INSTANCE ID"),
             Some("STATE"),

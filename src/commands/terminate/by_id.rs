@@ -1,4 +1,4 @@
-//! `terminate ID…`: single machines of the region, and the group with its last one.
+//! `terminate ID…`: single machines of the region, and a group with its last machine.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,23 +19,23 @@ use crate::{
     values::{GroupName, spans},
 };
 
-/// Between two looks for ids that EC2 does not know, or shows without tags.
+/// The pause between two looks for ids that EC2 does not know, or shows without tags.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What EC2 shows of the ids that were named.
 #[derive(Default)]
 pub struct NamedMachines {
-    /// This program's.
+    /// This program's machines among them.
     pub machines: Vec<Machine>,
-    /// The ids that it does not show, or not yet.
+    /// The ids that EC2 does not show, or not yet.
     unknown: Vec<String>,
 }
 
-/// Ends the machines. They are done when EC2 says that they are ending. An id that it
-/// does not show keeps no other machine running; it is looked for afterwards.
+/// Ends the machines. It is done when EC2 says that they are ending. An id that EC2 does
+/// not show keeps no other machine running: it is looked for afterwards.
 ///
 /// # Errors
-/// An id that EC2 does not know; a machine in another region; one that goes on.
+/// EC2 does not know an id; a machine is in another region; or one could not be ended.
 pub async fn run(terminating: &Terminating<'_>, found: NamedMachines) -> Result<()> {
     let NamedMachines {
         mut machines,
@@ -81,10 +81,10 @@ async fn end(
     Ok(())
 }
 
-/// What shows of these ids, once it is certain whose the machines are.
+/// The machines that show of these ids, once it is certain whose they are.
 ///
 /// # Errors
-/// One is not ours: then nothing is ended.
+/// One of them is not ours. Nothing is ended then.
 pub async fn look(terminating: &Terminating<'_>, ids: &[String]) -> Result<NamedMachines> {
     let aws = terminating.aws;
     if ids.is_empty() {
@@ -121,8 +121,8 @@ pub async fn look(terminating: &Terminating<'_>, ids: &[String]) -> Result<Named
     }
 }
 
-/// Looks for ids that EC2 did not show: a launch may have been a moment ago. What
-/// shows, and why the rest does not.
+/// Looks for ids that EC2 did not show, as their launch may have been a moment ago. The
+/// machines that show, and why the others do not.
 async fn find_late(
     terminating: &Terminating<'_>,
     ids: Vec<String>,
@@ -154,7 +154,7 @@ async fn find_late(
     }
 }
 
-/// Those of `ids` that are none of `machines`.
+/// The ids that no machine of `machines` has.
 fn without(ids: &[String], machines: &[Machine]) -> Vec<String> {
     let known = machine::ids(machines);
     let unknown = ids.iter().filter(|id| !known.contains(id));
@@ -170,14 +170,14 @@ fn say_waiting(terminating: &Terminating<'_>, ids: &[String]) {
     ));
 }
 
-/// Until the next look for ids.
+/// Waits until the next look for ids.
 async fn pause(terminating: &Terminating<'_>) {
     let time = &terminating.aws.time;
     let left = (terminating.began + VISIBLE_WITHIN).saturating_duration_since(time.instant());
     time.pause(left.min(LOOK_EVERY)).await;
 }
 
-/// What to say behind a failure where this run has ended no machine.
+/// What to add to a failure if this run has ended no machine.
 fn nothing_ended(terminating: &Terminating<'_>, ending: &Ending<'_>) -> &'static str {
     if ending.ended().is_empty() && !terminating.several {
         "; nothing was terminated"
@@ -201,7 +201,7 @@ fn not_ours<'a>(others: impl Iterator<Item = &'a &'a Machine>) -> Option<Failure
     )
 }
 
-/// No region that was asked has them, by `look` at all regions.
+/// The failure for ids that no region has, as `look` at all regions shows.
 async fn not_found(
     terminating: &Terminating<'_>,
     unknown: &[String],
@@ -233,10 +233,10 @@ async fn not_found(
     .hint(format!("{} shows what there is", terminating.lines.list()))
 }
 
-/// A look at all regions, which shows no machine of these ids that lives elsewhere.
+/// Looks at all regions, to see that no machine of these ids is alive elsewhere.
 ///
 /// # Errors
-/// It shows one.
+/// One is.
 async fn refuse_elsewhere<'a>(
     terminating: &Terminating<'a>,
     unknown: &[String],
@@ -279,9 +279,9 @@ async fn refuse_elsewhere<'a>(
     .machines(regions.into_values().flatten()))
 }
 
-/// Deletes the groups that have lost their last machine. Nothing is waited for:
-/// where something speaks for machines that do not show, the group stays. The names
-/// of the deleted groups, and the regions that were looked at.
+/// Deletes the groups that have lost their last machine. It waits for nothing: if there
+/// is a sign of machines that do not show, the group stays. The names of the deleted
+/// groups, and the regions that were looked at.
 async fn delete_emptied(
     terminating: &Terminating<'_>,
     machines: &[Machine],

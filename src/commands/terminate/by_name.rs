@@ -19,8 +19,8 @@ use crate::{
 /// Ends the group.
 ///
 /// # Errors
-/// Nobody knows the name; machines of it are in other regions, or may be in
-/// regions that cannot be asked; something could not be ended.
+/// Nobody knows the name; the group has machines in other regions, or may have some in
+/// regions that cannot be asked; or something could not be ended.
 pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Result<()> {
     let Terminating {
         aws, groups, out, ..
@@ -31,7 +31,7 @@ pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Resu
     let here = here.map_err(|failure| terminating.nobody_knows(failure, &line))?;
     let mut ending = terminating.ending(Some(name));
     let showing = ending.to_end(&here);
-    // No answer of Inductiva's is waited for before they are told to end.
+    // Machines that show are ended before Inductiva is waited for.
     let side = if showing.is_empty() {
         groups.side(name).await
     } else {
@@ -79,8 +79,8 @@ pub async fn run<'a>(terminating: &Terminating<'a>, name: &'a GroupName) -> Resu
         }
     }
     let mut look = looking.end_what_shows(here, &mut ending).await;
-    // Another start may have made the group anew meanwhile: its machines are
-    // looked for, too.
+    // Another start may have made the group anew meanwhile. Its machines are looked for,
+    // too.
     let mut side = groups.side(name).await;
     while let Side::Active(group) = &side
         && looking.is_new(group)
@@ -188,7 +188,7 @@ fn knows(machines: &[Machine], name: &GroupName) -> bool {
     machines.iter().any(|m| m.group() == Some(name.as_str()))
 }
 
-/// Nobody knows the name.
+/// The failure for a name that nobody knows.
 fn not_found(terminating: &Terminating<'_>, name: &GroupName) -> Failure {
     let region = &terminating.aws.region;
     Failure::new(
@@ -201,7 +201,7 @@ fn not_found(terminating: &Terminating<'_>, name: &GroupName) -> Failure {
     ))
 }
 
-/// Machines of the group that live in another region.
+/// Refuses a group with living machines in another region.
 fn refuse_elsewhere(
     terminating: &Terminating<'_>,
     name: &GroupName,
@@ -231,8 +231,8 @@ fn refuse_elsewhere(
     .machines(elsewhere.into_values().flatten()))
 }
 
-/// A group that is in use, by what Inductiva says, by machines that will not show
-/// in EC2: nothing is waited for.
+/// Refuses a group that Inductiva shows in use by machines which EC2 will never show.
+/// There is nothing to wait for.
 fn refuse_others_machines(
     group: &Group,
     look: &Look<'_>,

@@ -1,4 +1,4 @@
-//! Ending machines, and what could not be ended.
+//! Ending machines, and what to do about those that could not be ended.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,12 +19,11 @@ use crate::{
     values::GroupName,
 };
 
-/// Machines in one call: each call's answer is a step of the progress.
+/// Machines in one call. Each call's answer is a step of the progress.
 const BATCH: usize = 100;
-/// A machine that EC2 did not answer for is told to end again at the next look,
-/// so often in all.
+/// How often a machine is told to end for which EC2 did not answer, once at each look.
 const TRIES: u32 = 3;
-/// Reasons in one message.
+/// The most reasons in one message.
 const MOST_REASONS: usize = 5;
 
 /// The machines that this run has told to end.
@@ -32,29 +31,29 @@ pub struct Ending<'a> {
     aws: &'a Aws,
     interrupt: &'a Interrupt,
     out: Output,
-    /// The group that they are of, where machines of several are ended.
+    /// Their group, if machines of several groups are ended.
     group: Option<&'a GroupName>,
     /// Their ids, in the order in which they showed.
     order: Vec<String>,
     machines: BTreeMap<String, Asked>,
-    /// Why a call failed, the last one that did.
+    /// Why a call failed: the last one that did.
     failure: Option<Failure>,
 }
 
 /// A machine that was told to end.
 struct Asked {
-    /// As it was before: an ended one does not tell that it was stopped, nor what address
-    /// it had.
+    /// The machine as it was before. One that has ended tells neither that it was stopped
+    /// nor what address it had.
     before: Machine,
     tries: u32,
     has_ended: bool,
-    /// When it had, by AWS's clock.
+    /// When it ended, by AWS's clock.
     ended_at: Option<SystemTime>,
     refusal: Option<RefusedMachine>,
 }
 
 impl<'a> Ending<'a> {
-    /// Of machines of `group`, where others are ended at the same time.
+    /// `group` is the machines' group, if others are ended at the same time.
     pub fn new(
         aws: &'a Aws,
         interrupt: &'a Interrupt,
@@ -72,7 +71,7 @@ impl<'a> Ending<'a> {
         }
     }
 
-    /// Those of `machines` that are there still and may be told to end.
+    /// Those of `machines` that are not gone and may be told to end.
     pub fn to_end(&self, machines: &[Machine]) -> Vec<Machine> {
         let open = |m: &&Machine| {
             !m.state.is_gone() && self.machines.get(&m.instance_id).is_none_or(Asked::is_open)
@@ -140,7 +139,7 @@ impl<'a> Ending<'a> {
             let (aws, answer) = (self.aws.in_region(region), answer.clone());
             tokio::spawn(async move {
                 for batch in ids.chunks(BATCH) {
-                    // Nobody listens once the command is interrupted.
+                    // Once the command is interrupted, nobody listens.
                     if answer.send(aws.terminate(batch).await).is_err() {
                         return;
                     }
@@ -171,7 +170,7 @@ impl<'a> Ending<'a> {
         self.order.iter().filter(has_ended).cloned().collect()
     }
 
-    /// The machines as they are now: EC2 may not show yet that this run has ended them.
+    /// The machines as they are now. EC2 may not show yet that this run has ended them.
     pub fn with_ended(&self, machines: &[Machine]) -> Vec<Machine> {
         let as_it_is = |machine: &Machine| {
             let asked = self.machines.get(&machine.instance_id);
@@ -193,26 +192,26 @@ impl<'a> Ending<'a> {
         ended.map(|(id, asked)| (id, &asked.before))
     }
 
-    /// The machines that were told to end and go on.
+    /// The ids of machines that were told to end and are still running.
     pub fn left(&self) -> Vec<String> {
         let is_left = |id: &&String| self.machines.get(*id).is_some_and(|m| !m.has_ended);
         self.order.iter().filter(is_left).cloned().collect()
     }
 
-    /// Whether this run was told to end anything that there was.
+    /// Whether there was anything that this run told to end.
     pub fn has_seen_some(&self) -> bool {
         !self.order.is_empty()
     }
 
-    /// Whether nothing is permitted, so that nothing more can come of this run.
+    /// Whether nothing is permitted, so that this run can end nothing more.
     pub fn is_hopeless(&self) -> bool {
         let failure = self.failure.as_ref().map(|failure| failure.kind);
         let denied = matches!(failure, Some(Kind::NotSignedIn | Kind::NotPermitted));
         denied && self.ended().is_empty()
     }
 
-    /// What could not be ended, with the reasons and the lines that end it; none
-    /// where all has ended.
+    /// The failure for machines that could not be ended, with the reasons and the lines
+    /// that end them; none if all have ended.
     pub fn failure(&self, lines: &Lines) -> Option<Failure> {
         let left = self.left();
         if left.is_empty() {
@@ -221,8 +220,8 @@ impl<'a> Ending<'a> {
         let last = self.failure.clone().unwrap_or_else(|| {
             Failure::failed("EC2 did not say that the machines are shutting down")
         });
-        // What kept everything from being ended is the kind of the failure; what
-        // kept only a part is not.
+        // The failure has the kind of what kept everything from being ended, and not of
+        // what kept only a part.
         let kind = if self.is_hopeless() {
             last.kind
         } else {
@@ -241,7 +240,7 @@ impl<'a> Ending<'a> {
         Some(self.with_remedies(failure, &left, lines).machines(left))
     }
 
-    /// The ids by what keeps them from being ended.
+    /// The ids, by what keeps them from being ended.
     fn reasons(&self, left: &[String], last: &Failure) -> String {
         let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
         for id in left {
@@ -268,7 +267,7 @@ impl<'a> Ending<'a> {
         said.join("; ")
     }
 
-    /// Takes the protection off where there is one, and then tries again.
+    /// Adds the lines that take the protection off, if there is any, and then try again.
     fn with_remedies(&self, failure: Failure, left: &[String], lines: &Lines) -> Failure {
         let of = |ids: &[&String]| -> BTreeMap<String, Vec<String>> {
             let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -310,8 +309,8 @@ impl<'a> Ending<'a> {
 }
 
 impl Asked {
-    /// Whether it may be told to end once more: what is protected or denied stays
-    /// so.
+    /// Whether it may be told to end once more. A machine that is protected or denied
+    /// stays so.
     fn is_open(&self) -> bool {
         let refused = self.refusal.as_ref().map(|refusal| refusal.cause);
         !self.has_ended

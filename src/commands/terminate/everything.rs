@@ -22,14 +22,14 @@ use crate::{
     values::GroupName,
 };
 
-/// Machines of a group that was made before have shown; a start may be about to
-/// launch those of a younger one.
+/// Machines of an older group have shown by now. A start may be about to launch those of
+/// a younger one.
 const NEW_GROUP: Duration = Duration::from_mins(10);
 
 /// Ends everything.
 ///
 /// # Errors
-/// Something could not be ended, or regions that could not be asked.
+/// Something could not be ended, or a region could not be asked.
 pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     let Terminating {
         aws,
@@ -130,7 +130,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     removed.failure.map_or(Ok(()), Err)
 }
 
-/// Where not one region answers, nothing can be done.
+/// Fails if not one region has answered.
 fn refuse_blind(terminating: &Terminating<'_>, look: &Look<'_>) -> Result<()> {
     let found = &look.found;
     let here = |(region, _): &&(String, _)| *region == terminating.aws.region;
@@ -156,7 +156,7 @@ fn left_over(look: &Look<'_>, active: Option<&[Group]>) -> Vec<Group> {
         .collect()
 }
 
-/// The groups that machines which do not show may be of.
+/// The groups that may have machines which do not show.
 fn may_have_machines(active: &[Group], look: &Look<'_>) -> Vec<Group> {
     let view = look.view();
     let is_new = |group: &Group| {
@@ -171,8 +171,8 @@ fn may_have_machines(active: &[Group], look: &Look<'_>) -> Vec<Group> {
         .collect()
 }
 
-/// The groups to delete: those that this run has emptied, and those that were
-/// left over before.
+/// The groups to delete: those that this run has emptied, and those that were left over
+/// before.
 fn emptied(ending: &Ending<'_>, look: &Look<'_>, left_over: &[Group]) -> Vec<(GroupName, Claim)> {
     let ended: BTreeSet<String> = ending.ended().into_iter().collect();
     let of_ended = look
@@ -192,7 +192,7 @@ fn emptied(ending: &Ending<'_>, look: &Look<'_>, left_over: &[Group]) -> Vec<(Gr
     emptied.chain(left_over).collect()
 }
 
-/// Groups that look like this program's, and may be somebody else's.
+/// Names groups that look like this program's, and may be somebody else's.
 fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look: &Look<'_>) {
     let view = look.view();
     let names: Vec<&str> = active
@@ -210,7 +210,7 @@ fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look
     }
 }
 
-/// The regions that may not be asked, in one line. Those that do not answer are in
+/// Names the regions that may not be asked, in one line. Those that did not answer are in
 /// the failure.
 fn say_denied(terminating: &Terminating<'_>, look: &Look<'_>) {
     if let Some((regions, failure)) = look.found.denied_regions() {
@@ -219,7 +219,7 @@ fn say_denied(terminating: &Terminating<'_>, look: &Look<'_>) {
     }
 }
 
-/// What runs in other regions, of which nothing was asked.
+/// Names machines that run in other regions, which are not to be ended.
 fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
     let here = &terminating.aws.region;
     let lives = |region: &str| {

@@ -1,5 +1,5 @@
-//! The groups on Inductiva's side of machines that have ended. Machines are what
-//! costs: what fails here is a warning.
+//! The groups on Inductiva's side of machines that have ended. Only machines cost, so a
+//! failure here is a warning.
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -18,29 +18,29 @@ use crate::{
     values::GroupName,
 };
 
-/// Groups that are asked for and deleted at a time.
+/// How many groups are asked for and deleted at a time.
 const SIDE_BY_SIDE: usize = 16;
-/// From so many on there is progress to be seen.
+/// From this number on the progress is shown.
 const MANY: usize = 10;
 
 /// What Inductiva says of a name.
 pub enum Side {
     Active(Group),
-    /// There was a group, and it is no longer active.
+    /// There was a group, which is no longer active.
     Ended,
     Absent,
-    /// Inductiva could not be asked, and why.
+    /// Why Inductiva could not be asked.
     NotAsked(String),
 }
 
-/// What speaks for deleting a group.
+/// The reason for deleting a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// Its name was typed.
     Typed,
     /// This run has ended machines of it.
     Emptied,
-    /// It was [`LeftOver::Surely`] before.
+    /// It was [`LeftOver::Surely`] before this run.
     LeftOver,
 }
 
@@ -52,12 +52,12 @@ pub struct Deleted {
 }
 
 pub struct Groups<'a> {
-    /// None where there is no key that can be used.
+    /// None if there is no key that can be used.
     pub api: Option<&'a inductiva::Client>,
     pub out: Output,
-    /// What Inductiva has answered for names, the last time that it was asked.
+    /// What Inductiva has answered last for each name.
     known: RefCell<BTreeMap<String, Known<Option<GroupRecord>>>>,
-    /// Why it could not be asked for all of them.
+    /// Why Inductiva could not be asked for all groups.
     not_asked: RefCell<Option<String>>,
 }
 
@@ -71,12 +71,12 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// What Inductiva keeps of a group, by what it has answered in this run.
+    /// What Inductiva keeps of a group, as far as it was asked in this run.
     pub fn known(&self, name: &str) -> Known<Option<GroupRecord>> {
         if let Some(record) = self.known.borrow().get(name) {
             return record.clone();
         }
-        // Only active groups are listed: the name may be of one that has ended.
+        // Only active groups are listed, and the name may be of one that has ended.
         let not_asked = || "Inductiva was not asked about it".to_owned();
         Err(match self.api {
             Some(_) => self.not_asked.borrow().clone().unwrap_or_else(not_asked),
@@ -104,7 +104,7 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// The active groups; none where Inductiva cannot be asked.
+    /// The active groups; none if Inductiva cannot be asked.
     pub async fn active(&self) -> Option<Vec<Group>> {
         match self.api?.groups().await {
             Ok(groups) => {
@@ -124,8 +124,8 @@ impl<'a> Groups<'a> {
         }
     }
 
-    /// Deletes those of the groups that are this program's and that have lost
-    /// their machines, side by side, each after one more look at it.
+    /// Deletes those groups that are this program's and have lost their machines. They
+    /// are deleted side by side, each after one more look at it.
     pub async fn delete(&self, groups: &[(GroupName, Claim)], look: &Look<'_>) -> Deleted {
         let mut deleted = Deleted::default();
         let Some(api) = self.api else {
@@ -178,7 +178,7 @@ struct Deleting<'a> {
 }
 
 impl Deleting<'_> {
-    /// Whether the group was there and was deleted.
+    /// Deletes the group, and tells whether there was one.
     async fn delete(&self, claim: Claim) -> Result<bool, String> {
         if self.look.lives_in(self.name) {
             return Ok(false);
@@ -193,13 +193,12 @@ impl Deleting<'_> {
             return Ok(false);
         }
         refuse_used(&group, &view.alive(&group))?;
-        // Another start may have made it meanwhile.
+        // Another start may have made the group meanwhile.
         let sign = last_look::without_machines(&self.look.found.machines, &group);
         if let (Claim::Emptied, Some(sign)) = (claim, sign) {
             return Err(sign.to_string());
         }
-        // A group whose machines have shown is not in another region, unless that is
-        // meant.
+        // A group that was named and whose machines show here is not in another region.
         let (found, region) = (&self.look.found, &self.look.aws.region);
         let is_here = |m: &Machine| m.region == *region && is_of(m, &group);
         let is_elsewhere = claim != Claim::Typed || !found.machines.iter().any(is_here);
@@ -212,8 +211,8 @@ impl Deleting<'_> {
         Ok(true)
     }
 
-    /// Refuses a group that is not certain to be this program's, or the one that
-    /// was asked for: an answer may be about another one.
+    /// Refuses a group that is not certainly this program's or the one that was asked
+    /// for: Inductiva may have answered with another one.
     async fn refuse_others(&self, group: &Group, claim: Claim) -> Result<(), String> {
         let machines = &self.look.found.machines;
         let is_of_another = |m: &&Machine| has_id_of(m, group) && !is_of(m, group);
@@ -243,8 +242,8 @@ impl Deleting<'_> {
     }
 }
 
-/// A group of another provider's, or one with machines that are not known to be
-/// gone, is not ours to delete.
+/// Refuses a group of another provider, and one with machines that are not known to be
+/// gone: they are not ours to delete.
 pub fn refuse_used(group: &Group, alive: &[&str]) -> Result<(), String> {
     if group.is_of_another_provider() {
         let provider = group.provider_id.as_deref().unwrap_or_default();

@@ -12,15 +12,15 @@ use crate::{
     terminal::{command_line::command, output::Output},
 };
 
-/// Whether a machine is of an image build that may be at work: stopped, so that no
-/// deadline ends it, and not long enough to be left over.
+/// Whether a machine may belong to an image build that is at work. It is stopped, so no
+/// deadline ends it, but not yet for long enough to be left over.
 pub fn may_be_at_work(machine: &Machine, left_over: &BTreeSet<String>) -> bool {
     machine.is_builder()
         && matches!(machine.state, State::Stopping | State::Stopped)
         && !left_over.contains(&machine.instance_id)
 }
 
-/// The stopped machines of image builds that are left over for certain.
+/// The ids of stopped machines of image builds that are certainly left over.
 pub async fn left_over_builders(aws: &Aws, machines: &[Machine]) -> BTreeSet<String> {
     let stopped = |m: &&Machine| m.is_builder() && m.state == State::Stopped;
     let regions: BTreeSet<&str> = machines
@@ -30,7 +30,7 @@ pub async fn left_over_builders(aws: &Aws, machines: &[Machine]) -> BTreeSet<Str
         .collect();
     let mut left_over = BTreeSet::new();
     for region in regions {
-        // Without an answer an image may be pending.
+        // Without an answer, an image may be pending.
         let Ok(images) = aws.in_region(region).prepared_images().await else {
             continue;
         };
@@ -50,7 +50,7 @@ pub fn say_builders(machines: &[Machine], left_over: &BTreeSet<String>, out: Out
     }
 }
 
-/// Names the prepared images and what they cost: they stay. Nothing hangs on it, and
+/// Names the prepared images that stay, and what they cost. Nothing depends on it, and
 /// whoever may not look sees no line.
 pub async fn say_kept(aws: &Aws, regions: &[String], out: Output) {
     for region in regions {

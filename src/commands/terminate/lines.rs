@@ -1,12 +1,12 @@
-//! Command lines for messages, to be pasted into a shell: with the region, the profile
-//! and the address that they need.
+//! Command lines for messages that can be pasted into a shell. They have the region, the
+//! profile and the address that they need.
 
 use crate::{
     terminal::{command_line::AwsOptions, quoting},
     values::GroupName,
 };
 
-/// What the lines of this run have in common.
+/// The options that all lines of this run share.
 pub struct Lines(AwsOptions);
 
 impl Lines {
@@ -19,7 +19,7 @@ impl Lines {
         options.command(&format!("terminate --instance-id {}", ids.join(",")))
     }
 
-    /// Ends a group's machines in a region, and the group.
+    /// The line that ends a group's machines in a region, and the group.
     pub fn group(&self, name: &GroupName, region: &str) -> String {
         let name = quoting::word(name.as_str());
         let options = self.0.in_region(region);
@@ -34,8 +34,8 @@ impl Lines {
         self.0.command("list --all-regions")
     }
 
-    /// Takes the termination protection off machines of one region, one after the
-    /// other, as EC2 has it.
+    /// The line that takes the termination protection off machines of one region. EC2
+    /// takes one id at a time.
     pub fn unprotect(&self, ids: &[String], region: &str) -> String {
         let options = self.0.in_region(region);
         let of = |id: &str| {

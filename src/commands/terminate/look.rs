@@ -1,5 +1,4 @@
-//! Looking for machines until there is no sign of any that do not show: as
-//! [`last_look`] tells.
+//! Looking for machines until there is no sign of any that do not show ([`last_look`]).
 
 use std::{
     cell::RefCell,
@@ -24,22 +23,22 @@ use crate::{
     values::{GroupName, spans},
 };
 
-/// Between two looks for machines that do not show yet.
+/// The pause between two looks for machines that do not show yet.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
-    /// Those of a group, in the region.
+    /// The machines of a group in the region.
     Group(&'a GroupName),
-    /// All of this program's in the region.
+    /// All of this program's machines in the region.
     Region,
     AllRegions,
 }
 
-/// What a look at all regions has found.
+/// What a look at all regions has shown.
 pub struct Look<'a> {
     pub aws: &'a Aws,
-    /// Machines that this run has ended are gone in it, whatever EC2 shows.
+    /// Machines that this run has ended count as gone, whatever EC2 shows.
     pub found: Survey,
 }
 
@@ -65,13 +64,13 @@ impl Look<'_> {
         Some(not_asked(region, failure))
     }
 
-    /// Whether a machine of that group lives, in any region.
+    /// Whether a machine of that group is alive in any region.
     pub fn lives_in(&self, name: &GroupName) -> bool {
         let lives = |m: &Machine| m.group() == Some(name.as_str()) && !m.state.is_gone();
         self.found.machines.iter().any(lives)
     }
 
-    /// The machines of that group that live in other regions, by region.
+    /// The living machines of that group in other regions, by region.
     pub fn elsewhere(&self, name: &GroupName) -> BTreeMap<String, Vec<String>> {
         let mut regions: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for m in &self.found.machines {
@@ -99,24 +98,24 @@ fn not_asked(regions: &str, failure: &Failure) -> Failure {
 pub struct TerminateLook<'a> {
     pub aws: &'a Aws,
     pub scope: Scope<'a>,
-    /// The active groups that the machines may be of; none where Inductiva cannot
-    /// be asked.
+    /// The active groups that the machines may belong to; none if Inductiva cannot be
+    /// asked.
     pub groups: Option<Vec<Group>>,
     pub began: Instant,
-    /// What has been said: looks for several groups go on at the same time.
+    /// What has been said already, as looks for several groups go on at the same time.
     pub said: &'a RefCell<BTreeSet<String>>,
     pub out: Output,
-    /// What has shown, with its latest state.
+    /// The machines that have shown, with their latest state.
     pub seen: BTreeMap<String, Machine>,
-    /// When the latest look began, by this computer's clock. What it says is judged
-    /// by that time: the computer may sleep between a look and what follows from it.
+    /// When the latest look began, by this computer's clock. What it shows counts from
+    /// that time, as the computer may sleep before anything follows from it.
     pub asked_at: SystemTime,
-    /// The stopped machines of image builds that are left over for certain.
+    /// The ids of stopped machines of image builds that are certainly left over.
     pub left_over_builders: BTreeSet<String>,
 }
 
 impl<'a> TerminateLook<'a> {
-    /// Notes what a look has found that began at that time.
+    /// Notes what a look has shown that began at `asked_at`.
     pub fn saw(&mut self, machines: &[Machine], asked_at: SystemTime) {
         self.asked_at = asked_at;
         for m in machines {
@@ -124,8 +123,8 @@ impl<'a> TerminateLook<'a> {
         }
     }
 
-    /// Whether the group is none of those that were looked for, and none of its
-    /// machines shows.
+    /// Whether the group was not among those that were looked for, and no machine of it
+    /// shows.
     pub fn is_new(&self, group: &Group) -> bool {
         let known = self.groups.iter().flatten();
         let seen: Vec<Machine> = self.seen.values().cloned().collect();
@@ -133,7 +132,7 @@ impl<'a> TerminateLook<'a> {
             && last_look::without_machines(&seen, group).is_some()
     }
 
-    /// The machines of the scope.
+    /// Those of `machines` that are in the scope.
     pub fn of_scope(&self, machines: &[Machine]) -> Vec<Machine> {
         let here = |m: &Machine| m.region == self.aws.region;
         let is_meant = |m: &&Machine| match self.scope {
@@ -144,8 +143,8 @@ impl<'a> TerminateLook<'a> {
         machines.iter().filter(is_meant).cloned().collect()
     }
 
-    /// Ends `machines`, and what of the scope shows after them, until a look
-    /// finds nothing and may be the last; that look.
+    /// Ends `machines`, and whatever of the scope shows after them, until a look finds
+    /// nothing and may be the last one. Returns that look.
     pub async fn end_what_shows(
         &mut self,
         machines: Vec<Machine>,
@@ -167,7 +166,7 @@ impl<'a> TerminateLook<'a> {
             let looking_since = self.aws.time.instant();
             let asked_at = self.aws.time.now();
             if looking_since < until && !ending.is_hopeless() {
-                // A look that fails is made up for by the next.
+                // The next look makes up for one that fails.
                 if let Ok(here) = self.look().await {
                     machines = here;
                     self.saw(&machines, asked_at);
@@ -180,7 +179,7 @@ impl<'a> TerminateLook<'a> {
             }
             machines.clone_from(&found.machines);
             self.saw(&machines, asked_at);
-            // It may show a launch of which the rest is to come.
+            // It may show a part of a launch whose other machines are still to show.
             let is_last = looking_since >= self.until(ending) || ending.is_hopeless();
             if is_last && ending.to_end(&self.of_scope(&machines)).is_empty() {
                 return self.with_ended(found, ending);
@@ -188,7 +187,7 @@ impl<'a> TerminateLook<'a> {
         }
     }
 
-    /// A look that begins by then may be the last, by what shows now.
+    /// The time from which a look may be the last one, by what shows now.
     fn until(&self, ending: &Ending<'_>) -> Instant {
         self.began + last_look::look_for(self.sign(ending).as_ref())
     }
@@ -204,7 +203,7 @@ impl<'a> TerminateLook<'a> {
     fn sign(&self, ending: &Ending<'_>) -> Option<Sign> {
         let seen: Vec<Machine> = self.seen.values().cloned().collect();
         let of_group: Vec<Machine> = match self.scope {
-            // Those in other regions count: they show, and are said to be there.
+            // Machines in other regions count, too: they show, and are named.
             Scope::Group(name) => {
                 let is_of_group = |m: &Machine| m.group() == Some(name.as_str());
                 seen.into_iter().filter(is_of_group).collect()

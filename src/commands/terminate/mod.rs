@@ -30,11 +30,11 @@ use crate::{
     values::{GroupName, Target},
 };
 
-/// Shows what goes, asks, ends it, and looks until nothing of it shows any more.
+/// Shows what will be ended, asks, ends it, and looks until nothing of it shows any more.
 ///
 /// # Errors
-/// Nobody knows that name or id, an id that is not ours, no permission; and,
-/// naming the machines or the regions, when some may still be running.
+/// Nobody knows the name or id, an id is not ours, or something is not permitted. If
+/// machines may still be running, the failure names them or the regions.
 pub async fn run(
     args: &TerminateArgs,
     settings: &AwsSettings,
@@ -70,7 +70,7 @@ pub async fn run(
     } else {
         Box::pin(named::run(&terminating, &names, &ids)).await
     };
-    // What has ended is said whatever went on.
+    // What has ended is reported, whatever else has happened.
     let reported = terminating.reported();
     let sources = terminating.ended.borrow().sources(&groups);
     spent::say(&aws, &sources, interrupt, out).await;

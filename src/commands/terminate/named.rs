@@ -9,11 +9,11 @@ use crate::{
     values::GroupName,
 };
 
-/// Ends what is named. A group or a machine that nobody knows keeps no other running.
+/// Ends what is named. If nobody knows one of the names, the others are still ended.
 ///
 /// # Errors
-/// Of one that could not be ended, as [`by_name`] and [`by_id`] tell; of several in
-/// one: [`Kind::MachinesMayBeRunning`] where one of them is.
+/// What [`by_name`] and [`by_id`] tell. Of several failures it makes one, which is
+/// [`Kind::MachinesMayBeRunning`] if one of them is.
 pub async fn run<'a>(
     terminating: &Terminating<'a>,
     names: &'a [GroupName],
@@ -27,7 +27,8 @@ pub async fn run<'a>(
         ask(terminating, names, &single.machines).await?;
     }
     let by_name = async {
-        // Nobody was asked, as nothing shows: no two questions at a time.
+        // Nothing showed, so nobody was asked yet. Two questions must not be asked at a
+        // time.
         if !terminating.confirmed.get() {
             let mut ended = Vec::new();
             for name in names {
@@ -56,7 +57,7 @@ pub async fn run<'a>(
     one_of(failures).map_or(Ok(()), Err)
 }
 
-/// One question about everything that shows, and about groups that have no machine.
+/// Asks one question about everything that shows, and about groups without machines.
 async fn ask(terminating: &Terminating<'_>, names: &[GroupName], single: &[Machine]) -> Result<()> {
     let aws = terminating.aws;
     let machines = aws.our_machines().await;
@@ -85,16 +86,16 @@ async fn ask(terminating: &Terminating<'_>, names: &[GroupName], single: &[Machi
             Side::Ended | Side::Absent | Side::NotAsked(_) => None,
         })
         .collect();
-    // Whatever else there is of them shows later, and ending it was asked for.
+    // Whatever of them shows later is ended, too: that was asked for.
     if going.is_empty() && left_over.is_empty() {
         return Ok(());
     }
     terminating.confirm(&going, &left_over).await
 }
 
-/// What kept groups and machines from ending, as one failure.
+/// One failure for everything that kept groups and machines from ending.
 fn one_of(mut failures: Vec<Failure>) -> Option<Failure> {
-    // Where machines may be running is what counts; then what can be mended.
+    // Machines that may be running matter most, then what the user can mend.
     failures.sort_by_key(|failure| match failure.kind {
         Kind::MachinesMayBeRunning => 0,
         Kind::Interrupted => 1,

@@ -21,12 +21,12 @@ use crate::{
 /// and what the machines have cost.
 const KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
-/// Machines that are shown above it.
+/// The most machines that are shown above the question.
 const MOST_MACHINES: usize = 20;
 
 /// The question, and what is shown above it.
 pub struct Question {
-    /// None where AWS does not tell in time.
+    /// None if AWS does not answer in time.
     account: Option<String>,
     regions: Vec<String>,
     machines: usize,
@@ -39,7 +39,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// About ending `going`, and deleting the groups `left_over`.
+    /// The question whether to end `going`, and to delete the groups `left_over`.
     pub async fn about(
         aws: &Aws,
         inductiva: &Groups<'_>,
@@ -50,7 +50,7 @@ impl Question {
         let mut groups = BTreeMap::new();
         let mut account = None;
         let mut settled = Vec::new();
-        // Where nobody can be asked there is an error at once.
+        // If nobody can be asked, there is an error at once.
         if inductiva.out.interactive {
             let until = aws.time.instant() + KNOWN_WITHIN;
             let identity = aws.time.until(until, aws.identity());
@@ -88,7 +88,7 @@ impl Question {
         }
     }
 
-    /// Shows what goes.
+    /// Shows what would be ended.
     pub fn show(&self, out: Output) {
         if let Some(list) = &self.list {
             let layout = Layout {
@@ -98,7 +98,7 @@ impl Question {
             };
             out.say_lines(text(list, layout).trim_end());
         }
-        // What is known whole stands in the list.
+        // Costs that are known in full are in the list.
         for settled in &self.settled {
             if settled.spent.amount.usd().is_none() {
                 out.say(&settled.line(span));
@@ -142,7 +142,7 @@ impl fmt::Display for Question {
     }
 }
 
-/// All machines that EC2 shows where these are, ended ones too.
+/// All machines that EC2 shows in the regions of these, ended ones too.
 async fn shown(aws: &Aws, going: &[Machine]) -> Option<Vec<Machine>> {
     let regions: BTreeSet<&str> = going.iter().map(|m| m.region.as_str()).collect();
     let asked = regions.into_iter().map(|region| {
@@ -154,8 +154,8 @@ async fn shown(aws: &Aws, going: &[Machine]) -> Option<Vec<Machine>> {
     Some(machines?.into_iter().flatten().collect())
 }
 
-/// What Inductiva says of the machines' groups; nothing of those that it cannot be
-/// asked about.
+/// What Inductiva says of the machines' groups. Those that it cannot be asked about are
+/// left out.
 async fn sides(inductiva: &Groups<'_>, going: &[Machine]) -> BTreeMap<String, Option<Group>> {
     let mut groups = BTreeMap::new();
     let Some(api) = inductiva.api else {

@@ -18,7 +18,7 @@ pub struct TerminateReport {
 }
 
 impl TerminateReport {
-    /// One report of several: what two of them name is named once.
+    /// One report made of several. What two of them name is named once.
     pub fn merged(reports: Vec<Self>) -> Option<Self> {
         let mut reports = reports.into_iter();
         let mut merged = reports.next()?;

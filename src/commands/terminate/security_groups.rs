@@ -1,5 +1,5 @@
-//! The security groups of this program: they cost nothing, and stay for the next
-//! start unless they are to go.
+//! The security groups of this program. They cost nothing, and stay for the next start
+//! unless they are to be removed.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::{
     terminal::{command_line::command, output::Output},
 };
 
-/// Machines are gone a minute or so after they were told to, GPU ones after more.
+/// Machines are gone a minute or so after they were told to end, GPU machines later.
 const GONE_WITHIN: Duration = Duration::from_mins(10);
-/// An interface may be there for a moment longer than its machine.
+/// A network interface may exist a moment longer than its machine.
 const FREE_WITHIN: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub struct Removed {
 }
 
 impl SecurityGroups<'_> {
-    /// Ours in the regions that were asked, each with its region.
+    /// Our groups in the regions that were asked.
     async fn ours(&self) -> Result<Vec<(Aws, SecurityGroup)>> {
         let mut asked = tokio::task::JoinSet::new();
         for region in &self.found.regions {
@@ -53,7 +53,7 @@ impl SecurityGroups<'_> {
     }
 
     pub async fn say_kept(&self) {
-        // Nothing hangs on it: whoever may not look sees no line.
+        // Nothing depends on it, and whoever may not look sees no line.
         let ours = self.ours().await.unwrap_or_default();
         if ours.is_empty() {
             return;
@@ -68,7 +68,7 @@ impl SecurityGroups<'_> {
         ));
     }
 
-    /// Removes them, once the machines are gone.
+    /// Removes the groups once the machines are gone.
     pub async fn remove(&self) -> Removed {
         let mut removed = Removed::default();
         let ours = match self.ours().await {
@@ -99,7 +99,7 @@ impl SecurityGroups<'_> {
         removed
     }
 
-    /// Waits until all machines are terminated, those that were going already too.
+    /// Waits until all machines are terminated, including those that were ending already.
     async fn until_gone(&self) -> Result<()> {
         let waits =
             |m: &&Machine| m.state == State::ShuttingDown || self.ended.contains(&m.instance_id);

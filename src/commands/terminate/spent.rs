@@ -1,6 +1,6 @@
-//! The line at the end of `terminate`: what the machines that it has ended, and those of
-//! their groups that had ended before, ran and came to. Nothing waits for it but the line
-//! itself, and nothing fails with it.
+//! The line at the end of `terminate`: how long the machines that it has ended ran, with
+//! those of their groups that had ended before, and what they cost. Only the line itself
+//! waits for that, and nothing fails because of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,18 +19,18 @@ use crate::{
     terminal::{interrupt::Interrupt, output::Output, time::span},
 };
 
-/// How long the line waits for prices that are not in the cache: what has not come by
-/// then is not known.
+/// How long the line waits for prices that are not in the cache. What has not come by
+/// then counts as unknown.
 const KNOWN_WITHIN: Duration = Duration::from_secs(2);
-/// Ids that the line names; of more it has the number.
+/// The most ids that the line names; of more it gives the number.
 const MOST_IDS: usize = 3;
 
 /// What this run has ended.
 #[derive(Debug, Default)]
 pub struct EndedMachines {
-    /// Of groups, or of all, by the name.
+    /// By the groups' names: their machines, those that have ended and the others.
     groups: BTreeMap<String, Vec<Machine>>,
-    /// Those that were named by their ids.
+    /// Machines that were named by their ids, by these.
     single: BTreeMap<String, Machine>,
     /// All of them as they were before, by their ids.
     before: BTreeMap<String, Machine>,
@@ -76,7 +76,7 @@ impl EndedMachines {
             .collect()
     }
 
-    /// With what Inductiva has answered for their groups.
+    /// What the costs are worked out from, with Inductiva's answers for the groups.
     pub fn sources(&self, groups: &Groups<'_>) -> Vec<GroupSources> {
         let of_groups = self.groups.iter().map(|(name, machines)| GroupSources {
             name: Some(name.clone()),
@@ -106,7 +106,7 @@ impl EndedMachines {
     }
 }
 
-/// Says it; nothing where nothing has ended.
+/// Says the line; nothing if nothing has ended.
 pub async fn say(aws: &Aws, sources: &[GroupSources], interrupt: &Interrupt, out: Output) {
     if sources.is_empty() || out.quiet {
         return;
@@ -117,7 +117,7 @@ pub async fn say(aws: &Aws, sources: &[GroupSources], interrupt: &Interrupt, out
     let settling = aws.time.within(KNOWN_WITHIN, settling);
     let settled = tokio::select! {
         biased;
-        // All has ended: whoever does not want to wait has missed a line.
+        // Everything has ended. Whoever does not want to wait only misses a line.
         () = interrupt.until(1) => return,
         settled = settling => settled,
     };

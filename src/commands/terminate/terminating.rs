@@ -29,33 +29,33 @@ pub struct Terminating<'a> {
     pub aws: &'a Aws,
     pub groups: &'a Groups<'a>,
     pub lines: Lines,
-    /// When the command began: looks count from then on.
+    /// When the command began. Its looks count from then on.
     pub began: Instant,
     pub interrupt: &'a Interrupt,
-    /// Whether more than one group, or machines beside one, was named.
+    /// Whether several groups were named, or machines beside a group.
     pub several: bool,
-    /// Whether somebody has agreed: with `--yes`, or to a question.
+    /// Whether somebody has agreed, by `--yes` or in answer to a question.
     pub confirmed: Cell<bool>,
-    /// What there is to report so far.
+    /// The reports so far.
     pub reports: RefCell<Vec<TerminateReport>>,
-    /// The machines of the groups that were ended, as they are now.
+    /// The ended machines and the others of their groups, as they are now.
     pub ended: RefCell<EndedMachines>,
-    /// What has been said, which is said once for all that is looked for at the same time.
+    /// What has been said already, as several things are looked for at the same time.
     pub said: RefCell<BTreeSet<String>>,
     pub out: Output,
 }
 
 impl<'a> Terminating<'a> {
-    /// Ends machines: those of `group`, if they are of one.
+    /// Begins to end machines, those of `group` if they belong to one.
     pub fn ending(&self, group: Option<&'a GroupName>) -> Ending<'a> {
         let group = group.filter(|_| self.several);
         Ending::new(self.aws, self.interrupt, group, self.out)
     }
 
-    /// Goes on where somebody has agreed.
+    /// Goes on if somebody has agreed, or else asks.
     ///
     /// # Errors
-    /// The answer was no, nobody can be asked, or an interruption: nothing was sent.
+    /// The answer was no, nobody can be asked, or somebody interrupted. Nothing was sent.
     pub async fn confirm(&self, going: &[Machine], left_over: &[Group]) -> Result<()> {
         if self.confirmed.get() {
             return Ok(());
@@ -68,7 +68,7 @@ impl<'a> Terminating<'a> {
         Ok(())
     }
 
-    /// Asks for a yes.
+    /// Asks a question, and fails unless the answer is yes.
     pub async fn ask(&self, question: &str) -> Result<()> {
         let interrupted = "interrupted at the question: nothing was sent, nothing was terminated";
         let answer = self.interrupt.or(self.out.confirm(question), interrupted);
@@ -79,8 +79,8 @@ impl<'a> Terminating<'a> {
         }
     }
 
-    /// EC2 could not be asked: machines may be running, whatever the reason. `line`
-    /// tries again.
+    /// The failure when EC2 could not be asked: machines may be running, whatever the
+    /// reason was. `line` tries again.
     pub fn nobody_knows(&self, failure: Failure, line: &str) -> Failure {
         if !failure.kind.may_pass() {
             return failure;
@@ -96,7 +96,7 @@ impl<'a> Terminating<'a> {
         .hint(format!("try again: {line}"))
     }
 
-    /// Names the other regions that were to be looked at and were not, in one line.
+    /// Names, in one line, the other regions that were to be looked at and were not.
     pub fn say_left_out(&self, look: &Look<'_>) {
         let denied = look.found.denied_regions();
         let denied = denied.map(|(regions, _)| format!("that is not permitted: {regions}"));
@@ -111,8 +111,8 @@ impl<'a> Terminating<'a> {
         }
     }
 
-    /// Adds what has ended to the report. `shown` are the machines that EC2 shows of the
-    /// groups.
+    /// Adds what has ended to the report. `shown` are the machines of the groups that EC2
+    /// shows.
     pub fn report(
         &self,
         ending: &Ending<'_>,
@@ -130,7 +130,7 @@ impl<'a> Terminating<'a> {
         });
     }
 
-    /// One report of everything that has ended; none where nothing came to that.
+    /// Prints one report of everything that has ended, if anything has.
     pub fn reported(&self) -> Result<()> {
         let Some(report) = TerminateReport::merged(self.reports.take()) else {
             return Ok(());
@@ -139,9 +139,9 @@ impl<'a> Terminating<'a> {
     }
 }
 
-/// The failure if machines may be running in other regions that were left out. A
-/// start needs the permission that was missing, so that it takes a sign of them:
-/// what Inductiva sees in `groups`, none where it cannot be asked.
+/// The failure if machines may be running in other regions that were left out. Whoever
+/// lacks the permission to look there could not start machines there either, so it takes
+/// a sign of machines: what Inductiva sees in `groups`, none if it cannot be asked.
 pub fn unseen(look: &Look<'_>, groups: Option<&[Group]>, line: &str) -> Option<Failure> {
     let hint = if look.found.missing.is_empty() {
         "ask somebody who may look there to run inductiva-aws list --all-regions".to_owned()
