@@ -28,7 +28,7 @@ const CANONICAL_STRING: &str = "The Canonical String for this request";
 
 /// The sort of a call's error. A call without an answer that can be read may have been
 /// carried out; one that could not be written was not.
-pub fn sort<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Sort {
+pub fn sort_of_error<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Sort {
     match error {
         SdkError::ConstructionFailure(_) => Sort::Fatal,
         SdkError::ServiceError(answer) => {

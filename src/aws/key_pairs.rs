@@ -90,7 +90,7 @@ impl Aws {
             Err(error) => error,
         };
         let failure = self.failure(&error, &what).await;
-        Err(match errors::sort(&error) {
+        Err(match errors::sort_of_error(&error) {
             Sort::NotNow => CreateError::NotNow(failure),
             Sort::Unknown => CreateError::Unknown(failure),
             _ if code(&error) == Some("InvalidKeyPair.Duplicate") => {

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{self, Filter, InstanceType, ResourceType};
 
 use super::{
     Aws,
-    errors::{Sort, code, failure, sort},
+    errors::{Sort, code, failure, sort_of_error},
     filter,
     images::image,
     tag_specification,
@@ -100,7 +100,7 @@ impl Aws {
                 let what = format!("cannot make an image of {builder_id}");
                 Err(NotMade {
                     failure: self.failure(&error, &what).await,
-                    may_be_made_yet: sort(&error) == Sort::Unknown,
+                    may_be_made_yet: sort_of_error(&error) == Sort::Unknown,
                 })
             }
         }

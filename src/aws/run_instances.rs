@@ -209,8 +209,8 @@ impl Aws {
             failure.kind = Kind::NotPermitted;
             failure = failure.hint("subscribe to the image's product in AWS Marketplace and accept its terms, once for the account, or name another image with --image-id");
         }
-        let is_short =
-            errors::sort(&error) == Sort::Place && code(&error) != Some("SpotMaxPriceTooLow");
+        let is_short = errors::sort_of_error(&error) == Sort::Place
+            && code(&error) != Some("SpotMaxPriceTooLow");
         if let (Place::Subnet(_), true) = (&launch.candidate.place, is_short) {
             failure = failure.hint("name another subnet with --subnet-id (one with more free addresses, or in another zone), fewer --num-machines, another --vm-type, or try again later");
         }
@@ -222,7 +222,7 @@ impl Aws {
                 failure,
             }))
         };
-        Err(match errors::sort(&error) {
+        Err(match errors::sort_of_error(&error) {
             Sort::Mismatch => LaunchError::TokenMismatch,
             Sort::Spent => LaunchError::TokenSpent,
             Sort::NotNow => LaunchError::NotNow(failure),

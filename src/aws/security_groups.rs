@@ -122,7 +122,7 @@ impl Aws {
                 return Ok(());
             }
             match pauses.next() {
-                Some(pause) if errors::sort(&error) == Sort::NotFound => {
+                Some(pause) if errors::sort_of_error(&error) == Sort::NotFound => {
                     self.time.pause(Duration::from_secs(pause)).await;
                 }
                 _ => {

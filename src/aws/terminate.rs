@@ -147,7 +147,7 @@ impl Aws {
             }
             Err(error) => {
                 let failure = self.failure(&error, "cannot terminate").await;
-                let sort = errors::sort(&error);
+                let sort = errors::sort_of_error(&error);
                 let of_an_id = error.as_service_error().is_some()
                     && matches!(sort, Sort::NotPermitted | Sort::NotFound | Sort::Fatal);
                 if of_an_id {

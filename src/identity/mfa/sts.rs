@@ -216,7 +216,7 @@ pub async fn is_refused(
 ) -> bool {
     let call = client(keys, config, patience, out).get_caller_identity();
     let answer = patience.for_call(call.send()).await;
-    answer.is_err_and(|error| errors::sort(&error) == errors::Sort::NotSignedIn)
+    answer.is_err_and(|error| errors::sort_of_error(&error) == errors::Sort::NotSignedIn)
 }
 
 fn wrong_code(serial: &str) -> NoSession {
