@@ -13,7 +13,7 @@ const MOST_IDS: usize = 20;
 /// The ids of what was launched, by type where several types were named.
 pub fn launched(launched: &[Machine], request: &Request) -> String {
     let mut launched = launched.to_vec();
-    machine::sort(&mut launched);
+    machine::sort_by_launch(&mut launched);
     let names_types = request.names_several_types();
     let types: BTreeSet<&str> = launched.iter().map(|m| m.vm_type.as_str()).collect();
     let said = |vm_type: &str| {

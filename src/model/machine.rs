@@ -204,7 +204,7 @@ pub fn remedy(reason: &str) -> &'static str {
 }
 
 /// Brings the machines of a group into the order of `list`.
-pub fn sort(machines: &mut [Machine]) {
+pub fn sort_by_launch(machines: &mut [Machine]) {
     machines
         .sort_by(|a, b| (&a.launch_time, &a.instance_id).cmp(&(&b.launch_time, &b.instance_id)));
 }

@@ -233,7 +233,7 @@ impl Start<'_> {
     /// Waits if asked to, and reports in any case: the ids of launched machines are
     /// printed even if waiting fails.
     async fn finish(&self, mut filled: Filled) -> Result<()> {
-        machine::sort(&mut filled.machines);
+        machine::sort_by_launch(&mut filled.machines);
         let waited = match self.args.wait {
             None => self.ended_at_once(&mut filled.machines).await,
             Some(until) => {
