@@ -219,11 +219,11 @@ fn write_json(path: &Path, document: &impl Serialize) -> Result<()> {
 
 /// The time in so many seconds, in the file's form.
 pub fn seconds_from_now(seconds: i64) -> String {
-    time(DateTime::from(SystemTime::now()).secs() + seconds)
+    timestamp(DateTime::from(SystemTime::now()).secs() + seconds)
 }
 
 /// A time in the file's form, from seconds since 1970.
-pub fn time(seconds: i64) -> String {
+pub fn timestamp(seconds: i64) -> String {
     DateTime::from_secs(seconds)
         .fmt(Format::DateTime)
         .unwrap_or_default()
@@ -258,7 +258,7 @@ fn parsed(text: &str) -> Option<DateTime> {
 }
 
 fn plain_time(text: &str) -> Option<String> {
-    parsed(text).map(|at| time(at.secs()))
+    parsed(text).map(|at| timestamp(at.secs()))
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {

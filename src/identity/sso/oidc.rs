@@ -263,7 +263,7 @@ impl<'a> Oidc<'a> {
         Ok(Registration {
             client_id: answer.client_id.unwrap_or_default(),
             client_secret: answer.client_secret.unwrap_or_default(),
-            expires_at: cache::time(answer.client_secret_expires_at),
+            expires_at: cache::timestamp(answer.client_secret_expires_at),
             scopes: self.scopes(),
         })
     }
