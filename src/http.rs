@@ -32,6 +32,7 @@ use rustls::RootCertStore;
 use url::Url;
 
 use self::bounded::UnreadBody;
+pub use self::date::TIME_REFUSALS;
 use crate::{
     bounds,
     error::{Failure, causes},

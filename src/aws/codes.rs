@@ -3,7 +3,7 @@
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use self::ClockSkew::{MayBeTheClock, OtherReason};
+use crate::http::TIME_REFUSALS;
 
 /// The HTTP status for it (RFC 6585).
 pub const TOO_MANY_REQUESTS: u16 = 429;
@@ -44,78 +44,58 @@ pub enum Sort {
     Fatal,
 }
 
-/// Whether a code may also come of a clock that is off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ClockSkew {
-    MayBeTheClock,
-    OtherReason,
-}
-
 /// The codes that are not in the SDK's own lists of what to try again. Sources: EC2 API
 /// reference, "Error codes for the Amazon EC2 API"; EC2 user guide, "Troubleshoot Amazon
 /// EC2 instance launch issues"; STS API reference, "Common errors"; EC2 developer guide,
 /// "Request throttling" and "Ensuring idempotency" (`IdempotentInstanceTerminated` is not
 /// documented: aws/boto3 issue 4406).
-const CODES: &[(&str, Sort, ClockSkew)] = &[
-    ("AuthFailure", Sort::NotSignedIn, MayBeTheClock),
-    ("ExpiredToken", Sort::NotSignedIn, OtherReason),
-    ("ExpiredTokenException", Sort::NotSignedIn, OtherReason),
-    ("IncompleteSignature", Sort::NotSignedIn, OtherReason),
-    ("InvalidClientTokenId", Sort::NotSignedIn, OtherReason),
-    ("MissingAuthenticationToken", Sort::NotSignedIn, OtherReason),
-    ("OptInRequired", Sort::NotSignedIn, OtherReason),
-    ("RequestExpired", Sort::NotSignedIn, MayBeTheClock),
-    ("SignatureDoesNotMatch", Sort::NotSignedIn, MayBeTheClock),
-    (
-        "UnrecognizedClientException",
-        Sort::NotSignedIn,
-        OtherReason,
-    ),
+const CODES: &[(&str, Sort)] = &[
+    ("AuthFailure", Sort::NotSignedIn),
+    ("ExpiredToken", Sort::NotSignedIn),
+    ("ExpiredTokenException", Sort::NotSignedIn),
+    ("IncompleteSignature", Sort::NotSignedIn),
+    ("InvalidClientTokenId", Sort::NotSignedIn),
+    ("MissingAuthenticationToken", Sort::NotSignedIn),
+    ("OptInRequired", Sort::NotSignedIn),
+    ("RequestExpired", Sort::NotSignedIn),
+    ("SignatureDoesNotMatch", Sort::NotSignedIn),
+    ("UnrecognizedClientException", Sort::NotSignedIn),
     (
         "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
         Sort::SpotRole,
-        OtherReason,
     ),
-    ("Blocked", Sort::NotAllowed, OtherReason),
-    ("TagPolicyViolation", Sort::NotAllowed, OtherReason),
-    ("AccessDenied", Sort::NotPermitted, OtherReason),
-    ("AccessDeniedException", Sort::NotPermitted, OtherReason),
-    ("UnauthorizedOperation", Sort::NotPermitted, OtherReason),
-    ("InsufficientAddressCapacity", Sort::Place, OtherReason),
-    ("InsufficientCapacity", Sort::Place, OtherReason),
-    (
-        "InsufficientFreeAddressesInSubnet",
-        Sort::Place,
-        OtherReason,
-    ),
-    ("InsufficientHostCapacity", Sort::Place, OtherReason),
-    ("InsufficientInstanceCapacity", Sort::Place, OtherReason),
-    (
-        "InsufficientReservedInstanceCapacity",
-        Sort::Place,
-        OtherReason,
-    ),
-    ("InsufficientVolumeCapacity", Sort::Place, OtherReason),
-    ("SpotMaxPriceTooLow", Sort::Place, OtherReason),
-    ("Unsupported", Sort::Place, OtherReason),
-    ("VolumeTypeNotAvailableInZone", Sort::Place, OtherReason),
-    ("InstanceLimitExceeded", Sort::Quota, OtherReason),
-    ("VcpuLimitExceeded", Sort::Quota, OtherReason),
-    ("MaxSpotInstanceCountExceeded", Sort::SpotQuota, OtherReason),
-    ("MaxIOPSLimitExceeded", Sort::Account, OtherReason),
-    ("PendingVerification", Sort::Account, OtherReason),
+    ("Blocked", Sort::NotAllowed),
+    ("TagPolicyViolation", Sort::NotAllowed),
+    ("AccessDenied", Sort::NotPermitted),
+    ("AccessDeniedException", Sort::NotPermitted),
+    ("UnauthorizedOperation", Sort::NotPermitted),
+    ("InsufficientAddressCapacity", Sort::Place),
+    ("InsufficientCapacity", Sort::Place),
+    ("InsufficientFreeAddressesInSubnet", Sort::Place),
+    ("InsufficientHostCapacity", Sort::Place),
+    ("InsufficientInstanceCapacity", Sort::Place),
+    ("InsufficientReservedInstanceCapacity", Sort::Place),
+    ("InsufficientVolumeCapacity", Sort::Place),
+    ("SpotMaxPriceTooLow", Sort::Place),
+    ("Unsupported", Sort::Place),
+    ("VolumeTypeNotAvailableInZone", Sort::Place),
+    ("InstanceLimitExceeded", Sort::Quota),
+    ("VcpuLimitExceeded", Sort::Quota),
+    ("MaxSpotInstanceCountExceeded", Sort::SpotQuota),
+    ("MaxIOPSLimitExceeded", Sort::Account),
+    ("PendingVerification", Sort::Account),
     // This is no quota: `start` counts a machine's tags itself.
-    ("TagLimitExceeded", Sort::Fatal, OtherReason),
-    ("VolumeLimitExceeded", Sort::Account, OtherReason),
-    ("InternalError", Sort::Unknown, OtherReason),
-    ("InternalFailure", Sort::Unknown, OtherReason),
-    ("ServiceUnavailable", Sort::Unknown, OtherReason),
-    ("Unavailable", Sort::Unknown, OtherReason),
-    ("InvalidGroup.NotFound", Sort::NotFound, OtherReason),
-    ("InvalidGroupId.NotFound", Sort::NotFound, OtherReason),
-    ("InvalidKeyPair.NotFound", Sort::NotFound, OtherReason),
-    ("IdempotentParameterMismatch", Sort::Mismatch, OtherReason),
-    ("IdempotentInstanceTerminated", Sort::Spent, OtherReason),
+    ("TagLimitExceeded", Sort::Fatal),
+    ("VolumeLimitExceeded", Sort::Account),
+    ("InternalError", Sort::Unknown),
+    ("InternalFailure", Sort::Unknown),
+    ("ServiceUnavailable", Sort::Unknown),
+    ("Unavailable", Sort::Unknown),
+    ("InvalidGroup.NotFound", Sort::NotFound),
+    ("InvalidGroupId.NotFound", Sort::NotFound),
+    ("InvalidKeyPair.NotFound", Sort::NotFound),
+    ("IdempotentParameterMismatch", Sort::Mismatch),
+    ("IdempotentInstanceTerminated", Sort::Spent),
 ];
 
 /// The sort of an answer. EC2 may have acted before it failed, whatever code it then
@@ -152,8 +132,8 @@ pub fn sort_of(code: &str) -> Sort {
 }
 
 fn listed(code: &str) -> Option<Sort> {
-    match CODES.iter().find(|(name, ..)| *name == code) {
-        Some((_, sort, _)) => Some(*sort),
+    match CODES.iter().find(|(name, _)| *name == code) {
+        Some((_, sort)) => Some(*sort),
         None if THROTTLING_ERRORS.contains(&code) => Some(Sort::NotNow),
         None if TRANSIENT_ERRORS.contains(&code) => Some(Sort::Unknown),
         None => None,
@@ -162,9 +142,7 @@ fn listed(code: &str) -> Option<Sort> {
 
 /// Whether AWS gives this code, among other reasons, when the clock is off.
 pub fn may_be_the_clock(code: &str) -> bool {
-    CODES
-        .iter()
-        .any(|(name, _, cause)| *name == code && *cause == MayBeTheClock)
+    TIME_REFUSALS.contains(&code)
 }
 
 /// The code in an XML answer of EC2's or STS's.
@@ -247,7 +225,7 @@ mod tests {
 
     #[test]
     fn no_code_is_there_twice() {
-        let mut names: Vec<&str> = CODES.iter().map(|(name, ..)| *name).collect();
+        let mut names: Vec<&str> = CODES.iter().map(|(name, _)| *name).collect();
         names.extend(THROTTLING_ERRORS);
         names.extend(TRANSIENT_ERRORS);
         let all = names.len();

@@ -10,15 +10,13 @@ use crate::time::signed_at_seconds;
 const MOST_SECONDS_FROM_SIGNING: u64 = 16 * 60;
 /// From 2025 to 2100: no clock of AWS's tells another time to this program.
 const YEARS: std::ops::Range<i64> = 1_735_689_600..4_102_444_800;
-/// What an answer says that refuses a call for the time that it was signed at:
-/// then the call, and not the answer, has the wrong time.
-const REFUSALS: [&str; 7] = [
+/// The codes with which AWS refuses a call for the time that it was signed at. Then the
+/// call, and not the answer, has the wrong time. Other reasons have these codes, too.
+pub const TIME_REFUSALS: [&str; 5] = [
     "AuthFailure",
     "InvalidSignatureException",
     "RequestExpired",
     "RequestTimeTooSkewed",
-    "Signature expired",
-    "Signature not yet current",
     "SignatureDoesNotMatch",
 ];
 
@@ -35,7 +33,8 @@ pub fn is_believed(date: &str, signed_at: Option<&str>, status: u16, body: &[u8]
         return true;
     };
     let body = String::from_utf8_lossy(body);
-    let is_refused = (400..500).contains(&status) && REFUSALS.iter().any(|r| body.contains(r));
+    let is_refused =
+        (400..500).contains(&status) && TIME_REFUSALS.iter().any(|code| body.contains(code));
     is_refused || date.abs_diff(signed_at) <= MOST_SECONDS_FROM_SIGNING
 }
 

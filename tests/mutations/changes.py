@@ -68,7 +68,7 @@ CHANGES = [
     Change(
         "after InternalFailure nothing is believed to have been launched",
         file="src/aws/codes.rs",
-        old='    ("InternalFailure", Sort::Unknown, OtherReason),\n',
+        old='    ("InternalFailure", Sort::Unknown),\n',
         new="",
         unit=(
             "aws::codes::tests::after_an_error_of_the_servers_own_a_launch_may_have_taken_place",
