@@ -17,7 +17,7 @@ use crate::{
     },
     plan::{
         known::Known,
-        lives::{Circumstances, Life},
+        life::{Circumstances, Life},
         members::members,
         spent::{Amount, Rates, Spent},
         stand_ins::{KnownGroup, StandIn},

@@ -9,7 +9,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    lives::{Circumstances, Life},
+    life::{Circumstances, Life},
     members::members,
 };
 use crate::model::{

@@ -17,6 +17,7 @@ pub mod group_settings;
 pub mod known;
 pub mod launch_plan;
 pub mod launch_tag;
+pub mod life;
 pub mod lives;
 #[cfg(test)]
 mod lives_by_chance;

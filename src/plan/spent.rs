@@ -3,7 +3,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{budget::cost_of, cost::rounded, known::Known, lives::Life};
+use super::{budget::cost_of, cost::rounded, known::Known, life::Life};
 use crate::model::machine;
 
 /// What a machine costs an hour, USD.
@@ -136,7 +136,7 @@ impl Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::lives::Span;
+    use crate::plan::life::Span;
 
     fn hours(known: u64, most: u64) -> Span {
         Span {

@@ -1,8 +1,11 @@
 //! The life of a machine that EC2 no longer shows, by Inductiva's times. These leave out
 //! its boot and the last moments before its end.
 
-use super::{Circumstances, End, Life, Span, between, nothing_known};
-use crate::plan::{budget::ENDING, members::Member};
+use crate::plan::{
+    budget::ENDING,
+    life::{Circumstances, End, Life, Span, between, nothing_known},
+    members::Member,
+};
 
 pub fn life(member: &Member<'_>, at: &Circumstances) -> Life {
     let id = member.id;
