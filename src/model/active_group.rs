@@ -1,4 +1,4 @@
-//! A group on Inductiva's side, as far as budgets and costs go by it.
+//! A group on Inductiva's side, as far as budgets and costs need it.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ pub struct ActiveGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GroupRecord {
     pub created_at: Option<SystemTime>,
-    /// The type that it was made with: the first that its machines were to have.
+    /// The type that it was made with: its machines' first choice.
     pub vm_type: Option<String>,
     /// The root disk that it was made with.
     pub disk_gib: Option<u32>,
@@ -23,7 +23,7 @@ pub struct GroupRecord {
 /// What Inductiva keeps of a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// What it calls itself: the instance id, if it is on EC2.
+    /// The name that the machine gives itself: its instance id, if it is on EC2.
     pub host_name: String,
     /// When it registered.
     pub started_at: Option<SystemTime>,

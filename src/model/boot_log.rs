@@ -1,5 +1,5 @@
-//! What a machine says on its console while it boots: user-data.sh writes a
-//! line for each phase, and one when it gives up. Pure.
+//! What a machine says on its console while it boots. user-data.sh writes a line for each
+//! phase, and one when it gives up.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::terminal::printable::printable;
 pub struct ConsoleOutput {
     /// The last 64 KB.
     pub text: String,
-    /// Whether it is all until now; else EC2 posted it late.
+    /// Whether it is all that there is until now; otherwise EC2 has posted it late.
     pub live: bool,
 }
 
-/// How far a machine has come, by its own account.
+/// How far a machine has come, as it says itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     Phase(String),
@@ -31,7 +31,7 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Says that so many machines have no live console; none when there are none.
+/// Says that this many machines have no live console; none if all have one.
 pub fn late(machines: usize) -> Option<String> {
     let machines = match machines {
         0 => return None,
@@ -43,14 +43,14 @@ pub fn late(machines: usize) -> Option<String> {
     ))
 }
 
-/// What our lines have in common, wherever the system puts its time stamps.
+/// What each of our lines contains, wherever the system puts its time stamps.
 const MARK: &str = "inductiva-aws: ";
 
-// The words of user-data.sh that mean something here. Machines say them that were
-// launched by older versions, too: a change here has to go on reading the old ones.
+// The words of user-data.sh that mean something here. Machines that older versions
+// launched say them, too, so after a change the old words still have to be read.
 const PHASE: &str = "phase ";
 const FAILED: &str = "failed ";
-/// What a machine says when it ends and nothing has failed.
+/// What a machine says when it ends without a failure.
 const ENDS: [&str; 2] = ["powering off", "the maximum lifetime of "];
 
 /// Our part of a console line: `phase NAME`, `failed PHASE: reason`, or other news.
@@ -58,7 +58,7 @@ pub fn ours(line: &str) -> Option<&str> {
     line.find(MARK).map(|at| line[at + MARK.len()..].trim_end())
 }
 
-/// Where the machine stands by the last of its lines.
+/// How far the machine has come, by the last of its lines.
 pub fn stage(console: &str) -> Option<Stage> {
     console.lines().rev().filter_map(ours).find_map(|news| {
         if let Some(phase) = news.strip_prefix(PHASE) {
@@ -70,14 +70,14 @@ pub fn stage(console: &str) -> Option<Stage> {
     })
 }
 
-/// Whether it shows why the machine ends itself: a failure, or what user-data.sh
+/// Whether the console shows why the machine ends itself: a failure, or what user-data.sh
 /// says when it powers off.
 pub fn has_said_why(console: &str) -> bool {
     let last = console.lines().rev().find_map(ours).unwrap_or_default();
     matches!(stage(console), Some(Stage::Failed(_))) || ENDS.iter().any(|end| last.starts_with(end))
 }
 
-/// The last `number` lines that have anything on them.
+/// The last `number` lines that are not empty.
 pub fn tail(console: &str, number: usize) -> Vec<&str> {
     let mut lines: Vec<&str> = console
         .lines()
@@ -89,14 +89,13 @@ pub fn tail(console: &str, number: usize) -> Vec<&str> {
     lines
 }
 
-/// The lines that have an end: what follows them is still being written.
+/// The lines that are complete. What follows them is still being written.
 pub fn whole_lines(console: &str) -> &str {
     &console[..console.rfind('\n').map_or(0, |at| at + 1)]
 }
 
-/// What `new` has beyond `old`: nothing if it is the older one. The console is a
-/// window on the last 64 KB: what has scrolled out at the top of one is missing
-/// there, and its first line may be cut.
+/// What `new` has beyond `old`; nothing if it is the older one. A console shows only its
+/// last 64 KB, so one may lack what the other begins with, and its first line may be cut.
 pub fn beyond<'a>(old: &str, new: &'a str) -> &'a str {
     let known = overlap(old, new);
     if overlap(new, old) > known {
@@ -105,10 +104,10 @@ pub fn beyond<'a>(old: &str, new: &'a str) -> &'a str {
     &new[known..]
 }
 
-/// How many bytes of `later`, from its beginning, are over when `earlier` ends.
+/// How many bytes from the beginning of `later` are in `earlier` already.
 fn overlap(earlier: &str, later: &str) -> usize {
     let uncut = later.find('\n').map_or(later.len(), |at| at + 1);
-    // The longest end of `earlier` in whole lines.
+    // The longest end of `earlier` that consists of whole lines.
     let lines = earlier.match_indices('\n').map(|(at, _)| at + 1);
     let starts = std::iter::once(0).chain(lines);
     for start in starts.filter(|start| *start < earlier.len()) {

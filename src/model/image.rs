@@ -7,9 +7,9 @@ use crate::values::VmType;
 /// The owner of Ubuntu's images (Canonical's AWS account).
 pub const CANONICAL: &str = "099720109477";
 
-/// Its owner in partitions of AWS that have one of their own, by how their regions
-/// begin (canonical/ubuntu-cloud-docs issue 40, rancher/quickstart issue 172); none
-/// where it is not known.
+/// Ubuntu's owner in partitions of AWS where it is another account, by the beginning of
+/// their regions' names; none where it is not known (canonical/ubuntu-cloud-docs issue
+/// 40, rancher/quickstart issue 172).
 const CANONICAL_ELSEWHERE: &[(&str, Option<&str>)] = &[
     ("us-gov-", Some("513442679011")),
     ("cn-", Some("837727238323")),
@@ -30,17 +30,18 @@ pub fn canonical(region: &str) -> Option<&'static str> {
 /// The name of Ubuntu 24.04 images for amd64, up to their date.
 pub const UBUNTU_IMAGE: &str = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-";
 
-/// The name of AWS's images with NVIDIA driver, Docker and container toolkit,
-/// up to their date.
+/// The name of AWS's images with NVIDIA driver, Docker and container toolkit, up to their
+/// date.
 ///
-/// It has NVIDIA's open driver, for G4dn, G5, G6, Gr6, G6e, G7, P4d, P4de, P5, P5e, P5en
-/// and P6 (`supported_ec2_instances` in its release notes, AWS Deep Learning AMIs
+/// They have NVIDIA's open driver, for G4dn, G5, G6, Gr6, G6e, G7, P4d, P4de, P5, P5e,
+/// P5en and P6 (`supported_ec2_instances` in its release notes, AWS Deep Learning AMIs
 /// developer guide, 2026).
 pub const GPU_IMAGE: &str = "Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) ";
 
-/// The families with NVIDIA GPUs that the open driver does not know, and their GPUs: it
-/// is for Turing and later (README of NVIDIA's open-gpu-kernel-modules, "Compatible
-/// GPUs"; the GPUs by "Accelerated computing instances", EC2 instance types guide).
+/// The families whose NVIDIA GPUs are too old for the open driver, with these GPUs. The
+/// driver is for Turing and later (README of NVIDIA's open-gpu-kernel-modules,
+/// "Compatible GPUs"; the GPUs by "Accelerated computing instances", EC2 instance types
+/// guide).
 const OLD_GPU_FAMILIES: &[(&str, &str)] = &[
     ("g2", "GRID K520 (Kepler)"),
     ("g3", "Tesla M60 (Maxwell)"),
@@ -50,7 +51,7 @@ const OLD_GPU_FAMILIES: &[(&str, &str)] = &[
     ("p3dn", "Tesla V100 (Volta)"),
 ];
 
-/// The type's GPU, if the driver of [`GPU_IMAGE`] is not made for it.
+/// The type's GPU, if the driver of [`GPU_IMAGE`] does not support it.
 pub fn old_gpu(vm_type: &VmType) -> Option<&'static str> {
     let family = vm_type.as_str().split('.').next().unwrap_or_default();
     let mut old = OLD_GPU_FAMILIES.iter();
@@ -84,9 +85,9 @@ pub struct Image {
     pub owner: String,
     /// `amazon` and the like.
     pub owner_alias: Option<String>,
-    /// RFC 3339, so that text order is time order.
+    /// RFC 3339, so that the order of texts is that of times.
     pub creation_date: String,
-    /// The same as a time, where it is one.
+    /// The same as a time, if it can be read.
     pub created_at: Option<SystemTime>,
     pub state: ImageState,
     pub tags: Vec<(String, String)>,
@@ -98,24 +99,23 @@ pub struct Image {
     pub architecture: String,
     /// `/dev/sda1`.
     pub root_device: String,
-    /// The root device's snapshot, GiB; the least size of the root disk.
+    /// The size of the root device's snapshot in GiB, which is the least for a root disk.
     pub snapshot_gib: u32,
     /// The other disks that each of its machines has.
     pub other_disks: Vec<ImageDisk>,
-    /// Whether it is Windows.
     pub is_windows: bool,
-    /// The system by which EC2 bills it: `Linux/UNIX`, `Red Hat Enterprise Linux`.
+    /// The operating system that EC2 bills: `Linux/UNIX`, `Red Hat Enterprise Linux`.
     pub platform_details: String,
 }
 
 impl Image {
-    /// Whether it is AWS's Bottlerocket, which runs no script of cloud-init's.
+    /// Whether it is AWS's Bottlerocket, which does not run cloud-init's scripts.
     pub fn is_bottlerocket(&self) -> bool {
         self.owner_alias.as_deref() == Some("amazon") && self.name.starts_with("bottlerocket-")
     }
 
-    /// The system, where packages are installed otherwise than the script knows
-    /// ("AMI billing information fields", EC2 user guide).
+    /// The operating system, if its packages are installed in a way that the script does
+    /// not know ("AMI billing information fields", EC2 user guide).
     pub fn other_linux(&self) -> Option<&str> {
         let others = ["Red Hat", "SUSE"];
         let details = self.platform_details.as_str();

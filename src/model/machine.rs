@@ -1,5 +1,4 @@
-//! Machines and groups as EC2 shows them: the tags that mark them as ours, and
-//! what is read back.
+//! Machines and groups as EC2 shows them, and the tags that mark them as ours.
 
 use std::{fmt, time::SystemTime};
 
@@ -28,15 +27,15 @@ pub const TAG_LAUNCH: &str = "inductiva:launch";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Being started; billing has not begun.
+    /// It is being started, and not billed yet.
     Pending,
     Running,
     Stopping,
-    /// Stopped: its disk still costs.
+    /// It is stopped. Its disk still costs.
     Stopped,
-    /// On its way to terminated; billing has ended.
+    /// It is ending, and no longer billed.
     ShuttingDown,
-    /// Gone; shown for about an hour.
+    /// It is gone. EC2 shows it for about an hour.
     Terminated,
 }
 
@@ -58,7 +57,7 @@ impl State {
         matches!(self, Self::Pending | Self::Running)
     }
 
-    /// Whether it is gone or irrevocably going.
+    /// Whether it is gone, or certainly will be.
     pub fn is_gone(self) -> bool {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }
@@ -70,7 +69,7 @@ impl fmt::Display for State {
     }
 }
 
-/// One machine. What EC2 does not say is none, and null in JSON.
+/// One machine. What EC2 does not tell is none, and null in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
     /// `i-…`
@@ -89,7 +88,7 @@ pub struct Machine {
     pub market: Market,
     /// The image it was launched from.
     pub image_id: Option<String>,
-    /// The system by which EC2 bills it: `Linux/UNIX`.
+    /// The operating system that EC2 bills: `Linux/UNIX`.
     pub platform_details: Option<String>,
     /// Whether it is on hardware of its own, or on a host of the account's.
     pub is_dedicated: bool,
@@ -99,13 +98,13 @@ pub struct Machine {
     pub launch_time: Option<String>,
     /// The same as a time, by EC2's clock.
     pub launched_at: Option<SystemTime>,
-    /// When it was told to end; not always known, and only while EC2 shows it.
+    /// When it was told to end. This is not always known, and only while EC2 shows the
+    /// machine.
     pub ended_at: Option<SystemTime>,
     pub tags: Vec<(String, String)>,
 }
 
 impl Machine {
-    /// The value of the tag `key`.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags
             .iter()
@@ -125,8 +124,8 @@ impl Machine {
         reason.is_some_and(|reason| reason.starts_with("Client.InstanceInitiatedShutdown"))
     }
 
-    /// Why EC2 ended it, where neither anybody asked for that nor the machine itself
-    /// did (EC2 API reference, `StateReason`): the code, and a message.
+    /// Why EC2 ended it, if neither somebody nor the machine itself asked for that (EC2
+    /// API reference, `StateReason`): the code and a message.
     pub fn ended_by_ec2(&self) -> Option<&str> {
         let reason = self
             .state_reason
@@ -166,7 +165,7 @@ impl Machine {
         }
     }
 
-    /// A machine of which a test says the rest.
+    /// A machine of which the test says everything else.
     #[cfg(test)]
     pub fn example(id: &str, state: State) -> Self {
         Self {
@@ -203,7 +202,7 @@ pub fn remedy(reason: &str) -> &'static str {
     }
 }
 
-/// Brings the machines of a group into the order of `list`.
+/// Sorts machines as `list` shows them: by their launch, then by their ids.
 pub fn sort_by_launch(machines: &mut [Machine]) {
     machines
         .sort_by(|a, b| (&a.launch_time, &a.instance_id).cmp(&(&b.launch_time, &b.instance_id)));

@@ -1,4 +1,4 @@
-//! The values that all parts speak of. No clock, network or file.
+//! The values that all parts speak of. They know no clock, network or file.
 
 pub mod active_group;
 pub mod boot_log;

@@ -19,8 +19,8 @@ pub struct Subnet {
     pub gives_public_addresses: bool,
     /// Whether machines get an IPv6 address unless told otherwise.
     pub gives_ipv6_addresses: bool,
-    /// Whether VPC Block Public Access keeps its internet gateway shut, and its
-    /// egress-only one.
+    /// Whether VPC Block Public Access blocks its internet gateway, and its egress-only
+    /// one.
     pub is_blocked: bool,
 }
 
@@ -30,7 +30,7 @@ pub struct RouteTable {
     /// `rtb-…`
     pub id: String,
     pub vpc_id: String,
-    /// The subnets that it is in force in; the main one also where there is no other.
+    /// The subnets that name it. The main one also holds for subnets that name none.
     pub subnet_ids: Vec<String>,
     pub is_main: bool,
     pub routes: Vec<Route>,
@@ -44,25 +44,25 @@ pub struct Route {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// `0.0.0.0/0`: all IPv4 addresses that no other route is for.
+    /// `0.0.0.0/0`: all IPv4 addresses without another route.
     AllIpv4,
-    /// `::/0`: the same of IPv6.
+    /// `::/0`: the same for IPv6.
     AllIpv6,
     Some,
 }
 
-/// What a route leads to, as far as it matters.
+/// Where a route leads, as far as that matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteTarget {
     /// The VPC itself, or a gateway endpoint of S3 or `DynamoDB`.
     Nowhere,
     /// Something that is gone.
     Blackhole,
-    /// An internet gateway, or one for IPv6 that lets nothing in: for machines with a
+    /// An internet gateway, or an egress-only one for IPv6. It serves machines with a
     /// public address.
     InternetGateway,
-    /// Whatever else there may be a way out behind: a NAT, transit or virtual gateway,
-    /// an interface, an instance, a peering, a load balancer's endpoint.
+    /// Anything else that may have a way out behind it: a NAT, transit or virtual
+    /// gateway, an interface, an instance, a peering, a load balancer's endpoint.
     Other,
 }
 
@@ -77,7 +77,7 @@ pub struct SecurityGroup {
     pub ingress: Vec<Ingress>,
 }
 
-/// An inbound rule: what tells ours from others.
+/// An inbound rule, as far as it tells our group from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ingress {
     /// TCP port 22 from one block.

@@ -1,6 +1,5 @@
-//! Prepared images: AMIs of the user's own account that `image build` has made, with
-//! the container engine and both container images in them. Their tags say what they
-//! hold.
+//! Prepared images: AMIs of the user's own account that `image build` has made, with the
+//! container engine and both container images. Their tags say what they contain.
 
 use std::time::SystemTime;
 
@@ -19,12 +18,12 @@ pub const TAG_BASE: &str = "inductiva:image-base";
 pub const TAG_TASK_RUNNER: &str = "inductiva:task-runner-image";
 /// Tag: the container image of the file tracker in it.
 pub const TAG_FILE_TRACKER: &str = "inductiva:file-tracker-image";
-/// Tag of machines that prepare an image. They are of no machine group.
+/// Tag of machines that prepare an image. They belong to no machine group.
 pub const TAG_BUILDER: &str = "inductiva:image-builder";
 
-/// How the names of prepared images begin. The builder's id follows, so that
-/// `CreateImage` asked again after a lost answer cannot make a second one: EC2 takes
-/// a name once.
+/// What the names of prepared images begin with. The builder's id follows. EC2 accepts a
+/// name only once, so a `CreateImage` that is made again after a lost answer cannot make
+/// a second image.
 pub const NAME_PREFIX: &str = "inductiva-aws/";
 
 /// The name of the image of a builder.
@@ -32,7 +31,7 @@ pub fn name_of(builder_id: &str) -> String {
     format!("{NAME_PREFIX}{builder_id}")
 }
 
-/// What the embedded user-data.sh expects of a prepared image, as a number.
+/// A number for what the embedded user-data.sh expects of a prepared image.
 pub fn layout() -> &'static str {
     let script = std::str::from_utf8(STANDARD_SCRIPT).unwrap_or_default();
     let mut lines = script.lines();
@@ -75,16 +74,16 @@ pub fn builder_tags() -> Vec<(String, String)> {
 pub struct Snapshot {
     /// `snap-…`
     pub id: String,
-    /// Of the disk that it is of.
+    /// The size of the disk that it was made from.
     pub size_gib: u32,
-    /// What is in it and paid for, where EC2 tells.
+    /// The bytes in it, which are paid for, where EC2 tells.
     pub full_bytes: Option<u64>,
     /// By EC2's clock.
     pub made_at: Option<SystemTime>,
 }
 
 impl Snapshot {
-    /// GiB that are paid for; the whole disk where EC2 does not tell.
+    /// The GiB that are paid for. Where EC2 does not tell, the size of the whole disk.
     pub fn gib(&self) -> f64 {
         const GIB: f64 = 1_073_741_824.0;
         #[expect(clippy::cast_precision_loss, reason = "no disk has 2^53 bytes")]
@@ -106,7 +105,7 @@ impl Image {
         tags.find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
-    /// Whether `image build` has made it in this account. Tags alone would not do:
+    /// Whether `image build` has made it in this account. Tags would not be enough, as
     /// anybody can tag and share an image.
     pub fn is_prepared(&self, account: &str) -> bool {
         self.owner == account

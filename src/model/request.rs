@@ -14,25 +14,25 @@ pub struct Request {
     pub group: GroupName,
     /// How many machines it is to have.
     pub num_machines: u32,
-    /// How many it is to have at least, where there is no capacity for all.
+    /// How many machines are enough where there is no capacity for all.
     pub min_machines: Option<u32>,
-    /// For how long the walk is made again where there is no capacity.
+    /// For how long the launch is tried again where there is no capacity.
     pub wait_for_capacity: Option<Duration>,
     pub vm_type: VmType,
-    /// How many threads run on each core; the type's own number if it is not said.
+    /// How many threads run on each core; none for the type's own number.
     pub threads_per_core: Option<u32>,
-    /// Types to launch what there is no capacity for, in this order.
+    /// Further types, in this order, where there is no capacity for the first.
     pub other_types: Vec<VmType>,
-    /// Nobody named a type: those are the default ones.
+    /// Nobody named a type, and these are the default ones.
     pub types_are_default: bool,
     /// An image other than the newest standard one.
     pub image_id: Option<String>,
-    /// How old a prepared image may be that is taken instead of the standard one;
-    /// none: no prepared image.
+    /// How old a prepared image may be to be taken instead of the standard one; none to
+    /// take no prepared image.
     pub prepared_image_age: Option<Duration>,
     pub volume: Volume,
-    /// MiB per second at which EBS fills the root disk from its snapshot; none: as it
-    /// is read.
+    /// The MiB/s at which EBS fills the root disk from its snapshot; none to fill it as
+    /// it is read.
     pub initialization_rate_mibps: Option<u32>,
     /// A subnet; else the default VPC.
     pub subnet_id: Option<String>,
@@ -54,8 +54,8 @@ pub struct Request {
     pub spot_fallback: bool,
     /// The most to pay for a spot machine, USD an hour, as EC2 takes it.
     pub max_price: Option<String>,
-    /// The most that the group may cost, USD an hour. No setting of the group: it
-    /// refuses a launch.
+    /// The most that the group may cost, USD an hour. It is not one of the group's
+    /// settings: it only refuses a launch.
     pub max_cost_per_hour: Option<f64>,
     /// The group's budget, USD.
     pub max_cost: Option<String>,
@@ -65,16 +65,16 @@ pub struct Request {
     pub runner: Runner,
 }
 
-/// What a gp3 volume has when nothing is asked for, without a price of its own (EBS
-/// user guide, volume types).
+/// The IOPS that every gp3 volume has without paying for them (EBS user guide, volume
+/// types).
 pub const GP3_IOPS: u32 = 3_000;
 /// The same in MiB per second.
 pub const GP3_THROUGHPUT_MIBPS: u32 = 125;
 
-/// What a machine reaches without its proxy: itself and its metadata.
+/// What a machine reaches without its proxy: itself and its metadata service.
 const NOT_BY_PROXY: &str = "169.254.169.254,fd00:ec2::254,localhost,127.0.0.1,::1";
 
-/// A price, of digits and at most one point, without the zeros that say nothing.
+/// A price in digits and at most one point, without superfluous zeros.
 pub fn plain_price(price: &str) -> String {
     let (whole, part) = price.split_once('.').unwrap_or((price, ""));
     let whole = match whole.trim_start_matches('0') {
@@ -93,26 +93,26 @@ pub struct Runner {
     pub api_key: String,
     /// Where the machine fetches the key itself, instead of being given it.
     pub api_key_from: Option<KeyPlace>,
-    /// What everything that the machine sends out goes through.
+    /// The proxy for everything that the machine sends out.
     pub proxy: Option<Proxy>,
-    /// Whether tasks and images are on the instance store, where there is one.
+    /// Whether tasks and images are kept on the instance store, if there is one.
     pub local_disks: bool,
     /// The API's address, without a trailing slash.
     pub api_url: String,
     pub task_runner_image: String,
     pub file_tracker_image: String,
-    /// How many machines the group is to have: the last of fewer may have company
-    /// that is still booting.
+    /// How many machines the group is to have. While there are fewer, others may still be
+    /// booting.
     pub num_machines: u32,
-    /// The machine ends itself after so long without a task; 0: never.
+    /// The machine ends itself after so many minutes without a task; 0: never.
     pub max_idle_minutes: u32,
     /// The machine ends itself at this age.
     pub max_lifetime: Option<Duration>,
-    /// The machine ends itself when it is not registered by then.
+    /// The machine ends itself if it is not registered by then.
     pub boot_timeout: Duration,
 }
 
-// The defaults, which user-data.sh repeats for whoever runs it by hand.
+// These are the defaults. user-data.sh repeats them for whoever runs it by hand.
 impl Runner {
     pub const API_URL: &str = "https://api.inductiva.ai";
     /// The released images (the Python client's defaults too).
@@ -124,13 +124,13 @@ impl Runner {
     /// How long a machine may take to register.
     pub const BOOT_TIMEOUT: Duration = Duration::from_mins(30);
 
-    /// The same without its secrets, to be shown.
+    /// The same with its secrets hidden, to be shown.
     pub fn hiding_secrets(&self) -> Self {
         self.with_secrets(|_| user_data::HIDDEN.into())
     }
 
-    /// The same with something as long instead of its secrets, for what EC2 is only
-    /// asked about.
+    /// The same with texts of the same length instead of its secrets, for a request that
+    /// EC2 is only asked about.
     pub fn without_secrets(&self) -> Self {
         self.with_secrets(|length| "x".repeat(length))
     }
@@ -188,11 +188,10 @@ impl Runner {
 }
 
 impl Request {
-    /// Older prepared images are not used: their system lacks a month of updates.
+    /// Older prepared images are not used, as their system lacks a month of updates.
     pub const PREPARED_IMAGE_AGE: Duration = Duration::from_hours(30 * 24);
 
-    /// One that leaves everything to the defaults, but for what it has to say; without
-    /// a key.
+    /// A request with the defaults for everything else, and without a key.
     pub fn with_defaults(group: GroupName, vm_type: VmType, num_machines: u32) -> Self {
         Self {
             group,
@@ -243,8 +242,8 @@ impl Request {
         }
     }
 
-    /// The same with equal values in equal words: groups are compared by them, and
-    /// a launch that is asked for again has to be the same to the byte.
+    /// The same request with equal values written in the same way. Groups are compared by
+    /// these words, and a launch that is made again has to have the same bytes.
     pub fn in_plain_words(mut self) -> Self {
         self.max_price = self.max_price.map(|price| plain_price(&price));
         self.max_cost = self.max_cost.map(|usd| plain_price(&usd));
@@ -258,7 +257,7 @@ impl Request {
         self
     }
 
-    /// The same for types that were found to be the group's, or the region's.
+    /// The same request for types that turned out to be the group's or the region's.
     pub fn of_types(&self, types: Vec<VmType>) -> Self {
         let mut types = types.into_iter();
         Self {
@@ -279,7 +278,7 @@ impl Request {
         std::iter::once(&self.vm_type).chain(&self.other_types)
     }
 
-    /// Whether the user named several types: which was taken is worth a word then.
+    /// Whether the user named several types. Then it is worth saying which one was taken.
     pub fn names_several_types(&self) -> bool {
         !self.other_types.is_empty() && !self.types_are_default
     }

@@ -1,6 +1,6 @@
 //! The operating system by which EC2 bills a machine.
 
-/// Those whose prices are looked up.
+/// The operating systems whose prices are looked up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum System {
     #[default]
@@ -11,9 +11,9 @@ pub enum System {
 }
 
 impl System {
-    /// By an image's or a machine's `PlatformDetails` ("AMI billing information
-    /// fields", EC2 user guide); none for one with a licence in its price, such as
-    /// SQL Server's, and for Windows.
+    /// The system in an image's or a machine's `PlatformDetails` ("AMI billing
+    /// information fields", EC2 user guide). None if a licence such as SQL Server's is in
+    /// its price, and for Windows.
     pub fn of(platform_details: &str) -> Option<Self> {
         match platform_details {
             "Linux/UNIX" => Some(Self::Linux),

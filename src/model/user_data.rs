@@ -1,8 +1,7 @@
-//! What a machine is given at its first boot: a preamble of `export` lines and
-//! a script, as the bytes that `RunInstances` sends.
+//! What a machine is given at its first boot: a preamble of `export` lines and a script,
+//! as the bytes that `RunInstances` sends.
 //!
-//! Pure: no file, network or clock. There is no templating, so a script of the
-//! user's own keeps every `$`.
+//! There is no templating, so a script of the user's own keeps every `$`.
 
 use std::{borrow::Cow, fmt, io::Write as _};
 
@@ -15,8 +14,8 @@ use crate::terminal::quoting;
 /// and run on its own.
 pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../../user-data.sh");
 
-/// The most user data that EC2 takes, as it is sent but for base64 (EC2 user guide,
-/// "Run commands when you launch an EC2 instance with user data input").
+/// The most user data that EC2 takes, before base64 (EC2 user guide, "Run commands when
+/// you launch an EC2 instance with user data input").
 pub const MAX_BYTES: usize = 16_384;
 
 /// One variable of the preamble.
@@ -47,8 +46,8 @@ impl Script {
         &self.0
     }
 
-    /// Whether the variables can be given to it: it is a `#!` script of a
-    /// shell that knows `export NAME='value'`.
+    /// Whether it can be given the variables: it has to be a `#!` script of a shell that
+    /// knows `export NAME='value'`.
     pub fn takes_variables(&self) -> bool {
         self.shebang().is_some_and(|line| {
             let line = String::from_utf8_lossy(line);
@@ -70,8 +69,8 @@ impl Script {
         line.strip_prefix(b"#!")
     }
 
-    /// The shell's flags by which its first line makes it print what it reads (`v`)
-    /// or runs (`x`), and so the preamble: `#!/bin/bash -x`.
+    /// The flags in its first line, such as `#!/bin/bash -x`, with which the shell prints
+    /// what it reads (`v`) or runs (`x`), and so the preamble.
     fn printing_flags(&self) -> String {
         let line = String::from_utf8_lossy(self.shebang().unwrap_or_default());
         let is_on = |flag: char, name: &str| {
@@ -85,8 +84,8 @@ impl Script {
         on.map(|(flag, _)| flag).collect()
     }
 
-    /// The bytes of the whole: the first line, the preamble, the rest; or the
-    /// script as it is when it cannot take variables.
+    /// The whole: the first line, the preamble, the rest. A script that cannot take
+    /// variables stays as it is.
     pub fn with_preamble(&self, variables: &[Variable]) -> Vec<u8> {
         if !self.takes_variables() {
             return self.0.to_vec();
@@ -111,8 +110,8 @@ impl Script {
         whole
     }
 
-    /// What is sent, before base64. What gets our preamble goes as gzip, which
-    /// cloud-init unpacks on every image; anything else byte for byte, as we cannot
+    /// The bytes that are sent, before base64. With our preamble they are gzip, which
+    /// cloud-init unpacks on every image. Anything else goes byte for byte, as we cannot
     /// know who reads it.
     ///
     /// # Errors
@@ -137,7 +136,7 @@ impl Script {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge {
     bytes: usize,
-    /// None for what is not packed.
+    /// None if it is not packed.
     packed_bytes: Option<usize>,
 }
 
@@ -151,7 +150,7 @@ impl fmt::Display for TooLarge {
     }
 }
 
-/// No time stamp and no name in the header: a call that is made again with the same
+/// The header has no time stamp and no name: a call that is made again with the same
 /// client token has to have the same bytes.
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -190,8 +189,8 @@ mod tests {
         }
     }
 
-    /// The environment that a script sees, told by a real bash: it is run from
-    /// a file, as cloud-init does, and ends with `env -0`.
+    /// The environment that a script sees. A real bash runs it from a file, as cloud-init
+    /// does, and prints it with `env -0`.
     fn environment_of(user_data: &[u8]) -> HashMap<Vec<u8>, Vec<u8>> {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("part-001");

@@ -12,7 +12,7 @@ pub struct VmTypeFacts {
     /// Logical CPUs.
     pub vcpus: u32,
     pub cores: u32,
-    /// How many threads may run on each core; none where that cannot be chosen.
+    /// How many threads may run on each core; empty where that cannot be chosen.
     pub threads_per_core: Vec<u32>,
     /// GB of instance store, all disks together.
     pub local_disks_gb: u64,
@@ -20,13 +20,12 @@ pub struct VmTypeFacts {
     pub gpu: Option<Gpu>,
     /// Whether it earns and spends CPU credits.
     pub is_burstable: bool,
-    /// Whether an account on the free plan may launch it; none where EC2 does not
-    /// tell.
+    /// Whether an account on the free plan may launch it; none where EC2 does not tell.
     pub is_free_tier_eligible: Option<bool>,
 }
 
 impl VmTypeFacts {
-    /// With so many threads on each core.
+    /// The same type with this many threads on each core.
     #[must_use]
     pub fn with_threads_per_core(mut self, threads: Option<u32>) -> Self {
         if let Some(threads) = threads {
