@@ -1,5 +1,5 @@
-//! Command lines for messages, to be pasted into a shell: any, with nothing of this
-//! one's environment but its credentials.
+//! Command lines for messages, to be pasted into any shell. That shell need have nothing
+//! of this one's environment but the credentials.
 
 use std::{
     fmt::Write as _,
@@ -17,10 +17,10 @@ static OF_THIS_RUN: RwLock<AwsOptions> = RwLock::new(AwsOptions {
     endpoint_url: None,
 });
 
-/// What says which AWS a command is for.
+/// The options and variables that say which AWS a command is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsOptions {
-    /// Variables that no option stands for: the addresses of single services.
+    /// Variables that have no option: the addresses of single services.
     pub variables: Vec<(String, String)>,
     pub region: Option<String>,
     pub profile: Option<String>,
@@ -28,14 +28,14 @@ pub struct AwsOptions {
 }
 
 impl AwsOptions {
-    /// Those of this run, as far as they are known by now.
+    /// The options of this run that are known by now.
     pub fn of_this_run() -> Self {
         let options = OF_THIS_RUN.read();
         options.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Says where AWS is, by variables of these names: `--endpoint-url` would take the
-    /// place of a single service's address.
+    /// Sets where AWS is, by these variables. `--endpoint-url` would replace the address
+    /// of a single service.
     pub fn set_endpoints(&mut self, variables: Vec<(String, String)>) {
         match variables.as_slice() {
             [(name, url)] if name == "AWS_ENDPOINT_URL" => self.endpoint_url = Some(url.clone()),
@@ -79,8 +79,8 @@ impl AwsOptions {
     }
 }
 
-/// Remembers what every command for the same account and region needs; called again
-/// when more of it is known.
+/// Remembers what every command for the same account and region needs. It is called again
+/// when more of that is known.
 pub fn remember(options: AwsOptions) {
     *OF_THIS_RUN.write().unwrap_or_else(PoisonError::into_inner) = options;
 }
@@ -90,8 +90,8 @@ pub fn command(arguments: &str) -> String {
     AwsOptions::of_this_run().command(arguments)
 }
 
-/// This program with these arguments, for a sign-in: they name its profile, and region
-/// and account follow from that; where AWS is does not.
+/// This program with these arguments, for a sign-in. They name its profile, from which
+/// region and account follow; only the address of AWS does not.
 pub fn sign_in_command(arguments: &str) -> String {
     let of_this_run = AwsOptions::of_this_run();
     AwsOptions {

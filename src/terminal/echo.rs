@@ -5,12 +5,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The terminal as it was before; dropping it brings that back, also where an
+/// The terminal's earlier state, which comes back when this is dropped, also where an
 /// interruption ends a question.
 pub struct Hidden(Option<String>);
 
-/// Shows nothing of what is typed from now on, until the answer is dropped. Where the
-/// terminal cannot be told so, it shows what is typed.
+/// Hides what is typed until the answer is dropped. It stays visible where the terminal
+/// cannot be set.
 pub fn hidden() -> Hidden {
     let before = stty("-g").map(|state| state.trim().to_owned());
     if before.is_some() {
@@ -27,11 +27,11 @@ impl Drop for Hidden {
     }
 }
 
-/// Of the terminal that this program's stdin is; it is part of every Unix.
+/// Sets or asks the terminal that is this program's stdin. Every Unix has `stty`.
 fn stty(argument: &str) -> Option<String> {
     let output = Command::new("stty")
         .arg(argument)
-        // The environment has secrets, which are no business of its.
+        // The environment has secrets, which `stty` does not need.
         .env_clear()
         .envs(env::var_os("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::inherit())

@@ -1,5 +1,5 @@
-//! Workflow commands: GitHub Actions obeys what a step prints, on either stream.
-//! Text from outside must not become one.
+//! GitHub Actions obeys workflow commands in what a step prints, on either stream. Text
+//! from outside must not become such a command.
 
 use std::{borrow::Cow, env, sync::LazyLock};
 
@@ -14,7 +14,8 @@ const COMMAND: &str = "::";
 /// What begins a command of the old form, anywhere in a line.
 const OLD_COMMAND: &str = "##[";
 
-/// Lines of which none is a command. They stay as they are outside of GitHub Actions.
+/// The lines, without any command among them. Outside of GitHub Actions they stay as they
+/// are.
 pub fn without_commands(text: &str) -> Cow<'_, str> {
     if *IN_A_STEP {
         disarmed(text)
@@ -23,8 +24,7 @@ pub fn without_commands(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// JSON whose texts neither a terminal nor GitHub Actions obeys. The values stay
-/// the same.
+/// JSON with no text that a terminal or GitHub Actions obeys. The values stay the same.
 pub fn in_json(document: &str) -> String {
     let document = escaped_json(document);
     if *IN_A_STEP {
@@ -34,7 +34,7 @@ pub fn in_json(document: &str) -> String {
     }
 }
 
-/// As the runner reads them: its `ActionCommand.cs`.
+/// Breaks the commands up that GitHub's runner would read (its `ActionCommand.cs`).
 fn disarmed(text: &str) -> Cow<'_, str> {
     if !text.contains(COMMAND) && !text.contains(OLD_COMMAND) {
         return Cow::Borrowed(text);

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP, counted: the first asks, the second insists.
+//! Ctrl-C, SIGTERM and SIGHUP. They are counted: the first asks, the second insists.
 
 use std::{
     collections::BTreeSet,
@@ -14,8 +14,8 @@ use crate::{
     values::GroupName,
 };
 
-/// The number of interruptions so far, and the machines that the last of them
-/// leaves running.
+/// The number of interruptions so far, and the machines that the last one would leave
+/// running.
 #[derive(Clone, Debug)]
 pub struct Interrupt {
     count: watch::Receiver<u32>,
@@ -28,7 +28,7 @@ impl Interrupt {
     pub fn listen() -> Self {
         let (sender, receiver) = watch::channel(0);
         let mut next = Box::pin(signal());
-        // It listens from its first poll on: before anything is asked or sent.
+        // The first poll makes it listen, before anything is asked or sent.
         let came = next.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if came.is_ready() {
             sender.send_modify(|count| *count += 1);
@@ -48,7 +48,7 @@ impl Interrupt {
         }
     }
 
-    /// One that comes from a test: how many there were is sent.
+    /// Interruptions that a test makes, by sending how many there were.
     #[cfg(test)]
     pub fn of_a_test() -> (Self, watch::Sender<u32>) {
         let (sender, count) = watch::channel(0);
@@ -79,7 +79,7 @@ impl Interrupt {
         }
     }
 
-    /// Forgets machines that are going.
+    /// Forgets machines that are ending.
     pub fn ended<'a>(&self, ids: impl IntoIterator<Item = &'a String>) {
         if let Ok(mut running) = self.running.lock() {
             for id in ids {
@@ -107,8 +107,8 @@ impl Interrupt {
         }
     }
 
-    /// What ends a start at once: the second interruption. Of a call without an
-    /// answer only the group is known.
+    /// The failure of a start that the second interruption ends at once. If a call has no
+    /// answer, only the group is known.
     pub fn insisted(&self) -> Failure {
         let failure = Failure::new(Kind::Interrupted, "interrupted twice");
         let Some(group) = self.group.get() else {
@@ -122,7 +122,7 @@ impl Interrupt {
         .machines(self.running())
     }
 
-    /// The same for an image build: nothing of it is undone then.
+    /// The same for an image build, of which nothing is undone then.
     pub fn insisted_on_build(&self) -> Failure {
         let running = self.running();
         let end = match running.first() {
@@ -143,7 +143,7 @@ impl Interrupt {
         .machines(running)
     }
 
-    /// The result of `work`, dropped at the first interruption.
+    /// Does `work`, which the first interruption ends.
     pub async fn or<T>(&self, work: impl Future<Output = Result<T>>, message: &str) -> Result<T> {
         tokio::select! {
             biased;
@@ -176,12 +176,12 @@ async fn signal() {
     }
 }
 
-/// Whether this runs under `nohup`. Linux tells; elsewhere it has no effect.
+/// Whether this runs under `nohup`. Only Linux tells; elsewhere SIGHUP always counts.
 #[cfg(unix)]
 fn hangups_are_ignored() -> bool {
     use std::{fs, sync::LazyLock};
     const SIGHUP: u64 = 1;
-    // As it was inherited: listening to the signal changes it.
+    // This is what was inherited, as listening to the signal changes it.
     static IGNORED: LazyLock<bool> = LazyLock::new(|| {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,5 +1,5 @@
-//! The secrets that this run has come across, and the gate that keeps them out of
-//! whatever it says: an API, a proxy or a console may repeat what it was sent.
+//! The secrets that this run has come across. They are kept out of everything that it
+//! prints, as an API, a proxy or a console may repeat what it was sent.
 
 use std::{
     borrow::Cow,
@@ -10,19 +10,19 @@ use url::form_urlencoded;
 
 /// How a secret is shown to people.
 pub const HIDDEN: &str = "********";
-/// A shorter secret, such as an MFA code, may be an innocent part of an id or a
-/// number: it is looked for as a whole word, and in words from outside alone.
+/// A shorter secret, such as an MFA code, may be part of an innocent id or number. So
+/// only a whole word counts as one, and only in words from outside.
 const LONG: usize = 8;
 
 static SECRETS: RwLock<Vec<Secret>> = RwLock::new(Vec::new());
 
 struct Secret {
-    /// As it is, in an address, and in JSON.
+    /// The secret as it is, as in an address, and as in JSON.
     spellings: Vec<String>,
     is_long: bool,
 }
 
-/// Remembers a secret: nothing that has it is printed from now on.
+/// Remembers a secret. From now on nothing is printed with it.
 pub fn know(secret: &str) {
     let secret = secret.trim();
     if secret.is_empty() {
@@ -51,7 +51,7 @@ pub fn know(secret: &str) {
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.spellings[0].len()));
 }
 
-/// The password in an address, if there is one: of a proxy, say.
+/// Remembers the password in an address, such as a proxy's, if there is one.
 pub fn know_password_of(address: &str) {
     let after_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
     let Some((user_info, _)) = after_scheme.rsplit_once('@') else {
@@ -64,12 +64,12 @@ pub fn know_password_of(address: &str) {
     know(&percent_decoded(password));
 }
 
-/// The text without the secrets that are long enough not to be there by chance.
+/// The text without those secrets that are too long to be there by chance.
 pub fn masked(text: &str) -> Cow<'_, str> {
     replaced(text, |secret| secret.is_long)
 }
 
-/// Words from outside, without any secret.
+/// Words from outside, without any of the secrets.
 pub fn foreign(text: &str) -> String {
     replaced(text, |_| true).into_owned()
 }
@@ -111,7 +111,7 @@ fn without_word(text: &str, word: &str) -> String {
 }
 
 fn percent_decoded(text: &str) -> String {
-    // As the value of a form, where these two would be something else.
+    // As the value in a form, where `+` and `&` would mean something else.
     let form = format!("p={}", text.replace('+', "%2B").replace('&', "%26"));
     let value = form_urlencoded::parse(form.as_bytes()).next();
     value.map_or(String::new(), |(_, value)| value.into_owned())

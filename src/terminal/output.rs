@@ -15,8 +15,8 @@ use super::{
 };
 use crate::error::{Failure, Result, Tried};
 
-/// Whether a question has no answer yet: what is said meanwhile, such as that it was
-/// interrupted, begins a line of its own.
+/// Whether a question is waiting for its answer. What is said meanwhile, such as that
+/// somebody interrupted, begins a new line.
 pub(super) static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// How results are written to stdout.
@@ -34,8 +34,8 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
 const DIM: Style = Style::new().dimmed();
 
-/// Whether stdout is read still. One that goes away (`| head`) is no failure, and
-/// what goes on and on may end.
+/// Whether anybody still reads stdout. A reader that goes away (`| head`) is no failure,
+/// and a command that would go on for ever may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// As far as can be told.
@@ -47,7 +47,7 @@ pub enum Reader {
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     pub format: Format,
-    /// Ids alone on stdout, and no conversation.
+    /// Only ids on stdout, and no conversation.
     pub quiet: bool,
     /// 0: no tracing of calls; 1: a line a call.
     pub verbose: u8,
@@ -67,14 +67,14 @@ impl Output {
         }
     }
 
-    /// The same of several lines that are this program's own, such as a table.
+    /// The same for several lines of this program's own, such as a table.
     pub fn say_lines(self, text: &str) {
         if !self.quiet {
             line(&screened(text));
         }
     }
 
-    /// Something that may cost money or work; never silenced.
+    /// Something that may cost money or work. `--quiet` does not silence it.
     pub fn warn(self, message: &str) {
         line(&format!(
             "{WARNING}warning{WARNING:#}: {}",
@@ -82,7 +82,7 @@ impl Output {
         ));
     }
 
-    /// What a person has to see to go on; never silenced.
+    /// What a person has to see to go on. `--quiet` does not silence it.
     pub fn prompt(self, message: &str) {
         line(&one_line(message));
     }
@@ -94,8 +94,8 @@ impl Output {
         }
     }
 
-    /// Writes a result to stdout: `text` for people, the document for JSON,
-    /// `ids` a line each with `--quiet`.
+    /// Writes a result to stdout: as text for people, as a JSON document, or with
+    /// `--quiet` only its `ids`, one a line.
     pub fn result<T: serde::Serialize + std::fmt::Display>(
         self,
         result: &T,
@@ -104,7 +104,7 @@ impl Output {
         self.stream_result(result, ids).map(|_| ())
     }
 
-    /// The same, of one that is written again until the reader is gone.
+    /// The same for a result that is written again and again until the reader is gone.
     pub fn stream_result<T: serde::Serialize + std::fmt::Display>(
         self,
         result: &T,
@@ -126,18 +126,18 @@ impl Output {
         self.stream(&document(result)?).map(|_| ())
     }
 
-    /// A JSON document that is to have secrets in it.
+    /// A JSON document in which secrets are wanted.
     pub fn secret_json<T: serde::Serialize>(self, result: &T) -> Result<()> {
         self.secrets(&document(result)?)
     }
 
-    /// Text to stdout that is to have secrets in it.
+    /// Text for stdout in which secrets are wanted.
     pub fn secrets(self, text: &str) -> Result<()> {
         to_stdout(text).map(|_| ())
     }
 
-    /// Text to stdout, with colours only where they can be seen, that may go on
-    /// until the reader is gone.
+    /// Text for stdout, with colours only where they can be seen. It may go on until the
+    /// reader is gone.
     pub fn stream(self, text: &str) -> Result<Reader> {
         to_stdout(&without_commands(&screened(text)))
     }
@@ -177,17 +177,17 @@ impl Output {
         }
     }
 
-    /// The columns of the terminal that stdout is; none where nothing is to be cut.
+    /// The width of the terminal that stdout is; none where nothing is to be cut.
     pub fn width(self) -> Option<usize> {
         columns(&console::Term::stdout())
     }
 
-    /// The same of stderr.
+    /// The same for stderr.
     pub fn width_of_conversation(self) -> Option<usize> {
         columns(&console::Term::stderr())
     }
 
-    /// A line above a result that is shown again and again; ids stand alone.
+    /// A line above a result that is shown again and again. Ids get none.
     pub fn head(self, line: &str) -> Result<Reader> {
         if self.quiet {
             return Ok(Reader::IsThere);
@@ -223,12 +223,12 @@ fn tried(tried: &[Tried]) -> String {
     table(&["TYPE", "ZONE", "MARKET", "MACHINES", "ANSWER"], &rows)
 }
 
-/// Words on their way out, as one line.
+/// Text that is about to be printed, as one line.
 pub(super) fn one_line(message: &str) -> String {
     mask::masked(&printable::printable(message)).into_owned()
 }
 
-/// Lines of our own on their way out.
+/// Lines of this program's own that are about to be printed.
 fn screened(text: &str) -> String {
     mask::masked(&printable::screened(text)).into_owned()
 }
@@ -283,7 +283,8 @@ pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
     table_within(None, &columns, rows)
 }
 
-/// The same on a terminal that is so wide: columns leave from the right.
+/// The same for a terminal of this width: where there is no room, columns are left out
+/// from the right.
 pub fn table_within(width: Option<usize>, columns: &[Column<'_>], rows: &[Vec<String>]) -> String {
     let mut lines = table::lines(columns, rows, width).into_iter();
     let header = lines.next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A failure of the program itself: it is caught, told like any other failure,
-//! and leaves no core.
+//! Failures of the program itself. They are caught, reported like any other failure, and
+//! leave no core.
 
 use std::{
     panic,
@@ -14,13 +14,13 @@ use tokio::task::JoinHandle;
 use super::{command_line::command, interrupt::Interrupt};
 use crate::error::{Failure, Kind};
 
-/// Where the first panic was. What it says is not kept: it may quote a request,
-/// with whatever secrets that has.
+/// Where the first panic was. Its message is not kept, as it may quote a request with its
+/// secrets.
 static PLACE: Mutex<Option<String>> = Mutex::new(None);
 /// Whether `RunInstances` may have been sent.
 static LAUNCHING: AtomicBool = AtomicBool::new(false);
 
-/// Panics print nothing from now on.
+/// Keeps panics from printing anything.
 pub fn silence() {
     panic::set_hook(Box::new(|info| {
         let mut place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,12 +43,12 @@ fn source(file: &str) -> &str {
     }
 }
 
-/// `RunInstances` is about to be sent.
+/// Notes that `RunInstances` is about to be sent.
 pub fn launching() {
     LAUNCHING.store(true, Ordering::Relaxed);
 }
 
-/// What a task came to. Its panic is that of whoever waits for it.
+/// What a task came to. If it panicked, so does whoever waits for it.
 pub async fn joined<T>(task: JoinHandle<T>) -> T {
     match task.await {
         Ok(value) => value,
@@ -60,8 +60,8 @@ pub async fn joined<T>(task: JoinHandle<T>) -> T {
     }
 }
 
-/// What is told of a panic. `interrupt` knows the group and the machines of a
-/// start; `ends_machines`: it was to end some.
+/// The failure for a panic. `interrupt` knows the group and the machines of a start;
+/// `ends_machines` tells whether the command was to end some.
 pub fn failure(interrupt: Option<&Interrupt>, ends_machines: bool) -> Failure {
     let place = PLACE.lock().unwrap_or_else(PoisonError::into_inner);
     let place = place.as_deref().unwrap_or("an unknown place");

@@ -1,11 +1,11 @@
-//! What is safe to print of text from outside: the border between values, which
-//! are kept as they came, and what people and logs read.
+//! What is safe to print of text from outside. Values are kept as they came; what people
+//! and logs read goes through here.
 
 use std::fmt::Write as _;
 
-/// Text as one line, without what a terminal would obey or a reader be deceived
-/// by. Line breaks become blanks: a new line could pass for a row of a table, or in
-/// a CI log for a command.
+/// Text as one line, without anything that a terminal would obey or that would deceive a
+/// reader. Line breaks become blanks, as a new line could pass for a row of a table, or
+/// in a CI log for a command.
 pub fn visible(text: &str) -> String {
     let shown = |c: char| match c {
         _ if breaks_line(c) => Some(' '),
@@ -26,8 +26,8 @@ pub fn cell(text: &str) -> String {
     printable(text).replace('\t', " ")
 }
 
-/// What this program has put together, of several lines and with its own colours:
-/// both stay, all else goes.
+/// Text that this program has put together. Its lines and its colours stay, and
+/// everything else of that kind goes.
 pub fn screened(text: &str) -> String {
     let mut kept = String::new();
     let mut rest = text;
@@ -46,12 +46,12 @@ pub fn screened(text: &str) -> String {
     kept
 }
 
-/// JSON in which nothing has to be obeyed: the values stay the same.
+/// JSON without anything that a terminal would obey. The values stay the same.
 pub fn escaped_json(document: &str) -> String {
     let mut escaped = String::new();
     for c in document.chars() {
-        // Characters of the document itself are neither; those in its texts below
-        // U+0020 are escaped already.
+        // The document's own characters are none of these, and characters below U+0020
+        // are escaped in its texts already.
         if c > '\u{7e}' && (is_hidden(c) || breaks_line(c)) {
             let _ = write!(escaped, "\\u{:04x}", u32::from(c));
         } else {
@@ -79,8 +79,8 @@ fn breaks_line(c: char) -> bool {
     matches!(c, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Control characters, C1 among them, and what turns the direction of text or
-/// hides in it (Unicode, `Bidi_Control`; the byte order mark; tags).
+/// Control characters with C1, and characters that turn the direction of text or hide in
+/// it (Unicode, `Bidi_Control`; the byte order mark; tags).
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(

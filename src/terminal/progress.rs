@@ -14,13 +14,13 @@ use super::{
 use crate::values::spans;
 
 impl Output {
-    /// Progress of something that takes a while: a spinner on a terminal, else
-    /// a line whenever the message changes, as on a terminal that cannot turn one.
+    /// Progress of something that takes a while. It is a spinner on a terminal that can
+    /// turn one, and otherwise a line whenever the message changes.
     pub fn progress(self) -> Progress {
         self.progress_within(None)
     }
 
-    /// The same of something that is given up after `limit`.
+    /// The same for something that is given up after `limit`.
     pub fn progress_within(self, limit: Option<Duration>) -> Progress {
         let turns = io::stderr().is_terminal() && moves_its_cursor();
         let bar = (turns && !self.quiet).then(|| {
@@ -48,7 +48,7 @@ pub(super) fn moves_its_cursor() -> bool {
     std::env::var_os("TERM").is_none_or(|name| name != "dumb")
 }
 
-/// A running account of a wait. Dropping it clears the spinner.
+/// The progress of a wait. Dropping it clears the spinner.
 pub struct Progress {
     output: Output,
     bar: Option<ProgressBar>,
@@ -67,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// The end of it: a line that stays where the spinner was.
+    /// Ends it, with a line that stays where the spinner was.
     pub fn done(&self, message: &str) {
         if let Some(bar) = &self.bar {
             spinner::ends(bar);
@@ -75,7 +75,7 @@ impl Progress {
         }
     }
 
-    /// A line that stays, above what is shown of how things stand.
+    /// A line that stays, above the progress.
     pub fn note(&self, message: &str) {
         self.output.say(message);
     }

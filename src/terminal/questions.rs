@@ -33,7 +33,7 @@ impl Output {
     /// Only where [`Self::interactive`].
     ///
     /// # Errors
-    /// There was none: the end of the input (Ctrl-D) is no answer.
+    /// There was no answer: the input has ended (Ctrl-D).
     pub async fn ask(self, question: &str) -> Result<String> {
         answer(question).await?.ok_or_else(no_answer)
     }
@@ -43,11 +43,11 @@ impl Output {
     /// # Errors
     /// As [`Self::ask`].
     pub async fn ask_secret(self, question: &str) -> Result<String> {
-        // Dropped by an interruption, too.
+        // This is dropped by an interruption, too.
         let hidden = echo::hidden();
         let answer = answer(question).await;
         drop(hidden);
-        // The line break was not shown either.
+        // The line break that was typed did not show either.
         line("");
         answer?.ok_or_else(no_answer)
     }
@@ -70,7 +70,7 @@ async fn answer(question: &str) -> Result<Option<String>> {
     let answer = panics::joined(answer)
         .await
         .context("cannot read the answer")?;
-    // Without an answer there was no end of the line either.
+    // Without an answer, no line has ended either.
     if answer.is_some() {
         ASKING.store(false, Ordering::Relaxed);
     }

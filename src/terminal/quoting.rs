@@ -1,24 +1,24 @@
-//! Texts as shells take them.
+//! Texts quoted for shells.
 
 /// A word for a command line that somebody pastes: in quotes only if it needs them.
 pub fn word(text: &str) -> String {
-    // It refuses NUL, which no command line can have.
+    // It refuses NUL, which no command line can contain.
     shlex::try_quote(text).map_or_else(|_| posix(text), String::from)
 }
 
-/// In quotes, for `sh` and its kin. The bytes of user data depend on it: a launch
-/// that is repeated has to be the same.
+/// In quotes for `sh` and its relatives. The bytes of user data depend on this, and a
+/// launch that is made again has to have the same bytes.
 pub fn posix(text: &str) -> String {
     single_quoted(text, r"'\''")
 }
 
-/// In quotes, for fish: a backslash means something within them.
+/// In quotes for fish, where a backslash means something within quotes.
 pub fn fish(text: &str) -> String {
     single_quoted(&text.replace('\\', r"\\"), r"\'")
 }
 
-/// In quotes, for PowerShell, which takes typographic quotes for plain ones (its
-/// language specification, "single-quote-character"); each is doubled.
+/// In quotes for PowerShell. It takes typographic quotes for plain ones (its language
+/// specification, "single-quote-character"), so each is doubled.
 pub fn powershell(text: &str) -> String {
     let mut quoted = String::from("'");
     for c in text.chars() {

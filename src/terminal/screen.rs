@@ -1,4 +1,4 @@
-//! A terminal on which the same thing is drawn again and again, in place: no moment is
+//! A terminal on which the same thing is drawn again and again in place. It never goes
 //! blank, and what stood there before can be scrolled back to.
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -27,7 +27,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// None where stdout is none, or cannot be drawn on.
+    /// None if stdout is no terminal, or cannot be drawn on.
     pub fn of_stdout() -> Option<Self> {
         (io::stdout().is_terminal() && moves_its_cursor()).then(|| Self {
             terminal: console::Term::stdout(),
@@ -38,7 +38,7 @@ impl Screen {
     /// Rows and columns, as they are now.
     fn size(&self) -> (usize, usize) {
         let (rows, columns) = self.terminal.size_checked().unwrap_or_default();
-        // Some terminals do not know.
+        // Some terminals do not tell their size.
         let or = |number: u16, usual: usize| match number {
             0 => usual,
             number => number.into(),
@@ -51,13 +51,13 @@ impl Screen {
         self.size().1
     }
 
-    /// Draws the text in place of what was drawn before, in one go: as much as there is
-    /// room for.
+    /// Draws as much of the text as there is room for, at once, in place of what was
+    /// drawn before.
     pub fn draw(&mut self, text: &str) -> Result<Reader> {
         let (rows, columns) = self.size();
         let text = mask::masked(&screened(text)).into_owned();
         let lines: Vec<&str> = text.lines().collect();
-        // The cursor has the last row.
+        // The last row is left to the cursor.
         let room = rows.saturating_sub(1).max(1);
         let mut frame = String::new();
         if !self.is_drawn {
@@ -84,7 +84,7 @@ impl Screen {
         }
         frame.push_str(END_OF_SCREEN);
         let mut stdout = io::stdout();
-        // anstream would take the movements away together with the colours.
+        // anstream would remove the cursor's movements together with the colours.
         if anstream::AutoStream::choice(&stdout) == anstream::ColorChoice::Never {
             frame = without_colours(&frame);
         }
@@ -96,7 +96,7 @@ impl Screen {
     }
 }
 
-/// The parts of a text: its sequences that set colours, and its other characters.
+/// The parts of a text: sequences that set colours, and single characters.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -111,7 +111,7 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A line that fits into so many columns, with all its colours.
+/// A line that fits into this width, with all its colours.
 fn cut(line: &str, columns: usize) -> String {
     let mut used = 0;
     parts(line)

@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, future, sync::Mutex, time::Duration};
 use super::output::Output;
 use crate::time::Time;
 
-/// Nobody has begun to wonder before.
+/// Before that nobody has begun to wonder.
 const SLOW: Duration = Duration::from_secs(2);
 
-/// The services of which it was said: once each, however many of its calls are waited for.
+/// The services of which it was said. It is said once for each, however many of its calls
+/// are slow.
 static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Says that `service` has not answered `call`, if this goes on for so long.
+/// Says that `service` has not answered `call`, once that has lasted for a while.
 pub async fn say(out: Output, time: Time, service: String, call: String) {
     if time.within(SLOW, future::pending::<()>()).await.is_ok() {
         return;
@@ -22,7 +23,7 @@ pub async fn say(out: Output, time: Time, service: String, call: String) {
     }
 }
 
-/// What comes of `work`, which is a call of `service`.
+/// Does `work`, which is a call of `service`, and says so if it is slow.
 pub async fn watched<T>(
     out: Output,
     time: &Time,

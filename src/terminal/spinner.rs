@@ -1,10 +1,11 @@
-//! The spinner that turns, which makes room for lines: else they would stand behind it.
+//! The spinner. It makes room for lines that are printed, which would stand behind it
+//! otherwise.
 
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 
-/// There is one at most.
+/// The one that turns now, if any.
 static TURNING: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 fn replace(bar: Option<ProgressBar>) {
@@ -15,7 +16,7 @@ pub fn turns(bar: &ProgressBar) {
     replace(Some(bar.clone()));
 }
 
-/// It is gone from the screen after this.
+/// Removes it from the screen.
 pub fn ends(bar: &ProgressBar) {
     replace(None);
     bar.finish_and_clear();

@@ -1,5 +1,5 @@
-//! Tables that fit a terminal: long cells are shortened, and columns that find no room
-//! are left out. What goes to a pipe has no width, and is never cut.
+//! Tables that fit a terminal. Long cells are shortened, and columns without room are
+//! left out. What goes to a pipe has no width, and is never cut.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::printable;
 
 /// Between two columns.
 const GAP: usize = 2;
-/// Cells are not shortened to less, in columns of the terminal.
+/// The least width that cells are shortened to.
 const LEAST: usize = 12;
 
 /// A column of a table.
@@ -36,9 +36,8 @@ pub const fn shortening(header: &str) -> Column<'_> {
     }
 }
 
-/// The lines of a table, the headers first, in at most `width` columns of a terminal:
-/// cells are shortened as far as they stay different, and then columns leave from the
-/// right.
+/// The lines of a table, the headers first, in a width of at most `width`. Cells are
+/// shortened as far as they stay different; then columns are left out from the right.
 pub fn lines(columns: &[Column<'_>], rows: &[Vec<String>], width: Option<usize>) -> Vec<String> {
     let printed = |row: &Vec<String>| row.iter().map(|cell| printable::cell(cell)).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(printed).collect();
@@ -72,8 +71,8 @@ fn line(row: &[String], cuts: &[Cut]) -> String {
     cells.join(&" ".repeat(GAP)).trim_end().to_owned()
 }
 
-/// How the cells of a column are shortened: to a width, of which so much is the
-/// beginning of a cell, and the rest its end.
+/// How the cells of a column are shortened: to which width, and how much of it shows the
+/// beginning of a cell. The rest shows its end.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     width: usize,
@@ -88,7 +87,7 @@ impl Cut {
         }
     }
 
-    /// The cut in which cells that differ still do, nearest to the middle; where there is
+    /// The cut nearest to the middle in which different cells stay different; if there is
     /// none, the middle.
     fn of<'a>(width: usize, cells: impl Iterator<Item = &'a str>) -> Self {
         let cells: BTreeSet<&str> = cells.collect();
@@ -102,7 +101,7 @@ impl Cut {
             .unwrap_or(middle)
     }
 
-    /// It, and those with a longer or a shorter head, the nearest first.
+    /// This cut, and those with a longer or shorter beginning, the nearest first.
     fn nearby(self) -> impl Iterator<Item = Self> {
         let Self { width, head } = self;
         let heads = (0..=head).flat_map(move |by| [head + by, head - by]);
@@ -111,7 +110,7 @@ impl Cut {
             .map(move |head| Self { width, head })
     }
 
-    /// Whether cells that differ still do.
+    /// Whether different cells stay different.
     fn tells(self, cells: &BTreeSet<&str>) -> bool {
         let shown: BTreeSet<String> = cells.iter().map(|cell| self.shortened(cell)).collect();
         shown.len() == cells.len()
@@ -142,7 +141,7 @@ fn natural_widths(columns: &[Column<'_>], rows: &[Vec<String>]) -> Vec<usize> {
     columns.iter().enumerate().map(width).collect()
 }
 
-/// The widths with which the columns have room; none where they have not.
+/// The widths in which the columns fit; none if they do not.
 fn narrowed(
     columns: &[Column<'_>],
     rows: &[Vec<String>],
@@ -168,7 +167,7 @@ fn narrowed(
     (excess == 0).then_some(widths)
 }
 
-/// The least width in which cells that differ still do.
+/// The least width in which different cells stay different.
 fn least_width<'a>(header: &str, cells: impl Iterator<Item = &'a str>) -> usize {
     let cells: BTreeSet<&str> = cells.collect();
     let natural = cells.iter().map(|cell| cell.width()).max().unwrap_or(0);
@@ -181,12 +180,12 @@ fn least_width<'a>(header: &str, cells: impl Iterator<Item = &'a str>) -> usize 
     enough.max(least)
 }
 
-/// The text with `…` for what it has in the middle, where it is wider than `width`.
+/// The text with `…` in its middle if it is wider than `width`.
 pub fn shortened(text: &str, width: usize) -> String {
     Cut::in_the_middle(width).shortened(text)
 }
 
-/// As many characters as have room.
+/// As many characters as fit.
 fn head(chars: impl Iterator<Item = char>, room: usize) -> String {
     let mut used = 0;
     chars
@@ -197,8 +196,8 @@ fn head(chars: impl Iterator<Item = char>, room: usize) -> String {
         .collect()
 }
 
-/// Prose in lines of at most `width` columns, broken between words; a longer word is a
-/// line of its own.
+/// Prose in lines of at most this width, broken between words. A longer word has a line
+/// of its own.
 pub fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width else {
         return vec![text.to_owned()];

@@ -15,7 +15,7 @@ fn moment_in(zone: &TimeZone, time: SystemTime, now: SystemTime) -> String {
     let zoned =
         |time| -> Option<Zoned> { Some(Timestamp::try_from(time).ok()?.to_zoned(zone.clone())) };
     let (Some(time), Some(now)) = (zoned(time), zoned(now)) else {
-        // Beyond the years that a calendar has.
+        // No calendar goes so far.
         return "n/a".into();
     };
     let days = now
@@ -30,8 +30,8 @@ fn moment_in(zone: &TimeZone, time: SystemTime, now: SystemTime) -> String {
     time.strftime(format).to_string()
 }
 
-/// `2026-12-03 14:20 CET`: a time that was told as RFC 3339, in the user's own zone; what
-/// cannot be read stays as it is.
+/// `2026-12-03 14:20 CET`: an RFC 3339 time in the user's own zone. A text that cannot be
+/// read stays as it is.
 pub fn in_own_zone(rfc_3339: &str) -> String {
     in_zone(&TimeZone::system(), rfc_3339)
 }
