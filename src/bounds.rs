@@ -1,5 +1,5 @@
-//! How much is taken of anything from outside, and how long it is waited for: all
-//! limits in one place.
+//! How much is read of anything from outside, and how long it is waited for. All limits
+//! are in this one place.
 
 use std::{
     fs::{self, File},
@@ -8,32 +8,32 @@ use std::{
     time::Duration,
 };
 
-/// An answer of AWS's: a page of a thousand machines has some 8 MiB.
+/// An answer of AWS's. A page of a thousand machines has some 8 MiB.
 pub const AWS_ANSWER: usize = 64 * MIB;
 pub const INDUCTIVA_ANSWER: usize = 16 * MIB;
-/// A script, a configuration, a key, certificates, what is kept of a sign-in.
+/// A script, a configuration, a key, certificates, or a kept sign-in.
 pub const FILE: usize = MIB;
 pub const HELPER_OUTPUT: usize = 64 * 1024;
-/// How long one of these may take where nobody sees it.
+/// How long a profile's command may take where nobody sees it.
 pub const HELPER_TIME: Duration = Duration::from_mins(1);
-/// The same on a terminal: there may be a browser, or a security key to touch.
+/// The same on a terminal, where a person may have a browser to use or a key to touch.
 pub const HELPER_TIME_WITH_A_PERSON: Duration = Duration::from_mins(10);
-/// After so long it is said what is waited for.
+/// After this time it is said what is waited for.
 pub const HELPER_SAID_AFTER: Duration = Duration::from_secs(2);
-/// The same of a lock that another run of this program holds.
+/// The same for a lock that another run of this program holds.
 pub const LOCK_SAID_AFTER: Duration = Duration::from_secs(2);
-/// Pages of one question: EC2 has at least 5 results on each, usually 1000.
+/// The pages of one answer. EC2 has at least 5 results on each, and usually 1000.
 pub const PAGES: usize = 1_000;
 
 const MIB: usize = 1024 * 1024;
 
-/// A file or a pipe (`<(…)`), whole. `/dev/null` is empty.
+/// Reads a whole file or pipe (`<(…)`). `/dev/null` is empty.
 ///
 /// # Errors
-/// It cannot be read, has more than [`FILE`] bytes, or is neither.
+/// It cannot be read, has more than [`FILE`] bytes, or is neither file nor pipe.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
-    // Of a folder the system says so itself.
+    // For a folder the system has an error of its own.
     let about = file.metadata()?;
     if !about.is_dir() && !is_readable(&about) {
         return Err(io::Error::other("it is neither a file nor a pipe"));
@@ -44,7 +44,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// The same as text.
 ///
 /// # Errors
-/// As [`read`]; bytes that are not UTF-8.
+/// As [`read`]; or it is not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))

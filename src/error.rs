@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::values::Market;
 
-/// The sort of a failure. Scripts see its name (`error.kind` in JSON) and its
-/// exit code; both are stable.
+/// The kind of a failure. Scripts see its name (`error.kind` in JSON) and its exit code,
+/// and both are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -46,7 +46,7 @@ impl Kind {
         Self::Interrupted,
     ];
 
-    /// Whether another try may do, with nothing changed.
+    /// Whether another try may succeed with nothing changed.
     pub fn may_pass(self) -> bool {
         matches!(self, Self::Failed | Self::Unreachable)
     }
@@ -92,10 +92,10 @@ impl Kind {
     }
 }
 
-// No kind is left out of the help.
+// The help leaves out no kind.
 const _: () = assert!(Kind::ALL.len() == Kind::Interrupted as usize + 1);
 
-/// A failure as it is shown: the one error type of every command.
+/// A failure as it is shown. It is the one error type of all commands.
 #[derive(Clone, Debug, thiserror::Error, Serialize)]
 #[error("{message}")]
 pub struct Failure {
@@ -171,7 +171,8 @@ impl Failure {
     }
 }
 
-/// What nobody can do much about (a full disk, no memory): its causes are the message.
+/// Something that nobody can do much about, such as a full disk. Its causes are the
+/// message.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::failed(causes(error.as_ref()))
@@ -180,9 +181,9 @@ impl From<anyhow::Error> for Failure {
 
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
-/// An error with all its causes, the outermost first, each without what it quotes
-/// in Rust's own notation: the SDK quotes requests, with their tokens and keys.
-/// Messages get the words of an error from here alone.
+/// An error with all its causes, the outermost first. What they quote in Rust's own
+/// notation is left out, as the SDK quotes requests with their tokens and keys. Messages
+/// get an error's words only from here.
 pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = without_debug_forms(&error.to_string());
     let mut source = error.source();
@@ -196,8 +197,8 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The text up to the first value in the notation of Rust's `Debug`: `Name { …`,
-/// `Name(…`, `{"…`, `b"…`, `[("…`, `[1, …`. Nobody writes these to be read.
+/// The text up to the first value in Rust's `Debug` notation: `Name { …`, `Name(…`,
+/// `{"…`, `b"…`, `[("…`, `[1, …`. Nobody writes these for people.
 fn without_debug_forms(text: &str) -> String {
     let Some(cut) = text
         .char_indices()
@@ -238,7 +239,7 @@ fn last_word(text: &str) -> &str {
     &text[text.trim_end_matches(is_of_a_name).len()..]
 }
 
-/// The first of an error's causes, itself among them, that is an `E`.
+/// The first `E` among an error and its causes.
 pub fn find_cause<'a, E: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a E> {
@@ -247,7 +248,7 @@ pub fn find_cause<'a, E: std::error::Error + 'static>(
         if let Some(found) = error.downcast_ref() {
             return Some(found);
         }
-        // Of an error of the system's the source is that of the one within it.
+        // The source of a system error is that of the error within it.
         let within = error.downcast_ref().and_then(std::io::Error::get_ref);
         next = match within {
             Some(within) => Some(within),

@@ -1,6 +1,6 @@
-//! The program's one HTTP stack, for AWS and for Inductiva: the one that the
-//! AWS SDK brings (hyper, rustls, `HTTPS_PROXY` and its like), with the system's
-//! certificates read once.
+//! The program's one HTTP stack, for AWS and for Inductiva. It is the one that the AWS
+//! SDK brings (hyper, rustls, `HTTPS_PROXY` and the like), with the system's certificates
+//! read once.
 
 mod bounded;
 mod date;
@@ -42,19 +42,19 @@ use crate::{
 
 /// The longest that connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that a whole call may take, but for AWS's: they have their own.
+/// The longest that a whole call may take. AWS's calls have limits of their own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A client that keeps its connections. Its clones share them; it is set up
-/// with the first use.
+/// A client that keeps its connections. Its clones share them. It is set up when it is
+/// first used.
 #[derive(Clone, Debug, Default)]
 pub struct Http {
     connectors: Arc<Connectors>,
     time: Time,
 }
 
-/// Reading the certificates takes milliseconds, which plain HTTP need not wait
-/// for: an endpoint of one's own, the instance metadata.
+/// Two connectors, as reading the certificates takes milliseconds, for which plain HTTP
+/// need not wait: a local endpoint, the instance metadata.
 #[derive(Debug, Default)]
 struct Connectors {
     plain: OnceLock<SharedHttpConnector>,
@@ -100,13 +100,12 @@ impl HttpConnector for Http {
     }
 }
 
-/// Passes on only answers that arrived whole, and of their dates those that can
-/// be true.
+/// Passes on only complete answers, and of their dates only those that can be true.
 ///
-/// HTTP does not always tell that an answer was cut: `Content-Length` may be too
-/// short, and an HTTP/1.0 answer ends with its connection. The SDK's XML reader
-/// takes what is there for all there is: two machines of which one is named would
-/// be one machine. JSON that is cut is an error to its reader anyway.
+/// HTTP does not always show that an answer was cut: `Content-Length` may be too short,
+/// and an HTTP/1.0 answer ends with its connection. The SDK's XML reader takes what is
+/// there for everything: if one of two machines is cut off, there would be one machine. A
+/// JSON reader fails on a document that was cut.
 #[derive(Debug)]
 struct WholeAnswers(SharedHttpConnector);
 
@@ -139,21 +138,21 @@ impl HttpConnector for WholeAnswers {
     }
 }
 
-/// There was an answer, but nobody knows all of it: worth asking again where
-/// asking twice does no harm.
+/// The error when only a part of an answer arrived. The call may be made again where that
+/// does no harm.
 fn broken_off(why: &str) -> ConnectorError {
     let failure = Failure::failed(format!("AWS's answer broke off: {why}"));
     ConnectorError::other(failure.into(), Some(ErrorKind::TransientError))
 }
 
-/// Whether plain HTTP may go through a proxy, which may want TLS itself.
+/// Whether plain HTTP may go through a proxy, which may itself want TLS.
 fn proxied() -> bool {
     ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
         .iter()
         .any(|name| env::var_os(name).is_some())
 }
 
-/// What the two have in common.
+/// What both connectors share.
 fn connector() -> ConnectorBuilder {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -169,7 +168,7 @@ fn connector() -> ConnectorBuilder {
 pub struct Answer {
     pub status: u16,
     pub body: String,
-    /// When to come again (`Retry-After` in seconds, RFC 9110, section 10.2.3).
+    /// When to try again (`Retry-After` in seconds, RFC 9110, section 10.2.3).
     pub retry_after: Option<Duration>,
 }
 
@@ -179,11 +178,11 @@ impl Http {
         &self.time
     }
 
-    /// Trusts the certificates of a PEM file besides the system's own; of two
-    /// files the first counts.
+    /// Trusts the certificates in a PEM file besides the system's own. Only the first
+    /// such file counts.
     ///
     /// # Errors
-    /// Usage: the file cannot be read, or is none. `named_by` is what names it.
+    /// Usage: the file cannot be read, or is not PEM. `named_by` is what names it.
     pub fn trust(&self, bundle: &Path, named_by: &str) -> Result<(), Failure> {
         let wrong = |why: String| {
             Failure::usage(format!("cannot use {} ({named_by}): {why}", bundle.display())).hint(
@@ -199,15 +198,15 @@ impl Http {
         Ok(())
     }
 
-    /// A client for those of the AWS SDK.
+    /// A client for the clients of the AWS SDK.
     pub fn sdk_client(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
         let connector = SharedHttpConnector::new(WholeAnswers(connector));
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// A client for the services that give credentials to the machine or the
-    /// container this is: past any proxy, and with the SDK's short time limits.
+    /// A client for the services that give credentials to this machine or container. It
+    /// passes by any proxy, and has the SDK's short time limits.
     pub fn nearby_client(&self) -> SharedHttpClient {
         let connectors = Arc::clone(&self.connectors);
         http_client_fn(move |settings, _| {
@@ -271,9 +270,9 @@ impl Http {
     }
 }
 
-/// The certificates to trust. On Linux the bundle, one file with all of them,
-/// where OpenSSL would find it (`SSL_CERT_FILE` first): reading the hundreds of
-/// files beside it takes longer than a call. Else wherever the platform keeps them.
+/// The certificates to trust. On Linux it is the bundle where OpenSSL would look for it
+/// (`SSL_CERT_FILE` first): reading the hundreds of files beside it takes longer than a
+/// call. Elsewhere the platform is asked.
 fn tls_context(more: Option<&Vec<u8>>) -> TlsContext {
     let bundle = cfg!(target_os = "linux")
         .then(openssl_probe::probe)
@@ -293,8 +292,8 @@ fn tls_context(more: Option<&Vec<u8>>) -> TlsContext {
         .unwrap_or_default()
 }
 
-/// The certificates of a PEM file, without what is none: the HTTP stack panics
-/// at those.
+/// The certificates in a PEM file. Anything else in it is left out, as the HTTP stack
+/// panics at it.
 fn certificates(pem: &[u8]) -> Vec<u8> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
@@ -325,7 +324,7 @@ mod tests {
             va+BjAAzEbk5NRzYeWzUyxRzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYC\
             IQCARQFU4DwaJiE71hOGVDK5rDPOwEMK+ybNwo5bJ+AO4QIhAPdzUmWUKaO+YM65ttoLGA\
             GiOipydlBXhOo2UKnS+oJv";
-        // Of a certificate's form, with nothing in it that is signed.
+        // It has the form of a certificate without anything signed in it.
         let empty = BASE64_STANDARD.encode([0x30, 9, 0x30, 2, 5, 0, 0x30, 0, 0x03, 1, 0]);
         let block = |body: &str| {
             format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")

@@ -68,7 +68,7 @@ fn attempt() -> ExitCode {
             let interrupt = OnceLock::new();
             let running = run(&cli, out, &interrupt);
             let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(running)));
-            // Prompts read stdin on a thread that may never come back.
+            // Prompts read stdin on a thread that may never return.
             runtime.shutdown_background();
             ended.unwrap_or_else(|_| {
                 let ends_machines = matches!(cli.command, Command::Terminate(_));
@@ -84,8 +84,8 @@ fn attempt() -> ExitCode {
     }
 }
 
-/// Shows a command line's error, or the help or version that was asked for; as
-/// JSON where the rest of the line asks for that.
+/// Shows a command line's error, or the help or version that was asked for. It is JSON if
+/// the rest of the line asks for that.
 fn refused(error: &clap::Error) -> ExitCode {
     if error.use_stderr() && Cli::format_despite_errors() == Format::Json {
         let text = error.render().to_string();
@@ -113,15 +113,15 @@ fn plain_output(format: Format) -> Output {
 async fn run(cli: &Cli, out: Output, listening: &OnceLock<Interrupt>) -> Result<()> {
     let interrupt = listening.get_or_init(Interrupt::listen);
     tokio::select! {
-        // A command that an interruption ends has the last word.
+        // If an interruption ends a command, the command's own result goes first.
         biased;
         result = dispatch(cli, out, interrupt) => result,
         failure = interrupted(&cli.command, interrupt, out) => Err(failure),
     }
 }
 
-/// The interruption that ends a command at once. A start undoes what it can at
-/// the first; the second ends it.
+/// The interruption that ends a command at once. A start undoes what it can at the first
+/// one; the second one ends it.
 async fn interrupted(command: &Command, interrupt: &Interrupt, out: Output) -> Failure {
     match command {
         Command::Start(_) => {

@@ -1,18 +1,18 @@
 //! Time as a run sees it: its pauses, its time limits, and what the clock says.
 //!
-//! All of it is the computer's, but for one case that no user meets. A test
-//! cannot wait for minutes, and must not depend on how fast its machine is, so
-//! [`CLOCK`] may name the clock of the tests' sandbox. Then
+//! All of it is the computer's, except in one case that no user meets. A test cannot wait
+//! for minutes, and must not depend on how fast its machine is. So [`CLOCK`] may name the
+//! clock of the tests' sandbox. Then
 //!
-//! - a pause is over as soon as nothing else of this run goes on, and the
-//!   sandbox's clock has moved by it;
-//! - a time limit is over when the test, or a fault that the test ordered, has
-//!   moved the clock beyond it, however long that takes.
+//! - a pause is over as soon as nothing else of this run goes on, and the sandbox's
+//!   clock has moved by it;
+//! - a time limit is over when the test, or a fault that the test ordered, has moved the
+//!   clock beyond it, however long that takes.
 //!
-//! It counts only where the sandbox is all that this run can launch machines in:
-//! exactly-once stands on some of these waits, and no environment may shorten
-//! them anywhere else. So the variable is passed over unless EC2's address, and
-//! the clock's, is loopback (`127.0.0.0/8`, `::1` or `localhost`).
+//! The variable counts only where the sandbox is all that this run can launch machines
+//! in: exactly-once depends on some of these waits, and no environment may shorten them
+//! anywhere else. So it is ignored unless the addresses of EC2 and of the clock are
+//! loopback (`127.0.0.0/8`, `::1` or `localhost`).
 
 mod sandbox_clock;
 
@@ -31,7 +31,7 @@ use self::sandbox_clock::{SandboxClock, is_local};
 
 /// The environment variable that names the sandbox's clock, by its address.
 const CLOCK: &str = "INDUCTIVA_AWS_TEST_CLOCK";
-/// The SDK's sleeps up to this are pauses between tries; what is longer limits a call.
+/// Longer sleeps of the SDK are time limits of calls; these are pauses between tries.
 const LONGEST_SDK_PAUSE: Duration = Duration::from_secs(5);
 
 /// The clock of a run. Clones share it.
@@ -42,7 +42,7 @@ pub struct Time(Arc<OnceLock<Other>>);
 #[derive(Clone, Debug)]
 enum Other {
     Sandbox(Arc<SandboxClock>),
-    /// That of a unit test's world.
+    /// The clock of a unit test's simulated world.
     #[cfg(test)]
     Simulated(Arc<dyn Simulated>),
 }
@@ -52,17 +52,17 @@ enum Other {
 pub trait Simulated: std::fmt::Debug + Send + Sync {
     /// Since 1970.
     fn now(&self) -> Duration;
-    /// Ends when it has moved so far.
+    /// Ends when the clock has moved this far.
     fn pause(&self, pause: Duration) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 }
 
-/// The time for something is up.
+/// The time limit is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;
 
 impl Time {
-    /// Runs by the sandbox's clock from now on, if the environment names one and
-    /// EC2 is the sandbox too (`ec2`, its address).
+    /// Goes by the sandbox's clock from now on, if the environment names one and EC2 is
+    /// the sandbox, too (`ec2` is its address).
     pub async fn follow_tests(&self, ec2: Option<&str>) {
         let Some(clock) = env::var(CLOCK).ok().filter(|_| ec2.is_some_and(is_local)) else {
             return;
@@ -96,14 +96,14 @@ impl Time {
         self.0.get().is_some()
     }
 
-    /// How far the hours of client tokens (the launch protocol's) are ahead of the
-    /// clock: not at all, but for tests, which must not depend on the time of day.
+    /// How far the hours of client tokens (the launch protocol's) are ahead of the clock.
+    /// It is zero except in tests, which must not depend on the time of day.
     pub fn hours_offset(&self) -> Duration {
         self.sandbox()
             .map_or(Duration::ZERO, |clock| clock.hours_offset())
     }
 
-    /// Now, for what is measured within this run.
+    /// Now, for measuring within this run.
     pub fn instant(&self) -> Instant {
         match self.0.get() {
             None => Instant::now(),
@@ -113,8 +113,8 @@ impl Time {
         }
     }
 
-    /// Now, by this computer's clock: for what outlives the run, and for ages
-    /// that count while the computer sleeps.
+    /// Now, by this computer's clock: for times that outlive the run, and for ages that
+    /// count while the computer sleeps.
     pub fn now(&self) -> SystemTime {
         match self.0.get() {
             None => SystemTime::now(),
@@ -124,7 +124,7 @@ impl Time {
         }
     }
 
-    /// Waits so long, with nothing else to do.
+    /// Waits for this long.
     pub async fn pause(&self, pause: Duration) {
         match self.0.get() {
             None => tokio::time::sleep(pause).await,
@@ -134,7 +134,7 @@ impl Time {
         }
     }
 
-    /// What comes of `work`, if it does so within `limit`.
+    /// Waits for `work`, for no longer than `limit`.
     pub async fn within<T>(
         &self,
         limit: Duration,
@@ -155,7 +155,7 @@ impl Time {
         }
     }
 
-    /// The same, until an instant of [`Self::instant`].
+    /// The same until an instant of [`Self::instant`].
     pub async fn until<T>(
         &self,
         deadline: Instant,
@@ -165,8 +165,8 @@ impl Time {
         self.within(limit, work).await
     }
 
-    /// A call goes on for as long as this lives: no pause of a test's is over
-    /// before.
+    /// Marks a call that goes on for as long as this lives. No pause in a test ends
+    /// before it.
     pub fn call(&self) -> Option<InFlight> {
         self.sandbox().map(SandboxClock::call)
     }

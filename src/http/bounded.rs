@@ -1,4 +1,4 @@
-//! Bodies up to a size: what goes on beyond it is not read.
+//! Reading bodies up to a size limit.
 
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 

@@ -1,17 +1,17 @@
-//! Whether the `Date` of an answer may be believed: calls are signed by it, and
-//! the ages of machines are measured with it.
+//! Whether the `Date` of an answer can be true. Calls are signed by it, and the ages of
+//! machines are measured by it.
 
 use aws_smithy_types::date_time::{DateTime, Format};
 
 use crate::time::signed_at_seconds;
 
-/// AWS accepts no signature that is older, or younger, than a quarter of an hour
-/// (AWS General Reference, "Troubleshooting signed requests"); a minute for the way.
+/// AWS accepts no signature that is more than a quarter of an hour off (AWS General
+/// Reference, "Troubleshooting signed requests"). One minute is added for the transfer.
 const MOST_SECONDS_FROM_SIGNING: u64 = 16 * 60;
-/// From 2025 to 2100: no clock of AWS's tells another time to this program.
+/// From 2025 to 2100. No clock of AWS's shows another time to this program.
 const YEARS: std::ops::Range<i64> = 1_735_689_600..4_102_444_800;
-/// The codes with which AWS refuses a call for the time that it was signed at. Then the
-/// call, and not the answer, has the wrong time. Other reasons have these codes, too.
+/// The codes with which AWS refuses a call for the time of its signature, among other
+/// reasons. Then it is the call that has the wrong time, and not the answer.
 pub const TIME_REFUSALS: [&str; 5] = [
     "AuthFailure",
     "InvalidSignatureException",
@@ -20,8 +20,8 @@ pub const TIME_REFUSALS: [&str; 5] = [
     "SignatureDoesNotMatch",
 ];
 
-/// Whether `date`, an answer's, can be the time of the service that gave it;
-/// `signed_at` is the `X-Amz-Date` of the call.
+/// Whether an answer's `date` can be the time of the service that gave it. `signed_at` is
+/// the `X-Amz-Date` of the call.
 pub fn is_believed(date: &str, signed_at: Option<&str>, status: u16, body: &[u8]) -> bool {
     let Some(date) = seconds(date) else {
         return false;
@@ -88,7 +88,7 @@ mod tests {
             400,
             refusal
         ));
-        // A call without a signature.
+        // This call has no signature.
         assert!(is_believed(later, None, 200, b""));
     }
 }

@@ -1,8 +1,8 @@
-//! Whether an XML document is all there, which the SDK's reader does not ask.
+//! Whether an XML document is complete, which the SDK's reader does not check.
 
-/// Whether this is an XML document of which something is missing: an element
-/// that is not closed where it should be, the last one too. What is no XML is
-/// never cut, and neither is HTML: a proxy's error page leaves elements open.
+/// Whether this is an XML document that was cut: an element is not closed where it should
+/// be, even the last one. What is no XML never counts as cut, and neither does HTML, as a
+/// proxy's error page leaves elements open.
 pub fn is_cut(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}').trim();
@@ -31,14 +31,14 @@ fn is_whole(text: &str) -> bool {
         if open.is_empty() && !between.trim().is_empty() {
             return false;
         }
-        // What has an end of its own, and may have a '>' before it.
+        // These have an end of their own, and may contain a '>'.
         let end = match tag {
             _ if tag.starts_with("<!--") => "-->",
             _ if tag.starts_with("<![CDATA[") => "]]>",
             _ if tag.starts_with("<?") => "?>",
             _ => ">",
         };
-        // Most are one character, which is found much sooner than a text of one.
+        // Most ends are one character, which is found much faster than a text.
         let length = if end.len() == 1 {
             tag.find('>')
         } else {

@@ -13,12 +13,12 @@ use crate::{
 pub enum ApiError {
     /// 401 or 403.
     KeyRefused(String),
-    /// No connection, no answer in time, none that can be read or believed, or one
-    /// that says "later": 408, 429, a redirect, a 5xx.
+    /// No connection, no answer in time or none that can be read, or an answer that says
+    /// "later": 408, 429, a redirect, a 5xx.
     OutOfReach(String),
-    /// 409: there is a group of this name.
+    /// 409: a group of this name exists.
     NameTaken(String),
-    /// The group of this name is of another provider's machines, this one's.
+    /// The group of this name has machines of another provider, this one.
     OtherProvider(String),
     /// Any other answer.
     Unexpected(String),

@@ -10,8 +10,7 @@ use crate::{
     values::VmType,
 };
 
-/// A machine group on Inductiva's side. A field that is missing, or null, has its
-/// default.
+/// A machine group on Inductiva's side. A field that is missing or null has its default.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Group {
     /// Its id, an opaque text; empty where the answer has none.
@@ -19,11 +18,11 @@ pub struct Group {
     pub id: String,
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// Whose machines it is of: `LOCAL` for those that are not Inductiva's own.
+    /// The provider of its machines: `LOCAL` for those that are not Inductiva's own.
     #[serde(default)]
     pub provider_id: Option<String>,
-    /// The type that it was made with: of ours an EC2 type, as
-    /// [`super::Client::create_group`] sends it. A server may drop it.
+    /// The type that it was made with. For our groups it is an EC2 type, which
+    /// [`super::Client::create_group`] sends; a server may drop it.
     #[serde(default, deserialize_with = "or_none")]
     pub machine_type: Option<String>,
     /// GB of the root disk that it was made with.
@@ -40,8 +39,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// Whether machines can join it. `started` is what the task runner itself
-    /// asks for; a new group may show the statuses before it for a while.
+    /// Whether machines can join it. The task runner itself asks for `started`; a new
+    /// group may show an earlier status for a while.
     pub fn is_active(&self) -> bool {
         matches!(
             self.status.as_deref(),
@@ -49,27 +48,27 @@ impl Group {
         )
     }
 
-    /// Whether Inductiva says that the group is of another provider's machines.
+    /// Whether Inductiva says that another provider has the group's machines.
     pub fn is_of_another_provider(&self) -> bool {
         self.provider_id
             .as_deref()
             .is_some_and(|provider| !provider.eq_ignore_ascii_case("LOCAL"))
     }
 
-    /// Whether Inductiva says that the group's machines are none of a provider's.
+    /// Whether Inductiva says that no provider has the group's machines.
     pub fn is_local(&self) -> bool {
         self.provider_id.is_some() && !self.is_of_another_provider()
     }
 
-    /// Whether the group shows an EC2 type: this program sends it, and nothing
-    /// else that makes `LOCAL` groups does.
+    /// Whether the group shows an EC2 type. Of all programs that make `LOCAL` groups only
+    /// this one sends such types.
     pub fn has_ec2_type(&self) -> bool {
         self.machine_type
             .as_deref()
             .is_some_and(|name| name.parse::<VmType>().is_ok())
     }
 
-    /// The machine that calls itself `host_name`, while it is there.
+    /// The machine of this host name, while it is there.
     pub fn machine(&self, host_name: &str) -> Option<&GroupMachine> {
         self.machines
             .iter()
@@ -80,7 +79,7 @@ impl Group {
 /// A machine of a group on Inductiva's side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct GroupMachine {
-    /// What the machine calls itself: the EC2 instance id on ours.
+    /// The name that the machine gives itself: ours give the EC2 instance id.
     #[serde(default)]
     pub host_name: Option<String>,
     #[serde(default, deserialize_with = "time")]
@@ -97,7 +96,7 @@ pub struct GroupMachine {
 }
 
 impl GroupMachine {
-    /// When it left, as far as that can be read.
+    /// When it left, if that can be read.
     pub fn ended_at(&self) -> Option<SystemTime> {
         time_of(self.terminated_at.as_deref()?)
     }

@@ -1,7 +1,7 @@
 //! The part of the Inductiva API that a launcher needs.
 //!
-//! Its server's source is not public: what is relied on is what the released
-//! Python client and task runner rely on, and other answers are survived.
+//! Its server's source is not public. This relies on what the released Python client and
+//! task runner rely on, and survives other answers.
 
 mod failure;
 mod group;
@@ -25,11 +25,11 @@ use crate::{
 
 /// What the API sees us as.
 const USER_AGENT: &str = concat!("inductiva-aws/", env!("CARGO_PKG_VERSION"));
-/// Before the second try of a call that had no answer to go by.
+/// The pause before the second try of a call without a usable answer.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// `Retry-After` is kept up to this; a machine group is not worth a longer wait.
+/// The longest `Retry-After` that is kept. A machine group is not worth a longer wait.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
-/// A call that has taken longer has no second try.
+/// A call that took longer than this has no second try.
 const SHORT: Duration = Duration::from_secs(10);
 
 #[derive(serde::Deserialize)]
@@ -49,7 +49,7 @@ pub struct Client {
 /// What a try of a call came to.
 enum TryOutcome<T> {
     Done(Result<T, ApiError>),
-    /// It may be tried again after so long.
+    /// It may be tried again after this pause.
     Again(ApiError, Duration),
 }
 
@@ -75,9 +75,9 @@ impl Client {
         })
     }
 
-    /// A client for what does without the API, too; none, and a warning, where
-    /// the key, its file or the address cannot be used. `without` says what comes
-    /// of having no key.
+    /// A client for what also works without the API. None, with a warning, if the key,
+    /// its file or the address cannot be used. `without` says what follows from having no
+    /// key.
     pub fn where_usable(
         settings: Result<ApiSettings>,
         http: &Http,
@@ -129,8 +129,8 @@ impl Client {
     /// The active group of that name, if machines of ours can join it.
     ///
     /// # Errors
-    /// It is of another provider's machines. Where its id is not told, the API
-    /// counts as out of reach: machines find the group by its name.
+    /// Its machines are another provider's. If its id is not told, the API counts as out
+    /// of reach: machines find the group by its name.
     pub async fn group_to_join(&self, name: &GroupName) -> Result<Option<Group>, ApiError> {
         let Some(group) = self.group(name).await?.filter(Group::is_active) else {
             return Ok(None);
@@ -149,8 +149,8 @@ impl Client {
         Ok(Some(group))
     }
 
-    /// `GET /compute/groups`: the active groups, those of other providers too.
-    /// One that cannot be read is left out.
+    /// `GET /compute/groups`: the active groups, including those of other providers.
+    /// Groups that cannot be read are left out.
     pub async fn groups(&self) -> Result<Vec<Group>, ApiError> {
         let address = self.address(&["compute", "groups"]);
         let read = |status, body: &str| {
@@ -164,7 +164,7 @@ impl Client {
         self.call("GET", &address, None, read).await
     }
 
-    /// `GET /users/info`: whose key it is.
+    /// `GET /users/info`: the user that the key belongs to.
     pub async fn user(&self) -> Result<String, ApiError> {
         let read = |status, body: &str| match status {
             200 => parse::<User>(body).map(|user| mask::foreign(&user.username)),
@@ -199,7 +199,7 @@ impl Client {
         let read = |status, body: &str| Ok((status, body.to_owned()));
         let (mut status, mut body) = self.call("POST", &address, Some(&group), read).await?;
         if status == 422 {
-            // Whether a LOCAL group may name a type is not documented.
+            // It is not documented whether a LOCAL group may name a type.
             if let Some(fields) = group.as_object_mut() {
                 fields.remove("machine_type");
             }
@@ -211,7 +211,7 @@ impl Client {
                 if !made.id.is_empty() && made.name == name.as_str() {
                     return Ok(made.id);
                 }
-                // It is made: its id is asked for by its name.
+                // The group was made, and its name leads to its id.
                 match self.group_to_join(name).await? {
                     Some(group) => Ok(group.id),
                     None => Err(ApiError::OutOfReach(format!(
@@ -224,8 +224,8 @@ impl Client {
         }
     }
 
-    /// `DELETE /compute/group?machine_group_id=…`. A group that is gone already
-    /// is as good.
+    /// `DELETE /compute/group?machine_group_id=…`. It is no error if the group is gone
+    /// already.
     pub async fn delete_group(&self, id: &str) -> Result<(), ApiError> {
         let mut address = self.address(&["compute", "group"]);
         address
@@ -247,7 +247,8 @@ impl Client {
         url
     }
 
-    /// What `read` makes of the answer; one without use is asked for once more.
+    /// What `read` makes of the answer. If the answer is of no use, the call is made once
+    /// more.
     async fn call<T>(
         &self,
         method: &str,
@@ -278,7 +279,7 @@ impl Client {
         let since = time.instant();
         let answer = self.answer(method, address, body).await;
         let took = time.instant().duration_since(since);
-        // What may have been made is looked up, and not made again.
+        // What may have been made already is looked up, and not made again.
         let again = |error: ApiError, has_no_effect: bool, pause: Duration| {
             let harmless = has_no_effect || method != "POST";
             if harmless && took < SHORT && pause <= LONGEST_RETRY_AFTER {
@@ -310,7 +311,7 @@ impl Client {
         }
     }
 
-    /// The answer, whatever its status; else why there is none.
+    /// The answer, whatever its status, or why there is none.
     async fn answer(
         &self,
         method: &str,
@@ -341,7 +342,7 @@ impl Client {
     }
 }
 
-/// What cannot be read says nothing: it may be of a proxy on the way.
+/// An answer that cannot be read means nothing: it may come from a proxy.
 fn parse<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, ApiError> {
     serde_json::from_str(body)
         .map_err(|error| ApiError::OutOfReach(format!("an answer that cannot be read ({error})")))

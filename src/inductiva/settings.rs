@@ -7,12 +7,12 @@ use crate::error::{Failure, Result};
 pub struct ApiSettings {
     /// Without a trailing slash.
     pub url: String,
-    /// None where no key is to be found.
+    /// None if there is no key anywhere.
     pub key: Option<String>,
 }
 
 impl ApiSettings {
-    /// The key, where nothing goes without it.
+    /// The key, for what needs one.
     pub fn require_key(&self) -> Result<String> {
         self.key.clone().ok_or_else(|| {
             Failure::usage("there is no Inductiva API key")

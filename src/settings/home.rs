@@ -1,10 +1,10 @@
-//! A home folder for whoever looks for one.
+//! A home folder for every part of the program that looks for one.
 
 use crate::error::Result;
 
-/// An empty HOME counts as unset, and an unset one is what the system has for the
-/// user: the SDK would look for `.aws/config` in the current folder otherwise, and
-/// run what that says. It reads the variable itself, so this program starts anew.
+/// Sets HOME to the user's home folder if it is empty or unset. Otherwise the SDK would
+/// look for `.aws/config` in the current folder, and run what that file says. The SDK
+/// reads the variable itself, so this program starts anew.
 ///
 /// # Errors
 /// Usage: it cannot start anew.
@@ -25,7 +25,7 @@ pub fn settle() -> Result<()> {
         program
             .arg0(name)
             .args(arguments)
-            // Nobody's home has nothing in it.
+            // If the user has no home, a folder without files of theirs takes its place.
             .env("HOME", home.unwrap_or_else(|| PathBuf::from("/")));
         Err(program.exec())
     };
@@ -37,7 +37,7 @@ pub fn settle() -> Result<()> {
     })
 }
 
-/// Other systems do not go by HOME.
+/// Other systems do not use HOME.
 #[cfg(not(unix))]
 pub fn settle() -> Result<()> {
     Ok(())

@@ -27,7 +27,8 @@ pub fn build_request(args: &ImageBuildArgs) -> Result<Request> {
     let group = "image-builder".parse().map_err(Failure::usage)?;
     let defaults = Request::with_defaults(group, vm_type, 1);
     let request = Request {
-        // From the standard image, not from one that was prepared before.
+        // An image is made from the standard image, and not from one that was prepared
+        // before.
         prepared_image_age: None,
         volume: args.disk.volume(),
         initialization_rate_mibps: args.disk.initialization_rate,

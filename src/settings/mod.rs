@@ -1,4 +1,4 @@
-//! From what was typed to what it means here, with this computer's environment, its
+//! From what was typed to what it means here: with this computer's environment, its
 //! terminal, and the files that the command line names.
 
 pub mod home;
@@ -41,7 +41,7 @@ const SECRET_VARIABLES: [&str; 6] = [
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
 ];
 
-/// Applies the global options to the streams.
+/// Sets the streams up by the global options.
 pub fn output(global: &Global) -> Output {
     match global.color {
         Color::Auto => {}
@@ -107,8 +107,7 @@ pub fn aws(global: &Global) -> AwsSettings {
     settings
 }
 
-/// What nothing is to be printed with: the secrets that were typed or set, whether
-/// or not they are used.
+/// Has the secrets masked that were typed or set, whether or not they are used.
 fn know_secrets(global: &Global) {
     mask::know(global.mfa_code.as_deref().unwrap_or_default());
     mask::know_password_of(global.endpoint_url.as_deref().unwrap_or_default());
@@ -134,7 +133,7 @@ fn desktop() -> Desktop {
         || any(&["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"]);
     Desktop {
         over_ssh: any(&["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY"]),
-        // `container` is what systemd and Podman set; Docker makes the file.
+        // systemd and Podman set `container`; Docker makes the file.
         in_container: any(&["container", "KUBERNETES_SERVICE_HOST"])
             || ["/.dockerenv", "/run/.containerenv"]
                 .iter()
@@ -153,13 +152,13 @@ fn named_path(name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Where console sign-ins are kept.
+/// The folder that keeps console sign-ins.
 fn login_cache() -> PathBuf {
     let home = env::home_dir().unwrap_or_default();
     named_path("AWS_LOGIN_CACHE_DIRECTORY").unwrap_or_else(|| home.join(".aws/login/cache"))
 }
 
-/// The files of before the AWS CLI, in its order.
+/// The files of programs before the AWS CLI, in its order.
 fn older_files() -> Vec<OlderFile> {
     let of_boto = match named_path("BOTO_CONFIG") {
         Some(path) => vec![path],
@@ -213,7 +212,7 @@ pub fn api(args: &ApiArgs) -> Result<ApiSettings> {
     Ok(ApiSettings { url, key })
 }
 
-/// The API's address in the form that it was understood in: machines get it, too.
+/// The API's address in the form in which it was understood, which the machines get, too.
 fn api_url(args: &ApiArgs) -> Result<String> {
     let given = &args.api_url;
     if given.is_empty() {
@@ -246,7 +245,7 @@ fn api_url(args: &ApiArgs) -> Result<String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// The machines' proxy, of `--proxy` or `INDUCTIVA_AWS_PROXY`.
+/// The machines' proxy, from `--proxy` or `INDUCTIVA_AWS_PROXY`.
 fn proxy(given: Option<&str>) -> Result<Option<Proxy>> {
     let Some(given) = given.filter(|text| !text.is_empty()) else {
         return Ok(None);
@@ -296,7 +295,7 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The folder that files made for the user go to.
+/// The folder for files that are made for the user.
 pub fn current_dir() -> Result<PathBuf> {
     Ok(env::current_dir().context("the current folder cannot be used")?)
 }

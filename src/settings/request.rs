@@ -16,7 +16,7 @@ use crate::{
     values::{GroupName, Market, VmType},
 };
 
-/// The request of a `start`, with everything read that it names.
+/// The request of a `start`. Everything that it names has been read.
 ///
 /// # Errors
 /// Usage failures, before any call: no API key, a script that cannot be read or
@@ -36,7 +36,7 @@ pub fn checked(args: &StartArgs, out: Output) -> Result<Request> {
     Ok(request)
 }
 
-/// The same with this key, whatever there is to be said against it.
+/// The same with this key, even if the request could not be used.
 ///
 /// # Errors
 /// A script that cannot be read; no randomness for a name.
@@ -108,12 +108,12 @@ pub fn unchecked(args: &StartArgs, api_key: &str, out: Output) -> Result<Request
     Ok(request)
 }
 
-/// How many bytes the user data has at most.
+/// The most bytes that the user data can have.
 ///
 /// # Errors
 /// A usage failure: more than EC2 takes.
 pub fn checked_user_data(request: &Request) -> Result<usize> {
-    // With an id of the usual length, so that the real one cannot make it too large.
+    // It gets an id of the usual length, so that the real one cannot make it too large.
     let group_id = "00000000-0000-0000-0000-000000000000";
     let mut variables = request
         .runner

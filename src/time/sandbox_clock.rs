@@ -1,5 +1,5 @@
-//! The clock of the tests' sandbox: a run that goes by it lets the time of its own
-//! pauses pass there, and hears when a test moves it.
+//! The clock of the tests' sandbox. A run that goes by it lets the time of its own pauses
+//! pass there, and learns when a test moves it.
 
 use std::{
     sync::{
@@ -22,9 +22,9 @@ use url::{Host, Url};
 
 /// The header in which a clock that stands tells the time.
 const HEADER: &str = "x-sandbox-clock";
-/// The header of an answer at which the program is to fail as if by a bug.
+/// The header with which a test makes the program fail as if it had a bug.
 const PANIC: &str = "x-sandbox-panic";
-/// So often a pause lets everything else of the run go on before it is over.
+/// How often a pause lets everything else of the run go on before it is over.
 const TURNS: usize = 16;
 
 /// The sandbox's clock, as this run knows it.
@@ -42,7 +42,7 @@ pub struct SandboxClock {
 struct ClockState {
     /// Since 1970, by the sandbox.
     now: Duration,
-    /// By how much the test has moved it, and by how much it had when this run began.
+    /// How far the test has moved it, and how far it had when this run began.
     moved: Option<(Duration, Duration)>,
     /// How far the hours of client tokens are ahead of it.
     hours_offset: Duration,
@@ -50,12 +50,12 @@ struct ClockState {
     paused: Duration,
     calls: usize,
     has_ended: bool,
-    /// When the pauses that go on will be over, each with a number of its own.
+    /// When the pauses that go on are over, each with a number of its own.
     pauses: Vec<(Duration, u64)>,
 }
 
 impl ClockState {
-    /// Whether what began to wait until then has waited for long enough.
+    /// Whether a wait until `until` is over.
     fn is_over(&self, until: Duration) -> bool {
         self.has_ended || self.passed() >= until
     }
@@ -128,7 +128,7 @@ impl SandboxClock {
         }
     }
 
-    /// Asks the clock, whose answer's header says it all; none without an answer.
+    /// Asks the clock; none without an answer. The answer's header tells everything.
     pub async fn ask(&self, what: &str) -> Option<()> {
         let mut request = HttpRequest::empty();
         let program = std::process::id();
@@ -137,21 +137,21 @@ impl SandboxClock {
             what => format!("{}/{what}", self.address),
         };
         request.set_uri(path).ok()?;
-        // As a task of its own: the SDK wants sleeps that threads can share.
+        // It is a task of its own, as the SDK wants sleeps that threads can share.
         let call = tokio::spawn(self.connector.call(request));
         let response = call.await.ok()?.ok()?;
         self.hear(response.headers());
         response.status().is_success().then_some(())
     }
 
-    /// Hears of the clock's being moved. What that ends has ended before the
-    /// clock is told that it was heard.
+    /// Learns of the clock's moves. Whatever a move ends has ended before the clock is
+    /// told that it was heard.
     pub async fn listen(&self) {
         let program = std::process::id();
         loop {
             let moved = self.state().moved.map_or(0, |(now, _)| now.as_micros());
             if self.ask(&format!("wait/{program}/{moved}")).await.is_none() {
-                // The sandbox has ended: nobody lets any time pass any more.
+                // The sandbox has ended, and nobody lets time pass any more.
                 self.state().has_ended = true;
                 self.changed.notify_waiters();
                 return;
@@ -201,7 +201,7 @@ impl SandboxClock {
             if asked.is_none() {
                 return;
             }
-            // Else the test steps through the pauses itself.
+            // Otherwise the test steps through the pauses itself.
             if self.state().now >= until {
                 self.state().paused += left;
                 self.changed.notify_waiters();
@@ -219,7 +219,7 @@ pub struct InFlight(Arc<SandboxClock>);
 impl InFlight {
     /// Reads what the answer says of the clock.
     ///
-    /// # Panics
+    /// A test has ordered it.
     /// Where a test orders it.
     pub fn answered(&self, headers: &Headers) {
         if let Some(words) = headers.get(PANIC) {

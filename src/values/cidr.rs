@@ -1,4 +1,4 @@
-//! Blocks of addresses that SSH is let in from.
+//! Blocks of addresses from which SSH is let in.
 
 use std::{fmt, str::FromStr};
 
@@ -25,7 +25,7 @@ impl FromStr for Cidr {
         if block.prefix_len() == 0 {
             return Err("that is the whole internet: name the block you connect from".into());
         }
-        // EC2 keeps the network's address, whatever host was named.
+        // EC2 keeps the network's address, whichever host was named.
         Ok(Self(block.trunc()))
     }
 }

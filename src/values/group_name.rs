@@ -16,7 +16,7 @@ impl GroupName {
     /// The longest name, in characters.
     const MAX_CHARS: usize = 63;
 
-    /// What generated names are made of: nothing that looks like something else.
+    /// The characters of generated names. None looks like another.
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
     pub fn as_str(&self) -> &str {
@@ -53,7 +53,8 @@ impl FromStr for GroupName {
         if text.trim() != text {
             return Err("a name does not start or end with a space".into());
         }
-        // The first would be an option on every line that names the group.
+        // A name with a leading `-` would be an option on every command line that names
+        // it.
         if text.starts_with('-') || matches!(text, "." | "..") {
             return Err("a name does not start with '-', and is not '.' or '..'".into());
         }

@@ -37,8 +37,8 @@ impl FromStr for KeyPlace {
             "secretsmanager" => KeyService::SecretsManager,
             _ => return Err(example.into()),
         };
-        // What either takes in a name or an ARN (PutParameter, CreateSecret); the
-        // machine's script relies on it.
+        // The characters that both services accept in a name or an ARN (PutParameter,
+        // CreateSecret). The machine's script relies on these.
         let is_known = |c: char| c.is_ascii_alphanumeric() || "/_+=.@-:".contains(c);
         if name.is_empty() || name.len() > 2048 || !name.chars().all(is_known) {
             return Err("a name has ASCII letters, digits, and / _ + = . @ - : only".into());

@@ -26,7 +26,7 @@ pub use self::{
     volume::{Volume, VolumeType},
 };
 
-/// How the machine is paid for.
+/// How the machine is bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Market {
@@ -64,8 +64,8 @@ impl KeyFormat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitFor {
-    /// Known to Inductiva as a machine of the group.
+    /// Registered with Inductiva as a machine of the group.
     Registered,
-    /// Up, as EC2 sees it.
+    /// Running, as EC2 shows it.
     Running,
 }

@@ -4,14 +4,14 @@ use std::fmt;
 
 use url::Url;
 
-/// An HTTP proxy's address, maybe with a user and a password, which nothing that is
-/// shown or kept in a tag may have.
+/// An HTTP proxy's address. It may have a user and a password, which must be neither
+/// shown nor put into a tag.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy(Url);
 
 impl Proxy {
     /// # Errors
-    /// What is wrong with the address, to follow it: it has more than a host.
+    /// The address has more than a host; in words that follow it.
     pub fn new(url: Url) -> Result<Self, &'static str> {
         if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
             return Err("has more than a host and a port in it");
@@ -19,17 +19,17 @@ impl Proxy {
         Ok(Self(url))
     }
 
-    /// As programs take it, with user and password.
+    /// The address as programs take it, with user and password.
     pub fn with_user(&self) -> String {
         self.0.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// With others instead of user and password, if it has any: made of the length
-    /// of each.
+    /// The address with other texts for its user and password, if it has any. Each is
+    /// made from the length of the real one.
     #[must_use]
     pub fn with_other_user(&self, other: impl Fn(usize) -> String) -> Self {
         let mut url = self.0.clone();
-        // Neither fails where there is a host.
+        // Neither fails if there is a host.
         if !self.0.username().is_empty() {
             let _ = url.set_username(&other(self.0.username().len()));
         }
@@ -44,7 +44,7 @@ impl Proxy {
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut url = self.0.clone();
-        // Neither fails where there is a host.
+        // Neither fails if there is a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         f.write_str(url.as_str().trim_end_matches('/'))

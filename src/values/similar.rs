@@ -1,8 +1,8 @@
 //! Words that somebody may have meant.
 
-/// How many letters were mistyped to get from one word to the other: each that is
-/// missing, too many, another one, or swapped with its neighbour counts one
-/// (optimal string alignment).
+/// How many letters were mistyped to get from one word to the other. A letter that is
+/// missing, too many, wrong, or swapped with its neighbour counts as one (optimal string
+/// alignment).
 pub fn distance(one: &str, other: &str) -> usize {
     let one: Vec<char> = one.chars().collect();
     let other: Vec<char> = other.chars().collect();
@@ -27,8 +27,8 @@ pub fn distance(one: &str, other: &str) -> usize {
     cells.last().copied().unwrap_or_default()
 }
 
-/// The known word that `typed` was most probably meant to be: a third of its letters
-/// mistyped at most, and no other word as near.
+/// The known word that `typed` was probably meant to be. At most a third of its letters
+/// is mistyped, and no other word is as near.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (typed.chars().count() / 3).max(1);
     let mut near: Vec<(usize, &str)> = known

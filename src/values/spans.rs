@@ -2,8 +2,8 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-/// As sentences have it: `58 s` below two minutes, then `15m`, `1h30m`, `3d`. Parts of a
-/// second are left out.
+/// A span as sentences have it: `58 s` below two minutes, then `15m`, `1h30m`, `3d`.
+/// Parts of a second are left out.
 pub fn in_words(span: Duration) -> String {
     match span.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
@@ -11,13 +11,13 @@ pub fn in_words(span: Duration) -> String {
     }
 }
 
-/// `90s`, `30m`, `8h`, `3d`, `1h30m`: what `--max-lifetime` and its like take. Parts
-/// of a second are left out.
+/// A span as options take it, such as `--max-lifetime`: `90s`, `30m`, `8h`, `3d`,
+/// `1h30m`. Parts of a second are left out.
 pub fn typed(span: Duration) -> String {
     let mut rest = span.as_secs();
     let mut text = String::new();
     for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
-        // A day and more in hours are easier to compare with other hours.
+        // More than a day stays in hours, which are easier to compare with other hours.
         if unit == "d" && !rest.is_multiple_of(seconds) {
             continue;
         }

@@ -12,7 +12,7 @@ pub enum Target {
     Machine(String),
 }
 
-/// Whether `text` has the shape of EC2's ids of machines: 17 digits, 8 before 2016
+/// Whether `text` has the form of EC2's machine ids: 17 hex digits, or 8 before 2016
 /// ("Resource IDs", EC2 user guide).
 pub fn is_machine_id(text: &str) -> bool {
     text.strip_prefix("i-").is_some_and(|digits| {
@@ -23,7 +23,7 @@ pub fn is_machine_id(text: &str) -> bool {
 impl FromStr for Target {
     type Err = String;
 
-    /// What has the shape of an id is one: no new group is called so.
+    /// A text in the form of an id is an id, and no new group gets such a name.
     fn from_str(text: &str) -> Result<Self, String> {
         if is_machine_id(text) {
             Ok(Self::Machine(text.to_owned()))

@@ -6,21 +6,21 @@ use serde::Serialize;
 
 use super::similar;
 
-/// The second parts of types' names, but for those that begin with a number (EC2 User
+/// The second parts of types' names, except those that begin with a number (EC2 User
 /// Guide, "Instance type naming conventions").
 const SIZES: [&str; 7] = [
     "nano", "micro", "small", "medium", "large", "xlarge", "metal",
 ];
 
-/// An EC2 instance type such as `t2.micro`: only its shape is checked here,
-/// EC2 knows which ones there are.
+/// An EC2 instance type such as `t2.micro`. Only its form is checked here; EC2 knows
+/// which types exist.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct VmType(String);
 
 impl VmType {
-    /// What is tried where nobody names a type, in this order. New accounts on the
-    /// free plan do not launch t2.micro, and some regions have only one of them.
+    /// The types to try where nobody names one, in this order. New accounts on the free
+    /// plan do not launch t2.micro, and some regions have only one of the two.
     pub fn defaults() -> [Self; 2] {
         ["t3.micro", "t2.micro"].map(|name| Self(name.to_owned()))
     }
@@ -30,15 +30,15 @@ impl VmType {
         &self.0
     }
 
-    /// Whether the family is one of those that can carry NVIDIA GPUs (G and P).
-    /// A yes is checked against `DescribeInstanceTypes`; it only decides which
-    /// images are worth asking for in the same round trip.
+    /// Whether the family is one that can have NVIDIA GPUs (G and P).
+    /// `DescribeInstanceTypes` decides; this only tells which images to ask for in the
+    /// same round trip.
     pub fn may_have_gpu(&self) -> bool {
         self.0.starts_with(['g', 'p'])
     }
 
-    /// The type that was most probably meant, of a name with a size that EC2 does not
-    /// have: `t2.micro` for `t2.mirco`.
+    /// The type that was probably meant by a name with a size that EC2 does not have:
+    /// `t2.micro` for `t2.mirco`.
     pub fn meant(&self) -> Option<Self> {
         let (family, size) = self.0.split_once('.')?;
         let letters = size.trim_start_matches(|c: char| c.is_ascii_digit());

@@ -18,7 +18,7 @@ pub enum VolumeType {
 impl VolumeType {
     pub const ALL: [Self; 5] = [Self::Gp3, Self::Gp2, Self::Io1, Self::Io2, Self::Standard];
 
-    /// The one that EC2 spells so; none for types that nothing boots from.
+    /// The type with this EC2 name; none for types that nothing boots from.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
@@ -74,11 +74,11 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// The size when none is asked for: simulator images are never evicted and
-    /// their pulls are unpacked on the same disk.
+    /// The size if none is asked for. Simulator images are never evicted, and are
+    /// unpacked on the same disk.
     pub const DEFAULT_GIB: u32 = 50;
 
-    /// Refuses what the volume type cannot have, for the size it will have.
+    /// Refuses what a volume of this type and size cannot have.
     pub fn check(&self, size_gib: u32) -> Result<(), String> {
         let kind = self.kind;
         let a_kind = match kind {
