@@ -87,7 +87,7 @@ fn attempt() -> ExitCode {
 /// Shows a command line's error, or the help or version that was asked for. It is JSON if
 /// the rest of the line asks for that.
 fn refused(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && Cli::format_despite_errors() == Format::Json {
+    if error.use_stderr() && Cli::format_despite_errors().is_document() {
         let text = error.render().to_string();
         let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
         let failure = Failure::usage(message.trim_start_matches("error: ").trim())

@@ -23,7 +23,7 @@ use crate::{
     terminal::{
         command_line::command,
         interrupt::Interrupt,
-        output::{Format, Output, Reader},
+        output::{Output, Reader},
         panics, printable,
     },
     values::Target,
@@ -61,7 +61,7 @@ pub async fn run(
     out: Output,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    if args.follow && out.format == Format::Json {
+    if args.follow && out.format.is_document() {
         return Err(Failure::usage(
             "--follow cannot be combined with --output json: it goes on and on, and JSON output is one document",
         ));
@@ -100,7 +100,7 @@ pub async fn run(
             Err((_, failure)) => failures.push(failure),
         }
     }
-    if out.format == Format::Json {
+    if out.format.is_document() {
         if failures.is_empty() || !logs.is_empty() {
             out.json(&LogsReport { logs, ended })?;
         }

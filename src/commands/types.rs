@@ -13,7 +13,7 @@ use crate::{
     plan::{cost::hourly, known::Known},
     settings::AwsSettings,
     terminal::{
-        output::{Format, Output, table_within},
+        output::{Output, table_within},
         table::{shortening, whole},
     },
 };
@@ -35,7 +35,7 @@ pub async fn run(args: &TypesArgs, settings: &AwsSettings, out: Output) -> Resul
             && (!args.gpu || facts.gpu.is_some())
     });
     // For names only, no prices are needed.
-    let ids_alone = out.quiet && out.format == Format::Text;
+    let ids_alone = out.quiet && !out.format.is_document();
     let (on_demand, spot) = if ids_alone || types.is_empty() {
         (Ok(BTreeMap::new()), Ok(BTreeMap::new()))
     } else {

@@ -27,6 +27,16 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// Whether a result is one document for programs, and not text for people.
+    pub fn is_document(self) -> bool {
+        match self {
+            Self::Json => true,
+            Self::Text => false,
+        }
+    }
+}
+
 /// Bold upper-case headers and labels.
 pub const HEADER: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -151,7 +161,7 @@ impl Output {
     /// Shows a failure: one JSON document, or a message, a hint, the policy that
     /// is missing, and what may be running.
     pub fn failure(self, failure: &Failure) {
-        if self.format == Format::Json {
+        if self.format.is_document() {
             let document = serde_json::json!({ "error": failure }).to_string();
             line(&mask::masked(&in_json(&document)));
             return;

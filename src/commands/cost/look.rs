@@ -17,10 +17,7 @@ use crate::{
     },
     model::{active_group::GroupRecord, machine::Machine},
     plan::known::Known,
-    terminal::{
-        command_line::command,
-        output::{Format, Output},
-    },
+    terminal::{command_line::command, output::Output},
     values::{GroupName, Target, is_machine_id},
 };
 
@@ -76,7 +73,7 @@ impl CostLook<'_> {
             .cloned()
             .collect();
         // For ids only, no prices are needed.
-        let ids_alone = out.quiet && out.format == Format::Text;
+        let ids_alone = out.quiet && !out.format.is_document();
         let learning = async {
             if !ids_alone {
                 prices.learn(aws, &there).await;

@@ -24,10 +24,7 @@ use crate::{
         machine::{Machine, State},
     },
     plan::deadlines,
-    terminal::{
-        command_line::command,
-        output::{Format, Output},
-    },
+    terminal::{command_line::command, output::Output},
     values::{GroupName, Target},
 };
 
@@ -70,7 +67,7 @@ impl ListLook<'_> {
             .collect();
         let ended = EndedMachine::of(asked_for());
         // For ids only, neither prices nor Inductiva are needed.
-        let ids_alone = out.quiet && out.format == Format::Text;
+        let ids_alone = out.quiet && !out.format.is_document();
         // Inductiva tells whether there may be machines where nobody could look, and
         // whether a named group has none.
         let is_shown = |target: &&Target| found.machines.iter().any(|m| is_meant(target, m));
@@ -146,7 +143,7 @@ impl ListLook<'_> {
         notes.extend(snapshot_notices(&snapshots.unwrap_or_default()));
         notes.extend(notes::deadlines(&machines, &budgets, now));
         let leftovers = notes::leftovers(&report, &found);
-        let says_all = unknown.is_some() || out.format == Format::Json;
+        let says_all = unknown.is_some() || out.format.is_document();
         if !says_all && (leftovers.is_none() || self.targets.is_empty()) {
             notes.extend(notes::nothing(&report, &found, self.targets.is_empty()));
         }

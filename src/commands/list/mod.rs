@@ -20,10 +20,7 @@ use crate::{
     identity, inductiva,
     machines::price_book::PriceBook,
     settings::{self, AwsSettings},
-    terminal::{
-        interrupt::Interrupt,
-        output::{Format, Output},
-    },
+    terminal::{interrupt::Interrupt, output::Output},
     values::Target,
 };
 
@@ -37,7 +34,7 @@ pub async fn run(
     out: Output,
     interrupt: &Interrupt,
 ) -> Result<()> {
-    if args.watch.is_some() && out.format == Format::Json {
+    if args.watch.is_some() && out.format.is_document() {
         return Err(Failure::usage(
             "--watch cannot be combined with --output json: it prints the list again and again, and JSON output is one document",
         ));
