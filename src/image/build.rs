@@ -5,7 +5,7 @@ use std::{cell::Cell, time::Duration};
 use super::{
     builder::{self, Builder},
     cost::{gib, monthly, usd_per_month},
-    leftovers::{self, may_be_running},
+    leftovers::{self, builder_may_be_running},
     making::{Expected, Making},
 };
 use crate::{
@@ -123,7 +123,7 @@ impl Build<'_> {
         self.out.say(&format!("made {}", made.id));
         if let Err(why) = self.terminate(id).await {
             let done = Failure::failed(format!("the image {} is there and can be used", made.id));
-            return Err(may_be_running(done, id, &why));
+            return Err(builder_may_be_running(done, id, &why));
         }
         // Nothing depends on this look, and an interruption would have nothing to undo.
         let looking = self
@@ -296,7 +296,7 @@ impl Build<'_> {
         };
         match self.terminate(id).await {
             Ok(()) => failure,
-            Err(why) => may_be_running(failure, id, &why),
+            Err(why) => builder_may_be_running(failure, id, &why),
         }
     }
 

@@ -213,7 +213,7 @@ fn line_in(region: &str, arguments: &str) -> String {
 }
 
 /// The failure when a builder could not be ended.
-pub fn may_be_running(failure: Failure, id: &str, why: &str) -> Failure {
+pub fn builder_may_be_running(failure: Failure, id: &str, why: &str) -> Failure {
     Failure {
         kind: Kind::MachinesMayBeRunning,
         message: format!("{}; {id} is still there: {why}", failure.message),

@@ -118,7 +118,7 @@ impl<'a, W: World> Launcher<'a, W> {
             let found = run.look().await?;
             let mut plan = decision::plan(run.request, &found.facts, run.used_number())?;
             if let Plan::OtherTypes(types) = plan {
-                return Err(self.is_of(types));
+                return Err(self.begin_anew_with(types));
             }
             if let Plan::Launch(plan) = &mut plan {
                 run.keep_image(plan);
@@ -180,7 +180,7 @@ impl<'a, W: World> Launcher<'a, W> {
     }
 
     /// The failure after which the run begins anew with a request for these types.
-    fn is_of(&self, types: Vec<VmType>) -> Failure {
+    fn begin_anew_with(&self, types: Vec<VmType>) -> Failure {
         let names: Vec<&str> = types.iter().map(VmType::as_str).collect();
         let failure = Failure::failed(format!(
             "the group {} is of {}",

@@ -51,7 +51,7 @@ impl<W: World> Run<'_, W> {
             ids.push(machine.instance_id.clone());
         }
         if let Some(region) = elsewhere.keys().next() {
-            return Err(self.is_there(region, &elsewhere));
+            return Err(self.found_elsewhere(region, &elsewhere));
         }
         let is_seen = |id: &&String| everywhere.machines.iter().any(|m| m.instance_id == **id);
         let unseen: Vec<String> = alive.iter().filter(|id| !is_seen(id)).cloned().collect();
@@ -87,7 +87,7 @@ impl<W: World> Run<'_, W> {
         .machines(unseen))
     }
 
-    fn is_there(&self, region: &str, elsewhere: &BTreeMap<&str, Vec<String>>) -> Failure {
+    fn found_elsewhere(&self, region: &str, elsewhere: &BTreeMap<&str, Vec<String>>) -> Failure {
         let places: Vec<String> = elsewhere
             .iter()
             .map(|(region, ids)| format!("{} in {region}", machine::count(ids.len())))

@@ -246,7 +246,7 @@ impl PriceBook {
 
 impl Settled {
     /// Notes that there may be more, of which nobody knows.
-    pub fn is_without(&mut self, why: String) {
+    pub fn note_unknown(&mut self, why: String) {
         let amount = std::mem::take(&mut self.spent.amount);
         self.spent.amount = amount.without(why);
     }

@@ -153,7 +153,7 @@ async fn machines(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
     let profiles = Profiles::load(&settings.files)?;
     unsigned_config(settings, &profiles).await?;
     let time = settings.http.time();
-    let path = kept_at(settings);
+    let path = kept_file(settings);
     let since_1970 = |now: SystemTime| now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = since_1970(time.now()).as_secs();
     let kept = private_files::read(&path).ok();
@@ -200,7 +200,7 @@ async fn of_ec2(settings: &AwsSettings) -> Result<Vec<KnownMachine>> {
 }
 
 /// The file for this account, region and so on.
-fn kept_at(settings: &AwsSettings) -> PathBuf {
+fn kept_file(settings: &AwsSettings) -> PathBuf {
     let parts = [
         settings.profile.as_deref(),
         settings.profile_is_typed.then_some("typed"),

@@ -89,19 +89,19 @@ impl CostLook<'_> {
         };
         let failure = not_complete(&found);
         for (group, settled) in groups.iter().zip(&mut settled) {
-            if let Some(why) = may_be_elsewhere(&found, group, settled, failure.as_ref()) {
-                settled.is_without(why);
+            if let Some(why) = why_not_complete(&found, group, settled, failure.as_ref()) {
+                settled.note_unknown(why);
             }
         }
         let mut notes = self.notes(&found, &settled);
         let mut report = CostReport::of(&settled, RegionsReport::from(&found));
         if let Some(failure) = &failure {
-            report.is_without(&failure.message);
+            report.note_unknown(&failure.message);
         }
         let everything = self.targets.is_empty() && self.all_regions;
         if let Some(why) = not_asked.as_ref().filter(|_| everything) {
             let why = format!("{NOT_ASKED}: {why}");
-            report.is_without(&why);
+            report.note_unknown(&why);
             // If Inductiva failed, there was a warning already.
             if self.api.is_none() {
                 notes.push(why);
@@ -268,7 +268,7 @@ fn had(group: &Group, id: &str) -> bool {
 
 /// Why a group's cost may not be complete: it may have machines where nobody has looked.
 /// None if machines were named and found.
-fn may_be_elsewhere(
+fn why_not_complete(
     found: &Survey,
     group: &GroupSources,
     settled: &Settled,

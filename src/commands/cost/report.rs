@@ -87,7 +87,7 @@ impl CostReport {
     }
 
     /// Notes that there may be more, of which nobody knows.
-    pub fn is_without(&mut self, why: &str) {
+    pub fn note_unknown(&mut self, why: &str) {
         let mut all = self.all.spent.clone();
         all.amount = all.amount.without(why.to_owned());
         self.all = all.into();

@@ -103,7 +103,7 @@ impl ListLook<'_> {
             let sources = sources(&machines, &found.machines, api.is_some(), &groups);
             self.prices.settle(aws, &sources, now).await
         };
-        may_be_elsewhere(&mut settled, &found);
+        note_silent_regions(&mut settled, &found);
         let (active, why) = match active {
             Ok(active) => (active, why),
             Err(error) => (None, Some(error)),
@@ -206,12 +206,12 @@ fn is_meant(target: &Target, machine: &Machine) -> bool {
 }
 
 /// Notes that the groups may have machines in regions that did not answer.
-fn may_be_elsewhere(settled: &mut [Settled], found: &Survey) {
+fn note_silent_regions(settled: &mut [Settled], found: &Survey) {
     let Some((regions, _)) = found.hole() else {
         return;
     };
     for group in settled {
-        group.is_without(format!("{regions} did not answer"));
+        group.note_unknown(format!("{regions} did not answer"));
     }
 }
 

@@ -98,13 +98,13 @@ async fn carried_out(
         allow_other_regions: args.allow_other_regions,
     };
     let launcher = Launcher::new(world, request, key_pair, options, interrupt, out);
-    let is_of = |failure| launcher.other_types().map(Done::IsOf).ok_or(failure);
+    let or_begin_anew = |failure| launcher.other_types().map(Done::IsOf).ok_or(failure);
     if args.dry_run {
         return match Box::pin(launcher.decide()).await {
             Ok((found, plan)) => dry_run(args, aws, request, &found, &plan, out)
                 .await
                 .map(|()| Done::Reported),
-            Err(failure) => is_of(failure),
+            Err(failure) => or_begin_anew(failure),
         };
     }
     let start = Start {
@@ -124,7 +124,7 @@ async fn carried_out(
                 .await
                 .map(|()| Done::Reported)
         }
-        Err(failure) => match is_of(failure) {
+        Err(failure) => match or_begin_anew(failure) {
             Ok(done) => Ok(done),
             Err(failure) => {
                 let failure = launcher.clean_up(failure).await;

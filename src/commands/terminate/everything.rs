@@ -53,7 +53,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         scope,
         groups: active
             .as_ref()
-            .map(|active| may_have_machines(active, &first)),
+            .map(|active| groups_that_may_have_machines(active, &first)),
         began: terminating.began,
         said: &terminating.said,
         out,
@@ -157,7 +157,7 @@ fn left_over(look: &Look<'_>, active: Option<&[Group]>) -> Vec<Group> {
 }
 
 /// The groups that may have machines which do not show.
-fn may_have_machines(active: &[Group], look: &Look<'_>) -> Vec<Group> {
+fn groups_that_may_have_machines(active: &[Group], look: &Look<'_>) -> Vec<Group> {
     let view = look.view();
     let is_new = |group: &Group| {
         let made = group.created_at;
