@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Command;
 
-/// A line for a shell, and what it does.
+/// A command line, and what it does.
 pub struct Example {
     pub does: &'static str,
     pub line: &'static str,
@@ -14,8 +14,8 @@ const fn example(does: &'static str, line: &'static str) -> Example {
     Example { does, line }
 }
 
-/// One to three for each command, by its words behind the program's name; none for a
-/// command that does not exist.
+/// One to three examples for each command, found by its words after the program's name;
+/// none for a command that does not exist.
 #[rustfmt::skip]
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub fn of(path: &str) -> &'static [Example] {
@@ -128,7 +128,7 @@ pub fn of(path: &str) -> &'static [Example] {
     }
 }
 
-/// The grammar with the examples below the help of each command, before what is there.
+/// The grammar with examples added to each command's help, before what it ends with.
 pub fn added(command: Command) -> Command {
     below(command, "")
 }
@@ -159,7 +159,7 @@ mod tests {
 
     use super::{super::Cli, of};
 
-    /// A command that joins brings its examples.
+    /// A new command has to bring its examples.
     #[test]
     fn every_command_has_one_to_three_examples_that_it_takes() {
         fn check(command: &Command, path: &str) {

@@ -1,5 +1,4 @@
-//! Commands about machines that there are, or were: `list`, `logs`, `terminate` and
-//! `cost`.
+//! Commands about machines that exist or existed: `list`, `logs`, `terminate` and `cost`.
 
 use clap::{ArgGroup, Args};
 

@@ -1,5 +1,5 @@
-//! The command line's grammar, and nothing else. clap's types stay in here: what
-//! was typed is plain values, which [`crate::settings`] makes sense of.
+//! The command line's grammar, and nothing else. clap's types stay in here: what was
+//! typed becomes plain values, and [`crate::settings`] gives them their meaning.
 
 #![expect(clippy::doc_markdown, reason = "these doc comments are the help text")]
 
@@ -61,8 +61,8 @@ impl Cli {
     /// The grammar. Each option may be written with underscores too, as in the
     /// Python launchers: `--vm_type`.
     pub fn grammar() -> clap::Command {
-        // They mean nothing to `check`, which takes every option of `start` all the
-        // same: `check $OPTIONS && start $OPTIONS`.
+        // `check` does nothing with these. It takes every option of `start` so that
+        // `check $OPTIONS && start $OPTIONS` works.
         let of_start_alone = [
             "wait",
             "timeout",
@@ -76,7 +76,8 @@ impl Cli {
                 .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
         });
         let grammar = grammar.mut_subcommand("start", without_effect::requirements);
-        // Of an option of one value the last counts: scripts add theirs to `$OPTIONS`.
+        // If an option of one value is given twice, the last one counts, as scripts add
+        // theirs to `$OPTIONS`.
         with_underscores(examples::added(grammar.after_long_help(Kind::exit_codes())))
             .args_override_self(true)
     }

@@ -1,4 +1,4 @@
-//! For shells and packagers: `completions` and `man`.
+//! `completions` and `man`, for shells and packagers.
 
 use std::{ffi::OsString, path::PathBuf};
 

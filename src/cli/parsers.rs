@@ -30,8 +30,8 @@ pub fn resource_id(prefix: &'static str) -> impl Fn(&str) -> Result<String, Stri
     }
 }
 
-/// The name of a group that is to be made: not one that `list`, `logs` and `terminate`
-/// would take for a machine's id.
+/// The name of a group that is to be made. `list`, `logs` and `terminate` must not take
+/// it for a machine's id.
 pub fn new_group_name(text: &str) -> Result<GroupName, String> {
     if is_machine_id(text) {
         return Err("that is what the id of a machine looks like".into());
@@ -57,7 +57,7 @@ pub fn account(text: &str) -> Result<String, String> {
     }
 }
 
-/// A price as EC2 takes it.
+/// A price in the form that EC2 takes.
 pub fn price(text: &str) -> Result<String, String> {
     usd(text).map(|_| text.to_owned())
 }
@@ -83,7 +83,7 @@ pub fn budget(text: &str) -> Result<String, String> {
     }
 }
 
-/// A name that is a file's name too.
+/// A name that can also be a file's name.
 pub fn file_stem(text: &str) -> Result<String, String> {
     if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
         Err("the name is also a file name: no '/', and no '.' in front".into())
@@ -104,7 +104,7 @@ pub fn up_to_a_day(text: &str) -> Result<Duration, String> {
 /// A span of time written as `90s`, `30m`, `8h`, `3d`, or a sequence such as `1h30m`.
 ///
 /// # Errors
-/// Text without a unit, with an unknown unit, or of no length at all.
+/// Text without a unit or with an unknown one, or a span of zero.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a duration is a number and a unit: 90s, 30m, 8h, 3d, 1h30m".to_owned();
     let mut seconds = 0_u64;
@@ -135,7 +135,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Whole minutes up to a year, as a plain number or as a duration; 0 is taken.
+/// Whole minutes up to a year, as a plain number or as a duration. 0 is allowed.
 pub fn minutes(text: &str) -> Result<u32, String> {
     let plain: Result<u32, _> = text.parse();
     let minutes = match plain {

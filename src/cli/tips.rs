@@ -1,5 +1,5 @@
-//! Tips for a command line with an error in it: what was meant, in words that this
-//! program has.
+//! Tips for a command line with an error in it: what was probably meant, in this
+//! program's words.
 
 use std::ffi::OsString;
 
@@ -11,8 +11,8 @@ use clap::{
 
 use crate::values::similar::nearest;
 
-/// What other programs call our commands. None of them proposes to end machines but
-/// for a word that means an end.
+/// What other programs call our commands. Only words that mean an end lead to a command
+/// that ends machines.
 const COMMANDS: [(&str, &[&str]); 13] = [
     (
         "start",
@@ -48,7 +48,7 @@ const COMMANDS: [(&str, &[&str]); 13] = [
     ("completions", &["completion", "complete"]),
 ];
 
-/// The same of options, without hyphens in front.
+/// What other programs call our options, without leading hyphens.
 const OPTIONS: [(&str, &[&str]); 19] = [
     (
         "machine-group-name",
@@ -83,9 +83,9 @@ const OPTIONS: [(&str, &[&str]); 19] = [
     ("output", &["json", "format"]),
 ];
 
-/// The error with our tips in the place of clap's, which go by the letters alone and so
-/// propose `terminate` for `create`; and without what the environment adds to a usage
-/// line, since nobody typed that.
+/// The error with our tips instead of clap's, which compare only letters and so propose
+/// `terminate` for `create`. Options that come from the environment are left out of the
+/// usage line, as nobody typed them.
 pub fn added(error: clap::Error, grammar: &mut Command, typed: &[OsString]) -> clap::Error {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return error.format(grammar);
@@ -106,7 +106,7 @@ pub fn added(error: clap::Error, grammar: &mut Command, typed: &[OsString]) -> c
         }
         _ => None,
     };
-    // clap's own say how to pass a mistyped option as a value.
+    // clap's own tips tell how to pass a mistyped option as a value.
     if error.kind() == ErrorKind::UnknownArgument {
         error.remove(ContextKind::Suggested);
     }
@@ -212,7 +212,7 @@ fn about_argument(
     (!others.is_empty()).then(|| format!("--{name} is an option of {}", others.join(", ")))
 }
 
-/// A word where only options are expected.
+/// The tip for a word where only options are expected.
 fn about_value(word: &str, command: &Command, typed: &[OsString]) -> Option<String> {
     let place = typed.iter().rposition(|argument| argument == word)?;
     let before = typed.get(place.checked_sub(1)?)?.to_str()?;
@@ -233,7 +233,7 @@ fn about_value(word: &str, command: &Command, typed: &[OsString]) -> Option<Stri
     })
 }
 
-/// The option of this command that a name without hyphens in front most probably means.
+/// The option of this command that was probably meant by a name without leading hyphens.
 fn option_meant<'a>(name: &str, command: &'a Command) -> Option<&'a str> {
     let squeezed = |name: &str| name.replace('-', "");
     let has = |wanted: &str| options(command).find(|option| *option == wanted);
@@ -332,7 +332,7 @@ mod tests {
         }
     }
 
-    /// It is the one command whose mistaken proposal costs something.
+    /// It is the one command that costs something if it is proposed by mistake.
     #[test]
     fn nothing_that_begins_machines_proposes_to_end_them() {
         let words = "strat create sart stat launch run new add up make begin init restart retry";

@@ -1,7 +1,7 @@
 //! What `--version` says.
 
-/// The version; with the commit and its date where `.ci/release` built it, which
-/// sets these variables. Without them a build does not depend on the commit.
+/// The version. `.ci/release` sets these variables and so adds the commit and its date.
+/// Without them a build does not depend on the commit.
 pub fn version() -> String {
     with_commit(
         env!("CARGO_PKG_VERSION"),

@@ -1,6 +1,6 @@
-//! Options of `start` that would do nothing together with what else was typed. They
-//! are refused: somebody counts on them. `check` takes them as they are, so that
-//! `check $OPTIONS` works for every `start $OPTIONS`.
+//! Options of `start` that would do nothing together with the others. They are refused,
+//! as somebody counts on them. `check` accepts them, so that `check $OPTIONS` works for
+//! every `start $OPTIONS`.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use clap::{
 
 use crate::values::spans::typed;
 
-/// What clap can say of it, of the subcommand `start`.
+/// The combinations that clap itself can refuse for `start`.
 pub fn requirements(start: Command) -> Command {
     start.mut_arg("timeout", |arg| arg.requires("wait"))
 }
 
-/// The rest.
+/// Refuses the other combinations.
 ///
 /// # Errors
-/// A `--boot-timeout` that was given, and that no machine lives to see. A format for
-/// a key that is not made: clap requires nothing that conflicts with what is there,
-/// as `--create-key-pair` does with `--key-name`.
+/// A `--boot-timeout` that no machine lives to see. A format for a key that is not made:
+/// clap does not require an option that conflicts with another one that is given, as
+/// `--create-key-pair` does with `--key-name`.
 pub fn refuse(matches: &ArgMatches) -> Result<(), Error> {
     let Some(start) = matches.subcommand_matches("start") else {
         return Ok(());
