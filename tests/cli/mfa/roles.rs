@@ -121,6 +121,22 @@ hint: if AWS means the duration, lower duration_seconds in the profile: a role t
 }
 
 #[test]
+fn a_role_with_something_else_wrong_has_no_hint_about_its_duration() {
+    let account = with_device(&["123456"]);
+    with_role(&account, "role_session_name = a b\n");
+    account
+        .run("whoami --profile mfa --mfa-code 123456 -q")
+        .assert(
+            1,
+            str![],
+            str![[r#"
+error: cannot assume the role arn:aws:iam::[ACCOUNT]:role/guarded (profile mfa): [..]roleSessionName[..] (ValidationError, request [UUID])
+
+"#]],
+        );
+}
+
+#[test]
 fn source_profiles_that_go_in_a_circle() {
     let account = with_device(&["123456"]);
     let role = format!(
