@@ -68,7 +68,7 @@ pub struct SettledMachine {
 }
 
 /// A machine of a group, before its price is known.
-struct Open {
+struct UnpricedMachine {
     id: String,
     shown: Option<Machine>,
     stand_in: Known<StandIn>,
@@ -83,7 +83,12 @@ impl GroupSources {
         all.iter().any(|member| member.machine.is_none())
     }
 
-    fn open(&self, images: &BTreeMap<String, Image>, region: &str, now: SystemTime) -> Vec<Open> {
+    fn open(
+        &self,
+        images: &BTreeMap<String, Image>,
+        region: &str,
+        now: SystemTime,
+    ) -> Vec<UnpricedMachine> {
         let record = self.record.as_ref().ok().and_then(Option::as_ref);
         let boot_timeout = self.machines.iter().find_map(told_settings::boot_timeout);
         let at = Circumstances {
@@ -102,7 +107,7 @@ impl GroupSources {
         let members = members(&self.machines, &self.before, record).into_iter();
         members
             .filter(|member| is_asked_for(member.id))
-            .map(|member| Open {
+            .map(|member| UnpricedMachine {
                 id: member.id.to_owned(),
                 shown: member.machine.cloned(),
                 stand_in: StandIn::of(&member, &group),
@@ -144,7 +149,7 @@ impl PriceBook {
         groups.iter().map(settled).collect()
     }
 
-    fn settled(&self, group: &GroupSources, open: Vec<Open>, region: &str) -> Settled {
+    fn settled(&self, group: &GroupSources, open: Vec<UnpricedMachine>, region: &str) -> Settled {
         let mut machines: Vec<SettledMachine> = open
             .into_iter()
             .map(|open| self.settled_machine(open, region))
@@ -164,8 +169,8 @@ impl PriceBook {
         }
     }
 
-    fn settled_machine(&self, open: Open, region: &str) -> SettledMachine {
-        let Open {
+    fn settled_machine(&self, open: UnpricedMachine, region: &str) -> SettledMachine {
+        let UnpricedMachine {
             id,
             shown,
             stand_in,
