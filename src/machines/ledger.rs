@@ -21,7 +21,7 @@ use crate::{
         members::members,
         spent::{Amount, Rates, Spent},
         stand_ins::{KnownGroup, StandIn},
-        told_settings,
+        tagged_settings,
     },
     values::Market,
 };
@@ -83,14 +83,14 @@ impl GroupSources {
         all.iter().any(|member| member.machine.is_none())
     }
 
-    fn open(
+    fn unpriced(
         &self,
         images: &BTreeMap<String, Image>,
         region: &str,
         now: SystemTime,
     ) -> Vec<UnpricedMachine> {
         let record = self.record.as_ref().ok().and_then(Option::as_ref);
-        let boot_timeout = self.machines.iter().find_map(told_settings::boot_timeout);
+        let boot_timeout = self.machines.iter().find_map(tagged_settings::boot_timeout);
         let at = Circumstances {
             now,
             boot_timeout: boot_timeout.unwrap_or(Runner::BOOT_TIMEOUT),
@@ -126,10 +126,12 @@ impl PriceBook {
         now: SystemTime,
     ) -> Vec<Settled> {
         let images = self.images_of(aws, groups).await;
-        let open = groups
+        let unpriced = groups
             .iter()
-            .flat_map(|group| group.open(&images, &aws.region, now));
-        let stand_ins: Vec<StandIn> = open.filter_map(|open| open.stand_in.ok()).collect();
+            .flat_map(|group| group.unpriced(&images, &aws.region, now));
+        let stand_ins: Vec<StandIn> = unpriced
+            .filter_map(|unpriced| unpriced.stand_in.ok())
+            .collect();
         self.learn_past(aws, &stand_ins).await;
         self.settle_as_known(&images, groups, &aws.region, now)
     }
@@ -143,16 +145,21 @@ impl PriceBook {
         now: SystemTime,
     ) -> Vec<Settled> {
         let settled = |group: &GroupSources| {
-            let open = group.open(images, region, now);
-            self.settled(group, open, region)
+            let unpriced = group.unpriced(images, region, now);
+            self.settled(group, unpriced, region)
         };
         groups.iter().map(settled).collect()
     }
 
-    fn settled(&self, group: &GroupSources, open: Vec<UnpricedMachine>, region: &str) -> Settled {
-        let mut machines: Vec<SettledMachine> = open
+    fn settled(
+        &self,
+        group: &GroupSources,
+        unpriced: Vec<UnpricedMachine>,
+        region: &str,
+    ) -> Settled {
+        let mut machines: Vec<SettledMachine> = unpriced
             .into_iter()
-            .map(|open| self.settled_machine(open, region))
+            .map(|unpriced| self.settled_machine(unpriced, region))
             .collect();
         machines.sort_by(|a, b| (a.life.began, &a.id).cmp(&(b.life.began, &b.id)));
         let mut spent = Spent::of(machines.iter().map(|m| (&m.life, &m.amount)));
@@ -169,13 +176,13 @@ impl PriceBook {
         }
     }
 
-    fn settled_machine(&self, open: UnpricedMachine, region: &str) -> SettledMachine {
+    fn settled_machine(&self, unpriced: UnpricedMachine, region: &str) -> SettledMachine {
         let UnpricedMachine {
             id,
             shown,
             stand_in,
             life,
-        } = open;
+        } = unpriced;
         let rates = self.rates_as_known(shown.as_ref(), &stand_in);
         let priced = stand_in.as_ref().ok().map(|stand_in| &stand_in.machine);
         let mut amount = Amount::of(&life, &rates);
@@ -185,7 +192,7 @@ impl PriceBook {
                 "EC2 shows no machine like {id} any more, and its type, market and disk are assumed"
             ));
         }
-        if known.is_some_and(|m| told_settings::initialization_rate_mibps(m).is_some()) {
+        if known.is_some_and(|m| tagged_settings::initialization_rate_mibps(m).is_some()) {
             amount = amount.without(
                 "what --initialization-rate has cost, once for each machine, is not looked up"
                     .into(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     facts::Facts,
-    prepared, told_settings,
+    prepared, tagged_settings,
     way_out::{WayOut, way_out},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub fn types_instead<'a>(
         return None;
     }
     let mut live = machines.iter().filter(|m| m.state.is_live());
-    let groups = live.find_map(told_settings::vm_types);
+    let groups = live.find_map(tagged_settings::vm_types);
     let types = groups.unwrap_or_else(|| there.map(|facts| facts.name.clone()).collect());
     let asked: Vec<VmType> = request.vm_types().cloned().collect();
     (types != asked).then_some(types)

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     budget::{Budget, ENDING, cost_of, current_members},
-    told_settings,
+    tagged_settings,
 };
 use crate::model::machine::Machine;
 
@@ -37,7 +37,7 @@ impl Deadline {
         if machine.state.is_gone() {
             return None;
         }
-        let lifetime = told_settings::max_lifetime(machine).and_then(|lifetime| {
+        let lifetime = tagged_settings::max_lifetime(machine).and_then(|lifetime| {
             Some(Self {
                 at: machine.launched_at? + lifetime,
                 because: Because::MaxLifetime,

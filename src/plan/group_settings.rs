@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::told_settings::{FORMAT, TAGS};
+use super::tagged_settings::{FORMAT, TAGS};
 use crate::{
     model::{
         machine::TAG_SETTINGS,
@@ -24,9 +24,8 @@ use crate::{
 ///
 /// The release before had no such word. It wrote one tag, or a hash of all words where
 /// that would have been too long, and the user's tags were not among the settings. Its
-/// machines are read as far as that goes
-/// ([`Told::former`](super::told_settings::Told::former)). It refuses the machines of
-/// this release, as `format` is a setting that it does not know.
+/// machines are read as far as that goes (`former` of [`super::tagged_settings`]). It
+/// refuses the machines of this release, as `format` is a setting that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupSettings(BTreeMap<String, String>);
 

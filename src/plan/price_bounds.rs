@@ -1,13 +1,13 @@
 //! The most that a machine can have cost an hour, where nobody knows the exact amount: as
 //! a spot machine, and for surplus credits.
 
-use super::{known::Known, machine_price::surplus_of, told_settings::Told};
+use super::{known::Known, machine_price::surplus_of, tagged_settings::TaggedSettings};
 use crate::model::machine::Machine;
 
 /// The most that a spot machine can have cost an hour, by its settings and its on-demand
 /// price.
 pub fn spot_at_most(machine: &Machine, on_demand: &Known<f64>, now: f64) -> Known<f64> {
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     let highest = told.words.get("max-price");
     match highest.and_then(|price| price.parse::<f64>().ok()) {
         Some(highest) => Ok(highest),
@@ -17,7 +17,7 @@ pub fn spot_at_most(machine: &Machine, on_demand: &Known<f64>, now: f64) -> Know
 
 /// What a machine may have used above its baseline, USD an hour.
 pub fn surplus(machine: &Machine) -> Known<f64> {
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     let (family, size) = machine.vm_type.split_once('.').unwrap_or_default();
     let is_burstable = family
         .strip_prefix('t')

@@ -12,7 +12,7 @@ use super::{
     disk_prices::PricedDisk,
     known::Known,
     members::Member,
-    told_settings::{Told, vm_types},
+    tagged_settings::{TaggedSettings, vm_types},
 };
 use crate::{
     model::{
@@ -144,7 +144,7 @@ fn shows_address(machine: &Machine) -> Option<bool> {
 /// The disks that a machine was launched with, as its settings and its image tell.
 fn disks(machine: &Machine, images: &BTreeMap<String, Image>) -> Known<Vec<PricedDisk>> {
     let id = &machine.instance_id;
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     let word = |name: &str| told.words.get(name).map(String::as_str);
     let unknown = || format!("nobody knows how large the disks of {id} were");
     if word("all").is_some() {

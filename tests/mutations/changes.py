@@ -694,8 +694,8 @@ CHANGES = [
     Change(
         "a group without a named type is launched as another type",
         file="src/plan/choices.rs",
-        old="let groups = live.find_map(told_settings::vm_types);",
-        new="let groups = live.find_map(told_settings::vm_types).filter(|_| false);",
+        old="let groups = live.find_map(tagged_settings::vm_types);",
+        new="let groups = live.find_map(tagged_settings::vm_types).filter(|_| false);",
         cli=("accounts::vm_types::without_a_type_a_group_keeps_its_own",),
     ),
     Change(

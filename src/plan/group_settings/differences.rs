@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    super::told_settings::{TAGS, Told},
+    super::tagged_settings::{TAGS, TaggedSettings},
     GroupSettings, short_hash,
 };
 use crate::{model::machine::Machine, values::spans};
@@ -11,7 +11,7 @@ use crate::{model::machine::Machine, values::spans};
 impl GroupSettings {
     /// The differences, one phrase for each setting.
     pub fn differences(&self, machine: &Machine) -> Vec<String> {
-        let theirs = Told::by(machine);
+        let theirs = TaggedSettings::by(machine);
         if let Some(all) = theirs.words.get("all").filter(|_| theirs.former) {
             if *all == self.former_hash() {
                 return Vec::new();

@@ -16,13 +16,13 @@ pub const FORMAT: (&str, &str) = ("format", "2");
 /// The user's tags, which are one setting.
 pub const TAGS: &str = "tags";
 
-pub struct Told {
+pub struct TaggedSettings {
     pub words: BTreeMap<String, String>,
     /// Whether an earlier release has written it.
     pub former: bool,
 }
 
-impl Told {
+impl TaggedSettings {
     pub fn by(machine: &Machine) -> Self {
         let more = (2..).map_while(|n| machine.tag(&format!("{TAG_SETTINGS}-{n}")));
         let tags = machine.tag(TAG_SETTINGS).into_iter().chain(more);
@@ -41,27 +41,27 @@ impl Told {
 
 /// The types of the machine's group; none where the tags have only a hash.
 pub fn vm_types(machine: &Machine) -> Option<Vec<VmType>> {
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     let types = told.words.get("vm-type")?.split('/');
     types.map(|name| name.parse().ok()).collect()
 }
 
 /// The age at which a machine ends itself.
 pub fn max_lifetime(machine: &Machine) -> Option<Duration> {
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     let seconds = told.words.get("max-lifetime")?.strip_suffix('s')?;
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
 /// The MiB/s at which a machine's root disk was filled, if the tags say so.
 pub fn initialization_rate_mibps(machine: &Machine) -> Option<u32> {
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     told.words.get("initialization-rate")?.parse().ok()
 }
 
 /// How long a machine may take to register, if that is not the usual time.
 pub fn boot_timeout(machine: &Machine) -> Option<Duration> {
-    let told = Told::by(machine);
+    let told = TaggedSettings::by(machine);
     let seconds = told.words.get("boot-timeout")?.strip_suffix('s')?;
     Some(Duration::from_secs(seconds.parse().ok()?))
 }
