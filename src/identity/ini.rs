@@ -113,7 +113,7 @@ impl IniReader {
         if let Some(name) = header(value) {
             self.begin(number, name);
         } else if self.section.is_none() {
-            self.told(number, "it is before the first [section], and is ignored");
+            self.add_odd(number, "it is before the first [section], and is ignored");
         } else {
             self.assign(number, value);
         }
@@ -129,7 +129,7 @@ impl IniReader {
         if let Some(at) = self.sections.iter().position(|there| there.name == name) {
             self.section = Some(at);
             if name != DEFAULTS {
-                self.told(
+                self.add_odd(
                     line,
                     &format!("there is another [{name}] above it: both count"),
                 );
@@ -146,7 +146,7 @@ impl IniReader {
 
     fn assign(&mut self, line: usize, text: &str) {
         let Some((name, value)) = text.split_once(['=', ':']) else {
-            self.told(
+            self.add_odd(
                 line,
                 "it is neither a [section] nor NAME = VALUE, and is ignored",
             );
@@ -154,7 +154,7 @@ impl IniReader {
         };
         let name = name.trim_end().to_lowercase();
         if name.is_empty() {
-            self.told(line, "it has no name before its value, and is ignored");
+            self.add_odd(line, "it has no name before its value, and is ignored");
             return;
         }
         let Some(section) = self.section.and_then(|at| self.sections.get_mut(at)) else {
@@ -169,14 +169,14 @@ impl IniReader {
             );
             section.properties[at].lines = lines;
             self.property = Some(at);
-            self.told(line, &why);
+            self.add_odd(line, &why);
         } else {
             self.property = Some(section.properties.len());
             section.properties.push(Property { name, line, lines });
         }
     }
 
-    fn told(&mut self, line: usize, why: &str) {
+    fn add_odd(&mut self, line: usize, why: &str) {
         self.odd.push(Odd {
             line,
             why: why.to_owned(),
@@ -191,7 +191,7 @@ impl IniReader {
             for Property { name, line, lines } in section.properties {
                 let value = lines.join("\n").trim_end().to_owned();
                 if value.starts_with('\n') && nested(&value).is_none() {
-                    self.told(
+                    self.add_odd(
                         line,
                         &format!("the lines below {name} are not NAME = VALUE, and are ignored"),
                     );
