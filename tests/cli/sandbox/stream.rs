@@ -4,17 +4,17 @@ use std::{cell::Cell, fmt, ops::Deref, panic::Location};
 
 use super::run::without_usual_options;
 
-/// Files whose tests do not look at everything yet.
+/// Files, and folders of them, whose tests do not look at everything yet.
 const NOT_YET: [&str; 9] = [
-    "tests/cli/budget.rs",
-    "tests/cli/check.rs",
-    "tests/cli/cost.rs",
-    "tests/cli/grammar.rs",
-    "tests/cli/list.rs",
-    "tests/cli/prepared_images.rs",
-    "tests/cli/screens.rs",
-    "tests/cli/terminal.rs",
-    "tests/cli/terminate.rs",
+    "tests/cli/budget",
+    "tests/cli/check",
+    "tests/cli/cost",
+    "tests/cli/grammar",
+    "tests/cli/list",
+    "tests/cli/prepared_images",
+    "tests/cli/screens",
+    "tests/cli/terminal",
+    "tests/cli/terminate",
 ];
 
 /// What was printed on one stream. To read it is to have looked at it; what nobody
@@ -111,7 +111,8 @@ impl Drop for Stream {
         if !crate::UNSEEN_OUTPUT_FAILS || self.is_seen.get() || std::thread::panicking() {
             return;
         }
-        if NOT_YET.contains(&self.run_at.file()) {
+        let file = self.run_at.file();
+        if NOT_YET.iter().any(|place| file.starts_with(place)) {
             return;
         }
         let text = without_usual_options(&self.text);
