@@ -161,7 +161,9 @@ CHANGES = [
         file="src/inductiva/mod.rs",
         old="if group.name != name.as_str() {",
         new="if false {",
-        cli=("inductiva::answers::a_bad_moment_of_the_api_is_tried_again_once_and_stops_no_launch",),
+        cli=(
+            "inductiva::answers::a_bad_moment_of_the_api_is_tried_again_once_and_stops_no_launch",
+        ),
     ),
     Change(
         "the group of an id is deleted, whatever its name",
@@ -191,7 +193,9 @@ CHANGES = [
         file="src/machines/waiting.rs",
         old="machines.iter().filter(|m| !m.state.is_live())",
         new="machines.iter().filter(|m| m.state.is_gone())",
-        unit=("machines::waiting::tests::a_machine_that_is_stopped_or_going_does_not_boot_any_more",),
+        unit=(
+            "machines::waiting::tests::a_machine_that_is_stopped_or_going_does_not_boot_any_more",
+        ),
     ),
     Change(
         "a plan from before a sleep is carried out",
@@ -912,7 +916,7 @@ CHANGES = [
         new="(age > most && false).then(",
         unit=("plan::prepared::tests::the_age_is_the_one_asked_for",),
         cli=(
-            "prepared_images::a_start_does_without_where_it_is_told_to_or_none_fits",
+            "prepared_images::starts::a_start_does_without_where_it_is_told_to_or_none_fits",
         ),
     ),
     Change(
@@ -920,14 +924,14 @@ CHANGES = [
         file="src/plan/decision.rs",
         old="let of_launch = next.image_id.as_ref();",
         new="let of_launch = next.image_id.as_ref().filter(|_| false);",
-        cli=("prepared_images::a_launch_that_is_resumed_has_its_own_image",),
+        cli=("prepared_images::starts::a_launch_that_is_resumed_has_its_own_image",),
     ),
     Change(
         "an image is made of a machine that has not said that it is prepared",
         file="src/image/builder.rs",
         old="if lines.any(|line| line == prepared) && runs {",
         new="if lines.any(|line| line == prepared) || runs {",
-        cli=("prepared_images::a_builder_that_says_nothing_is_ended",),
+        cli=("prepared_images::failures::a_builder_that_says_nothing_is_ended",),
     ),
     Change(
         "a build that fails leaves its machine",
@@ -935,8 +939,8 @@ CHANGES = [
         old="return Err(Box::pin(self.undo(id, has_begun.get(), failure)).await);",
         new="return Err(failure);",
         cli=(
-            "prepared_images::an_image_that_ec2_cannot_make_is_removed",
-            "prepared_images::an_interruption_at_any_time_leaves_no_machine_and_no_half_image",
+            "prepared_images::failures::an_image_that_ec2_cannot_make_is_removed",
+            "prepared_images::interruptions::an_interruption_at_any_time_leaves_no_machine_and_no_half_image",
         ),
     ),
     Change(
@@ -947,14 +951,16 @@ CHANGES = [
             }
             let console""",
         new="            let console",
-        cli=("prepared_images::an_interruption_before_the_image_is_there_undoes_the_build",),
+        cli=(
+            "prepared_images::interruptions::an_interruption_before_the_image_is_there_undoes_the_build",
+        ),
     ),
     Change(
         "an image that EC2 does not show yet is left by a build that failed",
         file="src/image/build.rs",
         old="let is_last = !may_be_there || time.instant() >= until;",
         new="let is_last = true;",
-        cli=("prepared_images::an_image_that_does_not_show_yet_is_removed_too",),
+        cli=("prepared_images::failures::an_image_that_does_not_show_yet_is_removed_too",),
     ),
     Change(
         "a limit leaves out what --initialization-rate costs once",
@@ -986,8 +992,8 @@ CHANGES = [
             "image::leftovers::tests::a_builder_is_left_over_once_it_was_stopped_for_an_hour_and_no_image_is_pending",
         ),
         cli=(
-            "prepared_images::a_builder_that_was_left_stopped_is_named_and_after_an_hour_ended",
-            "prepared_images::terminate_all_ends_a_stopped_builder_only_once_it_is_old",
+            "prepared_images::leftovers::a_builder_that_was_left_stopped_is_named_and_after_an_hour_ended",
+            "prepared_images::leftovers::terminate_all_ends_a_stopped_builder_only_once_it_is_old",
         ),
     ),
 ]
