@@ -1,0 +1,126 @@
+//! Ctrl-C, and other signals, while a start is under way.
+
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use snapbox::str;
+
+use crate::sandbox::{Account, INTERRUPTED, Run, ended, signal, spawn, text, until_it_says};
+
+/// Starts the program, and interrupts it while the call is held that `fault`
+/// strikes.
+fn interrupted_at(account: &Account, line: &str, name: &str, fault: Value) -> Child {
+    let mut fault = fault;
+    fault["kind"] = json!("hold");
+    account.fault(fault);
+    let child = account.start(line);
+    account.until_held();
+    signal(&child, name);
+    child
+}
+
+/// Starts the program, and interrupts it while its first launch is held.
+fn interrupted_while_launching(account: &Account, line: &str, name: &str) -> Run {
+    let launch = json!({"service": "ec2", "operation": "RunInstances"});
+    let mut child = interrupted_at(account, line, name, launch);
+    let said = until_it_says(&mut child, INTERRUPTED);
+    account.post("release", json!({}));
+    let run = ended(child);
+    Run {
+        stderr: run.stderr.after(&said),
+        ..run
+    }
+}
+
+#[test]
+fn an_interruption_before_the_launch_launches_nothing() {
+    let account = Account::new();
+    let any = json!({"service": "*", "operation": "*", "count": null});
+    let line = "start --machine-group-name g";
+    let run = ended(interrupted_at(&account, line, "-INT", any));
+    assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
+    run.fails(
+        130,
+        str![[r#"
+error: interrupted; nothing was launched
+
+"#]],
+    );
+    account.forget_faults();
+    account.post("release", json!({}));
+    account.until("the calls under way are answered", |a| {
+        a.requests().iter().all(|r| !r["ended"].is_null())
+    });
+    assert_eq!(account.launched(), 0);
+}
+
+#[test]
+fn an_interruption_while_launching_is_undone() {
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let account = Account::new();
+        let line = "start --machine-group-name g --num-machines 2";
+        let run = interrupted_while_launching(&account, line, signal);
+        assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
+        run.fails(
+            130,
+            str![[r#"
+machine group g
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+interrupted: bringing what is under way to an end; interrupt again to stop at once
+undoing: terminating 2 machines
+error: interrupted while launching; what had been launched was terminated
+
+"#]],
+        );
+        assert_eq!(account.launched(), 2);
+        assert_eq!(account.live(), [] as [String; 0]);
+        assert_eq!(account.groups(), [] as [Value; 0]);
+    }
+}
+
+#[test]
+fn nothing_more_is_launched_after_an_interruption() {
+    let account = Account::new();
+    let line = "start --machine-group-name g --num-machines 150";
+    let run = interrupted_while_launching(&account, line, "-INT");
+    assert_eq!(run.code, 130, "{}", run.stderr);
+    assert_eq!(account.launched(), 100, "the second call was made");
+    assert_eq!(account.live(), [] as [String; 0]);
+}
+
+#[test]
+fn an_interruption_while_waiting_names_the_machines_that_go_on() {
+    let account = Account::new();
+    account.hold_pauses();
+    let child = account.start("start --machine-group-name g --wait --output json");
+    account.until_pausing();
+    signal(&child, "-INT");
+    let run = ended(child);
+    assert_eq!(run.code, 130, "{}", run.stderr);
+    let error = run.error();
+    assert_eq!(error["kind"], "interrupted");
+    assert_eq!(text(&error["machines"][0]), account.live()[0]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_under_nohup_goes_on_when_its_terminal_is_closed() {
+    let account = Account::new();
+    account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "hold"}));
+    let mut command = Command::new("nohup");
+    command
+        .arg(env!("CARGO_BIN_EXE_inductiva-aws"))
+        .args(["start", "--machine-group-name", "g", "-q"])
+        .env_clear()
+        .envs(account.environment())
+        .current_dir(account.home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let child = spawn(&mut command);
+    account.until_held();
+    signal(&child, "-HUP");
+    account.post("release", json!({}));
+    let run = ended(child);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(account.live().len(), 1);
+}
