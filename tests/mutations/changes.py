@@ -103,14 +103,14 @@ CHANGES = [
                     if answer.send(ended).is_err() || failed {
                         return;
 """,
-        cli=("terminate::a_batch_that_fails_does_not_keep_the_others_from_ending",),
+        cli=("terminate::several::a_batch_that_fails_does_not_keep_the_others_from_ending",),
     ),
     Change(
         "security groups are removed although machines are left",
         file="src/commands/terminate/everything.rs",
         old="args.remove_security_group && left.is_empty()",
         new="args.remove_security_group",
-        cli=("terminate::security_groups_stay_while_there_are_machines_left",),
+        cli=("terminate::several::security_groups_stay_while_there_are_machines_left",),
     ),
     Change(
         "terminate takes no sign of machines that show late",
