@@ -372,7 +372,7 @@ CHANGES = [
         file="src/aws/request_prices.rs",
         old="let worth = if request.needs_prices() {",
         new="let worth = if false {",
-        cli=("cost::a_price_that_is_known_is_not_asked_for",),
+        cli=("cost::price_list::a_price_that_is_known_is_not_asked_for",),
     ),
     Change(
         "list has no price for a machine that does not run",
