@@ -328,14 +328,14 @@ CHANGES = [
         unit=(
             "plan::spent::tests::what_is_not_known_makes_the_sum_unknown_and_is_not_left_out",
         ),
-        cli=("spent::what_neither_knows_is_said_and_makes_the_sum_unknown",),
+        cli=("spent::unknown::what_neither_knows_is_said_and_makes_the_sum_unknown",),
     ),
     Change(
         "without Inductiva a cost is taken to be whole",
         file="src/machines/ledger.rs",
         old="if let (Err(why), None) = (&group.record, &group.ids) {",
         new="if let (Err(why), Some(_)) = (&group.record, &group.ids) {",
-        cli=("spent::without_inductiva_the_sum_is_what_is_known",),
+        cli=("spent::unknown::without_inductiva_the_sum_is_what_is_known",),
     ),
     Change(
         "an interruption of terminate's last line fails the command",

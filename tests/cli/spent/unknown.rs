@@ -1,0 +1,146 @@
+//! Of what nobody knows the cost is unknown, and what is known of it is said.
+
+use serde_json::{Value, json};
+
+use super::{
+    LINE, RATE, assert_came_to, assert_ran, forget_ended, machine, one_of_two_ended, outcome,
+    succeeds,
+};
+use crate::sandbox::{Account, text};
+
+#[test]
+fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
+    let account = Account::new();
+    let gone = one_of_two_ended(&account);
+    forget_ended(&account);
+    let stays = json!([{"host_name": gone, "terminated_at": null}]);
+    account.put(
+        "inductiva",
+        json!({"auto_register_seconds": null, "machines": stays}),
+    );
+    let document = account.json("cost g");
+    for part in [
+        &document,
+        &document["groups"][0],
+        &machine(&document["groups"][0], &gone),
+    ] {
+        assert_eq!(part["usd"], Value::Null);
+        assert!(
+            part["known_usd"].as_f64().is_some_and(|usd| usd > 0.0),
+            "{part}"
+        );
+        let why = text(&part["unknown_because"]);
+        assert_eq!(
+            why,
+            format!("EC2 does not show {gone}, and Inductiva does not tell when it ended")
+        );
+    }
+    let run = outcome(&account, "cost g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stdout
+            .contains(" USD as far as it is known (EC2 does not show "),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stderr
+            .contains("may be in another region: inductiva-aws cost --all-regions"),
+        "{}",
+        run.stderr
+    );
+    // No type of it is known.
+    succeeds(&account, "terminate g -y");
+    account.settle();
+    forget_ended(&account);
+    account.put(
+        "inductiva",
+        json!({"groups": [{"name": "g", "machine_type": null}]}),
+    );
+    let document = account.json("cost g");
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["known_usd"], 0.0);
+}
+
+#[test]
+fn without_inductiva_the_sum_is_what_is_known() {
+    let account = Account::new();
+    one_of_two_ended(&account);
+    account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
+    let document = account.json("cost g");
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["at_most_usd"], Value::Null);
+    assert_came_to(&document, "known_usd", 2.5 * RATE);
+    let why = text(&document["unknown_because"]);
+    assert!(
+        why.starts_with("Inductiva cannot be asked about machines"),
+        "{why}"
+    );
+    // What is named by its id is all there.
+    let id = account.live()[0].clone();
+    assert_came_to(&account.json(&format!("cost {id}")), "usd", 1.5 * RATE);
+    for named in ["nothing", "i-00000000000000000"] {
+        let run = outcome(&account, &format!("cost {named} --output json"));
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert_eq!(run.error()["kind"], "failed", "{named}");
+    }
+    // There may be groups whose machines EC2 does not show any more.
+    let run = outcome(&account, "cost --all-regions --output json");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.document()["usd"], Value::Null);
+    account.forget_faults();
+    let mut command = account.command(["cost", "g", "--output", "json"]);
+    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"))
+        .ignoring_the_rest("a cost is what the test is about");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let why = run.document()["unknown_because"].clone();
+    assert!(
+        text(&why).ends_with("there is no Inductiva API key"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_price_that_is_not_known_makes_the_sum_unknown() {
+    let account = Account::new();
+    account.json(LINE);
+    account.pass(3_600.0);
+    account.put("policy", json!({"deny": ["pricing:*"]}));
+    std::fs::remove_file(account.home.path().join(".cache/inductiva-aws/prices.json"))
+        .expect("it was kept");
+    let document = account.json("cost g");
+    assert_ran(&document, 1.0);
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["known_usd"], 0.0);
+    assert_eq!(document["at_most_usd"], Value::Null);
+    assert_eq!(
+        document["unknown_because"],
+        "pricing:GetProducts is not permitted"
+    );
+}
+
+#[test]
+fn a_region_that_does_not_answer_makes_the_sum_unknown_and_a_failure() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = outcome(&account, "cost --all-regions --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let document = run.document();
+    assert_eq!(document["usd"], Value::Null);
+    assert_eq!(document["left_out"][0]["region"], "us-west-2");
+    // The group may have machines there.
+    let group = &document["groups"][0];
+    assert_eq!(group["usd"], Value::Null);
+    assert_eq!(group["at_most_usd"], Value::Null);
+    assert!(
+        text(&group["unknown_because"]).contains("us-west-2"),
+        "{group}"
+    );
+    assert!(group["machines"][0]["usd"].as_f64().is_some(), "{group}");
+    account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
+    let run = outcome(&account, "list --all-regions --output json");
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert_eq!(run.document()["spent"][0]["usd"], Value::Null);
+}
