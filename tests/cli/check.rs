@@ -1,5 +1,8 @@
 //! `check`: what it finds is what `start` would meet, and it launches nothing.
 
+mod permissions;
+mod quotas;
+
 use serde_json::{Value, json};
 use snapbox::str;
 
@@ -84,136 +87,6 @@ fn json_is_one_document() {
 }
 
 #[test]
-fn a_launch_that_is_not_permitted() {
-    let account = Account::new();
-    let allow = [
-        "ec2:Describe*",
-        "ec2:CreateSecurityGroup",
-        "ec2:CreateTags",
-        "servicequotas:*",
-    ];
-    account.put("policy", json!({"allow": allow}));
-    let run = agrees(&account, "");
-    let report = run.document();
-    assert_eq!((run.code, &report["ok"]), (4, &json!(false)));
-    assert_eq!(troubles(&report), ["failed permission"]);
-    assert_eq!(
-        named(&report, "permission")["policy"]["Statement"][0]["Action"],
-        "ec2:RunInstances"
-    );
-    assert_eq!(run.error()["kind"], "not_permitted");
-}
-
-#[test]
-fn a_policy_that_demands_mfa_is_told_as_the_reason() {
-    let account = Account::new();
-    let serial = format!("arn:aws:iam::{}:mfa/phone", account.number);
-    account.put(
-        "identity",
-        json!({"mfa_devices": [{"serial": serial, "codes": ["123456"]}]}),
-    );
-    let deny = json!({"documents": [{"Statement": [
-        {"Effect": "Allow", "Action": "*", "Resource": "*"},
-        {"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "*",
-         "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}},
-    ]}]});
-    account.put("policy", deny);
-    let report = agrees(&account, "").document();
-    let permission = named(&report, "permission");
-    assert_eq!(permission["status"], "failed");
-    assert!(text(&permission["detail"]).contains("denies it without MFA"));
-    assert!(text(&permission["hint"]).contains("--mfa-serial"));
-    let line = format!("check -q --mfa-serial {serial} --mfa-code 123456");
-    let run = account.run(&line);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-    // The session's end is told.
-    let report = account.json(&format!("check --mfa-serial {serial}"));
-    assert!(text(&named(&report, "identity")["detail"]).contains("signed in for another 11h59m"));
-}
-
-#[test]
-fn a_quota_that_is_used_up() {
-    let account = Account::new();
-    // Two of them have four vCPUs; spot machines and other families do not count.
-    account.json("start --machine-group-name other --vm-type t3.micro --num-machines 2");
-    account.json("start --machine-group-name spot --vm-type t3.micro --spot");
-    account.put("quotas", json!({"L-1216C47A": 5}));
-    let run = account.run("check --vm-type t2.micro -q --output json");
-    assert_eq!(run.code, 0, "{}", run.stdout);
-    assert_eq!(
-        named(&run.document(), "quota")["detail"],
-        "4 of 5 vCPUs in use, 1 more needed for t2.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)"
-    );
-    let run = account.run("check --vm-type t3.micro -q --output json");
-    assert_eq!((run.code, text(&run.error()["kind"])), (5, "capacity"));
-    assert_eq!(troubles(&run.document()), ["failed quota"]);
-    let run = account.run("check --vm-type t3.micro --spot -q --output json");
-    assert_eq!(run.code, 0, "{}", run.stdout);
-    assert!(text(&named(&run.document(), "quota")["detail"]).starts_with("2 of 256 vCPUs"));
-}
-
-#[test]
-fn one_type_or_market_with_room_in_its_quota_is_enough() {
-    let account = Account::new();
-    account.put(
-        "quotas",
-        json!({"L-1216C47A": 1, "L-1945791B": 1000, "L-34B43A08": 1}),
-    );
-    let quotas = |line: &str| {
-        let run = account.run(&format!("check -q --output json {line}"));
-        let checks = list(&run.document()["checks"]);
-        let quotas = checks.iter().filter(|check| check["name"] == "quota");
-        let told = quotas.map(|q| format!("{} {}", text(&q["status"]), text(&q["detail"])));
-        (run.code, told.collect::<Vec<String>>())
-    };
-    let standard = "0 of 1 vCPUs in use, 2 more needed for t3.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)";
-    assert_eq!(
-        quotas("--vm-type t3.micro,inf1.xlarge"),
-        (
-            0,
-            vec![
-                format!("warning {standard}"),
-                "ok 0 of 1000 vCPUs in use, 4 more needed for inf1.xlarge (Inf, on demand)"
-                    .to_owned(),
-            ]
-        )
-    );
-    let (code, told) = quotas("--vm-type t3.micro,t3.small");
-    assert_eq!(code, 5, "{told:?}");
-    assert_eq!(told[0], format!("failed {standard}"));
-    assert_eq!(told.len(), 2);
-    // Spot has no room for two vCPUs, on demand has.
-    account.put("quotas", json!({"L-1216C47A": 2}));
-    let (code, told) = quotas("--vm-type t3.micro --spot --spot-fallback");
-    assert_eq!(code, 0, "{told:?}");
-    assert!(told[0].starts_with("warning 0 of 1 vCPUs"), "{told:?}");
-    assert!(told[1].starts_with("ok 0 of 2 vCPUs"), "{told:?}");
-    assert_eq!(quotas("--vm-type t3.micro --spot").0, 5);
-}
-
-#[test]
-fn a_quota_that_may_not_be_seen_is_a_warning() {
-    let account = Account::new();
-    account.put("policy", json!({"allow": ["ec2:*"]}));
-    let run = agrees(&account, "");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let report = run.document();
-    assert_eq!(troubles(&report), ["warning quota"]);
-    assert!(text(&named(&report, "quota")["detail"]).contains("servicequotas:GetServiceQuota"));
-}
-
-#[test]
-fn zones_that_may_not_be_seen_are_a_warning() {
-    let account = Account::new();
-    account.put(
-        "policy",
-        json!({"deny": ["ec2:DescribeInstanceTypeOfferings"]}),
-    );
-    let report = agrees(&account, "").document();
-    assert_eq!(troubles(&report), ["warning vm_type"]);
-}
-
-#[test]
 fn what_cannot_be_found_is_found_out() {
     for (flags, trouble) in [
         ("--vm-type t9.micro", "failed vm_type"),
@@ -272,38 +145,6 @@ fn an_api_key_that_is_refused_missing_or_out_of_reach() {
     account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
     let report = agrees(&account, "").document();
     assert_eq!(troubles(&report), ["warning api_key"]);
-}
-
-#[test]
-fn nobody_is_signed_in() {
-    let account = Account::new();
-    let mut command = account.command(["check", "-q"]);
-    command
-        .env_remove("AWS_ACCESS_KEY_ID")
-        .env_remove("AWS_SECRET_ACCESS_KEY");
-    let run = finish(&mut command);
-    assert_eq!(run.code, 4);
-    // What does not need AWS is checked all the same.
-    let mut command = account.command(["check", "--output", "json"]);
-    command
-        .env_remove("AWS_ACCESS_KEY_ID")
-        .env_remove("AWS_SECRET_ACCESS_KEY");
-    let report = finish(&mut command).document();
-    assert_eq!(troubles(&report), ["failed identity"]);
-    assert_eq!(named(&report, "api_key")["status"], "ok");
-    assert_eq!(named(&report, "user_data")["status"], "ok");
-    let mut command = account.command(["check", "--output", "json"]);
-    let run = finish(command.env_remove("AWS_REGION"));
-    assert_eq!(
-        (run.code, troubles(&run.document())),
-        (2, vec!["failed region".to_owned()])
-    );
-    // A message may have the word in it for any reason.
-    let run = account.run("check --output json --profile lab-region");
-    assert_eq!(
-        (run.code, troubles(&run.document())),
-        (4, vec!["failed identity".to_owned()])
-    );
 }
 
 #[test]
@@ -388,30 +229,4 @@ fn no_service_is_waited_for_longer_than_five_seconds() {
         check["status"] == "failed" && detail.ends_with("has not answered within 5 s")
     };
     assert!(checks.iter().any(not_answered), "{checks:?}");
-}
-
-#[test]
-fn a_hint_that_several_have_in_common_is_said_once() {
-    let account = Account::new();
-    account.put("policy", json!({"deny": ["ec2:Describe*"]}));
-    let run = account.run("check");
-    let hints: Vec<&str> = run
-        .stdout
-        .lines()
-        .filter_map(|line| line.trim_start().strip_prefix("hint: "))
-        .collect();
-    let mut different = hints.clone();
-    different.sort_unstable();
-    different.dedup();
-    assert!(
-        !hints.is_empty() && different.len() == hints.len(),
-        "{}",
-        run.stdout
-    );
-    assert!(run.stdout.contains("failed   vm-type "), "{}", run.stdout);
-    assert!(
-        run.stderr.contains("vm-type") && !run.stderr.contains('_'),
-        "{}",
-        run.stderr
-    );
 }

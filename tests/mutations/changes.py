@@ -425,7 +425,7 @@ CHANGES = [
         file="src/commands/check/mod.rs",
         old='Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)]',
         new='Err(Obstacle::SignIn(failure)) => vec![Check::failed("region", failure)]',
-        cli=("check::nobody_is_signed_in",),
+        cli=("check::permissions::nobody_is_signed_in",),
     ),
     Change(
         "an answer that is cut counts",

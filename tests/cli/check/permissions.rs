@@ -1,0 +1,134 @@
+//! Who is signed in, and what they may do and see.
+
+use serde_json::json;
+
+use super::{agrees, named, troubles};
+use crate::sandbox::{Account, finish, text};
+
+#[test]
+fn a_launch_that_is_not_permitted() {
+    let account = Account::new();
+    let allow = [
+        "ec2:Describe*",
+        "ec2:CreateSecurityGroup",
+        "ec2:CreateTags",
+        "servicequotas:*",
+    ];
+    account.put("policy", json!({"allow": allow}));
+    let run = agrees(&account, "");
+    let report = run.document();
+    assert_eq!((run.code, &report["ok"]), (4, &json!(false)));
+    assert_eq!(troubles(&report), ["failed permission"]);
+    assert_eq!(
+        named(&report, "permission")["policy"]["Statement"][0]["Action"],
+        "ec2:RunInstances"
+    );
+    assert_eq!(run.error()["kind"], "not_permitted");
+}
+
+#[test]
+fn a_policy_that_demands_mfa_is_told_as_the_reason() {
+    let account = Account::new();
+    let serial = format!("arn:aws:iam::{}:mfa/phone", account.number);
+    account.put(
+        "identity",
+        json!({"mfa_devices": [{"serial": serial, "codes": ["123456"]}]}),
+    );
+    let deny = json!({"documents": [{"Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "*",
+         "Condition": {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}},
+    ]}]});
+    account.put("policy", deny);
+    let report = agrees(&account, "").document();
+    let permission = named(&report, "permission");
+    assert_eq!(permission["status"], "failed");
+    assert!(text(&permission["detail"]).contains("denies it without MFA"));
+    assert!(text(&permission["hint"]).contains("--mfa-serial"));
+    let line = format!("check -q --mfa-serial {serial} --mfa-code 123456");
+    let run = account.run(&line);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    // The session's end is told.
+    let report = account.json(&format!("check --mfa-serial {serial}"));
+    assert!(text(&named(&report, "identity")["detail"]).contains("signed in for another 11h59m"));
+}
+
+#[test]
+fn a_quota_that_may_not_be_seen_is_a_warning() {
+    let account = Account::new();
+    account.put("policy", json!({"allow": ["ec2:*"]}));
+    let run = agrees(&account, "");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let report = run.document();
+    assert_eq!(troubles(&report), ["warning quota"]);
+    assert!(text(&named(&report, "quota")["detail"]).contains("servicequotas:GetServiceQuota"));
+}
+
+#[test]
+fn zones_that_may_not_be_seen_are_a_warning() {
+    let account = Account::new();
+    account.put(
+        "policy",
+        json!({"deny": ["ec2:DescribeInstanceTypeOfferings"]}),
+    );
+    let report = agrees(&account, "").document();
+    assert_eq!(troubles(&report), ["warning vm_type"]);
+}
+
+#[test]
+fn nobody_is_signed_in() {
+    let account = Account::new();
+    let mut command = account.command(["check", "-q"]);
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY");
+    let run = finish(&mut command);
+    assert_eq!(run.code, 4);
+    // What does not need AWS is checked all the same.
+    let mut command = account.command(["check", "--output", "json"]);
+    command
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY");
+    let report = finish(&mut command).document();
+    assert_eq!(troubles(&report), ["failed identity"]);
+    assert_eq!(named(&report, "api_key")["status"], "ok");
+    assert_eq!(named(&report, "user_data")["status"], "ok");
+    let mut command = account.command(["check", "--output", "json"]);
+    let run = finish(command.env_remove("AWS_REGION"));
+    assert_eq!(
+        (run.code, troubles(&run.document())),
+        (2, vec!["failed region".to_owned()])
+    );
+    // A message may have the word in it for any reason.
+    let run = account.run("check --output json --profile lab-region");
+    assert_eq!(
+        (run.code, troubles(&run.document())),
+        (4, vec!["failed identity".to_owned()])
+    );
+}
+
+#[test]
+fn a_hint_that_several_have_in_common_is_said_once() {
+    let account = Account::new();
+    account.put("policy", json!({"deny": ["ec2:Describe*"]}));
+    let run = account.run("check");
+    let hints: Vec<&str> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("hint: "))
+        .collect();
+    let mut different = hints.clone();
+    different.sort_unstable();
+    different.dedup();
+    assert!(
+        !hints.is_empty() && different.len() == hints.len(),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("failed   vm-type "), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("vm-type") && !run.stderr.contains('_'),
+        "{}",
+        run.stderr
+    );
+}
