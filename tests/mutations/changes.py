@@ -118,8 +118,8 @@ CHANGES = [
         old="sign.map_or(AT_LEAST, |_| VISIBLE_WITHIN)",
         new="sign.map_or(AT_LEAST, |_| AT_LEAST)",
         cli=(
-            "ending::machines_that_show_late_are_ended",
-            "ending::the_rest_of_a_launch_that_shows_in_part_is_waited_for",
+            "ending::late::machines_that_show_late_are_ended",
+            "ending::late::the_rest_of_a_launch_that_shows_in_part_is_waited_for",
         ),
     ),
     Change(
@@ -127,7 +127,7 @@ CHANGES = [
         file="src/machines/last_look.rs",
         old="const AT_LEAST: Duration = Duration::from_secs(10);",
         new="const AT_LEAST: Duration = Duration::ZERO;",
-        cli=("ending::a_machine_without_any_sign_of_it_is_looked_for_ten_seconds",),
+        cli=("ending::late::a_machine_without_any_sign_of_it_is_looked_for_ten_seconds",),
     ),
     Change(
         "terminate forgets the machines of other regions",
@@ -217,8 +217,8 @@ CHANGES = [
         old="(calls.has_walked.get() || !is_told)",
         new="calls.has_walked.get()",
         cli=(
-            "ending::a_top_up_is_done_when_its_machines_show",
-            "ending::a_group_that_was_started_without_inductiva_is_known_to_terminate_at_once",
+            "ending::late::a_top_up_is_done_when_its_machines_show",
+            "ending::late::a_group_that_was_started_without_inductiva_is_known_to_terminate_at_once",
         ),
     ),
     Change(
