@@ -1,5 +1,5 @@
 """Checks what the sandbox does to a launch: machines that do not show, capacity,
-throttling, faults.
+faults.
 
 target/sandbox/venv/bin/python tests/sandbox/faults_selftest.py
 """
@@ -15,7 +15,7 @@ from sandbox.faults import Fault
 from sandbox_test import UBUNTU, SandboxTest
 
 
-class FaultsTest(SandboxTest):
+class Visibility(SandboxTest):
     def observed(self):
         """The ids of all instances as the observer sees them, with their states."""
         answer = self.control(
@@ -27,11 +27,6 @@ class FaultsTest(SandboxTest):
             for i in r["Instances"]
         }
 
-    def launched(self):
-        return [i["instance_id"] for i in self.control("GET", "launched")["instances"]]
-
-
-class Visibility(FaultsTest):
     def test_a_new_instance_shows_to_the_observer_alone(self):
         self.control("PUT", "settings", {"visible_after_seconds": 60})
         ids = self.launch_ids(MinCount=2, MaxCount=2, ClientToken="a")
@@ -70,7 +65,7 @@ class Visibility(FaultsTest):
         self.assertEqual(self.states(), ["running"] * 3)
 
 
-class Capacity(FaultsTest):
+class Capacity(SandboxTest):
     def capacity(self, *rules):
         self.control("PUT", "capacity", {"rules": list(rules)})
 
@@ -196,67 +191,7 @@ class Capacity(FaultsTest):
         self.assertEqual(len(self.launched()), 2)
 
 
-class Throttling(FaultsTest):
-    def setUp(self):
-        super().setUp()
-        self.control("PUT", "settings", {"strict_buckets": 1})
-
-    def throttled(self, call, **arguments):
-        return self.refused("RequestLimitExceeded", call, status=503, **arguments)
-
-    def test_launches_come_five_at_once_and_then_two_a_second(self):
-        answers = []
-
-        def ask():
-            with self.assertRaises(ClientError) as caught:
-                self.launch(DryRun=True)
-            answers.append(caught.exception.response["Error"]["Code"])
-
-        threads = [threading.Thread(target=ask) for _ in range(25)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(set(answers), {"DryRunOperation", "RequestLimitExceeded"})
-        self.assertEqual(answers.count("DryRunOperation"), 5)
-        self.pass_time(1)
-        for _ in range(3):
-            ask()
-        self.assertEqual(answers.count("DryRunOperation"), 7)
-        # Another action and another region have buckets of their own.
-        self.launch(client=self.client("ec2", region="eu-west-1"))
-        self.ec2.describe_instances()
-        self.control("DELETE", "buckets")
-        self.launch()
-        level = self.control("GET", "buckets")["eu-west-2"]["RunInstances requests"]
-        self.assertLess(level, 5)
-
-    def test_machines_have_a_bucket_too_and_a_replay_costs_none(self):
-        machines = "RunInstances resources"
-
-        def level():
-            return self.control("GET", "buckets")["eu-west-2"][machines]
-
-        self.launch(MinCount=40, MaxCount=40, ClientToken="a")
-        self.assertLess(level(), 970)
-        before = level()
-        self.launch(MinCount=40, MaxCount=40, ClientToken="a")
-        self.assertGreaterEqual(level(), before)
-        self.throttled(self.launch, MinCount=1001, MaxCount=1001)
-        self.assertGreaterEqual(level(), before)
-        self.assertEqual(len(self.launched()), 40)
-
-    def test_listing_everything_costs_more_than_asking_for_something(self):
-        for _ in range(3):
-            self.ec2.describe_instances(MaxResults=5)
-        levels = self.control("GET", "buckets")["eu-west-2"]
-        self.assertEqual(set(levels), {"DescribeInstances requests"})
-        self.ec2.describe_instances()
-        levels = self.control("GET", "buckets")["eu-west-2"]
-        self.assertLessEqual(levels["DescribeInstances unfiltered requests"], 50)
-
-
-class OrderedFaults(FaultsTest):
+class OrderedFaults(SandboxTest):
     launches = {"service": "ec2", "operation": "RunInstances"}
 
     def fault(self, **fault):

@@ -131,6 +131,9 @@ class SandboxTest(unittest.TestCase):
     def states(self, **arguments):
         return [i["State"]["Name"] for i in self.instances(**arguments)]
 
+    def launched(self):
+        return [i["instance_id"] for i in self.control("GET", "launched")["instances"]]
+
     def pass_time(self, seconds):
         self.control("PUT", "clock", {"advance": seconds})
 

@@ -1,10 +1,12 @@
-"""Checks that the sandbox refuses what EC2 refuses.
+"""Checks that the sandbox refuses what EC2 refuses, and what comes too often.
 
 target/sandbox/venv/bin/python tests/sandbox/strictness_selftest.py
 """
 
+import threading
 import unittest
 
+from botocore.exceptions import ClientError
 from sandbox_test import GPU, SIMULATORS_100_GIB, UBUNTU_ARM, SandboxTest
 
 
@@ -182,6 +184,66 @@ class Strictness(SandboxTest):
         (group,) = self.ec2.describe_security_groups(Filters=filters)["SecurityGroups"]
         self.assertEqual(group["IpPermissions"], [])
         self.assertEqual(group["IpPermissionsEgress"][0]["IpProtocol"], "-1")
+
+
+class Throttling(SandboxTest):
+    def setUp(self):
+        super().setUp()
+        self.control("PUT", "settings", {"strict_buckets": 1})
+
+    def throttled(self, call, **arguments):
+        return self.refused("RequestLimitExceeded", call, status=503, **arguments)
+
+    def test_launches_come_five_at_once_and_then_two_a_second(self):
+        answers = []
+
+        def ask():
+            with self.assertRaises(ClientError) as caught:
+                self.launch(DryRun=True)
+            answers.append(caught.exception.response["Error"]["Code"])
+
+        threads = [threading.Thread(target=ask) for _ in range(25)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(set(answers), {"DryRunOperation", "RequestLimitExceeded"})
+        self.assertEqual(answers.count("DryRunOperation"), 5)
+        self.pass_time(1)
+        for _ in range(3):
+            ask()
+        self.assertEqual(answers.count("DryRunOperation"), 7)
+        # Another action and another region have buckets of their own.
+        self.launch(client=self.client("ec2", region="eu-west-1"))
+        self.ec2.describe_instances()
+        self.control("DELETE", "buckets")
+        self.launch()
+        level = self.control("GET", "buckets")["eu-west-2"]["RunInstances requests"]
+        self.assertLess(level, 5)
+
+    def test_machines_have_a_bucket_too_and_a_replay_costs_none(self):
+        machines = "RunInstances resources"
+
+        def level():
+            return self.control("GET", "buckets")["eu-west-2"][machines]
+
+        self.launch(MinCount=40, MaxCount=40, ClientToken="a")
+        self.assertLess(level(), 970)
+        before = level()
+        self.launch(MinCount=40, MaxCount=40, ClientToken="a")
+        self.assertGreaterEqual(level(), before)
+        self.throttled(self.launch, MinCount=1001, MaxCount=1001)
+        self.assertGreaterEqual(level(), before)
+        self.assertEqual(len(self.launched()), 40)
+
+    def test_listing_everything_costs_more_than_asking_for_something(self):
+        for _ in range(3):
+            self.ec2.describe_instances(MaxResults=5)
+        levels = self.control("GET", "buckets")["eu-west-2"]
+        self.assertEqual(set(levels), {"DescribeInstances requests"})
+        self.ec2.describe_instances()
+        levels = self.control("GET", "buckets")["eu-west-2"]
+        self.assertLessEqual(levels["DescribeInstances unfiltered requests"], 50)
 
 
 if __name__ == "__main__":
