@@ -6,13 +6,13 @@ import threading
 from . import trees
 from .host import WORK, Cgroups, apt_sources, install, run
 from .machine import GATEWAY, Machine
+from .mirror import DebianMirror
 from .namespaces import NetworkNamespace
 from .prepared import PreparedDisks
 from .registry import NAME, Registry, push_stand_ins
 from .sandbox import REGION, Sandbox
 from .servers import (
     BlackHole,
-    DebianMirror,
     Forward,
     InstanceMetadata,
     KeyStore,
