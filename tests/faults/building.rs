@@ -7,8 +7,9 @@ use std::process::Child;
 use serde_json::{Value, json};
 
 use crate::{
-    cases::{Case, refused, wanted},
+    cases::{Case, wanted},
     group::{Call, Group, Verdict, named},
+    happenings::refused,
     sandbox::{Account, Run, ended, list, run::read_up_to, signal, tags, text},
 };
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
-    cases::{Case, Running, calls, launches, refused},
+    cases::{Case, Running, calls, launches},
     group::{Call, Group, Verdict, told},
+    happenings::refused,
     sandbox::Run,
 };
 

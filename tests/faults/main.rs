@@ -9,6 +9,7 @@ mod building;
 mod cases;
 mod damaged;
 mod group;
+mod happenings;
 mod random;
 #[path = "../cli/sandbox/mod.rs"]
 #[expect(

@@ -5,8 +5,9 @@
 use serde_json::json;
 
 use crate::{
-    cases::{Case, refused},
+    cases::Case,
     group::{Group, Verdict},
+    happenings::refused,
     sandbox::ended,
 };
 
