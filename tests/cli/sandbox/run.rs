@@ -4,8 +4,10 @@ use std::{
     io::{Read, Write as _},
     panic::Location,
     process::{Child, Command, Stdio},
+    sync::LazyLock,
 };
 
+use regex::Regex;
 use serde_json::Value;
 use snapbox::{Assert, IntoData, Redactions};
 
@@ -172,7 +174,7 @@ pub fn signal(child: &Child, name: &str) {
 fn whole(output: &str, expected: impl IntoData) {
     Assert::new()
         .action_env("SNAPSHOTS")
-        .redact_with(placeholders())
+        .redact_with(PLACEHOLDERS.clone())
         .eq(without_usual_options(output), expected);
 }
 
@@ -180,21 +182,23 @@ fn whole(output: &str, expected: impl IntoData) {
 /// and mostly the same region, which nobody needs to read again and again: a test of
 /// them (`lines.rs`) looks at all of it.
 pub(super) fn without_usual_options(output: &str) -> String {
-    let endpoint = r" --endpoint-url http://127\.0\.0\.1:[0-9]+/[0-9]{12}\b";
-    // By the sandbox's clock, of which a test moves on what is under way: any call may
-    // be said to be slow then (`list.rs` has it said).
-    let slow = r"(?m)^waiting for [A-Za-z0-9' -]+ to answer [^\n]+\n";
-    // The last line of `terminate`, by the sandbox's clock, too (`spent_elsewhere.rs`
-    // has it said).
-    let spent = r"(?m)^.*: [0-9]+ machines? ran [0-9a-z]+( in all)?: .*USD.*\n";
-    let usual = regex::Regex::new(&format!("( --region {REGION})?{endpoint}|{slow}|{spent}"));
-    usual
-        .expect("a pattern")
-        .replace_all(output, "")
-        .into_owned()
+    static USUAL: LazyLock<Regex> = LazyLock::new(|| {
+        let endpoint = r" --endpoint-url http://127\.0\.0\.1:[0-9]+/[0-9]{12}\b";
+        // By the sandbox's clock, of which a test moves on what is under way: any call may
+        // be said to be slow then (`list.rs` has it said).
+        let slow = r"(?m)^waiting for [A-Za-z0-9' -]+ to answer [^\n]+\n";
+        // The last line of `terminate`, by the sandbox's clock, too (`spent_elsewhere.rs`
+        // has it said).
+        let spent = r"(?m)^.*: [0-9]+ machines? ran [0-9a-z]+( in all)?: .*USD.*\n";
+        let usual = format!("( --region {REGION})?{endpoint}|{slow}|{spent}");
+        Regex::new(&usual).expect("a pattern")
+    });
+    USUAL.replace_all(output, "").into_owned()
 }
 
-fn placeholders() -> Redactions {
+/// Compiled once: a test without optimisation compiles a pattern for longer than the
+/// program runs.
+static PLACEHOLDERS: LazyLock<Redactions> = LazyLock::new(|| {
     let mut placeholders = Redactions::new();
     for (name, pattern) in [
         ("[ID]", r"\bi-[0-9a-f]{17}\b"),
@@ -212,8 +216,8 @@ fn placeholders() -> Redactions {
         ),
         ("[HOME]", r"(/[\w.-]+)*/\.tmp\w{6}"),
     ] {
-        let pattern: regex::Regex = regex::Regex::new(pattern).expect("a pattern");
+        let pattern = Regex::new(pattern).expect("a pattern");
         placeholders.insert(name, pattern).expect("a placeholder");
     }
     placeholders
-}
+});
