@@ -5,6 +5,7 @@ the Amazon EC2 offer file: each product is a JSON document in a string.
 """
 
 import base64
+import functools
 import hashlib
 import json
 import uuid
@@ -13,7 +14,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
 from .aws_errors import AwsError
 from .http import Response
-from .prices import SNAPSHOT
+from .prices import SNAPSHOT, Prices
 
 # Where the service is ("AWS Price List Service", endpoints). China has its own.
 ENDPOINT_REGIONS = ("us-east-1", "eu-central-1", "ap-south-1")
@@ -60,8 +61,8 @@ def answer(tenant, operation, region, asked):
         raise AwsError("InvalidParameterException", "too many filters")
     wanted = [_filter(f) for f in given]
     with tenant.lock:
-        products = _addresses if service == "AmazonVPC" else _products
-        found = [p for p in products(tenant.prices, wanted) if _matches(p, wanted)]
+        prices = json.dumps(tenant.prices.as_json())
+    found = _found(prices, service, json.dumps(wanted))
     size = asked.get("MaxResults", MOST_RESULTS)
     if not isinstance(size, int) or not 1 <= size <= MOST_RESULTS:
         raise AwsError(
@@ -70,7 +71,7 @@ def answer(tenant, operation, region, asked):
     start = _position(asked.get("NextToken"))
     body = {
         "FormatVersion": "aws_v1",
-        "PriceList": [json.dumps(p) for p in found[start : start + size]],
+        "PriceList": found[start : start + size],
     }
     if start + size < len(found):
         body["NextToken"] = base64.b64encode(str(start + size).encode()).decode()
@@ -82,6 +83,17 @@ def answer(tenant, operation, region, asked):
             "x-amzn-RequestId": str(uuid.uuid4()),
         },
     )
+
+
+# Most accounts have the usual prices, and every start asks for the same of them.
+@functools.lru_cache(maxsize=64)
+def _found(prices, service, wanted):
+    """The products that match, each as JSON; the prices and the filters are JSON, too."""
+    priced, wanted = Prices(), json.loads(wanted)
+    priced.change(json.loads(prices))
+    products = _addresses if service == "AmazonVPC" else _products
+    found = (p for p in products(priced, wanted) if _matches(p, wanted))
+    return [json.dumps(p) for p in found]
 
 
 def _filter(given):
