@@ -347,7 +347,8 @@ class Ec2Api(ImageOperations, NetworkOperations, MotoApi, EC2Response):
 
     def _shown(self):
         """All instances that show to the caller, each with its reservation."""
-        sees_all = self.caller is not None and self.caller.user == OBSERVER
+        is_observer = self.caller is not None and self.caller.user == OBSERVER
+        sees_all = is_observer or self.tenant.visibility.hides_nothing()
         shows = self.tenant.visibility.shows
         shows_tags = self.tenant.visibility.shows_tags
         for reservation in self.ec2_backend.reservations.values():
@@ -366,9 +367,12 @@ class Ec2Api(ImageOperations, NetworkOperations, MotoApi, EC2Response):
                     "InvalidInstanceID.Malformed",
                     f'Invalid id: "{instance_id}"',
                 )
+        shown = {instance.id for _, instance in self._shown()}
         known = {
-            instance.id: self.ec2_backend.get_instance(instance.id)
-            for _, instance in self._shown()
+            instance.id: instance
+            for reservation in self.ec2_backend.reservations.values()
+            for instance in reservation.instances
+            if instance.id in shown
         }
         missing = [instance_id for instance_id in ids if instance_id not in known]
         if missing:

@@ -38,6 +38,10 @@ class Visibility:
         for place, instance in enumerate(instances):
             self._launched[instance.id] = _Launched(now, place)
 
+    def hides_nothing(self):
+        settings = self._settings
+        return not (settings.visible_after_seconds or settings.tagged_after_seconds)
+
     def shows(self, instance):
         after = self._settings.visible_after_seconds
         launched = self._launched.get(instance.id)
