@@ -4,6 +4,7 @@ Its requests are known by their User-Agent, and are neither recorded nor delayed
 nor struck by faults, and all instances show in its answers.
 """
 
+import gc
 import threading
 
 OBSERVER = "observer"  # the name of its IAM user
@@ -66,6 +67,8 @@ class Observer:
             ),
         )
         client.meta.events.register("before-call", self._address)
+        # It stays for good, with the service's model: see server.py.
+        gc.freeze()
         return client
 
     def _address(self, params, **_):
