@@ -8,8 +8,8 @@ import re
 import subprocess
 import threading
 import unittest
-import unittest.mock
 import urllib.parse
+from unittest import mock
 
 from botocore.exceptions import ConnectionClosedError
 from sandbox_test import HERE, UBUNTU, Sandbox, SandboxTest
@@ -344,9 +344,12 @@ class Speed(unittest.TestCase):
         from moto.core import serialize
 
         application = Application()
+        def put(path, document):
+            request = Request("PUT", f"/_sandbox/{path}", "", Headers({}), document)
+            self.assertEqual(application(request).status, 200)
+
         # No machine runs between two answers, however long they take.
-        stand = Request("PUT", "/_sandbox/clock", "", Headers({}), b'{"stand": true}')
-        self.assertEqual(application(stand).status, 200)
+        put("clock", b'{"stand": true}')
         scope = "Credential=AKIAOBSERVEREXAMPLE0/20250101/eu-west-2/ec2/aws4_request"
         headers = Headers(
             {
@@ -362,20 +365,49 @@ class Speed(unittest.TestCase):
             return response.status, re.sub(rb"<requestId>.*?<", b"<", response.body)
 
         launch = f"RunInstances&ImageId={UBUNTU}&InstanceType=t2.micro&ClientToken=t"
+        tag = "TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1"
+        launch = f"{launch}&{tag}.Key=%3Ca%26b%3E&{tag}.Value=%22%27&MinCount=3&MaxCount=3"
         queries = [
-            f"{launch}&MinCount=3&MaxCount=3",
+            launch,
             "DescribeInstances",
+            "DescribeInstances&Filter.1.Name=instance-id&Filter.1.Value.1=i-0",
+            "DescribeInstanceStatus&IncludeAllInstances=true",
             "DescribeImages",
+            "DescribeKeyPairs",
+            "DescribeNetworkInterfaces",
+            "DescribeRegions",
+            "DescribeRouteTables",
             "DescribeSubnets",
             "DescribeSecurityGroups",
+            "DescribeSpotPriceHistory&InstanceType.1=t2.micro",
+            "DescribeTags",
             "DescribeVolumes",
+            "DescribeVpcs",
             "DescribeInstanceTypes&InstanceType.1=t2.micro",
         ]
-        quick = [answer(query) for query in queries]
-        self.assertEqual({status for status, _ in quick}, {200}, quick)
-        # moto's own classes are taken for others: nothing is quick then.
-        with unittest.mock.patch.object(serialize, "XFormedAttributePicker"):
+        slowly = mock.patch.object(
+            serialize.EC2Serializer,
+            "_serialize_result",
+            serialize.ResponseSerializer._serialize_result,
+        )
+
+        def compare():
+            quick = [answer(query) for query in queries]
+            self.assertEqual({status for status, _ in quick}, {200}, quick)
+            with slowly:
+                self.assertEqual([answer(query) for query in queries], quick)
+            # What was written for an earlier answer.
             self.assertEqual([answer(query) for query in queries], quick)
+            return quick[1][1].decode()
+
+        machines = re.findall(r"<instanceId>(i-\w+)<", compare())
+        self.assertEqual(len(set(machines)), 3)
+        put("clock", b'{"advance": 1}')
+        self.assertIn("<name>running</name>", compare())
+        self.assertEqual(answer(f"TerminateInstances&InstanceId.1={machines[0]}")[0], 200)
+        self.assertIn("<name>shutting-down</name>", compare())
+        put("clock", b'{"advance": 1}')
+        self.assertIn("<name>terminated</name>", compare())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """moto, imported with only what the sandbox has, and with its faults put right.
 
-Everything that changes moto's own code is here and in `moto_speed`; what is a
-question of strictness is in `ec2_api` and its neighbours, which subclass moto's
+Everything that changes moto's own code is here, in `moto_speed` and in `moto_answers`;
+what is a question of strictness is in `ec2_api` and its neighbours, which subclass moto's
 classes.
 """
 
@@ -76,7 +76,8 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS  # noqa: E402
 from moto.ec2.models import instances as instance_models  # noqa: E402
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix  # noqa: E402
 
-from .moto_speed import has_changed, have_changed, speed_up  # noqa: E402, F401
+from .moto_answers import has_changed, have_changed  # noqa: E402, F401
+from .moto_speed import speed_up  # noqa: E402
 
 ec2_backends = _ec2_models.ec2_backends
 

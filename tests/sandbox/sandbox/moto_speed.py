@@ -1,5 +1,5 @@
-"""moto's parser, serializer and XML writer: the same results, without working out
-the same things for every field of every request.
+"""moto's parser and XML writer, and some of its backends: the same results, without
+working out the same things for every field of every request.
 
 The benchmark has the server's time on both sides, and a start is half of it.
 """
@@ -13,9 +13,9 @@ import botocore.utils as botocore
 import moto.core.responses as responses
 import moto.kms.models as kms
 import xmltodict
-from moto.core import parse, serialize
+from moto.core import parse
 
-_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+from .moto_answers import DECLARATION, write_answers
 
 
 def speed_up():
@@ -38,8 +38,9 @@ def speed_up():
     )
     _speed_up_types()
     _speed_up_images()
+    _speed_up_ids()
     _speed_up_parser()
-    _speed_up_serializer()
+    write_answers()
     xmltodict.unparse = xml_writer(xmltodict.unparse)
 
 
@@ -77,6 +78,16 @@ def _speed_up_images():
     amis.AmiBackend.describe_images = describe_images
 
 
+def _speed_up_ids():
+    """moto draws each digit by itself, of seven ids for each machine."""
+    from moto.ec2 import utils
+
+    def random_resource_id(size=8):
+        return f"{utils.random.getrandbits(4 * size):0{size}x}"
+
+    utils.random_resource_id = random_resource_id
+
+
 # --- Parser ---------------------------------------------------------------------
 
 
@@ -106,132 +117,12 @@ def _speed_up_parser():
     parse.QueryParser._gonna_recurse = _gonna_recurse
 
 
-# --- Serializer -----------------------------------------------------------------
-
-
-class Written(str):
-    """What is between the tags of an element, as XML already."""
-
-
-def _speed_up_serializer():
-    """moto works out anew for each field of each structure where its value may be and
-    how it is written, and writes a machine anew for each answer that it is in."""
-    # Only now, as `moto_library` imports it in a way of its own.
-    from moto.ec2.models import instances
-
-    slow = serialize.ResponseSerializer._serialize_type_structure
-
-    def _serialize_type_structure(self, serialized, value, shape, key):
-        if value is None:
-            return
-        if type(value) is instances.Instance and shape.name == "Instance":
-            self._default_serialize(serialized, _written(self, value, shape), shape, key)
-            return
-        wrapper = {} if key else serialized
-        _serialize_members(self, wrapper, value, shape)
-        if key:
-            self._default_serialize(serialized, wrapper, shape, key)
-
-    def choose(self, serialized, value, shape, key):
-        quick = type(self._value_picker) is serialize.XFormedAttributePicker
-        (_serialize_type_structure if quick else slow)(self, serialized, value, shape, key)
-
-    for serializer in (serialize.EC2Serializer, serialize.QuerySerializer):
-        serializer._serialize_type_structure = choose
-
-
-def _serialize_members(serializer, wrapper, value, shape):
-    kind, path = type(value), serializer.path
-    transformers = serializer._value_picker.response_transformers
-    # By the identity of a response class's transformers, which stay as long as it does.
-    plan_of = (kind, type(serializer), id(transformers))
-    plans = shape.__dict__.setdefault("_plans", {})
-    if plan_of not in plans:
-        plans[plan_of] = _plan(serializer, value, shape)
-    for key, member, names, get, transforms, write in plans[plan_of]:
-        found = None
-        for name in names:
-            picked = get(value, name, serialize.MISSING)
-            if picked is not serialize.MISSING:
-                found = picked
-                break
-        for ending, transform in transforms:
-            if f"{'.'.join(path)}.{key}".endswith(ending):
-                found = transform(found)
-                break
-        if found is not None:
-            path.append(key)
-            write(serializer, wrapper, found, member, key)
-            path.pop()
-
-
-def _plan(serializer, value, shape):
-    """Of each field of the structure, for values of this type: its name and shape,
-    the names under which a value may have it, what picks it, the transformers whose
-    path may be its, and what writes it."""
-    kind, picker, plan = type(value), serializer._value_picker, []
-    for key, member in shape.members.items():
-        member.parent = shape
-        context = serialize.AttributePickerContext(value, key, member)
-        names = tuple(dict.fromkeys(picker.get_possible_keys(context)))
-        transforms = [
-            (ending, transform)
-            for ending, transform in picker.response_transformers.items()
-            if key.endswith(ending.rpartition(".")[2])
-        ]
-        write = getattr(
-            type(serializer),
-            f"_serialize_type_{member.type_name}",
-            type(serializer)._default_serialize,
-        )
-        plan.append((key, member, names, _getter(kind, names), transforms, write))
-    return plan
-
-
-def _getter(kind, names):
-    """The quickest that does what moto's `get_value` does for values of this type."""
-    if any("." in name for name in names):
-        return serialize.get_value
-    if kind is dict:
-        return dict.get
-    return serialize.get_value if hasattr(kind, "__getitem__") else getattr
-
-
-# --- Machines that are in several answers -----------------------------------------
-
-
-def _written(serializer, instance, shape):
-    """A machine, written once for each kind of answer until it changes."""
-    changes = getattr(instance.ec2_backend, "changes", 0)
-    if instance.__dict__.get("_written_at") != changes:
-        instance._written_at, instance._written = changes, {}
-    answer = ".".join(serializer.path)
-    if answer not in instance._written:
-        members, pieces = {}, []
-        _serialize_members(serializer, members, instance, shape)
-        for name, value in members.items():
-            if value != []:
-                _write(pieces, name, value, short=True)
-        instance._written[answer] = Written("".join(pieces))
-    return instance._written[answer]
-
-
-def has_changed(instance):
-    """To be called whenever a machine has."""
-    instance._written_at = None
-
-
-def have_changed(backend):
-    """To be called whenever some machines have, nobody knows which."""
-    backend.changes = getattr(backend, "changes", 0) + 1
-
-
 # --- XML ------------------------------------------------------------------------
 
 
 def xml_writer(slow):
-    """xmltodict's unparse; `slow` where more is asked for than moto does for EC2,
-    STS and IAM."""
+    """xmltodict's unparse; `slow` where more is asked for than moto does for STS, IAM
+    and EC2's errors."""
 
     def unparse(document, full_document=True, pretty=False, short_empty_elements=False, **more):
         ((name, root),) = document.items() if len(document) == 1 else (("", None),)
@@ -243,7 +134,7 @@ def xml_writer(slow):
                 short_empty_elements=short_empty_elements,
                 **more,
             )
-        pieces = [_DECLARATION]
+        pieces = [DECLARATION]
         _write(pieces, name, root, short_empty_elements)
         return "".join(pieces)
 
@@ -257,9 +148,6 @@ def _write(pieces, name, value, short):
     for one in value:
         if isinstance(one, dict):
             _write_structure(pieces, name, one, short)
-            continue
-        if type(one) is Written:
-            pieces.append(f"<{name}>{one}</{name}>")
             continue
         text = "" if one is None else xmltodict._convert_value_to_string(one)
         if text or not short:
