@@ -18,11 +18,7 @@ mod terminal;
 mod time;
 mod values;
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    process::ExitCode,
-    sync::OnceLock,
-};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 
@@ -38,15 +34,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    panics::silence();
-    catch_unwind(attempt).unwrap_or_else(|_| {
-        let failure = panics::failure(None, false);
-        plain_output(Cli::format_despite_errors()).failure(&failure);
-        ExitCode::from(failure.kind.exit_code())
-    })
-}
-
-fn attempt() -> ExitCode {
+    panics::end_the_program(|| plain_output(Cli::format_despite_errors()));
     if let Err(failure) = settings::home::settle() {
         plain_output(Cli::format_despite_errors()).failure(&failure);
         return ExitCode::from(failure.kind.exit_code());
@@ -59,21 +47,20 @@ fn attempt() -> ExitCode {
         Err(error) => return refused(&error),
     };
     let out = settings::output(&cli.global);
+    panics::report_to(out);
+    if matches!(cli.command, Command::Terminate(_)) {
+        panics::ending();
+    }
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start")
         .map_err(Failure::from)
         .and_then(|runtime| {
-            let interrupt = OnceLock::new();
-            let running = run(&cli, out, &interrupt);
-            let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(running)));
+            let ended = runtime.block_on(run(&cli, out));
             // Prompts read stdin on a thread that may never return.
             runtime.shutdown_background();
-            ended.unwrap_or_else(|_| {
-                let ends_machines = matches!(cli.command, Command::Terminate(_));
-                Err(panics::failure(interrupt.get(), ends_machines))
-            })
+            ended
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,13 +97,14 @@ fn plain_output(format: Format) -> Output {
     }
 }
 
-async fn run(cli: &Cli, out: Output, listening: &OnceLock<Interrupt>) -> Result<()> {
-    let interrupt = listening.get_or_init(Interrupt::listen);
+async fn run(cli: &Cli, out: Output) -> Result<()> {
+    let interrupt = Interrupt::listen();
+    panics::know(&interrupt);
     tokio::select! {
         // If an interruption ends a command, the command's own result goes first.
         biased;
-        result = dispatch(cli, out, interrupt) => result,
-        failure = interrupted(&cli.command, interrupt, out) => Err(failure),
+        result = dispatch(cli, out, &interrupt) => result,
+        failure = interrupted(&cli.command, &interrupt, out) => Err(failure),
     }
 }
 

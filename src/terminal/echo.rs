@@ -3,27 +3,38 @@
 use std::{
     env,
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
-/// The terminal's earlier state, which comes back when this is dropped, also where an
-/// interruption ends a question.
-pub struct Hidden(Option<String>);
+/// The terminal as it was, while it shows nothing of what is typed.
+static BEFORE: Mutex<Option<String>> = Mutex::new(None);
+
+/// When this is dropped, the terminal is again as it was, also where an interruption ends
+/// a question.
+pub struct Hidden(());
 
 /// Hides what is typed until the answer is dropped. It stays visible where the terminal
 /// cannot be set.
 pub fn hidden() -> Hidden {
     let before = stty("-g").map(|state| state.trim().to_owned());
     if before.is_some() {
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = before;
         stty("-echo");
     }
-    Hidden(before)
+    Hidden(())
+}
+
+/// The terminal as it was before, if it hides what is typed.
+pub fn show() {
+    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(before) = before {
+        stty(&before);
+    }
 }
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            stty(before);
-        }
+        show();
     }
 }
 

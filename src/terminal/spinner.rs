@@ -22,6 +22,17 @@ pub fn ends(bar: &ProgressBar) {
     bar.finish_and_clear();
 }
 
+/// The one that turns, if any, ends.
+pub fn end() {
+    let turning = TURNING
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(bar) = turning {
+        bar.finish_and_clear();
+    }
+}
+
 /// Writes something to the terminal where the spinner stands.
 pub fn out_of_the_way(write: impl FnOnce()) {
     let turning = TURNING

@@ -1,8 +1,6 @@
 //! When the program itself fails: it says so as it says any failure, names what
 //! may be running, and leaves neither core nor what the panic quotes.
 
-use std::{fs, process::Command};
-
 use serde_json::{Value, json};
 use snapbox::str;
 
@@ -110,35 +108,4 @@ fn no_answer_makes_a_program_fail_that_does_not_run_by_a_tests_clock() {
     let run = crate::sandbox::finish(&mut command)
         .ignoring_the_rest("a step on the way: that it succeeds is enough");
     assert_eq!(run.code, 0, "{}", run.stderr);
-}
-
-/// A small program with the release profile of Cargo.toml, as nothing else builds it.
-#[test]
-fn the_release_profile_catches_panics() {
-    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    let manifest = manifest.expect("Cargo.toml");
-    let (_, profile) = manifest
-        .split_once("[profile.release]\n")
-        .expect("the profile");
-    let profile = profile.split("\n[").next().unwrap_or_default();
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::create_dir(folder.path().join("src")).expect("a folder is made");
-    fs::write(
-        folder.path().join("Cargo.toml"),
-        format!("[package]\nname = \"small\"\nedition = \"2024\"\n[workspace]\n[profile.release]\n{profile}\n"),
-    )
-    .expect("a file is written");
-    fs::write(
-        folder.path().join("src/main.rs"),
-        "fn main() { if std::panic::catch_unwind(|| panic!()).is_err() { std::process::exit(7) } }",
-    )
-    .expect("a file is written");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["run", "--release", "--quiet", "--offline"])
-        .env("CARGO_TARGET_DIR", folder.path().join("target"))
-        .current_dir(folder.path());
-    let ended = cargo.output().expect("cargo runs");
-    let said = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(7), "{said}");
 }
