@@ -63,7 +63,7 @@ pub fn age(image: &Image, facts: &Facts) -> String {
 }
 
 /// `3 hours old`, `12 days old`.
-pub fn age_in_words(age: Duration) -> String {
+fn age_in_words(age: Duration) -> String {
     let (number, unit) = if age < DAY {
         (age.as_secs() / 3_600, "hour")
     } else {

@@ -6,6 +6,7 @@ use serde_json::json;
 use snapbox::str;
 
 use crate::{
+    prepared_images::with_image,
     sandbox::{Account, Run, list, text},
     terminal::on_a_terminal,
 };
@@ -249,4 +250,30 @@ fn a_group_with_a_deadline_shows_when_it_ends() {
         run.stdout,
         run.stderr
     );
+}
+
+#[test]
+fn prepared_images_have_the_width_of_the_terminal() {
+    let account = Account::new();
+    let id = with_image(&account);
+    let group = "a-group-with-a-long-name-of-its-own";
+    account.json(&format!(
+        "start --vm-type t3.small --machine-group-name {group}"
+    ));
+    for columns in WIDTHS {
+        let (run, screen) = screen(&account, "image list", columns);
+        assert_eq!(run.code, 0, "{columns}: {}", run.stdout);
+        let lines = lines(&screen);
+        let [header, image] = &lines[..] else {
+            panic!("{columns}: {lines:?}");
+        };
+        assert!(image.starts_with(&id), "{columns}: {image}");
+        assert!(header.contains("USD/MONTH"), "{columns}: {header}");
+        assert_eq!(header.contains("IN USE BY"), columns > 60, "{header}");
+        assert_eq!(header.contains("CONTAINERS"), columns == 120, "{header}");
+    }
+    // What goes to a pipe is never cut.
+    let piped = account.run("image list");
+    assert!(piped.stdout.contains(group), "{}", piped.stdout);
+    assert_eq!(piped.stderr, "");
 }

@@ -1,6 +1,10 @@
 //! `image list`: the prepared images.
 
-use std::{collections::BTreeSet, fmt, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use serde::Serialize;
 
@@ -19,8 +23,12 @@ use crate::{
         machine::Machine,
         prepared_image::{Snapshot, TAG_BASE, TAG_FILE_TRACKER, TAG_LAYOUT, TAG_TASK_RUNNER},
     },
-    plan::{known::Known, prepared::age_in_words},
-    terminal::output::{Output, table},
+    plan::known::Known,
+    terminal::{
+        output::{Output, table_within},
+        table::{shortening, whole},
+        time::span,
+    },
 };
 
 /// Prints the images, and names what builds have left behind.
@@ -76,6 +84,7 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
     let report = ImageListReport {
         images,
         regions: RegionsReport::from(&survey),
+        width: out.width(),
     };
     let ids: Vec<String> = report.images.iter().map(|i| i.image_id.clone()).collect();
     out.result(&report, &ids)?;
@@ -88,6 +97,9 @@ struct ImageListReport {
     images: Vec<ListedImage>,
     #[serde(flatten)]
     regions: RegionsReport,
+    /// The columns of the terminal; none where nothing is cut.
+    #[serde(skip)]
+    width: Option<usize>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -158,7 +170,7 @@ impl fmt::Display for ImageListReport {
             .images
             .iter()
             .map(|image| {
-                let age = image.age_seconds.map(std::time::Duration::from_secs);
+                let age = image.age_seconds.map(Duration::from_secs);
                 let containers = [&image.task_runner_image, &image.file_tracker_image];
                 let containers: Vec<&str> = containers
                     .into_iter()
@@ -170,30 +182,30 @@ impl fmt::Display for ImageListReport {
                     image.image_id.clone(),
                     image.region.clone(),
                     image.state.to_owned(),
-                    age.map_or("n/a".into(), age_in_words),
-                    or_na(image.base.as_deref()),
-                    containers.join(" "),
-                    number(image.stored_gib),
+                    age.map_or("n/a".into(), span),
                     number(image.usd_per_month),
                     or_na(
                         Some(used_by.join(" "))
                             .as_deref()
                             .filter(|text| !text.is_empty()),
                     ),
+                    or_na(image.base.as_deref()),
+                    containers.join(" "),
+                    number(image.stored_gib),
                 ]
             })
             .collect();
-        let headers = [
-            "IMAGE",
-            "REGION",
-            "STATE",
-            "AGE",
-            "MADE FROM",
-            "CONTAINERS",
-            "GIB",
-            "USD/MONTH",
-            "IN USE BY",
+        let columns = [
+            whole("IMAGE"),
+            whole("REGION"),
+            whole("STATE"),
+            whole("AGE"),
+            whole("USD/MONTH"),
+            shortening("IN USE BY"),
+            shortening("MADE FROM"),
+            shortening("CONTAINERS"),
+            whole("GIB"),
         ];
-        f.write_str(&table(&headers, &rows))
+        f.write_str(&table_within(self.width, &columns, &rows))
     }
 }

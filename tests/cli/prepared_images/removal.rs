@@ -34,16 +34,15 @@ fn images_are_listed_with_age_base_containers_cost_and_use() {
     assert_eq!(image["used_by"], json!(["g"]));
     assert_eq!(image["usd_per_month"], 2.65);
     assert_eq!(image["state"], "available");
-    let run = account.run("image list");
-    for words in [
-        id.as_str(),
-        "3 days old",
-        "ubuntu-noble-24.04",
-        "inductiva/task-runner:main",
-        "2.65",
-    ] {
-        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
-    }
+    account.run("image list").assert(
+        0,
+        str![[r#"
+IMAGE                  REGION     STATE      AGE   USD/MONTH  IN USE BY  MADE FROM                                                           CONTAINERS                                              GIB
+ami-[..]  eu-west-2  available  3d0h  2.65       g          ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022  inductiva/task-runner:main inductiva/file-tracker:main  50.00
+
+"#]],
+        str![],
+    );
     assert_eq!(account.run("image list -q").stdout.trim(), id);
 }
 
