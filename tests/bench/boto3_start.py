@@ -1,6 +1,7 @@
 """What `inductiva-aws start` asks of AWS and Inductiva, made with boto3.
 
-boto3_start.py N                the same calls, N machines in one launch
+boto3_start.py N                the same calls, N machines in one launch (the prices are in
+                                the cache of `start`, so neither asks for them)
 boto3_start.py N --one-by-one   looks its group up, then launches N times one
                                 machine, as launchers in Python do
 """
@@ -15,13 +16,6 @@ import uuid
 import boto3
 
 UBUNTU = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
-MACHINE_PRICE = {
-    "instanceType": "t2.micro",
-    "operatingSystem": "Linux",
-    "tenancy": "Shared",
-    "preInstalledSw": "NA",
-    "capacitystatus": "Used",
-}
 
 
 def inductiva(method, path, body=None):
@@ -59,15 +53,7 @@ def main(number, one_by_one):
         image = max(images, key=lambda image: image["CreationDate"])["ImageId"]
         ec2.describe_instance_types(InstanceTypes=["t2.micro"])
         ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])
-        prices = boto3.client("pricing", region_name="eu-central-1")
-        for wanted in (MACHINE_PRICE, {"volumeApiName": "gp3"}):
-            wanted = {"regionCode": ec2.meta.region_name, **wanted}
-            prices.get_products(
-                ServiceCode="AmazonEC2",
-                Filters=[
-                    {"Type": "TERM_MATCH", "Field": k, "Value": v} for k, v in wanted.items()
-                ],
-            )
+        ec2.describe_route_tables()
         security_groups = [
             g["GroupId"]
             for g in ec2.describe_security_groups(
@@ -75,6 +61,7 @@ def main(number, one_by_one):
             )["SecurityGroups"]
         ]
         inductiva("POST", "/compute/group", {"provider_id": "LOCAL", "name": group})
+        inductiva("GET", "/compute/groups")
     tags = [
         {"ResourceType": kind, "Tags": [{"Key": "inductiva:machine-group", "Value": group}]}
         for kind in ("instance", "volume", "network-interface")
@@ -90,6 +77,8 @@ def main(number, one_by_one):
             TagSpecifications=tags,
             **({"SecurityGroupIds": security_groups} if security_groups else {}),
         )
+    if not one_by_one:
+        ec2.describe_instances(Filters=[{"Name": "tag:inductiva:machine-group", "Values": [group]}])
 
 
 if __name__ == "__main__":
