@@ -32,7 +32,7 @@ def build(directory: Path) -> Path:
         **os.environ,
         **source.version_variables(),
         "CARGO_TARGET_DIR": str(directory),
-        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags(directory)),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(rust_flags(directory, target)),
         "SOURCE_DATE_EPOCH": str(source.commit_time()),
     }
     if target in MACOS:
@@ -66,8 +66,12 @@ def check(program: Path) -> None:
             raise Unfit(f"{program} has a path of this machine in it: {path.decode()}")
 
 
-def rust_flags(directory: Path) -> list[str]:
-    return [f"--remap-path-prefix={a}={b}" for a, b in neutral_paths(directory)]
+def rust_flags(directory: Path, target: str) -> list[str]:
+    flags = [f"--remap-path-prefix={a}={b}" for a, b in neutral_paths(directory)]
+    if "linux" in target:
+        # A release does not unwind (Cargo.toml), and an eighth of it would say how.
+        flags.append("-Cforce-unwind-tables=no")
+    return flags
 
 
 def neutral_paths(directory: Path) -> list[tuple[str, str]]:
