@@ -14,6 +14,8 @@ from packages import elf, source
 GLIBC = "2.17"
 # Of what is downloaded once a job: CONTRIBUTING.md, "How fast".
 MOST_BYTES = 15_000_000
+# A release does not unwind (Cargo.toml): a tenth of it would be tables that say how.
+NOTHING_UNWINDS = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"]
 # The oldest macOS that Rust supports, on each of its processors.
 MACOS = {"aarch64-apple-darwin": "11.0", "x86_64-apple-darwin": "10.12"}
 
@@ -40,6 +42,8 @@ def build(directory: Path) -> Path:
     if "windows" not in target:
         # C sources: aws-lc has the place of each error in it.
         flags = [f"-ffile-prefix-map={a}={b}" for a, b in neutral_paths(directory)]
+        if "linux" in target:
+            flags += NOTHING_UNWINDS
         environment[f"CFLAGS_{target.replace('-', '_')}"] = " ".join(flags)
     command = ["build", "--release", "--locked", "--target", target]
     if "linux" in target:
@@ -69,7 +73,6 @@ def check(program: Path) -> None:
 def rust_flags(directory: Path, target: str) -> list[str]:
     flags = [f"--remap-path-prefix={a}={b}" for a, b in neutral_paths(directory)]
     if "linux" in target:
-        # A release does not unwind (Cargo.toml), and an eighth of it would say how.
         flags.append("-Cforce-unwind-tables=no")
     return flags
 
