@@ -7,6 +7,7 @@ use super::{
     cost::{gib, monthly, usd_per_month},
     leftovers::{self, builder_may_be_running},
     making::{Expected, Making},
+    user_data::user_data,
 };
 use crate::{
     aws::{Aws, Identity, pricing::Worth},
@@ -18,7 +19,6 @@ use crate::{
         prepared_image::{builder_tags, layout, tags},
         request::Request,
         system::System,
-        user_data::Variable,
         visibility::VISIBLE_WITHIN,
         vm_type::VmTypeFacts,
     },
@@ -28,7 +28,7 @@ use crate::{
         decision::{self, Plan},
         facts::Facts,
         known::Known,
-        launch_plan::{LaunchPlan, packed_user_data},
+        launch_plan::LaunchPlan,
         parts::Parts,
         prices::Prices,
     },
@@ -354,54 +354,5 @@ impl Build<'_> {
         // EC2 may have forgotten a builder that has ended itself.
         let why = terminated.failure.map(|failure| failure.message);
         Err(why.unwrap_or_else(|| "EC2 did not answer for it".into()))
-    }
-}
-
-/// What a builder is given: nothing of a group, and no key.
-pub fn user_data(request: &Request, gpu: bool) -> Result<Vec<u8>> {
-    packed_user_data(&request.script, &variables(request, gpu))
-}
-
-fn variables(request: &Request, gpu: bool) -> Vec<Variable> {
-    let without = [
-        "INDUCTIVA_API_KEY",
-        "INDUCTIVA_API_URL",
-        "MACHINE_GROUP_ID",
-        "MACHINE_GROUP_NAME",
-        "MAX_IDLE_MINUTES",
-        "MAX_LIFETIME_SECONDS",
-        "NUM_MACHINES",
-    ];
-    let mut variables = request.runner.variables(&request.group, None, gpu);
-    variables.retain(|variable| !without.contains(&variable.name));
-    variables.insert(
-        0,
-        Variable {
-            name: "PREPARE_IMAGE",
-            value: "true".into(),
-        },
-    );
-    variables
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::examples;
-
-    #[test]
-    fn a_builder_is_told_nothing_of_a_run() {
-        let variables = variables(&examples::request(1), false);
-        let names: Vec<&str> = variables.iter().map(|v| v.name).collect();
-        assert_eq!(
-            names,
-            [
-                "PREPARE_IMAGE",
-                "TASK_RUNNER_IMAGE",
-                "FILE_TRACKER_IMAGE",
-                "BOOT_TIMEOUT_SECONDS",
-                "GPU"
-            ]
-        );
     }
 }

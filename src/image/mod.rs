@@ -17,3 +17,4 @@ pub mod cost;
 pub mod leftovers;
 mod making;
 pub mod remove;
+mod user_data;
