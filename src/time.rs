@@ -124,7 +124,6 @@ impl Time {
         }
     }
 
-    /// Waits for this long.
     pub async fn pause(&self, pause: Duration) {
         match self.0.get() {
             None => tokio::time::sleep(pause).await,

@@ -43,7 +43,6 @@ const WORDS: &[(&str, Case)] = &[
     ),
 ];
 
-/// Why TLS failed.
 fn of_tls(error: &rustls::Error) -> Option<Case> {
     use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
     let case = match error {

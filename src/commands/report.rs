@@ -53,7 +53,6 @@ pub struct EndedMachine {
     pub region: String,
     pub availability_zone: Option<String>,
     pub launch_time: Option<String>,
-    /// EC2's reason.
     pub reason: String,
     /// What to do about it.
     pub hint: &'static str,

@@ -7,7 +7,6 @@ use crate::{bounds, error::causes};
 /// Why a body could not be read.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum UnreadBody {
-    /// It broke off.
     #[error("the answer broke off: {0}")]
     BrokeOff(String),
     /// It goes on beyond the limit.

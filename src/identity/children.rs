@@ -32,7 +32,6 @@ pub enum Program<'a> {
     Words(&'a [String]),
 }
 
-/// How a command ended.
 pub enum ProgramEnd {
     /// It succeeded, and printed this.
     Printed(Vec<u8>),

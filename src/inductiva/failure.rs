@@ -20,7 +20,6 @@ pub enum ApiError {
     NameTaken(String),
     /// The group of this name has machines of another provider, this one.
     OtherProvider(String),
-    /// Any other answer.
     Unexpected(String),
 }
 

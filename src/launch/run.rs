@@ -33,7 +33,6 @@ pub const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// One run of `start`.
 pub struct Run<'a, W> {
     pub world: &'a W,
     pub request: &'a Request,

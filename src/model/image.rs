@@ -81,7 +81,6 @@ pub struct Image {
     /// `ami-…`
     pub id: String,
     pub name: String,
-    /// The owner's account.
     pub owner: String,
     /// `amazon` and the like.
     pub owner_alias: Option<String>,

@@ -301,7 +301,6 @@ impl Request {
         self.min_machines.unwrap_or(self.num_machines)
     }
 
-    /// What is launched first.
     pub fn first_choice(&self) -> Candidate {
         Candidate {
             vm_type: self.vm_type.clone(),

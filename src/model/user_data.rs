@@ -31,7 +31,6 @@ pub struct Variable {
 pub struct Script(Cow<'static, [u8]>);
 
 impl Script {
-    /// The embedded user-data.sh.
     pub fn standard() -> Self {
         Self(Cow::Borrowed(STANDARD_SCRIPT))
     }

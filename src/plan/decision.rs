@@ -35,7 +35,6 @@ pub enum Plan {
     OtherTypes(Vec<VmType>),
     /// Machines that were launched do not show yet. Look again.
     Settling,
-    /// Machines are missing.
     Launch(Box<LaunchPlan>),
 }
 

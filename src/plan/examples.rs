@@ -79,7 +79,6 @@ pub fn facts(machines: Vec<Machine>, looked_at: SystemTime) -> Facts {
     }
 }
 
-/// A default subnet.
 pub fn subnet(id: &str) -> Subnet {
     Subnet {
         id: id.into(),

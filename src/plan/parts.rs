@@ -15,7 +15,6 @@ use crate::model::request::Request;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts {
     pub machine: Known<MachinePrice>,
-    /// All its disks.
     pub disks: Known<f64>,
     /// Its public address, if it gets one.
     pub address: Known<f64>,

@@ -17,7 +17,6 @@ pub struct Rates {
     pub disks: Known<f64>,
 }
 
-/// What something has cost.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Amount {
     /// What is known of it: all of it, unless there is a reason why not.

@@ -272,7 +272,6 @@ fn document<T: serde::Serialize>(result: &T) -> Result<String> {
     Ok(in_json(&text) + "\n")
 }
 
-/// `ids`, one a line.
 fn lines(ids: &[String]) -> String {
     ids.iter().map(|id| printable::cell(id) + "\n").collect()
 }

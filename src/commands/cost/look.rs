@@ -25,7 +25,6 @@ const NO_KEY: &str = "there is no Inductiva API key";
 const NOT_ASKED: &str =
     "Inductiva cannot be asked for groups whose machines EC2 does not show any more";
 
-/// What `cost` looks for.
 pub struct CostLook<'a> {
     pub aws: &'a Aws,
     pub api: Option<&'a inductiva::Client>,
@@ -35,7 +34,6 @@ pub struct CostLook<'a> {
     pub out: Output,
 }
 
-/// What the look found.
 pub struct SeenCost {
     pub report: CostReport,
     pub notes: Vec<String>,

@@ -39,7 +39,6 @@ pub struct ListLook<'a> {
     pub out: Output,
 }
 
-/// What a look found.
 pub struct SeenList {
     pub report: ListReport,
     pub warnings: Vec<String>,

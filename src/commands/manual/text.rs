@@ -18,7 +18,6 @@ pub const OUTPUT: &str = include_str!("output.md");
 pub const PERMISSIONS: &str = include_str!("permissions.md");
 pub const SECURITY: &str = include_str!("security.md");
 
-/// Adds a text.
 pub fn add(roff: &mut Roff, text: &str) {
     let mut is_first = true;
     let mut lines = text.lines().peekable();

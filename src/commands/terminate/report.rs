@@ -8,7 +8,6 @@ use crate::commands::report::RegionsReport;
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TerminateReport {
-    /// The ids of machines.
     pub terminated: Vec<String>,
     /// The names of the groups that were deleted on Inductiva's side.
     pub deleted_machine_groups: Vec<String>,

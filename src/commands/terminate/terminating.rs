@@ -36,7 +36,6 @@ pub struct Terminating<'a> {
     pub several: bool,
     /// Whether somebody has agreed, by `--yes` or in answer to a question.
     pub confirmed: Cell<bool>,
-    /// The reports so far.
     pub reports: RefCell<Vec<TerminateReport>>,
     /// The ended machines and the others of their groups, as they are now.
     pub ended: RefCell<EndedMachines>,

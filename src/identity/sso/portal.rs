@@ -96,7 +96,6 @@ impl<'a> Portal<'a> {
         Ok(roles)
     }
 
-    /// Credentials of a role.
     pub async fn role_credentials(
         &self,
         account_id: &str,

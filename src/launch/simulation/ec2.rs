@@ -10,7 +10,6 @@ use crate::{
     plan::luck::Luck,
 };
 
-/// A request of `RunInstances`.
 #[derive(Debug)]
 pub struct SimulatedCall {
     pub token: String,
