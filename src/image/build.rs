@@ -1,9 +1,9 @@
 //! `image build`: makes an image with one builder, and leaves nothing of the builder.
 
-use std::{cell::Cell, time::Duration};
+use std::cell::Cell;
 
 use super::{
-    builder::{self, Builder},
+    builder::{self, Builder, LOOK_AGAIN_AFTER},
     cost::{gib, monthly, usd_per_month},
     leftovers::{self, builder_may_be_running},
     making::{Expected, Making},
@@ -47,8 +47,6 @@ pub struct Built {
     pub usd_per_month: Option<f64>,
     pub seconds: u64,
 }
-
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Build<'a> {
     pub aws: &'a Aws,

@@ -31,7 +31,8 @@ const BEYOND_DEADLINE: Duration = Duration::from_mins(10);
 /// EC2 stops a machine within a minute or two, and forces it after some more.
 const STOPPED_WITHIN: Duration = Duration::from_mins(15);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// The pause between two looks of a build.
+pub const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// How many lines of the console are shown when the builder has ended.
 const TAIL: usize = 10;
 

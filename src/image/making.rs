@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::builder::{INTERRUPTED, interrupted};
+use super::builder::{INTERRUPTED, LOOK_AGAIN_AFTER, interrupted};
 use crate::{
     aws::Aws,
     error::{Failure, Result},
@@ -13,8 +13,6 @@ use crate::{
     terminal::{interrupt::Interrupt, output::Output},
 };
 
-/// The pause between two looks.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Snapshots of tens of GiB take minutes, and sometimes many.
 const AVAILABLE_WITHIN: Duration = Duration::from_hours(2);
 
