@@ -15,13 +15,13 @@ use crate::{
     error::{Failure, Kind, Result},
     http::Http,
     identity::{
-        patience::Patience, profiles::Profiles, settings::AwsSettings, sso::endpoint::Variant,
+        patience::Patience,
+        profiles::Profiles,
+        settings::AwsSettings,
+        sso::{REFRESH_SECONDS, endpoint::Variant},
     },
     terminal::{command_line::sign_in_command, mask, output::Output, quoting},
 };
-
-/// Keys with less time left are refreshed, as in the AWS SDKs.
-const REFRESH_SECONDS: i64 = 5 * 60;
 
 /// AWS Sign-In in one region, and the folder that keeps its sessions.
 #[derive(Clone, Debug)]

@@ -26,8 +26,9 @@ use crate::{
     time::Time,
 };
 
-/// A token with less time left is refreshed, as in the AWS SDKs.
-const REFRESH_SECONDS: i64 = 5 * 60;
+/// A session with less time left is refreshed, as in the AWS SDKs. Console sign-ins go by
+/// it, too.
+pub const REFRESH_SECONDS: i64 = 5 * 60;
 
 /// How a person signs in.
 #[derive(Clone, Copy, Debug)]
