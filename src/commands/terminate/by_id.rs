@@ -1,11 +1,11 @@
 //! `terminate ID…`: single machines of the region, and a group with its last machine.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{
     ending::Ending,
     groups::Claim,
-    look::Look,
+    look::{LOOK_EVERY, Look},
     terminating::{Terminating, unseen},
 };
 use crate::{
@@ -18,9 +18,6 @@ use crate::{
     },
     values::{GroupName, spans},
 };
-
-/// The pause between two looks for ids that EC2 does not know, or shows without tags.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What EC2 shows of the ids that were named.
 #[derive(Default)]

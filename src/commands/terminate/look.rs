@@ -23,8 +23,8 @@ use crate::{
     values::{GroupName, spans},
 };
 
-/// The pause between two looks for machines that do not show yet.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The pause between two looks for machines that do not show yet, or not with their tags.
+pub const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug)]
 pub enum Scope<'a> {
