@@ -63,7 +63,7 @@ impl<W: World> Calls<'_, W> {
         let mut unknown: Option<Failure> = None;
         let mut asked_until = None;
         loop {
-            run.awake(run::ANSWERED_WITHIN, run.pace.next()).await;
+            run.awake(run::TRIED_WITHIN, run.pace.next()).await;
             // After a stop nothing more is launched. What may have been launched already
             // still has to be found out.
             if unknown.is_none() {
@@ -177,7 +177,7 @@ impl<W: World> Calls<'_, W> {
         }
         let group_is_the_same = async { is_good || self.group_is_the_same().await };
         let looks = async { tokio::join!(run.world.machines(), group_is_the_same) };
-        let (machines, group_is_the_same) = run.awake(run::ANSWERED_WITHIN, looks).await;
+        let (machines, group_is_the_same) = run.awake(run::TRIED_WITHIN, looks).await;
         let same = group_is_the_same && self.machines_are_the_same(&machines?);
         if same {
             self.machines_asked_at.set(now);

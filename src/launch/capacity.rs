@@ -1,6 +1,6 @@
 //! Where else there may be capacity, and what is said when there is none.
 
-use super::{calls::Calls, run::ANSWERED_WITHIN, world::World};
+use super::{calls::Calls, run::TRIED_WITHIN, world::World};
 use crate::{
     error::{Failure, Kind, Tried},
     plan::tokens::Call,
@@ -19,7 +19,7 @@ impl<W: World> Calls<'_, W> {
         let world = self.run.world;
         let offerings = &self.run.offerings;
         let offerings = offerings
-            .get_or_init(|| self.run.awake(ANSWERED_WITHIN, world.offerings()))
+            .get_or_init(|| self.run.awake(TRIED_WITHIN, world.offerings()))
             .await;
         let offers = |zone: &str| {
             let offer =

@@ -14,7 +14,7 @@
 
 use super::{
     pace::Backoff,
-    run::{ANSWERED_WITHIN, Run, look_again_after},
+    run::{Run, TRIED_WITHIN, look_again_after},
     world::World,
 };
 use crate::{
@@ -116,7 +116,7 @@ impl<W: World> Run<'_, W> {
                 return Err(self.too_many(left, why));
             }
             let ending = self.world.terminate(&left, self.while_awake());
-            let terminated = self.awake(ANSWERED_WITHIN, ending).await;
+            let terminated = self.awake(TRIED_WITHIN, ending).await;
             left = terminated.left(&left);
             if left.is_empty() {
                 self.forget_made(&ids);

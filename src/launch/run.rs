@@ -26,8 +26,9 @@ use crate::{
 /// A run that has lost more time than this between two of its steps was asleep, or as
 /// good as asleep: others may have counted its machines as theirs.
 const ASLEEP: Duration = Duration::from_secs(30);
-/// What a call that reads, or ends machines, takes at most, with the SDK's further tries.
-pub const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+/// What a call that reads, or ends machines, usually takes at most, with the SDK's further
+/// tries.
+pub const TRIED_WITHIN: Duration = Duration::from_secs(30);
 /// The first and the longest pause between two looks for machines: most show within
 /// seconds.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -280,7 +281,7 @@ impl<'a, W: World> Run<'a, W> {
             "interrupted while launching"
         };
         let work = self.interrupt.or(work, message);
-        self.awake(ANSWERED_WITHIN, work).await
+        self.awake(TRIED_WITHIN, work).await
     }
 
     /// Waits for machines that are neither in `seen` nor known to this run, and tells

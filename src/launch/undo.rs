@@ -2,7 +2,7 @@
 
 use super::{
     pace::Backoff,
-    run::{ANSWERED_WITHIN, Run},
+    run::{Run, TRIED_WITHIN},
     world::World,
 };
 use crate::{
@@ -70,7 +70,7 @@ impl<W: World> Run<'_, W> {
                 return;
             }
             let ending = self.world.terminate(left, before);
-            let terminated = self.awake(ANSWERED_WITHIN, ending).await;
+            let terminated = self.awake(TRIED_WITHIN, ending).await;
             let still = terminated.left(left);
             self.interrupt
                 .ended(left.iter().filter(|id| !still.contains(id)));
@@ -97,7 +97,7 @@ impl<W: World> Run<'_, W> {
     /// Whether another start may have seen this run's machines and counted them as its
     /// group's. It may if its own machines show, or if this run was asleep meanwhile.
     async fn another_start_may_count_them(&self) -> bool {
-        let machines = self.awake(ANSWERED_WITHIN, self.world.machines()).await;
+        let machines = self.awake(TRIED_WITHIN, self.world.machines()).await;
         // Where EC2 does not answer, nobody has been seen.
         let machines = machines.unwrap_or_default();
         self.has_slept() || machines.iter().any(|m| self.is_a_strangers(m))
