@@ -14,7 +14,7 @@ use super::{
 use crate::{
     aws::{
         Identity,
-        run_instances::{Launch, LaunchError},
+        run_instances::{self, Launch, LaunchError},
         terminate::Terminated,
     },
     error::{Failure, Result},
@@ -39,7 +39,7 @@ use crate::{
 /// EC2 refuses requests that were signed longer ago, in seconds.
 const SIGNATURES_LAST: f64 = 300.0;
 /// How long a `RunInstances` call may take, in seconds.
-const ANSWERED_WITHIN: f64 = 20.0;
+const ANSWERED_WITHIN: f64 = run_instances::ANSWERED_WITHIN.as_secs_f64();
 
 /// The world as one run sees it.
 pub struct Sight {
