@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::{bounds, plan::disk_prices::DiskPrices};
 
 /// How old a price may be where nothing depends on it.
-pub const GOOD_FOR: Duration = Duration::from_hours(7 * 24);
+pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 /// How old a price may be under a limit or a budget.
-pub const GOOD_FOR_LIMITS: Duration = Duration::from_hours(24);
+pub const KEPT_FOR_LIMITS: Duration = Duration::from_hours(24);
 /// The format that this release writes. Other formats are not read.
 const FORMAT: u32 = 1;
 
@@ -113,7 +113,7 @@ impl PriceCache {
         let at = seconds(self.now);
         let mut all = self.contents();
         // Old prices are of no use to anybody.
-        all.retain(|_, entry| at.saturating_sub(entry.at) < GOOD_FOR.as_secs());
+        all.retain(|_, entry| at.saturating_sub(entry.at) < KEPT_FOR.as_secs());
         let new = prices
             .into_iter()
             .map(|(name, price)| (self.full(&name), Entry { at, price }));
@@ -214,34 +214,34 @@ mod tests {
     fn a_price_is_good_for_a_week_and_under_a_limit_for_a_day() {
         let folder = PriceFolder::new();
         let here = |good_for, now| folder.cache("aws", "eu-west-2", good_for, now);
-        here(GOOD_FOR, at(0)).keep(one(0.1));
+        here(KEPT_FOR, at(0)).keep(one(0.1));
         for (good_for, now, is_known) in [
-            (GOOD_FOR, at(0), true),
-            (GOOD_FOR, at(7) - Duration::from_secs(1), true),
-            (GOOD_FOR, at(7), false),
-            (GOOD_FOR_LIMITS, at(1) - Duration::from_secs(1), true),
-            (GOOD_FOR_LIMITS, at(1), false),
+            (KEPT_FOR, at(0), true),
+            (KEPT_FOR, at(7) - Duration::from_secs(1), true),
+            (KEPT_FOR, at(7), false),
+            (KEPT_FOR_LIMITS, at(1) - Duration::from_secs(1), true),
+            (KEPT_FOR_LIMITS, at(1), false),
             // A price from the future, by a clock that was set back, does not count.
-            (GOOD_FOR, at(0) - Duration::from_secs(1), false),
+            (KEPT_FOR, at(0) - Duration::from_secs(1), false),
         ] {
             assert_eq!(!read(&here(good_for, now)).is_empty(), is_known);
         }
         // Another price is added, and what is too old goes.
         let other = [("address".to_owned(), Price::PerHour(0.005))].into();
-        here(GOOD_FOR, at(1)).keep(other);
-        assert_eq!(read(&here(GOOD_FOR, at(2))), one(0.1));
-        here(GOOD_FOR, at(30)).keep(one(0.2));
-        assert_eq!(here(GOOD_FOR, at(30)).contents().len(), 1);
+        here(KEPT_FOR, at(1)).keep(other);
+        assert_eq!(read(&here(KEPT_FOR, at(2))), one(0.1));
+        here(KEPT_FOR, at(30)).keep(one(0.2));
+        assert_eq!(here(KEPT_FOR, at(30)).contents().len(), 1);
     }
 
     #[test]
     fn a_price_is_of_one_list_and_region() {
         let folder = PriceFolder::new();
         folder
-            .cache("aws", "eu-west-2", GOOD_FOR, at(0))
+            .cache("aws", "eu-west-2", KEPT_FOR, at(0))
             .keep(one(0.1));
         for (list, region) in [("http://127.0.0.1:4566", "eu-west-2"), ("aws", "us-east-1")] {
-            let other = folder.cache(list, region, GOOD_FOR, at(0));
+            let other = folder.cache(list, region, KEPT_FOR, at(0));
             assert_eq!(read(&other), BTreeMap::new(), "{list} {region}");
         }
     }
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn what_cannot_be_right_is_not_taken() {
         let folder = PriceFolder::new();
-        let cache = folder.cache("aws", "eu-west-2", GOOD_FOR, at(0));
+        let cache = folder.cache("aws", "eu-west-2", KEPT_FOR, at(0));
         for usd in [-1.0, 0.0] {
             cache.keep(one(usd));
             assert_eq!(read(&cache), BTreeMap::new(), "{usd}");
@@ -270,7 +270,7 @@ mod tests {
             assert_eq!(read(&cache), one(0.1));
         }
         // A folder that cannot be made is no error either.
-        let nowhere = PriceCache::in_file(None, "aws", "eu-west-2", GOOD_FOR, at(0));
+        let nowhere = PriceCache::in_file(None, "aws", "eu-west-2", KEPT_FOR, at(0));
         nowhere.keep(one(0.1));
         let below_a_file = PriceCache {
             file: Some(file.join("prices.json")),
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn disks_are_kept_with_all_their_prices() {
         let folder = PriceFolder::new();
-        let cache = folder.cache("aws", "eu-west-2", GOOD_FOR, at(0));
+        let cache = folder.cache("aws", "eu-west-2", KEPT_FOR, at(0));
         let disk = Price::Disk(DiskPrices {
             gib: 0.1,
             iops: [Some(0.06), None, Some(0.02)],

@@ -11,7 +11,7 @@ use super::{
     Aws,
     errors::failure,
     pages::Pages,
-    price_cache::{GOOD_FOR, GOOD_FOR_LIMITS, Price, PriceCache},
+    price_cache::{KEPT_FOR, KEPT_FOR_LIMITS, Price, PriceCache},
     price_list::{
         ADDRESS_IN_USE, INITIALIZATION, Product, SNAPSHOTS_STORED, address_price, disk_prices,
         initialization_price, machine_prices, snapshot_price,
@@ -39,17 +39,17 @@ pub struct Worth {
 impl Worth {
     /// Where nothing depends on the price.
     pub const A_LOOK: Self = Self {
-        good_for: GOOD_FOR,
+        good_for: KEPT_FOR,
         wait: Duration::from_secs(2),
     };
     /// Where prices are what the user asked for.
     pub const A_LIST: Self = Self {
-        good_for: GOOD_FOR,
+        good_for: KEPT_FOR,
         wait: Duration::from_secs(30),
     };
     /// Where a launch depends on the price.
     pub const A_LIMIT: Self = Self {
-        good_for: GOOD_FOR_LIMITS,
+        good_for: KEPT_FOR_LIMITS,
         wait: Duration::from_secs(30),
     };
 }
