@@ -42,6 +42,10 @@ static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
 /// From now on a panic is reported like any other failure, and ends the program with the
 /// exit code of one. Its message is left out, as it may quote a request with its secrets.
 /// `usual` are the streams until [`report_to`] is called.
+#[expect(
+    clippy::exit,
+    reason = "main does not come back from a panic that nothing unwinds"
+)]
 pub fn end_the_program(usual: fn() -> Output) {
     static IS_REPORTED: AtomicBool = AtomicBool::new(false);
     panic::set_hook(Box::new(move |info| {
