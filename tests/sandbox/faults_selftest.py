@@ -268,6 +268,34 @@ class OrderedFaults(SandboxTest):
         self.assertEqual(launched, ids)
         self.assertEqual(self.launched(), ids)
 
+    def test_calls_that_are_let_go_have_had_their_effect_when_that_is_said(self):
+        from sandbox.faults import Fault, Faults
+
+        faults, fault = Faults(now=lambda: 0), Fault("ec2", "*", kind="hold")
+        goes_on, done = threading.Event(), []
+
+        def call():
+            faults.hold(fault)
+            goes_on.wait(180)
+            done.append("effect")
+            faults.end()
+
+        def release():
+            faults.release(drop=False)
+            done.append("released")
+
+        threads = [threading.Thread(target=call), threading.Thread(target=release)]
+        threads[0].start()
+        while not fault.held:
+            pass
+        threads[1].start()
+        while fault.held:
+            pass
+        goes_on.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(done, ["effect", "released"])
+
     def test_a_refusal_is_lost_like_any_answer(self):
         self.fault(**self.launches, kind="lost_answer")
         with self.assertRaises(ConnectionClosedError):

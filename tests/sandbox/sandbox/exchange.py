@@ -23,6 +23,7 @@ def recorded(tenant, **facts):
         yield answered
     finally:
         tenant.recorder.end(entry, **outcome)
+        tenant.faults.end()
 
 
 def before_effect(tenant, service, operation, parameters, region=None):

@@ -123,6 +123,8 @@ class Faults:
         self._released = threading.Condition(self._lock)
         self._releases = 0
         self._drop = False
+        # By their threads, those calls that were held and have not come to their end.
+        self._under_way = {}
 
     def add(self, description):
         """Raises ValueError at an unknown key or kind."""
@@ -159,17 +161,30 @@ class Faults:
         Returns whether the call is to be dropped."""
         with self._lock:
             fault.held += 1
+            self._under_way[threading.get_ident()] = object()
             release = self._releases + 1
             self._released.wait_for(lambda: self._releases >= release, timeout=60)
             fault.held -= 1
             return self._drop
 
+    def end(self):
+        """The call of this thread has come to its end."""
+        with self._lock:
+            if self._under_way.pop(threading.get_ident(), None) is not None:
+                self._released.notify_all()
+
     def release(self, drop):
-        """Lets all calls held go on, or drops them without an answer."""
+        """Lets all calls held go on, or drops them without an answer; returns when
+        they have taken what effect they have."""
         with self._lock:
             self._drop = drop
             self._releases += 1
             self._released.notify_all()
+            # A thread may have the next call held by then.
+            held = set(self._under_way.values())
+            self._released.wait_for(
+                lambda: held.isdisjoint(self._under_way.values()), timeout=60
+            )
 
     def list(self):
         with self._lock:
