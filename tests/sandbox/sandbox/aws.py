@@ -4,13 +4,10 @@ The path decides whose record, faults and delay a call is subject to; the keys
 decide whose machines, roles and policy, as one endpoint serves all accounts.
 """
 
-import io
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Optional
 from urllib.parse import parse_qsl
-
-from moto.core.request import Request as MotoRequest
 
 from .aws_errors import AwsError, error_response
 from .credentials import user_caller
@@ -30,8 +27,6 @@ API_CLASSES = {"ec2": Ec2Api, "sts": StsApi, "iam": IamApi}
 _LAST_DATE = 253402300799
 # The one operation of the query protocol that comes without a signature.
 _UNSIGNED = "AssumeRoleWithWebIdentity"
-# moto takes the region from the signature; there must be one.
-_SOMEONE = "Credential=NOBODY/20250101/us-east-1/sts/aws4_request"
 
 
 class Aws:
@@ -225,32 +220,5 @@ class _Call:
             owner.lifecycle.advance()
             owner.machine_images.advance()
             api = api_class()
-            api.setup_class(self._as_moto_request(owner))
+            api.set_up(owner, self._request, asked.region, asked.params)
             return Response(*api.perform(owner, asked.params, caller))
-
-    def _as_moto_request(self, owner):
-        """The request as moto's server would see it.
-
-        moto reads account and region from headers: the account is the
-        owner's, and a region in the User-Agent must not win over the signature.
-        """
-        request = self._request
-        environ = {
-            "REQUEST_METHOD": request.method,
-            "PATH_INFO": "/",
-            "QUERY_STRING": request.query,
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": "80",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": "127.0.0.1",
-            "HTTP_AUTHORIZATION": request.headers.get("Authorization") or _SOMEONE,
-            "HTTP_X_MOTO_ACCOUNT_ID": owner.account,
-            "CONTENT_TYPE": request.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(request.body)),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(request.body),
-        }
-        moto_request = MotoRequest(environ)
-        # Otherwise moto adds a Date of its own.
-        moto_request.from_wsgi_server = True
-        return moto_request

@@ -28,6 +28,12 @@ class Headers(dict):
     def get(self, name, default=None):
         return super().get(name.lower(), default)
 
+    def __contains__(self, name):
+        return super().__contains__(name.lower())
+
+    def __getitem__(self, name):
+        return super().__getitem__(name.lower())
+
 
 @dataclass
 class Request:
