@@ -2,8 +2,8 @@
 same values, in one pass and by plans that are made once.
 
 What moto does with a value depends on its place in an answer, which is the operation
-and the fields that lead there, and on its type, which decides under what name a field
-is found. A plan is made for each place and type, at the first value.
+and the fields that lead there, and on its type and attributes, which decide whether and
+under what name a field is found. A plan is made at the first value of each kind.
 """
 
 import base64
@@ -68,9 +68,11 @@ class _Structure:
 
     def write(self, pieces, value):
         """Adds what is between its tags."""
-        plan = self._plans.get(type(value))
+        kind = type(value)
+        has = tuple(value if kind is dict else getattr(value, "__dict__", ()))
+        plan = self._plans.get((kind, has))
         if plan is None:
-            plan = self._plans[type(value)] = self._plan(value)
+            plan = self._plans[kind, has] = self._plan(value)
         for names, get, transform, write in plan:
             for name in names:
                 found = get(value, name, serialize.MISSING)
@@ -84,20 +86,34 @@ class _Structure:
                 write(pieces, found)
 
     def _plan(self, value):
-        """Of each field, for values of this type: the names under which a value may
-        have it, what gets it, what changes it, and what adds it with its tags."""
-        plan = []
+        """Of each field that a value of this type may have with these attributes or
+        keys: the names under which it may have it, what gets it, what changes it, and
+        what adds it with its tags."""
+        plan, may_have = [], _may_have(value)
         for key, member in self._shape.members.items():
             member.parent = self._shape
             context = serialize.AttributePickerContext(value, key, member)
             names = tuple(dict.fromkeys(self._picker.get_possible_keys(context)))
+            get = _getter(type(value), names)
+            names = tuple(name for name in names if "." in name or may_have(name))
             path = f"{self._path}.{key}"
             transformers = self._picker.response_transformers.items()
             fitting = (change for ending, change in transformers if path.endswith(ending))
-            tag = member.serialization.get("name", key)
-            write = _element(self._picker, member, path, tag)
-            plan.append((names, _getter(type(value), names), next(fitting, None), write))
+            transform = next(fitting, None)
+            if names or transform is not None:
+                tag = member.serialization.get("name", key)
+                plan.append((names, get, transform, _element(self._picker, member, path, tag)))
         return plan
+
+
+def _may_have(value):
+    """What tells whether a value may have something by that name, one as it is now."""
+    kind = type(value)
+    if kind is dict:
+        return value.__contains__
+    if hasattr(kind, "__getattr__") or hasattr(kind, "__getitem__"):
+        return lambda name: True
+    return lambda name: hasattr(value, name) or hasattr(kind, name)
 
 
 def _getter(kind, names):
