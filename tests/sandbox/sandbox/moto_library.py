@@ -134,7 +134,13 @@ def _fix_tags():
             for key, value in self.ec2_backend.tags.get(self.id, {}).items()
         ]
 
+    def add_tags(self, tag_map):
+        """At once: moto looks for each tag through all that the resource has."""
+        if tag_map:
+            self.ec2_backend.create_tags([self.id], tag_map)
+
     core.TaggedEC2Resource.get_tags = get_tags
+    core.TaggedEC2Resource.add_tags = add_tags
 
 
 def _fix_instance_lookup():
