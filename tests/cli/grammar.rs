@@ -49,14 +49,10 @@ For more information, try '--help'.
 
 "#]],
     );
-    let run = account.run("create --output json");
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    let hint = run.error()["hint"].clone();
-    let hint = hint.as_str().expect("a hint");
-    assert!(
-        hint.starts_with("tip: did you mean 'inductiva-aws start'?"),
-        "{hint}"
-    );
+    account.run("create --output json").fails(2, str![[r#"
+{"error":{"hint":"tip: did you mean 'inductiva-aws start'?; Usage: inductiva-aws [OPTIONS] <COMMAND>; For more information, try '--help'.","kind":"usage","machines":[],"message":"unrecognized subcommand 'create'"}}
+
+"#]]);
     assert_eq!(account.requests().len(), 0);
 }
 
@@ -88,15 +84,18 @@ fn usage_shows_no_option_only_because_its_variable_is_set() {
 #[test]
 fn a_mistyped_type_is_told_with_the_one_that_was_meant() {
     let account = Account::new();
-    for line in [
-        "start --vm-type t2.mirco",
-        "start --vm-type t2.micro,t2.mirco",
-    ] {
-        let run = account.run(line);
-        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-        let hint = "\nhint: did you mean --vm-type t2.micro?\n";
-        assert!(run.stderr.contains(hint), "{line}: {}", run.stderr);
-    }
+    account.run("start --vm-type t2.mirco").fails(1, str![[r#"
+error: cannot look up the type t2.mirco: The following supplied instance types do not exist: [t2.mirco] (InvalidInstanceType, request [UUID])
+hint: did you mean --vm-type t2.micro?
+
+"#]]);
+    account
+        .run("start --vm-type t2.micro,t2.mirco")
+        .fails(1, str![[r#"
+error: cannot look up the types t2.mirco: The following supplied instance types do not exist: [t2.mirco] (InvalidInstanceType, request [UUID])
+hint: did you mean --vm-type t2.micro?
+
+"#]]);
     assert_eq!(account.launched(), 0);
 }
 
@@ -104,52 +103,135 @@ fn a_mistyped_type_is_told_with_the_one_that_was_meant() {
 #[test]
 fn start_refuses_what_would_do_nothing_and_check_takes_it() {
     let account = Account::new();
-    for (options, why) in [
-        ("--timeout 5m", "--wait"),
-        ("--key-format ppk", "--create-key-pair"),
-        ("--key-format ppk --key-name k", "--create-key-pair"),
+    // There is no key pair k.
+    for (options, why, code_of_check, error_of_check) in [
+        (
+            "--timeout 5m",
+            str![[r#"
+error: the following required arguments were not provided:
+  --wait[=<UNTIL>]
+
+Usage: inductiva-aws start [OPTIONS]
+
+For more information, try '--help'.
+
+"#]],
+            0,
+            str![],
+        ),
+        (
+            "--key-format ppk",
+            str![[r#"
+error: --key-format has no effect without --create-key-pair
+
+Usage: inductiva-aws start [OPTIONS]
+
+For more information, try '--help'.
+
+"#]],
+            0,
+            str![],
+        ),
+        (
+            "--key-format ppk --key-name k",
+            str![[r#"
+error: --key-format has no effect without --create-key-pair
+
+Usage: inductiva-aws start [OPTIONS]
+
+For more information, try '--help'.
+
+"#]],
+            1,
+            str![[r#"
+{"error":{"hint":null,"kind":"failed","machines":[],"message":"a start would not go through: permission"}}
+
+"#]],
+        ),
         (
             "--boot-timeout 2h --max-lifetime 60m",
-            "--boot-timeout 2h has no effect: it is longer than --max-lifetime 1h, which ends the machine first",
+            str![[r#"
+error: --boot-timeout 2h has no effect: it is longer than --max-lifetime 1h, which ends the machine first
+
+Usage: inductiva-aws start [OPTIONS]
+
+For more information, try '--help'.
+
+"#]],
+            0,
+            str![],
         ),
     ] {
-        let run = account.run(&format!("start {options}"));
-        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{options}");
-        assert!(run.stderr.contains(why), "{options}: {}", run.stderr);
-        let usage = "\nUsage: inductiva-aws start ";
-        assert!(run.stderr.contains(usage), "{options}: {}", run.stderr);
+        account.run(&format!("start {options}")).fails(2, why);
         let run = account.run(&format!("check {options} --output json"));
-        assert_ne!(run.code, 2, "{options}: {}", run.stderr);
+        run.ends(code_of_check, error_of_check);
     }
     assert_eq!(account.launched(), 0);
     // The standard boot timeout is nobody's wish.
     let run = account.run("start --max-lifetime 20m --max-idle-time 5m -q");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.assert(0, "[ID]\n", "");
 }
 
 #[test]
 fn the_usage_is_that_of_the_command_that_was_typed() {
     let account = Account::new();
-    let run = account.run("image build --subnet s");
-    let usage =
-        "\n  tip: did you mean '--subnet-id'?\n\nUsage: inductiva-aws image build [OPTIONS]\n";
-    assert_eq!((run.code, run.stdout.as_str()), (2, ""));
-    assert!(run.stderr.contains(usage), "{}", run.stderr);
+    account.run("image build --subnet s").fails(
+        2,
+        str![[r#"
+error: unexpected argument '--subnet' found
+
+  tip: did you mean '--subnet-id'?
+
+Usage: inductiva-aws image build [OPTIONS]
+
+For more information, try '--help'.
+
+"#]],
+    );
 }
 
 #[test]
 fn a_number_that_is_none_is_told_what_it_can_be() {
     let account = Account::new();
     for (option, why) in [
-        ("--num-machines 0", "it is a whole number from 1 to 1000"),
-        ("--num-machines two", "it is a whole number from 1 to 1000"),
-        ("--volume-size 50GB", "it is a whole number from 1 to 65536"),
-        ("--iops 3k", "it is a whole number"),
+        (
+            "--num-machines 0",
+            str![[r#"
+error: invalid value '0' for '--num-machines <N>': it is a whole number from 1 to 1000
+
+For more information, try '--help'.
+
+"#]],
+        ),
+        (
+            "--num-machines two",
+            str![[r#"
+error: invalid value 'two' for '--num-machines <N>': it is a whole number from 1 to 1000
+
+For more information, try '--help'.
+
+"#]],
+        ),
+        (
+            "--volume-size 50GB",
+            str![[r#"
+error: invalid value '50GB' for '--volume-size <GIB>': it is a whole number from 1 to 65536
+
+For more information, try '--help'.
+
+"#]],
+        ),
+        (
+            "--iops 3k",
+            str![[r#"
+error: invalid value '3k' for '--iops <N>': it is a whole number
+
+For more information, try '--help'.
+
+"#]],
+        ),
     ] {
-        let run = account.run(&format!("start {option}"));
-        assert_eq!(run.code, 2, "{}", run.stderr);
-        let first = run.stderr.lines().next().unwrap_or_default();
-        assert!(first.ends_with(&format!(": {why}")), "{first}");
+        account.run(&format!("start {option}")).fails(2, why);
     }
 }
 
@@ -158,19 +240,16 @@ fn an_idle_time_is_minutes_or_a_duration() {
     let account = Account::new();
     for (typed, told) in [("90", "90"), ("1h30m", "90"), ("0", "0")] {
         let run = account.run(&format!("user-data --max-idle-time {typed}"));
-        assert_eq!(run.code, 0, "{}", run.stderr);
+        let script = run.succeeds("");
         let line = format!("export MAX_IDLE_MINUTES='{told}'\n");
-        assert!(run.stdout.contains(&line), "{typed}: {}", run.stdout);
+        assert!(script.contains(&line), "{typed}: {script}");
     }
     account.json("start --machine-group-name g --max-idle-time 120 --max-lifetime 3d");
-    let run = account.run(
-        "start --machine-group-name g --num-machines 2 --max-idle-time 90m --max-lifetime 36h",
-    );
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-    for told in [
-        "max-idle-time is 2h there and 1h30m here",
-        "max-lifetime is 3d there and 36h here",
-    ] {
-        assert!(run.stderr.contains(told), "{}", run.stderr);
-    }
+    account
+        .run("start --machine-group-name g --num-machines 2 --max-idle-time 90m --max-lifetime 36h")
+        .fails(1, str![[r#"
+error: the group g has machines with other settings: max-idle-time is 2h there and 1h30m here; max-lifetime is 3d there and 36h here
+hint: use the group's settings, or another --machine-group-name
+
+"#]]);
 }
