@@ -2,8 +2,9 @@
 //! 0.0246 USD an hour here.
 
 use serde_json::{Value, json};
+use snapbox::{IntoData, str};
 
-use crate::sandbox::{Account, tags, text};
+use crate::sandbox::{Account, Run, tags, text};
 
 const LINE: &str = "start --machine-group-name g --vm-type t2.micro";
 
@@ -25,18 +26,22 @@ fn word(tag: &str, name: &str) -> Option<u64> {
     values.next()?.parse().ok()
 }
 
+/// A start that launches nothing, and says this.
 #[track_caller]
-fn refused(account: &Account, line: &str) -> Value {
+fn refused(account: &Account, line: &str, why: impl IntoData) -> Run {
     let before = account.launched();
-    let run = account.run(&format!("{line} --output json"));
-    assert_eq!(run.code, 1, "{line}\n{}", run.stderr);
+    let run = account.run(line);
+    run.fails(1, why);
     assert_eq!(account.launched(), before, "{line}");
-    run.error()["message"].clone()
+    run
 }
 
+/// One machine is ended, by its id or as the last of its group.
 #[track_caller]
-fn assert_says(message: &Value, words: &str) {
-    assert!(text(message).contains(words), "{message}");
+fn end(account: &Account, id_or_group: &str) {
+    account
+        .run(&format!("terminate {id_or_group} -y -q"))
+        .assert(0, "[ID]\n", "");
 }
 
 #[test]
@@ -63,27 +68,41 @@ fn the_end_is_said_before_the_launch_in_the_users_own_time() {
     let account = Account::new();
     let mut command = account.command(LINE.split(' ').chain(["--max-cost", "0.05"]));
     let run = crate::sandbox::finish(command.env("TZ", "Asia/Tokyo"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let lines: Vec<&str> = run.stderr.lines().collect();
-    let said = lines
-        .iter()
-        .position(|line| line.starts_with("budget: ends by "));
-    let launched = lines.iter().position(|line| line.starts_with("launched "));
-    assert!(said.is_some() && said < launched, "{}", run.stderr);
-    assert!(
-        lines[said.unwrap_or(0)].ends_with(", when 0.05 USD are used up"),
-        "{}",
-        run.stderr
+    run.assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+        str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+budget: ends by [..], when 0.05 USD are used up
+launched [ID]
+
+"#]],
     );
     // With a lifetime the earlier counts.
-    let run = account
-        .run("start --machine-group-name h --vm-type t2.micro --max-cost 20 --max-lifetime 1h");
-    assert!(
-        run.stderr
-            .contains(" (--max-lifetime), before 20 USD are used up"),
-        "{}",
-        run.stderr
-    );
+    account
+        .run("start --machine-group-name h --vm-type t2.micro --max-cost 20 --max-lifetime 1h")
+        .assert(
+            0,
+            str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.5  n/a        on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+            str![[r#"
+machine group h
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+budget: ends by [..] (--max-lifetime), before 20 USD are used up
+launched [ID]
+
+"#]],
+        );
 }
 
 #[test]
@@ -95,8 +114,7 @@ fn machines_that_are_launched_later_end_with_the_first() {
     let launched = account.instances()[0]["LaunchTime"].clone();
     account.settle();
     let ended = account.live()[0].clone();
-    let run = account.run(&format!("terminate --instance-id {ended} -y"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    end(&account, &ended);
     account.pass(7_200.0);
     // Prices have changed meanwhile: the budget is the launch's.
     account.put("prices", json!({"on_demand": {"t2.micro": 0.0131}}));
@@ -118,65 +136,130 @@ fn machines_that_are_launched_later_end_with_the_first() {
 #[test]
 fn a_budget_that_is_not_enough_is_refused() {
     let account = Account::new();
-    let message = refused(&account, &format!("{LINE} --max-cost 0.009"));
-    assert_says(&message, "less than 15");
+    refused(
+        &account,
+        &format!("{LINE} --max-cost 0.009"),
+        str![[r#"
+error: nothing was launched: 0.009 USD of --max-cost carry 1 × 0.0246 USD an hour, the most that it can be, for 13m and the 8m that their start and end may cost: less than 15m
+hint: --max-cost 0.02 or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)
+
+"#]],
+    );
     assert_eq!(account.groups(), [] as [Value; 0]);
     let line = format!("{LINE} -n 2 --max-cost 0.04");
     account.json(&line);
-    let message = refused(&account, &format!("{LINE} -n 4 --max-cost 0.04"));
-    assert_says(&message, "does not carry 4 machines up to its end");
+    refused(
+        &account,
+        &format!("{LINE} -n 4 --max-cost 0.04"),
+        str![[r#"
+error: nothing was launched: the budget of the group g (0.04 USD) does not carry 4 machines up to its end: 0.04 USD are used or promised, and 2 more could cost 0.04
+hint: fewer --num-machines; or end the group, and start it with a new budget: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
     // It carries them for 40 minutes; the last 15 are not worth a boot.
     account.settle();
-    let id = account.live()[0].clone();
-    let run = account.run(&format!("terminate --instance-id {id} -y"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    end(&account, &account.live()[0]);
     account.pass(1_800.0);
-    assert_says(&refused(&account, &line), "is used up in ");
+    refused(
+        &account,
+        &line,
+        str![[r#"
+error: nothing was launched: the budget of the group g (0.04 USD) is used up in 9m
+hint: end the group, and start it with a new budget: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
     account.pass(1_200.0);
-    assert_says(&refused(&account, &line), "(0.04 USD) is used up");
+    refused(
+        &account,
+        &line,
+        str![[r#"
+error: nothing was launched: the budget of the group g (0.04 USD) is used up
+hint: end the group, and start it with a new budget: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
 }
 
 #[test]
 fn a_group_has_one_budget_from_its_first_launch_to_its_end() {
     let account = Account::new();
     let run = account.run(&format!("{LINE} --max-cost 20"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(!run.stderr.contains("a new budget"), "{}", run.stderr);
-    for (line, words) in [
-        (
-            format!("{LINE} -n 2 --max-cost 30"),
-            "max-cost is 20 USD there and 30 USD here",
-        ),
-        (
-            format!("{LINE} -n 2"),
-            "max-cost is 20 USD there and none here",
-        ),
-        (
-            format!("{LINE} --max-cost 21"),
-            "max-cost is 20 USD there and 21 USD here",
-        ),
-    ] {
-        assert_says(&refused(&account, &line), words);
-    }
+    run.assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+        str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+budget: ends by [..], when 20 USD are used up
+launched [ID]
+
+"#]],
+    );
+    refused(
+        &account,
+        &format!("{LINE} -n 2 --max-cost 30"),
+        str![[r#"
+error: the group g has another budget: max-cost is 20 USD there and 30 USD here
+hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
+    refused(
+        &account,
+        &format!("{LINE} -n 2"),
+        str![[r#"
+error: the group g has another budget: max-cost is 20 USD there and none here
+hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
+    refused(
+        &account,
+        &format!("{LINE} --max-cost 21"),
+        str![[r#"
+error: the group g has another budget: max-cost is 20 USD there and 21 USD here
+hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
     account.settle();
-    let run = account.run("terminate g -y");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    end(&account, "g");
     account.settle();
     // The group has ended, and its budget with it.
     let run = account.run(&format!("{LINE} --max-cost 30"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("; a new budget, as the earlier one ended with the group\n"),
-        "{}",
-        run.stderr
+    run.assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+        str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+budget: ends by [..], when 30 USD are used up; a new budget, as the earlier one ended with the group
+launched [ID]
+
+"#]],
     );
     account.json("start --machine-group-name without --vm-type t2.micro");
-    let message = refused(
+    refused(
         &account,
         "start --machine-group-name without --vm-type t2.micro -n 2 --max-cost 5",
+        str![[r#"
+error: the group without has another budget: max-cost is none there and 5 USD here
+hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name without
+
+"#]],
     );
-    assert_says(&message, "max-cost is none there and 5 USD here");
 }
 
 #[test]
@@ -184,27 +267,57 @@ fn what_nobody_knows_is_a_refusal() {
     let account = Account::new();
     let line = format!("{LINE} --max-cost 20");
     account.put("policy", json!({"deny": ["pricing:*"]}));
-    assert_says(
-        &refused(&account, &line),
-        "pricing:GetProducts is not permitted",
+    refused(
+        &account,
+        &line,
+        str![[r#"
+error: nothing was launched: a price is not known, so --max-cost 20 cannot be kept (pricing:GetProducts is not permitted)
+hint: try again later, or leave out --max-cost
+
+"#]],
     );
     account.put("policy", json!({}));
     account.fault(json!({"service": "inductiva", "operation": "*", "status": 503, "count": null}));
-    assert_says(&refused(&account, &line), "Inductiva is out of reach");
+    refused(
+        &account,
+        &line,
+        str![[r#"
+error: nothing was launched: nobody knows what the group g has cost, so --max-cost 20 cannot be kept: Inductiva is out of reach (HTTP 503, Internal Server Error)
+hint: try again later, or end the group for a new budget: inductiva-aws terminate --machine-group-name g
+
+"#]],
+    );
     account.forget_faults();
     account.file("mine.sh", "#!/bin/sh\necho hello\n");
-    assert_says(
-        &refused(&account, &format!("{line} --user-data-path mine.sh")),
-        "does not have the deadlines of user-data.sh",
+    refused(
+        &account,
+        &format!("{line} --user-data-path mine.sh"),
+        str![[r#"
+error: nothing was launched: the script of --user-data-path does not have the deadlines of user-data.sh, which hold --max-cost
+hint: begin with a copy of user-data.sh of this release, or leave out --max-cost
+
+"#]],
     );
     let standard = include_str!("../../user-data.sh");
     account.file("copy.sh", format!("{standard}\necho more\n"));
     account.json(&format!("{line} --user-data-path copy.sh --dry-run"));
-    let run = account.run(&format!("{line} --allow-other-regions"));
-    assert_eq!(run.code, 2, "{}", run.stderr);
+    account.run(&format!("{line} --allow-other-regions")).fails(
+        2,
+        str![[r#"
+error: the argument '--max-cost <USD>' cannot be used with '--allow-other-regions'
+
+Usage: inductiva-aws start [OPTIONS]
+
+For more information, try '--help'.
+
+"#]],
+    );
     for wrong in ["0", "-1", "x", "inf", "1e3"] {
         let run = account.run(&format!("{LINE} --max-cost={wrong}"));
-        assert_eq!(run.code, 2, "{wrong}: {}", run.stderr);
+        run.fails(
+            2,
+            format!("error: invalid value '{wrong}' for '--max-cost <USD>': an amount in USD looks like 20 or 7.50\n\nFor more information, try '--help'.\n"),
+        );
     }
     assert_eq!(account.launched(), 0);
 }
@@ -273,8 +386,7 @@ fn what_ended_machines_cost_that_nobody_knows_is_a_refusal() {
     let line = format!("{LINE} -n 2 --max-cost 20");
     account.json(&format!("{line} --wait"));
     let [gone, stays] = account.live().try_into().expect("two machines");
-    let run = account.run(&format!("terminate {gone} -y"));
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    end(&account, &gone);
     account.pass(3_600.0);
     // EC2 has forgotten it; Inductiva has not, but does not tell when it began.
     account.post("forget_terminated", json!({}));
@@ -283,17 +395,28 @@ fn what_ended_machines_cost_that_nobody_knows_is_a_refusal() {
         "inductiva",
         json!({"auto_register_seconds": null, "machines": untold}),
     );
-    assert_says(
-        &refused(&account, &line),
-        &format!("Inductiva does not tell when {gone} began, and EC2 does not show it any more"),
+    let run = refused(
+        &account,
+        &line,
+        str![[r#"
+error: nothing was launched: nobody knows what the group g has cost, so --max-cost 20 cannot be kept: Inductiva does not tell when [ID] began, and EC2 does not show it any more
+hint: try again later, or end the group for a new budget: inductiva-aws terminate --machine-group-name g
+
+"#]],
     );
+    assert!(run.stderr.contains(&gone), "{}", run.stderr);
     // Nor is any machine shown of a group that is still active.
     account.post("power_off", json!({"instance_ids": [stays]}));
     account.settle();
     account.post("forget_terminated", json!({}));
-    assert_says(
-        &refused(&account, &line),
-        "which EC2 does not show any more",
+    refused(
+        &account,
+        &line,
+        str![[r#"
+error: nothing was launched: nobody knows what the group g has cost, so --max-cost 20 cannot be kept: Inductiva's group had [ID], which EC2 does not show any more
+hint: try again later, or end the group for a new budget: inductiva-aws terminate --machine-group-name g
+
+"#]],
     );
 }
 
@@ -306,8 +429,13 @@ fn the_list_shows_when_machines_end_and_what_is_left_of_the_budget() {
     account.settle();
     account.pass(3_600.0);
     let run = account.run("list --output json");
+    run.succeeds(str![[r#"
+4 machines run, about 0.0982 USD an hour
+g ends by [..], when its budget is used up: about 19.95 of 20 USD left
+h ends by [..] (--max-lifetime)
+
+"#]]);
     let document = run.document();
-    assert_eq!(run.code, 0, "{}", run.stderr);
     let left = &document["budgets"][0];
     assert_eq!(left["machine_group"], "g");
     // Two machines for an hour and a second.
@@ -330,19 +458,4 @@ fn the_list_shows_when_machines_end_and_what_is_left_of_the_budget() {
         ]
     );
     assert_eq!(document["machines"][0]["ends_at"], left["ends_at"]);
-    assert!(
-        run.stderr
-            .contains("when its budget is used up: about 19.95 of 20 USD left\n"),
-        "{}",
-        run.stderr
-    );
-    let lifetime = run
-        .stderr
-        .lines()
-        .find(|line| line.starts_with("h ends by "));
-    assert!(
-        lifetime.is_some_and(|line| line.ends_with(" (--max-lifetime)")),
-        "{}",
-        run.stderr
-    );
 }
