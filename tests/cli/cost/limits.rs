@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use snapbox::str;
 
 use super::{DENIED, assert_close, usd};
-use crate::sandbox::{Account, text};
+use crate::sandbox::Account;
 
 #[test]
 fn what_costs_more_than_the_limit_is_not_launched() {
@@ -22,15 +22,53 @@ hint: fewer --num-machines, a smaller --vm-type, or --spot with a --max-price
     );
     assert_eq!(account.launched(), 0);
     assert_eq!(account.groups(), [] as [Value; 0]);
-    let run = account.run(&format!("{line} 0.05 --dry-run"));
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert_eq!(account.run(&format!("{line} 0.08")).code, 0);
+    account
+        .run(&format!("{line} 0.05 --dry-run -q"))
+        .fails(1, str![[r#"
+error: the group would cost 0.0737 USD an hour, more than the 0.05 of --max-cost-per-hour: nothing was launched
+hint: fewer --num-machines, a smaller --vm-type, or --spot with a --max-price
+
+"#]]);
+    account.run(&format!("{line} 0.08")).assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.[..]n/a        on-demand
+[ID]  pending  eu-west-2a  172.31.0.[..]n/a        on-demand
+[ID]  pending  eu-west-2a  172.31.0.[..]n/a        on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+        str![[r#"
+machine group g
+cost: about 0.0737 USD an hour, 1.77 a day (machines 0.0396, disks 0.0191, addresses 0.0150)
+launched [ID] [ID] [ID]
+
+"#]],
+    );
     assert_eq!(account.live().len(), 3);
     // What is there already was not launched by this run.
-    assert_eq!(account.run(&format!("{line} 0.05")).code, 0);
+    account.run(&format!("{line} 0.05")).assert(
+        0,
+        str![[r#"
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  172.31.0.[..]n/a        on-demand
+[ID]  pending  eu-west-2a  172.31.0.[..]n/a        on-demand
+[ID]  pending  eu-west-2a  172.31.0.[..]n/a        on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+        str![[r#"
+the group g has 3 machines already, nothing to launch
+
+"#]],
+    );
     for wrong in ["0", "-1", "x", "inf"] {
         let run = account.run(&format!("start --max-cost-per-hour={wrong}"));
-        assert_eq!(run.code, 2, "{wrong}: {}", run.stderr);
+        run.fails(
+            2,
+            format!("error: invalid value '{wrong}' for '--max-cost-per-hour <USD>': a price in USD an hour looks like 0.05\n\nFor more information, try '--help'.\n"),
+        );
     }
 }
 
@@ -39,25 +77,24 @@ fn a_limit_counts_what_machines_can_cost_at_most() {
     let account = Account::new();
     let start = |line: &str| account.run(&format!("start --machine-group-name g {line}"));
     // The disk and the address are 0.0114, the credits above the baseline 0.09.
-    let run = start("--vm-type t3.micro --max-cost-per-hour 0.1131");
-    assert_eq!((run.code, account.launched()), (1, 0), "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("would cost 0.1132 USD an hour at most, more than the 0.1131 of"),
-        "{}",
-        run.stderr
-    );
-    let credits = "--vm-type t3.micro --standard-credits --max-cost-per-hour 0.03 --dry-run";
-    assert_eq!(start(credits).code, 0);
-    assert_eq!(
-        start("--vm-type t3.micro --max-cost-per-hour 0.1132 --dry-run").code,
-        0
-    );
+    start("--vm-type t3.micro --max-cost-per-hour 0.1131").fails(1, str![[r#"
+error: the group would cost 0.1132 USD an hour at most, more than the 0.1131 of --max-cost-per-hour: nothing was launched
+hint: fewer --num-machines, a --vm-type other than T3 and T3a, or --standard-credits: surplus CPU credits are counted as if the machines were always busy
+
+"#]]);
+    assert_eq!(account.launched(), 0);
+    let plan = |line: &str| start(&format!("{line} --dry-run -q"));
+    plan("--vm-type t3.micro --standard-credits --max-cost-per-hour 0.03").assert(0, "", "");
+    plan("--vm-type t3.micro --max-cost-per-hour 0.1132").assert(0, "", "");
     // A spot machine may come to cost what it costs on demand.
-    let spot = "--vm-type c5.large --spot --dry-run --max-cost-per-hour";
-    assert_eq!(start(&format!("{spot} 0.1123")).code, 1);
-    assert_eq!(start(&format!("{spot} 0.1124")).code, 0);
-    assert_eq!(start(&format!("{spot} 0.06 --max-price 0.04")).code, 0);
+    let spot = "--vm-type c5.large --spot --max-cost-per-hour";
+    plan(&format!("{spot} 0.1123")).fails(1, str![[r#"
+error: the group would cost 0.1124 USD an hour at most, more than the 0.1123 of --max-cost-per-hour: nothing was launched
+hint: fewer --num-machines, a smaller --vm-type, or --spot with a --max-price
+
+"#]]);
+    plan(&format!("{spot} 0.1124")).assert(0, "", "");
+    plan(&format!("{spot} 0.06 --max-price 0.04")).assert(0, "", "");
     let document = account.json("start --vm-type c5.large --spot --dry-run");
     assert_close(usd(&document, "machines_usd_per_hour"), 0.0404);
     assert_close(usd(&document, "at_most_usd_per_hour"), 0.112_356);
@@ -106,11 +143,10 @@ fn a_limit_refuses_a_part_without_a_price() {
         let account = Account::new();
         account.put("prices", prices);
         let run = account.run(&format!(
-            "start --machine-group-name g {line} --max-cost-per-hour 100 --output json"
+            "start --machine-group-name g {line} --max-cost-per-hour 100"
         ));
-        assert_eq!((run.code, account.launched()), (1, 0), "{}", run.stderr);
-        let message = run.error()["message"].clone();
-        assert!(text(&message).ends_with(&format!("({why})")), "{message}");
+        run.fails(1, format!("error: nothing was launched: the price is unknown, so --max-cost-per-hour 100 cannot be checked ({why})\nhint: try again later, or leave out --max-cost-per-hour\n"));
+        assert_eq!(account.launched(), 0);
         let document = account.json(&format!("start --machine-group-name g {line} --dry-run"));
         assert_eq!(document["cost"]["unknown_because"], why);
     }
