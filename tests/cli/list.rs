@@ -63,17 +63,25 @@ hint: inductiva-aws list --all-regions shows what there is
 
 "#]],
     );
+    // Its address, which costs something, shows.
+    account.settle();
     let run = account.run("list g nothing --all-regions --output json");
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert_eq!(run.error()["kind"], "not_found");
-    assert_eq!(
-        run.error()["message"],
-        "no region has the machine group nothing"
-    );
+    run.ends(1, str![[r#"
+1 machine runs, about 0.0246 USD an hour
+{"error":{"hint":"inductiva-aws list --all-regions shows what there is","kind":"not_found","machines":[],"message":"no region has the machine group nothing"}}
+
+"#]]);
     assert_eq!(list(&run.document()["machines"]).len(), 1);
-    assert_eq!(account.run("list nothing -q").code, 1);
+    account.run("list nothing -q").fails(
+        1,
+        str![[r#"
+error: eu-west-2 has no machine group nothing
+hint: inductiva-aws list --all-regions shows what there is
+
+"#]],
+    );
     // A group that has just ended, and one that has no machine, are known.
-    assert_eq!(account.run("terminate g -y").code, 0);
+    account.run("terminate g -y -q").assert(0, "[ID]\n", "");
     account.run("list g").assert(
         0,
         str![],
@@ -143,7 +151,7 @@ fn only_our_machines_that_are_not_gone_are_listed() {
     let account = Account::new();
     account.ec2("run_instances", json!({"ImageId": "ami-0ab00000000000003", "InstanceType": "t2.micro", "MinCount": 1, "MaxCount": 1}));
     account.json("start --vm-type t2.micro --machine-group-name gone");
-    assert_eq!(account.run("terminate gone -y").code, 0);
+    account.run("terminate gone -y -q").assert(0, "[ID]\n", "");
     account.settle();
     let kept = account.json("start --vm-type t2.micro --machine-group-name kept");
     let listed = account.json("list");
@@ -167,6 +175,8 @@ fn all_regions_are_asked_side_by_side() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name here");
     account.json("start --vm-type t2.micro --machine-group-name there --region us-east-1");
+    // Their addresses, which cost something, show.
+    account.settle();
     let here = account.json("list");
     assert_eq!(list(&here["machines"]).len(), 1);
     assert_eq!(here["regions"], json!([REGION]));
@@ -179,7 +189,12 @@ fn all_regions_are_asked_side_by_side() {
     account.until_so_many_are_held(regions);
     account.forget_faults();
     account.post("release", json!({}));
-    let document = ended(child).document();
+    let run = ended(child);
+    run.succeeds(str![[r#"
+2 machines run, about 0.0491 USD an hour
+
+"#]]);
+    let document = run.document();
     assert_eq!(list(&document["regions"]).len(), regions);
     assert_eq!(document["left_out"], json!([]));
     let found: Vec<(&str, &str)> = list(&document["machines"])
@@ -264,8 +279,11 @@ fn a_list_that_no_region_answers_is_a_failure() {
     let account = Account::new();
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "count": null, "code": "UnauthorizedOperation", "message": "You are not authorized to perform this operation.", "status": 403}));
     let run = account.run("list --all-regions --output json");
-    assert_eq!((run.code, run.stdout.as_str()), (4, ""), "{}", run.stderr);
-    assert_eq!(run.error()["kind"], "not_permitted");
+    run.fails(4, str![[r#"
+warning: left out: eu-central-1, eu-west-1, eu-west-2, us-east-1, us-west-2 (cannot list machines: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID]))
+{"error":{"hint":"ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, /"Security credentials/")","kind":"not_permitted","machines":[],"message":"cannot list machines: You are not authorized to perform this operation (UnauthorizedOperation, request [UUID])"}}
+
+"#]]);
 }
 
 #[test]
@@ -280,8 +298,10 @@ fn hundreds_of_machines_are_paged_through() {
 #[test]
 fn watching_is_no_single_document() {
     let run = Account::new().run("list --watch --output json");
-    assert_eq!(run.code, 2);
-    assert_eq!(run.error()["kind"], "usage");
+    run.fails(2, str![[r#"
+{"error":{"hint":null,"kind":"usage","machines":[],"message":"--watch cannot be combined with --output json: it prints the list again and again, and JSON output is one document"}}
+
+"#]]);
 }
 
 #[test]
@@ -294,7 +314,14 @@ fn what_is_waited_for_is_said() {
     let slow = "waiting for EC2 to answer DescribeInstances\n";
     assert_eq!(crate::sandbox::until_it_says(&mut child, slow), slow);
     account.post("release", json!({}));
-    assert_eq!(ended(child).code, 0);
+    ended(child).assert(
+        0,
+        "",
+        str![[r#"
+no machines in eu-west-2; inductiva-aws list --all-regions looks everywhere
+
+"#]],
+    );
 }
 
 /// Inductiva's API too, once for all calls of it.
@@ -302,19 +329,36 @@ fn what_is_waited_for_is_said() {
 fn it_is_said_that_inductiva_is_waited_for() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");
+    account.settle();
     account.fault(json!({"service": "inductiva", "operation": "*", "kind": "hold"}));
     let mut child = account.start("list");
     account.until_held();
     account.pass(3.0);
     crate::sandbox::until_it_says(&mut child, "waiting for Inductiva's API to answer GET /");
+    // Which of them it is differs.
+    crate::sandbox::until_it_says(&mut child, "\n");
     account.post("release", json!({}));
-    assert_eq!(ended(child).code, 0);
+    ended(child).assert(
+        0,
+        str![[r#"
+GROUP  REGION     MACHINES   TYPE      AGE  USD/H   SPENT
+g      eu-west-2  1, 0 busy  t2.micro  4s   0.0246  0.0004
+
+INSTANCE ID          STATE    ZONE        RUNNER          TASK
+[ID]  running  eu-west-2a  not registered
+
+"#]],
+        str![[r#"
+1 machine runs, about 0.0246 USD an hour
+
+"#]],
+    );
 }
 
 #[test]
 fn machines_have_the_order_in_which_they_were_started() {
     let account = Account::new();
     let started = account.run("start --vm-type t2.micro --machine-group-name g -n 20 -q");
-    assert_eq!(started.code, 0, "{}", started.stderr);
-    assert_eq!(account.run("list -q").stdout, started.stdout);
+    let ids = started.succeeds("");
+    assert_eq!(account.run("list -q").succeeds(""), ids);
 }
