@@ -93,13 +93,53 @@ hint: end other machines in the EC2 console or with the AWS CLI
 #[test]
 fn all_stands_alone() {
     let account = Account::new();
-    for line in [
-        "terminate g --all -y",
-        "terminate --all --instance-id i-00000000000000000 -y",
-        "terminate g --all-regions -y",
-        "terminate g --remove-security-group -y",
+    for (line, why) in [
+        (
+            "terminate g --all -y",
+            str![[r#"
+error: the argument '[NAME|ID]...' cannot be used with '--all'
+
+Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
+
+For more information, try '--help'.
+
+"#]],
+        ),
+        (
+            "terminate --all --instance-id i-00000000000000000 -y",
+            str![[r#"
+error: the argument '--all' cannot be used with '--instance-id <ID>'
+
+Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
+
+For more information, try '--help'.
+
+"#]],
+        ),
+        (
+            "terminate g --all-regions -y",
+            str![[r#"
+error: the argument '[NAME|ID]...' cannot be used with '--all-regions'
+
+Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
+
+For more information, try '--help'.
+
+"#]],
+        ),
+        (
+            "terminate g --remove-security-group -y",
+            str![[r#"
+error: the argument '[NAME|ID]...' cannot be used with '--remove-security-group'
+
+Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
+
+For more information, try '--help'.
+
+"#]],
+        ),
     ] {
-        assert_eq!(account.run(line).code, 2, "{line}");
+        account.run(line).fails(2, why);
     }
 }
 
@@ -264,6 +304,13 @@ looking for machines that EC2 does not show yet, for up to 10 s
 
 #[test]
 fn one_has_to_say_what() {
-    let run = Account::new().run("terminate -y");
-    assert_eq!(run.code, 2);
+    Account::new().run("terminate -y").fails(2, str![[r#"
+error: the following required arguments were not provided:
+  <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
+
+Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
+
+For more information, try '--help'.
+
+"#]]);
 }

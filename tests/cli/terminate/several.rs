@@ -103,12 +103,12 @@ fn a_name_that_nobody_knows_keeps_no_other_running() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");
     let run = account.run("terminate nothing g neither -y --output json");
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert_eq!(run.error()["kind"], "not_found");
-    assert_eq!(
-        run.error()["message"],
-        "eu-west-2 has no machine group nothing; eu-west-2 has no machine group neither"
-    );
+    run.ends(1, str![[r#"
+1 machine of g is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"not_found","machines":[],"message":"eu-west-2 has no machine group nothing; eu-west-2 has no machine group neither"}}
+
+"#]]);
     assert_eq!(list(&run.document()["terminated"]).len(), 1);
     assert_eq!(account.live(), [] as [String; 0]);
 }
@@ -119,10 +119,12 @@ fn machines_elsewhere_outweigh_a_name_that_nobody_knows() {
     account.json("start --vm-type t2.micro --machine-group-name g");
     account.json("start --vm-type t2.micro --machine-group-name there --region us-east-1");
     let run = account.run("terminate nothing there g -y --output json");
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    let error = run.error();
-    assert_eq!(error["kind"], "machines_may_be_running");
-    assert_eq!(list(&error["machines"]).len(), 1);
+    run.ends(3, str![[r#"
+1 machine of g is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+{"error":{"hint":"end them: inductiva-aws terminate --machine-group-name there --region us-east-1; inductiva-aws list --all-regions shows the groups there are","kind":"machines_may_be_running","machines":["[ID]"],"message":"machines of the group there run in another region than eu-west-2: [ID] in us-east-1; eu-west-2 has no machine group nothing"}}
+
+"#]]);
     assert_eq!(account.live(), [] as [String; 0]);
 }
 
@@ -143,11 +145,18 @@ fn ids_come_from_a_pipe() {
         .current_dir(account.home.path())
         .stdout(std::process::Stdio::piped());
     let run = finish(&mut command);
-    assert_eq!(
-        (run.code, run.stdout.lines().count()),
-        (0, 3),
-        "{}",
-        run.stderr
+    run.assert(
+        0,
+        str![[r#"
+[ID]
+[ID]
+[ID]
+
+"#]],
+        str![[r#"
+3 machines are shutting down: billing of the machines has ended, their disks go with them
+
+"#]],
     );
     assert_eq!(account.live(), [] as [String; 0]);
 }
@@ -172,7 +181,13 @@ fn what_could_not_be_ended_is_named() {
     account.json("start --vm-type t2.micro --machine-group-name g --num-machines 101");
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "after": 1, "count": null, "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
     let run = account.run("terminate g -y --output json");
-    assert_eq!(run.code, 3, "{}", run.stderr);
+    run.ends(3, str![[r#"
+terminated 100 of 101
+100 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+{"error":{"hint":"take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination && inductiva-aws terminate --instance-id [ID]","kind":"machines_may_be_running","machines":["[ID]"],"message":"1 of 101 machines not terminated: [ID]: termination protection is on (OperationNotPermitted)"}}
+
+"#]]);
     let error = run.error();
     let left: Vec<String> = list(&error["machines"])
         .iter()
@@ -213,7 +228,12 @@ fn security_groups_stay_while_there_are_machines_left() {
     account.json("start --vm-type t2.micro --machine-group-name g");
     account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "code": "OperationNotPermitted", "message": "The instance may not be terminated.", "status": 400}));
     let run = account.run("terminate --all --remove-security-group -y --output json");
-    assert_eq!(run.code, 3, "{}", run.stderr);
+    run.ends(3, str![[r#"
+looking for machines that EC2 does not show yet, for up to 10 s
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+{"error":{"hint":"take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination && inductiva-aws terminate --instance-id [ID]","kind":"machines_may_be_running","machines":["[ID]"],"message":"1 of 1 machine not terminated: [ID]: termination protection is on (OperationNotPermitted)"}}
+
+"#]]);
     assert_eq!(account.calls("TerminateInstances"), 1);
     assert_eq!(account.calls("DeleteSecurityGroup"), 0);
     assert_eq!(run.document()["removed_security_groups"], json!([]));
