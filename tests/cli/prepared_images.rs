@@ -45,15 +45,24 @@ fn snapshots(account: &Account) -> Vec<Value> {
 }
 
 /// Runs a build; its machine says this as soon as it runs.
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 fn build_that_says(account: &Account, line: &str, console: &str) -> Run {
     account.put("consoles", json!({"*": console}));
     account.run(line)
 }
 
+/// A build as a step of a test.
+#[track_caller]
+fn build(account: &Account, line: &str) {
+    let run = build_that_says(account, line, PREPARED)
+        .ignoring_the_rest("what a build says is looked at where it is the test's subject, above");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+}
+
 /// An account with a prepared image; its id.
 pub fn with_image(account: &Account) -> String {
-    let run = build_that_says(account, BUILD, PREPARED);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    build(account, BUILD);
     let id = text(&images(account)[0]["ImageId"]).to_owned();
     account.forget_requests();
     id
@@ -63,8 +72,18 @@ pub fn with_image(account: &Account) -> String {
 fn a_build_makes_one_image_and_leaves_no_machine() {
     let account = Account::new();
     let run = build_that_says(&account, &format!("{BUILD} --output json"), PREPARED);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    run.succeeds(str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID] is prepared: stopping it
+stopping [ID]
+making the image, which takes some minutes
+made ami-[..]
+
+"#]]);
+    let report = run.document();
     let [image] = images(&account).try_into().expect("one image");
     assert_eq!(report["image_id"], image["ImageId"]);
     assert_eq!(image["State"], "available");
@@ -106,7 +125,7 @@ fn a_build_makes_one_image_and_leaves_no_machine() {
 #[test]
 fn a_builder_has_no_key_no_group_and_ends_when_it_powers_off() {
     let account = Account::new();
-    build_that_says(&account, BUILD, PREPARED);
+    build(&account, BUILD);
     let launch = account
         .requests()
         .into_iter()
@@ -136,7 +155,15 @@ fn the_plan_and_the_cost_come_first() {
         json!({"pending_seconds": 0.5, "stopping_seconds": 0.3, "image_pending_seconds": 0.5}),
     );
     let run = build_that_says(&account, BUILD, PREPARED);
-    run.ends(0, str![[r#"
+    run.assert(0, str![[r#"
+image      ami-[..]
+region     eu-west-2
+made from  ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
+disk       50 GiB
+cost       at most 2.65 USD a month
+took       [..]
+
+"#]], str![[r#"
 an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
 cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
 launched [ID], which prepares the image
@@ -166,8 +193,25 @@ fn the_phases_are_said_as_the_console_has_them() {
         assert!(said.ends_with(&line), "{said}");
     }
     account.put("consoles", json!({"*": PREPARED}));
-    let run = account.ended(child);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    account.ended(child).assert(
+        0,
+        str![[r#"
+image      ami-[..]
+region     eu-west-2
+made from  ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
+disk       50 GiB
+cost       at most 2.65 USD a month
+took       [..]
+
+"#]],
+        str![[r#"
+[ID] is prepared: stopping it
+stopping [ID]
+making the image, which takes some minutes
+made ami-[..]
+
+"#]],
+    );
 }
 
 #[test]
@@ -175,7 +219,8 @@ fn two_builds_at_once_make_two_images() {
     let account = Account::new();
     account.put("consoles", json!({"*": PREPARED}));
     for child in [account.start(BUILD), account.start(BUILD)] {
-        let run = ended(child);
+        let run = ended(child)
+            .ignoring_the_rest("which of them sees the other's machine differs from run to run");
         assert_eq!(run.code, 0, "{}", run.stderr);
     }
     assert_eq!(images(&account).len(), 2);
@@ -184,18 +229,20 @@ fn two_builds_at_once_make_two_images() {
 
 #[test]
 fn the_policy_for_images_is_enough_and_each_of_its_actions_is_needed() {
+    const WORDS: &str = "how a denial is told is looked at in denials.rs";
     let [least, images_alone] = policies_of_images();
     let failing = |policy: &Value| {
         let account = Account::new();
         // What is made before a build is a start's.
         account.put("policy", json!({"documents": [least, policy]}));
-        let built = build_that_says(&account, BUILD, PREPARED);
+        let built = build_that_says(&account, BUILD, PREPARED).ignoring_the_rest(WORDS);
         account.put("policy", json!({}));
         if images(&account).is_empty() {
             with_image(&account);
         }
         account.put("policy", json!({"documents": [least, policy]}));
         let removed = account.run("image remove --all -y");
+        let removed = removed.ignoring_the_rest(WORDS);
         let codes = [("build", built.code), ("remove", removed.code)];
         let failed = codes.into_iter().filter(|(_, code)| *code != 0);
         failed.map(|(name, _)| name).collect::<Vec<_>>()

@@ -1,6 +1,7 @@
 //! Builds that fail, at whatever call: one image and no machine, or neither.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use super::{BUILD, PREPARED, build_that_says, images, machines, snapshots};
 use crate::sandbox::Account;
@@ -19,14 +20,16 @@ fn a_builder_that_gives_up_leaves_no_image() {
         json!({id.as_str(): "inductiva-aws: failed images: docker pull: toomanyrequests\n"}),
     );
     account.post("power_off", json!({"instance_ids": [id]}));
-    let run = account.ended(child);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("failed images: docker pull: toomanyrequests"),
-        "{}",
-        run.stderr
-    );
+    account.ended(child).fails(1, str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID]| inductiva-aws: failed images: docker pull: toomanyrequests
+error: [ID] has ended before it was prepared: failed images: docker pull: toomanyrequests
+hint: nothing is left of it; if it could not reach the internet, name another --subnet-id or --proxy, and run the same command again
+
+"#]]);
     assert_eq!(images(&account), [] as [Value; 0]);
     assert_eq!(machines(&account), []);
 }
@@ -36,12 +39,14 @@ fn a_builder_that_gives_up_leaves_no_image() {
 fn a_builder_that_says_nothing_is_ended() {
     let account = Account::new();
     let run = account.run(&format!("{BUILD} --boot-timeout 20m"));
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("has not said that it is prepared"),
-        "{}",
-        run.stderr
-    );
+    run.fails(1, str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+error: [ID] has not said that it is prepared
+
+"#]]);
     assert_eq!(machines(&account), []);
     assert_eq!(images(&account), [] as [Value; 0]);
 }
@@ -51,12 +56,18 @@ fn an_image_that_ec2_cannot_make_is_removed() {
     let account = Account::new();
     account.put("traits", json!({"images_fail": true}));
     let run = build_that_says(&account, BUILD, PREPARED);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert!(
-        run.stderr.contains("EC2 could not make ami-"),
-        "{}",
-        run.stderr
-    );
+    run.fails(1, str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID] is prepared: stopping it
+stopping [ID]
+making the image, which takes some minutes
+error: EC2 could not make ami-[..]
+hint: run the same command again
+
+"#]]);
     assert_eq!(machines(&account), []);
     assert_eq!(images(&account), [] as [Value; 0]);
     assert_eq!(snapshots(&account), [] as [Value; 0]);
@@ -89,7 +100,9 @@ fn a_fault_at_any_call_leaves_no_machine_and_no_half_image() {
                 "service": "ec2", "operation": operation, "kind": kind, "code": code,
                 "status": status, "message": "no", "count": if passes { json!(1) } else { Value::Null },
             }));
-            let run = build_that_says(&account, BUILD, PREPARED);
+            let run = build_that_says(&account, BUILD, PREPARED).ignoring_the_rest(
+                "in what words each fault is told; the test is about what there is after it",
+            );
             account.forget_faults();
             account.settle();
             let case = format!("{operation} {kind} {code}: {} {}", run.code, run.stderr);
@@ -131,10 +144,20 @@ fn an_image_that_does_not_show_yet_is_removed_too() {
         fault["count"] = count;
         account.fault(fault);
     }
-    let run = account.run(BUILD);
-    assert_eq!(run.code, 1, "{}", run.stderr);
+    account.run(BUILD).fails(1, str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID] is prepared: stopping it
+stopping [ID]
+CreateImage is not answered yet; trying again
+...
+error: cannot make an image of [ID]: An internal error has occurred (GatewayTimeout, request [UUID])
+
+"#]]);
     account.pass(120.0);
     assert_eq!(machines(&account), []);
-    assert_eq!(images(&account), [] as [Value; 0], "{}", run.stderr);
-    assert_eq!(snapshots(&account), [] as [Value; 0], "{}", run.stderr);
+    assert_eq!(images(&account), [] as [Value; 0]);
+    assert_eq!(snapshots(&account), [] as [Value; 0]);
 }

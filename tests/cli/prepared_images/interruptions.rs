@@ -1,14 +1,55 @@
 //! Builds that are interrupted: undone, unless the image is there.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
-use super::{BUILD, PREPARED, build_that_says, images, machines};
-use crate::sandbox::{Account, ended, signal, text, until_it_says};
+use super::{BUILD, PREPARED, build, images, machines};
+use crate::sandbox::{Account, ended, signal, until_it_says};
 
 #[test]
 fn an_interruption_at_any_time_leaves_no_machine_and_no_half_image() {
-    let times = ["RunInstances", "StopInstances", "CreateImage"];
-    for time in times {
+    for (time, expected) in [
+        (
+            "RunInstances",
+            str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+interrupted: ending what was launched; interrupt again to stop at once
+launched [ID], which prepares the image
+error: interrupted: no image was made
+
+"#]],
+        ),
+        (
+            "StopInstances",
+            str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID] is prepared: stopping it
+interrupted: ending what was launched; interrupt again to stop at once
+stopping [ID]
+error: interrupted: no image was made
+
+"#]],
+        ),
+        (
+            "CreateImage",
+            str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID] is prepared: stopping it
+stopping [ID]
+interrupted: ending what was launched; interrupt again to stop at once
+removed ami-[..]; the snapshot that it may have left is deleted by the first image build after an hour
+error: interrupted: no image was made
+
+"#]],
+        ),
+    ] {
         let account = Account::new();
         account.put(
             "settings",
@@ -23,7 +64,7 @@ fn an_interruption_at_any_time_leaves_no_machine_and_no_half_image() {
         account.post("release", json!({}));
         let run = account.ended(child);
         account.settle();
-        assert_eq!(run.code, 130, "{time}: {}", run.stderr);
+        run.fails(130, expected);
         assert_eq!(machines(&account), [], "{time}: {}", run.stderr);
         assert_eq!(images(&account), [] as [Value; 0], "{time}: {}", run.stderr);
     }
@@ -32,7 +73,23 @@ fn an_interruption_at_any_time_leaves_no_machine_and_no_half_image() {
 /// The one that stays is told as it always is.
 #[test]
 fn an_interruption_once_the_image_is_there_changes_nothing() {
-    for time in ["TerminateInstances", "DescribeSnapshots"] {
+    for (time, expected) in [
+        ("TerminateInstances", str![]),
+        (
+            "DescribeSnapshots",
+            str![[r#"
+an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
+cost: for some minutes about 0.0350 USD an hour, 0.84 a day (machines 0.0236, disks 0.0064, addresses 0.0050); at most 0.1150 an hour, with surplus CPU credits; then the image, at most 2.65 USD a month
+launched [ID], which prepares the image
+preparing [ID]
+[ID] is prepared: stopping it
+stopping [ID]
+making the image, which takes some minutes
+made ami-[..]
+
+"#]],
+        ),
+    ] {
         let account = Account::new();
         account.put("consoles", json!({"*": PREPARED}));
         // Snapshots are looked at before the launch, too.
@@ -50,7 +107,7 @@ fn an_interruption_once_the_image_is_there_changes_nothing() {
         account.post("release", json!({}));
         let run = account.ended(child);
         account.settle();
-        assert_eq!(run.code, 0, "{time}: {}", run.stderr);
+        run.succeeds(expected);
         let [image] = images(&account).try_into().expect("one image");
         assert_eq!(run.document()["image_id"], image["ImageId"], "{time}");
         assert_eq!(machines(&account), [], "{time}: {}", run.stderr);
@@ -60,17 +117,46 @@ fn an_interruption_once_the_image_is_there_changes_nothing() {
 #[test]
 fn an_interruption_before_the_image_is_there_undoes_the_build() {
     let undisturbed = Account::new();
-    assert_eq!(build_that_says(&undisturbed, BUILD, PREPARED).code, 0);
-    for (time, after) in [
+    build(&undisturbed, BUILD);
+    for (time, after, expected) in [
         // The last of them says that it is prepared.
         (
             "GetConsoleOutput",
             undisturbed.calls("GetConsoleOutput") - 1,
+            str![[r#"
+error: interrupted: no image was made
+
+"#]],
         ),
-        ("StopInstances", 0),
-        ("CreateImage", 0),
+        (
+            "StopInstances",
+            0,
+            str![[r#"
+stopping [ID]
+error: interrupted: no image was made
+
+"#]],
+        ),
+        (
+            "CreateImage",
+            0,
+            str![[r#"
+removed ami-[..]; the snapshot that it may have left is deleted by the first image build after an hour
+error: interrupted: no image was made
+
+"#]],
+        ),
         // After the look for images of before, and the first for this one.
-        ("DescribeImages", 2),
+        (
+            "DescribeImages",
+            2,
+            str![[r#"
+making the image, which takes some minutes
+removed ami-[..]; the snapshot that it may have left is deleted by the first image build after an hour
+error: interrupted: no image was made
+
+"#]],
+        ),
     ] {
         let account = Account::new();
         account.put("consoles", json!({"*": PREPARED}));
@@ -86,11 +172,7 @@ fn an_interruption_before_the_image_is_there_undoes_the_build() {
         let run = account.ended(child);
         account.settle();
         let why = format!("{time}: {said}{}", run.stderr);
-        assert_eq!(run.code, 130, "{why}");
-        assert!(
-            run.stderr.contains("interrupted: no image was made"),
-            "{why}"
-        );
+        run.fails(130, expected);
         assert_eq!(machines(&account), [], "{why}");
         assert_eq!(images(&account), [] as [Value; 0], "{why}");
         // And it goes no further.
@@ -121,18 +203,9 @@ fn a_second_interruption_names_the_machine_and_the_line_that_ends_it() {
     let [(id, _)] = machines(&account)
         .try_into()
         .expect("the machine is there still");
-    let error = run.error();
-    assert_eq!(
-        (run.code, &error["machines"]),
-        (130, &json!([id])),
-        "{}",
-        run.stderr
-    );
-    let hint = text(&error["hint"]);
-    assert!(
-        hint.starts_with(&format!(
-            "end it: inductiva-aws terminate --instance-id {id}"
-        )),
-        "{hint}"
-    );
+    run.fails(130, str![[r#"
+{"error":{"hint":"end it: inductiva-aws terminate --instance-id [ID]; inductiva-aws image list shows an image that was begun","kind":"interrupted","machines":["[ID]"],"message":"interrupted twice: the machine that prepares the image may be there still"}}
+
+"#]]);
+    assert_eq!(run.error()["machines"], json!([id]));
 }

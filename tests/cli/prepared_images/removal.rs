@@ -12,13 +12,14 @@ fn terminate_all_says_what_images_cost() {
     let account = Account::new();
     let id = with_image(&account);
     let run = account.run("terminate --all -y");
-    assert!(
-        run.stderr
-            .contains(&format!("{id} (eu-west-2), at most 2.65 USD a month")),
-        "{}",
-        run.stderr
-    );
-    assert!(run.stderr.contains("image remove --all"), "{}", run.stderr);
+    run.assert(0, str![], str![[r#"
+looking for machines that EC2 does not show yet, for up to 10 s
+there is nothing to terminate: it is gone already
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start: prepared image ami-[..] (eu-west-2), at most 2.65 USD a month; inductiva-aws image remove --all removes it
+
+"#]]);
+    assert!(run.stderr.contains(&id), "{}", run.stderr);
 }
 
 #[test]
@@ -34,7 +35,8 @@ fn images_are_listed_with_age_base_containers_cost_and_use() {
     assert_eq!(image["used_by"], json!(["g"]));
     assert_eq!(image["usd_per_month"], 2.65);
     assert_eq!(image["state"], "available");
-    account.run("image list").assert(
+    let run = account.run("image list");
+    run.assert(
         0,
         str![[r#"
 IMAGE                  REGION     STATE      AGE   USD/MONTH  IN USE BY  MADE FROM                                                           CONTAINERS                                              GIB
@@ -43,7 +45,10 @@ ami-[..]  eu-west-2  available  3d0h  2.65       g          ubuntu/images/hvm-ss
 "#]],
         str![],
     );
-    assert_eq!(account.run("image list -q").stdout.trim(), id);
+    assert!(run.stdout.contains(&id), "{}", run.stdout);
+    account
+        .run("image list -q")
+        .assert(0, format!("{id}\n"), "");
 }
 
 #[test]
@@ -51,18 +56,24 @@ fn an_image_is_removed_with_its_snapshot() {
     let account = Account::new();
     let id = with_image(&account);
     let run = account.run(&format!("image remove {id}"));
-    assert_eq!(run.code, 2, "{}", run.stderr);
+    run.fails(
+        2,
+        str![[r#"
+ami-[..] in eu-west-2, of [TIME]
+error: there is no terminal to ask on
+hint: add -y/--yes to go ahead without being asked
+
+"#]],
+    );
     assert_eq!(images(&account).len(), 1);
     account
         .run(&format!("image remove {id} -y"))
         .assert(0, format!("removed {id}\n"), str![]);
     assert_eq!(images(&account), [] as [Value; 0]);
     assert_eq!(snapshots(&account), [] as [Value; 0]);
-    let run = account.run("image remove --all -y");
-    assert_eq!(
-        (run.code, run.stdout.as_str()),
-        (0, "there is no prepared image\n")
-    );
+    account
+        .run("image remove --all -y")
+        .assert(0, "there is no prepared image\n", "");
 }
 
 #[test]
@@ -71,12 +82,7 @@ fn nothing_but_prepared_images_is_removed() {
     let id = with_image(&account);
     for other in ["ami-0ab00000000000003", "ami-0123456789abcdef0"] {
         let run = account.run(&format!("image remove {id} {other} -y"));
-        assert_eq!(run.code, 1, "{}", run.stderr);
-        assert!(
-            run.stderr.contains(&format!("no prepared image {other}")),
-            "{}",
-            run.stderr
-        );
+        run.fails(1, format!("error: eu-west-2 has no prepared image {other}\nhint: inductiva-aws image list --all-regions shows them; nothing was removed\n"));
     }
     assert_eq!(images(&account).len(), 1);
 }
@@ -89,13 +95,10 @@ fn an_image_that_cannot_be_removed_yet_is_removed_later() {
         "service": "ec2", "operation": "DeregisterImage", "status": 400,
         "code": "InvalidAMIID.Unavailable", "message": "is pending", "count": 3,
     }));
-    let run = account.run(&format!("image remove -y {id}"));
-    assert_eq!((run.code, images(&account).len()), (0, 0), "{}", run.stderr);
-    assert!(
-        run.stdout.contains(&format!("removed {id}\n")),
-        "{}",
-        run.stdout
-    );
+    account
+        .run(&format!("image remove -y {id}"))
+        .assert(0, format!("removed {id}\n"), str![]);
+    assert_eq!(images(&account), [] as [Value; 0]);
 }
 
 #[test]
@@ -107,24 +110,22 @@ fn a_region_that_does_not_answer_is_missed_in_a_list_of_images_and_in_their_remo
         "status": 503, "code": "Unavailable", "count": null,
     }));
     let run = account.run("image list --all-regions -q");
-    assert_eq!(
-        (run.code, run.stdout.trim()),
-        (1, id.as_str()),
-        "{}",
-        run.stderr
-    );
-    assert!(run.stderr.contains("us-east-1"), "{}", run.stderr);
+    run.assert(1, format!("{id}\n"), str![[r#"
+error: us-east-1: cannot list the prepared images: An internal error has occurred (Unavailable, request [UUID])
+
+"#]]);
     account.forget_faults();
     account.fault(json!({
         "service": "ec2", "operation": "DescribeInstances", "region": "us-east-1",
         "status": 503, "code": "Unavailable", "count": null,
     }));
     let run = account.run("image remove --all --all-regions -y");
-    assert_eq!((run.code, images(&account).len()), (1, 0), "{}", run.stderr);
-    assert!(
-        run.stderr
-            .contains("images may be left, us-east-1 did not answer"),
-        "{}",
-        run.stderr
-    );
+    run.assert(1, format!("removed {id}\n"), str![[r#"
+DescribeInstances is not answered yet; trying again
+...
+error: images may be left, us-east-1 did not answer: cannot list machines: An internal error has occurred (Unavailable, request [UUID])
+hint: try again in a minute
+
+"#]]);
+    assert_eq!(images(&account), [] as [Value; 0]);
 }
