@@ -3,11 +3,11 @@
 use std::num::NonZero;
 
 use serde_json::json;
-use snapbox::str;
+use snapbox::{IntoData, str};
 
 use crate::{
     prepared_images::with_image,
-    sandbox::{Account, Run, list, text},
+    sandbox::{Account, Run, list, run::whole, text},
     terminal::on_a_terminal,
 };
 
@@ -29,6 +29,20 @@ pub fn drawn(sent: &str, rows: u16, columns: u16) -> vt100::Screen {
     let mut terminal = vt100::Parser::new(size(rows), size(columns), 0);
     terminal.process(sent.replace('\n', "\r\n").as_bytes());
     terminal.screen().clone()
+}
+
+/// The variable that makes a terminal wide enough for every line.
+pub const WIDE: (&str, &str) = ("SIZE", "60x400");
+
+/// Asserts code and all that stands on the screen in the end, of a run on a terminal
+/// that is [`WIDE`].
+#[track_caller]
+pub fn shows(run: &Run, code: i32, screen: impl IntoData) {
+    assert_eq!(run.code, code, "{}", run.stdout);
+    let mut text = lines(&drawn(&run.stdout, ROWS, 400)).join("\n");
+    text.push('\n');
+    whole(&text, screen);
+    assert_eq!(run.stderr, "");
 }
 
 /// Its lines. None of them was broken in two by the terminal.
@@ -100,8 +114,12 @@ fn a_list_has_the_width_of_the_terminal() {
     }
     // What goes to a pipe is never cut.
     let run = account.run("list");
+    let table = run.succeeds(str![[r#"
+2 machines run, about 0.0491 USD an hour
+
+"#]]);
     for whole in [ALIKE[0], ALIKE[1], task] {
-        assert!(run.stdout.contains(whole), "{}", run.stdout);
+        assert!(table.contains(whole), "{table}");
     }
 }
 
@@ -110,7 +128,8 @@ fn what_start_has_launched_has_the_width_of_the_terminal() {
     for columns in WIDTHS {
         let account = Account::new();
         let line = "start --vm-type c7i.large,t2.micro -n 2 --machine-group-name g -q";
-        let ids = account.run(line).stdout;
+        let run = account.run(line);
+        let ids = run.succeeds("");
         // Of machines that have all their addresses.
         account.settle();
         let (run, screen) = screen(&account, &line.replace(" -q", ""), columns);
@@ -163,11 +182,12 @@ fn types_have_the_width_of_the_terminal() {
         );
     }
     let run = account.run("types --gpu --min-vcpus 32");
-    assert!(
-        run.stdout.contains("NVIDIA RTX PRO Server 6000"),
-        "{}",
-        run.stdout
-    );
+    let table = run.succeeds(str![[r#"
+looking up types
+looking up the prices of 22 types
+
+"#]]);
+    assert!(table.contains("NVIDIA RTX PRO Server 6000"), "{table}");
 }
 
 #[test]
@@ -205,9 +225,15 @@ beta
 fn two_hundred_machines_are_all_there() {
     let account = Account::new();
     account.json("start --vm-type t2.micro -n 200 --machine-group-name g");
+    // Their addresses, which cost something, show.
+    account.settle();
     let run = account.run("list");
-    assert_eq!(run.stdout.lines().count(), 204, "{}", run.stdout);
-    assert!(run.stdout.contains("  200, 0 busy  "), "{}", run.stdout);
+    let table = run.succeeds(str![[r#"
+200 machines run, about 4.9112 USD an hour
+
+"#]]);
+    assert_eq!(table.lines().count(), 204, "{table}");
+    assert!(table.contains("  200, 0 busy  "), "{table}");
 }
 
 #[test]

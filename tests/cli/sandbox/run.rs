@@ -171,7 +171,7 @@ pub fn signal(child: &Child, name: &str) {
 
 /// Asserts all of an output; `SNAPSHOTS=overwrite` rewrites a `str!` that differs.
 #[track_caller]
-fn whole(output: &str, expected: impl IntoData) {
+pub fn whole(output: &str, expected: impl IntoData) {
     Assert::new()
         .action_env("SNAPSHOTS")
         .redact_with(PLACEHOLDERS.clone())
