@@ -6,13 +6,19 @@ mod questions;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
+use snapbox::str;
 
-use crate::sandbox::{Account, Run, finish};
+use crate::{
+    sandbox::{Account, Run, finish},
+    screens::{WIDE, drawn, shows},
+};
 
 /// The step that waits until the program pauses, and lets that time pass.
 const PASS_PAUSE: &str = r#"put:clock {"pass_pause": true}"#;
 
 /// Runs the program on a terminal, with the steps of `terminal.py`.
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 pub fn on_a_terminal(
     account: &Account,
     line: &str,
@@ -37,7 +43,12 @@ pub fn on_a_terminal(
         .current_dir(account.home.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    finish(&mut command)
+    let run = finish(&mut command);
+    if !steps.is_empty() {
+        run.stdout
+            .ignore("its steps have to see what the test is about, or it fails");
+    }
+    run
 }
 
 #[test]
@@ -53,13 +64,25 @@ fn waiting_turns_a_spinner_on_a_terminal() {
             PASS_PAUSE,
             "see:1 of 1 running after ",
         ],
-        &[],
+        &[WIDE],
     );
-    assert_eq!(run.code, 0, "{}", run.stdout);
     assert!(run.stdout.contains(" of 15m)"), "{}", run.stdout);
     // The spinner redraws its line and is gone in the end.
     assert!(run.stdout.contains("\r\x1b[2K"), "{:?}", run.stdout);
-    assert!(run.stdout.contains("INSTANCE ID"), "{}", run.stdout);
+    shows(
+        &run,
+        0,
+        str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID]
+1 of 1 running after [..] s
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP[..]MARKET
+[ID]  running  eu-west-2a  172.31.0.4  54.214.[..]on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+    );
 }
 
 #[test]
@@ -83,7 +106,7 @@ fn a_line_does_not_stand_behind_the_spinner() {
         &[("SIZE", "24x80")],
     );
     assert_eq!(run.code, 0, "{}", run.stdout);
-    let screen = crate::screens::drawn(&run.stdout, 24, 80).contents();
+    let screen = drawn(&run.stdout, 24, 80).contents();
     let stands = |line: &str| line.trim_end() == "waiting for EC2 to answer DescribeInstances";
     assert!(screen.lines().any(stands), "{screen}");
     assert!(!screen.contains("0 of 1 running"), "{screen}");
@@ -102,10 +125,24 @@ fn a_dumb_terminal_is_told_in_lines() {
             PASS_PAUSE,
             "see:1 of 1 running\r\n",
         ],
-        &[("TERM", "dumb")],
+        &[("TERM", "dumb"), WIDE],
     );
-    assert_eq!(run.code, 0, "{}", run.stdout);
     assert!(!run.stdout.contains("\x1b[2K"), "{:?}", run.stdout);
+    shows(
+        &run,
+        0,
+        str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID]
+0 of 1 running
+1 of 1 running
+INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP[..]MARKET
+[ID]  running  eu-west-2a  172.31.0.4  54.214.[..]on-demand
+in account [ACCOUNT], eu-west-2
+
+"#]],
+    );
 }
 
 /// With the first look, another after a call that fails, and a third.
@@ -204,6 +241,8 @@ fn more_machines_than_the_screen_has_rows_are_counted() {
 fn colours_are_for_terminals_without_no_color() {
     let account = Account::new();
     account.json("start --machine-group-name g");
+    // Its address, which costs something, shows.
+    account.settle();
     let bold = "\x1b[1m";
     assert!(
         on_a_terminal(&account, "list", &[], &[])
@@ -220,8 +259,22 @@ fn colours_are_for_terminals_without_no_color() {
             .stdout
             .contains('\x1b')
     );
-    assert!(!account.run("list").stdout.contains('\x1b'));
-    assert!(account.run("list --color always").stdout.contains(bold));
+    let run = account.run("list");
+    assert!(
+        !run.succeeds(str![[r#"
+1 machine runs, about 0.0232 USD an hour
+
+"#]])
+            .contains('\x1b')
+    );
+    let run = account.run("list --color always");
+    assert!(
+        run.succeeds(str![[r#"
+1 machine runs, about 0.0232 USD an hour
+
+"#]])
+            .contains(bold)
+    );
     let failing = "terminate nothing -y";
     assert!(!account.run(failing).stderr.contains('\x1b'));
     assert!(

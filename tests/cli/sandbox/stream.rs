@@ -4,9 +4,6 @@ use std::{cell::Cell, fmt, ops::Deref, panic::Location};
 
 use super::run::without_usual_options;
 
-/// Files, and folders of them, whose tests do not look at everything yet.
-const NOT_YET: [&str; 1] = ["tests/cli/terminal"];
-
 /// What was printed on one stream. To read it is to have looked at it; what nobody
 /// has looked at fails the test when the run goes out of scope, unless it is empty.
 pub struct Stream {
@@ -99,10 +96,6 @@ impl Drop for Stream {
     fn drop(&mut self) {
         // A second panic would end all tests.
         if !crate::UNSEEN_OUTPUT_FAILS || self.is_seen.get() || std::thread::panicking() {
-            return;
-        }
-        let file = self.run_at.file();
-        if NOT_YET.iter().any(|place| file.starts_with(place)) {
             return;
         }
         let text = without_usual_options(&self.text);

@@ -83,7 +83,14 @@ fn nothing_more_is_launched_after_an_interruption() {
     let account = Account::new();
     let line = "start --machine-group-name g --num-machines 150";
     let run = interrupted_while_launching(&account, line, "-INT");
-    assert_eq!(run.code, 130, "{}", run.stderr);
+    run.fails(130, str![[r#"
+machine group g
+cost: about 3.6834 USD an hour, 88.40 a day (machines 1.9800, disks 0.9534, addresses 0.7500); at most 16.9734 an hour, with surplus CPU credits
+interrupted: bringing what is under way to an end; interrupt again to stop at once
+undoing: terminating 100 machines
+error: interrupted while launching; what had been launched was terminated
+
+"#]]);
     assert_eq!(account.launched(), 100, "the second call was made");
     assert_eq!(account.live(), [] as [String; 0]);
 }
@@ -96,9 +103,15 @@ fn an_interruption_while_waiting_names_the_machines_that_go_on() {
     account.until_pausing();
     signal(&child, "-INT");
     let run = ended(child);
-    assert_eq!(run.code, 130, "{}", run.stderr);
+    run.ends(130, str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID]
+0 of 1 running, 0 registered
+{"error":{"hint":"look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g","kind":"interrupted","machines":["[ID]"],"message":"interrupted while waiting; the machines go on"}}
+
+"#]]);
     let error = run.error();
-    assert_eq!(error["kind"], "interrupted");
     assert_eq!(text(&error["machines"][0]), account.live()[0]);
 }
 
@@ -121,6 +134,6 @@ fn a_start_under_nohup_goes_on_when_its_terminal_is_closed() {
     signal(&child, "-HUP");
     account.post("release", json!({}));
     let run = ended(child);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.assert(0, "[ID]\n", str![]);
     assert_eq!(account.live().len(), 1);
 }
