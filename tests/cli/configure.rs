@@ -88,7 +88,8 @@ stored the Inductiva API key in [HOME]/.inductiva/api_key
     }
     // It is what every other command takes.
     let run = on_a_terminal(&account, "whoami -q", &[], BARE);
-    assert_eq!(run.code, 0, "{}", run.stdout);
+    let who = format!("arn:aws:iam::{}:user/sandbox", account.number);
+    assert_eq!((run.code, run.stdout.trim()), (0, who.as_str()));
     assert_eq!(account.requests()[0]["access_key_id"], ID);
 }
 
