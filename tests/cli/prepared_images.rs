@@ -44,10 +44,19 @@ fn snapshots(account: &Account) -> Vec<Value> {
     list(&answer["Snapshots"])
 }
 
+/// EC2 takes a moment for everything: whatever the program waits for is said then.
+fn take_moments(account: &Account) {
+    account.put(
+        "settings",
+        json!({"pending_seconds": 0.5, "stopping_seconds": 0.3, "image_pending_seconds": 0.5}),
+    );
+}
+
 /// Runs a build; its machine says this as soon as it runs.
 #[must_use = "a command that fails, or says what nobody expected, fails its test"]
 #[track_caller]
 fn build_that_says(account: &Account, line: &str, console: &str) -> Run {
+    take_moments(account);
     account.put("consoles", json!({"*": console}));
     account.run(line)
 }
@@ -150,10 +159,6 @@ fn a_builder_has_no_key_no_group_and_ends_when_it_powers_off() {
 #[test]
 fn the_plan_and_the_cost_come_first() {
     let account = Account::new();
-    account.put(
-        "settings",
-        json!({"pending_seconds": 0.5, "stopping_seconds": 0.3, "image_pending_seconds": 0.5}),
-    );
     let run = build_that_says(&account, BUILD, PREPARED);
     run.assert(0, str![[r#"
 image      ami-[..]
@@ -179,6 +184,7 @@ made ami-[..]
 #[test]
 fn the_phases_are_said_as_the_console_has_them() {
     let account = Account::new();
+    take_moments(&account);
     account.hold_pauses();
     let mut child = account.start(BUILD);
     account.until_pausing();

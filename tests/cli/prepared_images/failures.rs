@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use snapbox::str;
 
-use super::{BUILD, PREPARED, build_that_says, images, machines, snapshots};
+use super::{BUILD, PREPARED, build_that_says, images, machines, snapshots, take_moments};
 use crate::sandbox::Account;
 
 #[test]
 fn a_builder_that_gives_up_leaves_no_image() {
     let account = Account::new();
+    take_moments(&account);
     account.hold_pauses();
     let child = account.start(BUILD);
     account.until("a machine is launched", |account| {
@@ -38,6 +39,7 @@ hint: nothing is left of it; if it could not reach the internet, name another --
 #[test]
 fn a_builder_that_says_nothing_is_ended() {
     let account = Account::new();
+    take_moments(&account);
     let run = account.run(&format!("{BUILD} --boot-timeout 20m"));
     run.fails(1, str![[r#"
 an image of ami-0ab00000000000003 (ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022) with inductiva/task-runner:main and inductiva/file-tracker:main, layout 1, made in eu-west-2 on one t3.small with 50 GiB
@@ -131,6 +133,7 @@ fn a_fault_at_any_call_leaves_no_machine_and_no_half_image() {
 #[test]
 fn an_image_that_does_not_show_yet_is_removed_too() {
     let account = Account::new();
+    take_moments(&account);
     account.put("settings", json!({"images_shown_after_seconds": 60.0}));
     account.put("consoles", json!({"*": PREPARED}));
     // It is made, and no answer says so.

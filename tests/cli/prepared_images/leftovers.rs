@@ -53,14 +53,15 @@ made ami-[..]
 "#]]);
     assert!(run.stderr.contains(&named), "{}", run.stderr);
     assert_eq!(machines(&account), [(id.clone(), "stopped".into())]);
+    // The builder of this one is gone.
+    account.settle();
     let run = account.run("list");
     run.assert(0, str![[r#"
 GROUP  REGION     MACHINES  TYPE      AGE  USD/H
-n/a    eu-west-2  2         t3.small  58m  0.0064
+n/a    eu-west-2  1         t3.small  58m  0.0064
 
-INSTANCE ID          STATE          ZONE        RUNNER  TASK OR REASON
-[ID]  stopped        eu-west-2a  n/a     User initiated shutdown
-[ID]  shutting-down  eu-west-2a  n/a     User initiated shutdown
+INSTANCE ID          STATE    ZONE        RUNNER  TASK OR REASON
+[ID]  stopped  eu-west-2a  n/a     User initiated shutdown
 
 "#]], str![[r#"
 stopped machines run nothing, but their disks still cost money: inductiva-aws terminate [ID]
@@ -71,7 +72,7 @@ stopped machines run nothing, but their disks still cost money: inductiva-aws te
     let run = account.run("image list");
     run.assert(0, str![[r#"
 IMAGE                  REGION     STATE      AGE  USD/MONTH  IN USE BY  MADE FROM                                                           CONTAINERS                                              GIB
-ami-[..]  eu-west-2  available  5s   2.65       n/a        ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022  inductiva/task-runner:main inductiva/file-tracker:main  50.00
+ami-[..]  eu-west-2  available  6s   2.65       n/a        ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022  inductiva/task-runner:main inductiva/file-tracker:main  50.00
 
 "#]], str![[r#"
 [ID] is a stopped machine of an image build, whose disk costs: if no build is at work, end it: inductiva-aws terminate --instance-id [ID]

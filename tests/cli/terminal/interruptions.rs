@@ -98,6 +98,7 @@ error: interrupted while launching; what had been launched was terminated
 #[test]
 fn an_interruption_while_waiting_names_the_machines_that_go_on() {
     let account = Account::new();
+    account.put("settings", json!({"pending_seconds": 60}));
     account.hold_pauses();
     let child = account.start("start --machine-group-name g --wait --output json");
     account.until_pausing();
