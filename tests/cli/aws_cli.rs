@@ -51,6 +51,6 @@ pub fn aws(account: &Account, line: &str, stdin: &str) -> Option<Run> {
         .stdout(Stdio::piped());
     Some(
         finish_with_stdin(&mut command, stdin)
-            .ignoring_the_rest("its callers look at what they need"),
+            .ignoring_the_rest("it is the AWS CLI that prints it, not the program"),
     )
 }

@@ -131,7 +131,8 @@ fn types_on_a_terminal(name: &str, options: &[&str], before: &str) {
         .current_dir(account.home.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let run = finish(&mut command).ignoring_the_rest("its callers look at what they need");
+    let run =
+        finish(&mut command).ignoring_the_rest("it is the shell that prints it, with its prompt");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
 }
 

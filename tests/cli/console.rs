@@ -45,7 +45,8 @@ fn command(account: &Account, line: &str) -> Command {
 }
 
 fn run(account: &Account, line: &str) -> Run {
-    finish(&mut command(account, line)).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command(account, line))
+        .ignoring_the_rest("what a sign-in says is looked at where a person sees it, on a terminal")
 }
 
 #[track_caller]

@@ -46,7 +46,7 @@ fn with_kept_role() -> Account {
     );
     let run = account
         .run("credentials --profile mfa --mfa-code 123456 -q")
-        .ignoring_the_rest("its callers look at what they need");
+        .ignoring_the_rest("it prints a session's keys, which are others in each run");
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     account
 }

@@ -98,7 +98,7 @@ fn eight_starts_at_once_with_different_numbers_never_add_up() {
         .collect();
     for run in runs
         .into_iter()
-        .map(|child| ended(child).ignoring_the_rest("how many machines there are is what counts"))
+        .map(|child| ended(child).ignoring_the_rest("who comes first differs from run to run"))
     {
         // Who wants three and comes second to four is told so.
         assert!(matches!(run.code, 0 | 1), "{}", run.stderr);
@@ -223,9 +223,9 @@ fn two_starts_at_once_leave_one_group_on_inductivas_side() {
         let children = [account.start(line), account.start(line)];
         account.until_so_many_are_held(2);
         account.post("release", json!({}));
-        for run in children.map(|child| {
-            ended(child).ignoring_the_rest("how many machines there are is what counts")
-        }) {
+        for run in children
+            .map(|child| ended(child).ignoring_the_rest("who comes first differs from run to run"))
+        {
             assert_eq!(run.code, 0, "{}", run.stderr);
         }
         assert_eq!(account.launched(), 2);

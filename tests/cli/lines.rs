@@ -57,7 +57,8 @@ fn pasted(account: &Account, line: &str) -> Run {
         .env("PATH", format!("{path}:{}", environment["PATH"]))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    finish(&mut shell).ignoring_the_rest("its callers look at what they need")
+    finish(&mut shell)
+        .ignoring_the_rest("what a pasted line says is looked at where its command is tested")
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn every_commands_lines_have_the_region_the_profile_and_the_address_that_were_us
     );
     let run = |line: &str| {
         finish(&mut working_by_a_profile(&account, line))
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
+            .ignoring_the_rest("the rest of each message is looked at where its command is tested")
     };
     let two = run("start -n 2 --machine-group-name two");
     assert_eq!(two.code, 0, "{}", two.stderr);

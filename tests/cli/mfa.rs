@@ -47,7 +47,9 @@ fn with_role(account: &Account, more: &str) {
 fn whoami(account: &Account, flags: &str) -> Run {
     account
         .run(&format!("whoami {flags} --output json --no-input"))
-        .ignoring_the_rest("its callers look at what they need")
+        .ignoring_the_rest(
+            "what whoami tells is looked at in whoami.rs; these tests are about sessions",
+        )
 }
 
 /// The STS calls that make sessions.

@@ -144,7 +144,7 @@ fn calls_go_through_the_proxy_to_the_endpoints_of_the_partition() {
     ] {
         for (command, host) in [("whoami", sts), ("list", ec2)] {
             let mut run = network.behind_proxy(&format!("{command} {flags}"));
-            let run = finish(run.envs(environment)).ignoring_the_rest("how it ends is what counts");
+            let run = finish(run.envs(environment)).ignoring_the_rest("behind this proxy the sandbox answers for every service; it is their names that are looked at");
             assert_eq!(
                 run.code,
                 if command == "whoami" { 0 } else { 4 },
@@ -166,7 +166,7 @@ fn the_price_list_is_asked_at_its_usual_endpoint_with_fips_too() {
     let mut run = network.behind_proxy("check --region us-east-1");
     // What it finds is the sandbox's matter.
     let _ = finish(run.env("AWS_USE_FIPS_ENDPOINT", "true"))
-        .ignoring_the_rest("how it ends is what counts");
+        .ignoring_the_rest("what check finds behind this proxy is the sandbox's matter");
     let asked = network.proxied();
     assert!(
         asked.contains("ec2-fips.us-east-1.amazonaws.com:443"),

@@ -104,7 +104,7 @@ fn failing(policies: &[Value]) -> Vec<&'static str> {
         account.put("policy", json!({"documents": policies}));
         let run = account
             .run(line)
-            .ignoring_the_rest("its callers look at what they need");
+            .ignoring_the_rest("how each command tells a denial is looked at in denials.rs");
         match run.code {
             0 => {}
             4 => failed.push(command),
@@ -179,7 +179,7 @@ fn the_least_policy_reads_and_ends_our_machines_only() {
             .envs(account.environment())
             .env("AWS_DEFAULT_REGION", REGION)
             .stdout(Stdio::piped());
-        finish(&mut command).ignoring_the_rest("how it ends is what counts")
+        finish(&mut command).ignoring_the_rest("it is boto3 that prints it, not the program")
     };
     for script in [TERMINATE, READ] {
         let refused = boto3(script, text(&others));

@@ -26,7 +26,7 @@ fn pass_for_it(account: &Account, script: &str, arguments: &[&str]) {
         .stdout(Stdio::piped());
     assert_eq!(
         finish(&mut command)
-            .ignoring_the_rest("its callers look at what they need")
+            .ignoring_the_rest("it is for the search for secrets to look at")
             .code,
         0
     );

@@ -72,7 +72,9 @@ fn run(account: &Account, line: &str, environment: &[(&str, &str)]) -> Run {
         .env("INDUCTIVA_API_KEY", API_KEY)
         .env("INDUCTIVA_AWS_PROXY", PROXY)
         .envs(environment.iter().copied());
-    finish(&mut command).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command).ignoring_the_rest(
+        "what each command says is looked at where it is tested; this is about secrets",
+    )
 }
 
 /// Each subcommand, as it succeeds and as it fails.
@@ -177,7 +179,9 @@ fn signing_in_with_sso_shows_or_leaves_no_secret_elsewhere() {
     let run = |line: &str| {
         let mut command = sso::command(&account, line);
         finish(command.args(["-vv", "--no-input"]))
-            .ignoring_the_rest("how it ends is what counts")
+            .ignoring_the_rest(
+                "what -vv traces is for the search for secrets, which reads all of it",
+            )
             .code
     };
     for (line, code) in [

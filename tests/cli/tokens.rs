@@ -134,8 +134,9 @@ fn a_token_that_outlived_its_machines_is_not_taken_for_a_launch() {
 fn two_starts_at_once_make_one_group_of_n() {
     let account = Account::new();
     let line = "start --machine-group-name g --num-machines 3 --output json";
-    let runs = [account.start(line), account.start(line)]
-        .map(|child| ended(child).ignoring_the_rest("how many machines there are is what counts"));
+    let runs = [account.start(line), account.start(line)].map(|child| {
+        ended(child).ignoring_the_rest("which of them launches differs from run to run")
+    });
     for run in &runs {
         assert_eq!(run.code, 0, "{}", run.stderr);
         assert_eq!(list_len(&run.document()["machines"]), 3);
@@ -299,9 +300,9 @@ fn two_starts_with_other_settings_launch_the_machines_of_one() {
         "start --machine-group-name g --num-machines 2 --output json",
         "start --machine-group-name g --num-machines 2 --volume-size 60 --output json",
     ];
-    let runs = lines
-        .map(|line| account.start(line))
-        .map(|child| ended(child).ignoring_the_rest("how many machines there are is what counts"));
+    let runs = lines.map(|line| account.start(line)).map(|child| {
+        ended(child).ignoring_the_rest("which of them launches differs from run to run")
+    });
     let mut codes: Vec<i32> = runs.iter().map(|run| run.code).collect();
     codes.sort_unstable();
     assert_eq!(codes, [0, 1], "{}{}", runs[0].stderr, runs[1].stderr);

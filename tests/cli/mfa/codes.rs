@@ -252,7 +252,9 @@ fn with_variables(account: &Account, line: &str, code: &str, more: &[(&str, &str
         .env("AWS_MFA_SERIAL_NUMBER", serial(account))
         .env("AWS_MFA_TOKEN_CODE", code)
         .envs(more.iter().copied());
-    finish(&mut command).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command).ignoring_the_rest(
+        "what whoami tells is looked at in whoami.rs; these tests are about sessions",
+    )
 }
 
 #[test]

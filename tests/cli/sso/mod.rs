@@ -50,7 +50,9 @@ pub fn command(account: &Account, line: &str) -> Command {
 }
 
 pub fn run(account: &Account, line: &str) -> Run {
-    finish(&mut command(account, line)).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command(account, line)).ignoring_the_rest(
+        "what a sign-in says is looked at in sso/login.rs and sso/on_a_terminal.rs",
+    )
 }
 
 #[track_caller]

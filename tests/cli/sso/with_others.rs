@@ -96,7 +96,7 @@ fn the_aws_cli_takes_our_token_and_our_profile() {
     };
     let aws = |line: &str| {
         finish(other(&account, &program).args(line.split_whitespace()))
-            .ignoring_the_rest("how it ends is what counts")
+            .ignoring_the_rest("it is the AWS CLI that prints it, not the program")
     };
     let line = format!(
         "configure sso --profile work --region eu-west-1 --sso-session acme --sso-start-url {START_URL} --sso-region eu-west-2 --sso-account-id {}",
@@ -134,7 +134,7 @@ fn we_take_the_token_of_the_aws_cli() {
     account.put("sso", json!({"interval": 0}));
     let aws = |line: &str| {
         finish(other(&account, &program).args(line.split_whitespace()))
-            .ignoring_the_rest("how it ends is what counts")
+            .ignoring_the_rest("it is the AWS CLI that prints it, not the program")
     };
     for (flags, profile) in [("--sso-session corp", "new"), ("--profile old", "old")] {
         let login = aws(&format!("sso login {flags}"));
