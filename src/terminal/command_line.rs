@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::quoting;
-use crate::values::GroupName;
+use crate::values::{GroupName, is_machine_id};
 
 /// Which AWS this run uses: what was typed, set or found in a profile.
 static OF_THIS_RUN: RwLock<AwsOptions> = RwLock::new(AwsOptions {
@@ -100,6 +100,17 @@ pub fn sign_in_command(arguments: &str) -> String {
         ..of_this_run
     }
     .command(arguments)
+}
+
+/// A group as an argument of commands that take names and ids.
+pub fn named(group: &GroupName) -> String {
+    let name = quoting::word(group.as_str());
+    // What looks like an id is taken for one.
+    if is_machine_id(group.as_str()) {
+        format!("--machine-group-name {name}")
+    } else {
+        name
+    }
 }
 
 /// The command that ends a group, for messages.

@@ -1,5 +1,7 @@
 //! `list`.
 
+mod hidden;
+
 use serde_json::json;
 use snapbox::str;
 
@@ -251,6 +253,7 @@ fn a_region_that_a_policy_denies_is_left_out_with_a_warning() {
   "cost_unknown_because": null,
   "ended": [],
   "leftover_groups": [],
+  "groups_without_machines": [],
   "leftover_snapshots": [],
   "budgets": [],
   "spent": [],

@@ -1,8 +1,12 @@
 //! One look at the machines, with what Inductiva and AWS's prices tell of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use super::{
+    hidden::Hidden,
     notes,
     report::{BudgetLeft, LeftoverGroup, LeftoverSnapshot, ListReport},
 };
@@ -10,7 +14,7 @@ use crate::{
     aws::Aws,
     commands::report::{EndedMachine, RegionsReport},
     error::{Failure, Kind, Result},
-    image::leftovers::{left_snapshots, snapshot_notices},
+    image::leftovers::{LeftSnapshot, left_snapshots, snapshot_notices},
     inductiva::{self, ApiError, Group},
     machines::{
         everywhere::Survey,
@@ -23,7 +27,7 @@ use crate::{
         active_group::GroupRecord,
         machine::{Machine, State},
     },
-    plan::deadlines,
+    plan::deadlines::{self, Left},
     terminal::{command_line::command, output::Output},
     values::{GroupName, Target},
 };
@@ -67,16 +71,9 @@ impl ListLook<'_> {
         let ended = EndedMachine::of(asked_for());
         // For ids only, neither prices nor Inductiva are needed.
         let ids_alone = out.quiet && !out.format.is_document();
-        // Inductiva tells whether there may be machines where nobody could look, and
+        // Inductiva tells whether there may be machines where nobody has looked, and
         // whether a named group has none.
-        let is_shown = |target: &&Target| found.machines.iter().any(|m| is_meant(target, m));
-        let hidden: Vec<Target> = self
-            .targets
-            .iter()
-            .filter(|target| !is_shown(target))
-            .cloned()
-            .collect();
-        let may_do_without = ids_alone && found.denied.is_empty() && hidden.is_empty();
+        let may_do_without = ids_alone && found.denied.is_empty() && self.targets.is_empty();
         let api = self.api.filter(|_| !may_do_without);
         let learning = async {
             if !ids_alone {
@@ -124,35 +121,74 @@ impl ListLook<'_> {
         let unseen = unseen(&found, active.as_deref(), view).map(|failure| {
             failure.hint("ask somebody who may look there to run inductiva-aws list --all-regions")
         });
-        let mut budgets = deadlines::left(&found.machines, now);
-        budgets.retain(|left| self.is_named(&left.group));
-        let unknown = not_found(&found, &hidden, active.as_deref());
+        let asked_for = Hidden {
+            found: &found,
+            targets: &self.targets,
+            active: active.as_deref().unwrap_or_default(),
+            view,
+        };
+        let alive = asked_for.alive();
+        let not_yet_shown = asked_for.not_yet_shown();
+        let unknown = not_found(&asked_for);
         report.ended = ended;
         report.leftover_snapshots = snapshots
             .as_ref()
             .map(|left| left.iter().map(LeftoverSnapshot::from).collect());
-        report.budgets = budgets.iter().map(BudgetLeft::from).collect();
-        report.leftover_groups = active.map(|active| {
+        let budgets = self.budgets(&found, now).into_iter();
+        report.budgets = budgets.map(|left| BudgetLeft::from(&left)).collect();
+        report.groups_without_machines = active.as_ref().map(|_| {
+            let without = asked_for.without_machines().into_iter();
+            without.map(LeftoverGroup::from).collect()
+        });
+        report.leftover_groups = active.as_ref().map(|active| {
             let left = active.iter().filter(left_over);
             left.map(LeftoverGroup::from).collect()
         });
         report.regions = RegionsReport::from(&found);
-        let mut notes = notes::what_costs(&report, &machines);
-        notes.extend(notes::builders(&machines));
-        notes.extend(snapshot_notices(&snapshots.unwrap_or_default()));
-        notes.extend(notes::deadlines(&machines, &budgets, now));
-        let leftovers = notes::leftovers(&report, &found);
-        let says_all = unknown.is_some() || out.format.is_document();
-        if !says_all && (leftovers.is_none() || self.targets.is_empty()) {
-            notes.extend(notes::nothing(&report, &found, self.targets.is_empty()));
+        let unknown = both(alive.clone(), unknown);
+        let snapshots = snapshots.unwrap_or_default();
+        let notes = self.notes(&report, &machines, &found, &snapshots, unknown.is_some());
+        if let Some(alive) = alive {
+            report.cost.note_unknown(&alive.message);
         }
-        notes.extend(leftovers);
         Ok(SeenList {
             report,
-            warnings: warnings.into_iter().collect(),
+            warnings: warnings.into_iter().chain(not_yet_shown).collect(),
             notes,
             failure: not_complete(&found).or(unseen).or(unknown),
         })
+    }
+
+    /// What to say of the machines, of those that there are not, and of what is left over.
+    /// `is_told` is whether a failure says that something was not found.
+    fn notes(
+        &self,
+        report: &ListReport,
+        machines: &[Machine],
+        found: &Survey,
+        snapshots: &[LeftSnapshot],
+        is_told: bool,
+    ) -> Vec<String> {
+        let mut notes = notes::what_costs(report, machines);
+        notes.extend(notes::builders(machines));
+        notes.extend(snapshot_notices(snapshots));
+        let budgets = self.budgets(found, report.now);
+        notes.extend(notes::deadlines(machines, &budgets, report.now));
+        let leftovers = notes::leftovers(report, found);
+        let is_of_all = self.targets.is_empty();
+        let is_told = is_told || self.out.format.is_document();
+        if !is_told && (leftovers.is_none() || is_of_all) {
+            notes.extend(notes::nothing(report, found, is_of_all));
+        }
+        notes.extend(leftovers);
+        notes
+    }
+
+    /// What is left of the budgets of the groups that were asked for.
+    fn budgets(&self, found: &Survey, now: SystemTime) -> Vec<Left> {
+        let mut budgets = deadlines::left(&found.machines, now);
+        budgets.retain(|left| self.is_named(&left.group));
+        budgets
     }
 
     fn is_asked_for(&self, machine: &Machine) -> bool {
@@ -229,16 +265,19 @@ fn not_complete(found: &Survey) -> Option<Failure> {
 
 /// The failure for what was named and nobody knows: neither EC2, which shows machines for
 /// an hour after their end, nor Inductiva.
-fn not_found(found: &Survey, hidden: &[Target], active: Option<&[Group]>) -> Option<Failure> {
+fn not_found(asked_for: &Hidden<'_>) -> Option<Failure> {
+    let found = asked_for.found;
+    let is_shown = |target: &&Target| found.machines.iter().any(|m| is_meant(target, m));
+    let hidden = asked_for.targets.iter().filter(|target| !is_shown(target));
     let is_active = |name: &GroupName| {
-        let mut active = active.into_iter().flatten();
+        let mut active = asked_for.active.iter();
         active.any(|group| group.name == name.as_str())
     };
     let unknown: Vec<String> = hidden
-        .iter()
         .filter_map(|target| match target {
             Target::Group(name) if is_active(name) => None,
             Target::Group(name) => Some(format!("machine group {name}")),
+            Target::Machine(_) if !asked_for.alive_of(target).is_empty() => None,
             Target::Machine(id) => Some(format!("machine {id}")),
         })
         .collect();
@@ -254,6 +293,17 @@ fn not_found(found: &Survey, hidden: &[Target], active: Option<&[Group]>) -> Opt
         "{} shows what there is",
         command("list --all-regions")
     )))
+}
+
+/// One failure for machines that are alive elsewhere and for what nobody knows.
+fn both(alive: Option<Failure>, unknown: Option<Failure>) -> Option<Failure> {
+    let (Some(alive), Some(unknown)) = (&alive, &unknown) else {
+        return alive.or(unknown);
+    };
+    Some(Failure {
+        message: format!("{}; {}", alive.message, unknown.message),
+        ..alive.clone()
+    })
 }
 
 /// The active groups on Inductiva's side; none without a key.

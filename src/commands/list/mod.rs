@@ -1,5 +1,6 @@
 //! `list`: groups and machines.
 
+mod hidden;
 mod look;
 mod notes;
 mod report;

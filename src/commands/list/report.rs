@@ -53,7 +53,7 @@ impl ListedMachine {
     }
 }
 
-/// A group on Inductiva's side that has no machines any more.
+/// A group on Inductiva's side that has no machines any more, or none yet.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftoverGroup {
     pub name: String,
@@ -212,6 +212,17 @@ impl ListCost {
         }
     }
 
+    /// Notes that machines run whose cost is not in it.
+    pub fn note_unknown(&mut self, why: &str) {
+        *self = Self {
+            usd_per_hour: None,
+            machines_usd_per_hour: None,
+            disks_usd_per_hour: None,
+            addresses_usd_per_hour: None,
+            why_unknown: Some(why.to_owned()),
+        };
+    }
+
     /// `about 0.1 USD an hour`, as far as it is known.
     pub fn in_words(&self) -> String {
         let why = self.why_unknown.as_deref().unwrap_or("no price");
@@ -237,6 +248,9 @@ pub struct ListReport {
     pub ended: Vec<EndedMachine>,
     /// None where Inductiva was not asked.
     pub leftover_groups: Option<Vec<LeftoverGroup>>,
+    /// Active groups whose machines may have been launched, and do not show yet. None where
+    /// Inductiva was not asked.
+    pub groups_without_machines: Option<Vec<LeftoverGroup>>,
     /// In the regions that answer; none where something was named.
     pub leftover_snapshots: Option<Vec<LeftoverSnapshot>>,
     /// Only of groups with a budget and machines.
@@ -298,6 +312,7 @@ impl ListReport {
             machines,
             ended: Vec::new(),
             leftover_groups: None,
+            groups_without_machines: None,
             leftover_snapshots: None,
             budgets: Vec::new(),
             spent: Vec::new(),
