@@ -64,7 +64,7 @@ pub struct SettledMachine {
     pub market: Option<Market>,
     pub region: String,
     pub life: Life,
-    pub amount: Amount,
+    pub spent: Spent,
 }
 
 /// A machine of a group, before its price is known.
@@ -162,10 +162,10 @@ impl PriceBook {
             .map(|unpriced| self.settled_machine(unpriced, region))
             .collect();
         machines.sort_by(|a, b| (a.life.began, &a.id).cmp(&(b.life.began, &b.id)));
-        let mut spent = Spent::of(machines.iter().map(|m| (&m.life, &m.amount)));
+        let mut spent = Spent::sum(machines.iter().map(|m| &m.spent));
         // If machines were named, all of them have been found.
         if let (Err(why), None) = (&group.record, &group.ids) {
-            spent.amount = spent.amount.without(format!(
+            spent = spent.without(format!(
                 "Inductiva cannot be asked about machines that EC2 does not show any more: {why}"
             ));
         }
@@ -198,8 +198,12 @@ impl PriceBook {
                     .into(),
             );
         }
+        // Of a machine whose type nobody knows, and of one that is yet to get its address,
+        // there is something else to say.
+        let is_live = shown.as_ref().is_some_and(|m| m.state.is_live());
+        let address_is_gone = stand_in.as_ref().is_ok_and(|s| !s.knows_address) && !is_live;
         SettledMachine {
-            amount,
+            spent: Spent::of(&life, &amount, !address_is_gone),
             state: shown.as_ref().map(|m| m.state),
             vm_type: priced.map(|m| m.vm_type.clone()),
             market: priced.map(|m| m.market),
@@ -259,8 +263,7 @@ impl PriceBook {
 impl Settled {
     /// Notes that there may be more, of which nobody knows.
     pub fn note_unknown(&mut self, why: String) {
-        let amount = std::mem::take(&mut self.spent.amount);
-        self.spent.amount = amount.without(why);
+        self.spent = std::mem::take(&mut self.spent).without(why);
     }
 
     /// `wind: 2 machines ran 5h12m in all: about 0.13 USD`

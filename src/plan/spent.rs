@@ -106,29 +106,74 @@ pub fn usd_in_words(usd: f64) -> String {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spent {
     pub machines: usize,
+    /// The time that is certain.
     pub ran: Duration,
+    /// Whether they may have run for longer.
+    pub ran_longer: bool,
     pub amount: Amount,
+    /// Whether machines may have had public addresses that are not in the amount, only in
+    /// the most that it can be.
+    pub without_addresses: bool,
 }
 
 impl Spent {
-    /// The sum over machines and what each of them has cost.
-    pub fn of<'a>(machines: impl Iterator<Item = (&'a Life, &'a Amount)> + Clone) -> Self {
+    /// What a machine with this life has cost.
+    pub fn of(life: &Life, amount: &Amount, knows_address: bool) -> Self {
         Self {
-            machines: machines.clone().count(),
-            ran: machines.clone().map(|(life, _)| life.ran.known).sum(),
-            amount: Amount::sum(machines.map(|(_, amount)| amount)),
+            machines: 1,
+            ran: life.ran.known,
+            ran_longer: life.why_unknown.is_some(),
+            amount: amount.clone(),
+            without_addresses: !knows_address,
+        }
+    }
+
+    pub fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        Self {
+            machines: all.clone().map(|spent| spent.machines).sum(),
+            ran: all.clone().map(|spent| spent.ran).sum(),
+            ran_longer: all.clone().any(|spent| spent.ran_longer),
+            amount: Amount::sum(all.clone().map(|spent| &spent.amount)),
+            without_addresses: all.clone().any(|spent| spent.without_addresses),
+        }
+    }
+
+    /// The same, beside something that nobody knows.
+    pub fn without(self, why: String) -> Self {
+        Self {
+            ran_longer: true,
+            amount: self.amount.without(why),
+            ..self
+        }
+    }
+
+    /// How long they ran, as far as that is known: `5h12m`, `at least 5h12m`, or none.
+    pub fn ran_in_words(&self, span: impl Fn(Duration) -> String) -> Option<String> {
+        match (self.ran_longer, self.ran.is_zero()) {
+            (true, true) => None,
+            (true, false) => Some(format!("at least {}", span(self.ran))),
+            (false, _) => Some(span(self.ran)),
         }
     }
 
     /// `2 machines ran 5h12m in all: about 0.13 USD`; `span` puts the time into words.
     pub fn in_words(&self, span: impl Fn(Duration) -> String) -> String {
+        let count = machine::count(self.machines);
+        let Some(ran) = self.ran_in_words(span) else {
+            // The minute that each of them is paid for would look like all of it.
+            let why = self.amount.why_unknown.as_deref().unwrap_or("no end shows");
+            return match self.machines {
+                0 => format!("nobody knows what ran: cost not known ({why})"),
+                _ => format!("{count} ran, nobody knows for how long: cost not known ({why})"),
+            };
+        };
         let in_all = if self.machines == 1 { "" } else { " in all" };
-        format!(
-            "{} ran {}{in_all}: {}",
-            machine::count(self.machines),
-            span(self.ran),
-            self.amount
-        )
+        let without = if self.without_addresses {
+            " (without public addresses, which EC2 no longer shows)"
+        } else {
+            ""
+        };
+        format!("{count} ran {ran}{in_all}: {}{without}", self.amount)
     }
 }
 
@@ -258,8 +303,8 @@ mod tests {
     #[test]
     fn machines_are_counted_and_their_time_is_added() {
         let one = life(hours(2, 2), None);
-        let amount = Amount::of(&one, &rates());
-        let spent = |n: usize| Spent::of(std::iter::repeat_n((&one, &amount), n));
+        let one = Spent::of(&one, &Amount::of(&one, &rates()), true);
+        let spent = |n: usize| Spent::sum(std::iter::repeat_n(&one, n));
         let span = |time: Duration| format!("{}h", time.as_secs() / 3_600);
         assert_eq!(
             spent(1).in_words(span),
@@ -272,6 +317,42 @@ mod tests {
         assert_eq!(
             spent(0).in_words(span),
             "0 machines ran 0h in all: about 0.0000 USD"
+        );
+    }
+
+    #[test]
+    fn a_time_that_is_not_known_is_said_and_is_no_zero() {
+        let span = |time: Duration| format!("{}h", time.as_secs() / 3_600);
+        let spent = |known, why| {
+            let life = life(hours(known, 4), why);
+            Spent::of(&life, &Amount::of(&life, &rates()), true)
+        };
+        let unknown = spent(0, Some("no end of it shows"));
+        assert_eq!(
+            unknown.in_words(span),
+            "1 machine ran, nobody knows for how long: cost not known (no end of it shows)"
+        );
+        let both = Spent::sum([unknown, spent(2, None)].iter());
+        assert_eq!(both.ran_in_words(span).as_deref(), Some("at least 2h"));
+        assert!(
+            both.in_words(span)
+                .starts_with("2 machines ran at least 2h in all: ")
+        );
+    }
+
+    #[test]
+    fn an_amount_without_addresses_says_so() {
+        let life = life(hours(2, 2), None);
+        let amount = Amount::of(&life, &rates());
+        let known = Spent::of(&life, &amount, true);
+        let unknown = Spent::of(&life, &amount, false);
+        let said = |spent: &Spent| spent.in_words(|_| "2h".to_owned());
+        assert!(!said(&known).contains("without"), "{}", said(&known));
+        let both = Spent::sum([known, unknown].iter());
+        assert!(
+            said(&both).ends_with(" (without public addresses, which EC2 no longer shows)"),
+            "{}",
+            said(&both)
         );
     }
 }

@@ -109,6 +109,22 @@ fn a_group_costs_what_its_machines_ran_ended_ones_too() {
     assert_eq!(document["left_out"], json!([]));
 }
 
+/// `terminate` has seen it, and what it says is more.
+#[test]
+fn an_address_that_ec2_no_longer_shows_is_said_to_be_left_out() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    let without = "(without public addresses, which EC2 no longer shows)";
+    let run = outcome(&account, "cost g");
+    assert!(!run.stdout.contains(without), "{}", run.stdout);
+    let run = outcome(&account, "terminate g -y");
+    assert!(!run.stderr.contains(without), "{}", run.stderr);
+    account.settle();
+    let run = outcome(&account, "cost g");
+    assert!(run.stdout.contains(without), "{}", run.stdout);
+}
+
 #[test]
 fn machines_that_ec2_forgot_are_counted_by_inductiva() {
     let account = Account::new();

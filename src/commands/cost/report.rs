@@ -8,10 +8,7 @@ use crate::{
     commands::report::{RegionsReport, rfc_3339},
     machines::ledger::{Settled, SettledMachine},
     model::machine::State,
-    plan::{
-        cost::rounded,
-        spent::{Amount, Spent},
-    },
+    plan::{cost::rounded, spent::Spent},
     values::Market,
 };
 
@@ -66,6 +63,9 @@ pub struct MachineCost {
     ended_at: Option<String>,
     #[serde(skip)]
     pub began: Option<SystemTime>,
+    /// Whether it is known when it ended.
+    #[serde(skip)]
+    pub is_over: bool,
     #[serde(flatten)]
     pub spent: SpentReport,
 }
@@ -73,12 +73,7 @@ pub struct MachineCost {
 impl CostReport {
     pub fn of(settled: &[Settled], regions: RegionsReport) -> Self {
         let groups: Vec<GroupCost> = settled.iter().map(GroupCost::from).collect();
-        let amount = Amount::sum(settled.iter().map(|group| &group.spent.amount));
-        let all = Spent {
-            machines: settled.iter().map(|group| group.spent.machines).sum(),
-            ran: settled.iter().map(|group| group.spent.ran).sum(),
-            amount,
-        };
+        let all = Spent::sum(settled.iter().map(|group| &group.spent));
         Self {
             groups,
             all: all.into(),
@@ -88,9 +83,7 @@ impl CostReport {
 
     /// Notes that there may be more, of which nobody knows.
     pub fn note_unknown(&mut self, why: &str) {
-        let mut all = self.all.spent.clone();
-        all.amount = all.amount.without(why.to_owned());
-        self.all = all.into();
+        self.all = self.all.spent.clone().without(why.to_owned()).into();
     }
 
     pub fn ids(&self) -> Vec<String> {
@@ -115,7 +108,6 @@ impl From<&Settled> for GroupCost {
 
 impl From<&SettledMachine> for MachineCost {
     fn from(machine: &SettledMachine) -> Self {
-        let spent = Spent::of(std::iter::once((&machine.life, &machine.amount)));
         Self {
             instance_id: machine.id.clone(),
             state: machine.state,
@@ -125,7 +117,8 @@ impl From<&SettledMachine> for MachineCost {
             began_at: machine.life.began.map(rfc_3339),
             ended_at: machine.life.ended.map(rfc_3339),
             began: machine.life.began,
-            spent: spent.into(),
+            is_over: machine.life.ended.is_some(),
+            spent: machine.spent.clone().into(),
         }
     }
 }

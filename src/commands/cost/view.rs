@@ -64,14 +64,7 @@ fn of_groups(groups: &[GroupCost], width: Option<usize>) -> Vec<String> {
         whole("AT MOST"),
     ];
     let row = |group: &GroupCost| {
-        let number = group.machines.len();
-        let live = group.machines.iter();
-        let live = live.filter(|m| m.state.is_some_and(State::is_live));
-        let mut cells = vec![
-            name(group),
-            group.regions.join(","),
-            format!("{number}, {} running", live.count()),
-        ];
+        let mut cells = vec![name(group), group.regions.join(","), machines(group)];
         cells.extend(amounts(&group.spent));
         cells
     };
@@ -79,11 +72,31 @@ fn of_groups(groups: &[GroupCost], width: Option<usize>) -> Vec<String> {
     headed(table::lines(&columns, &rows, width))
 }
 
+/// How many there are, how many of them run, and of how many nobody knows that.
+fn machines(group: &GroupCost) -> String {
+    let count = |is_meant: fn(&MachineCost) -> bool| {
+        let machines = group.machines.iter();
+        machines.filter(|m| is_meant(m)).count()
+    };
+    let number = group.machines.len();
+    let live = count(|m| m.state.is_some_and(State::is_live));
+    // EC2 no longer shows machines that ended long ago, and Inductiva tells when.
+    match count(|m| m.state.is_none() && !m.is_over) {
+        0 if number == 0 && group.spent.spent.ran_longer => "none shown here".to_owned(),
+        0 => format!("{number}, {live} running"),
+        unknown if unknown == number => format!("{number}, none shown here"),
+        unknown => format!("{number}, {live} running, {unknown} not shown"),
+    }
+}
+
 /// How long it ran, what it cost, and the most that it can have cost.
 fn amounts(spent: &SpentReport) -> [String; 3] {
     let usd = |usd: Option<f64>| usd.map_or("n/a".to_owned(), usd_in_words);
     [
-        span(spent.spent.ran),
+        spent
+            .spent
+            .ran_in_words(span)
+            .unwrap_or_else(|| "n/a".to_owned()),
         usd(spent.usd),
         usd(spent.at_most_usd),
     ]

@@ -15,7 +15,7 @@ use crate::{
         price_book::PriceBook,
     },
     model::machine::Machine,
-    plan::spent::{Amount, Spent},
+    plan::spent::Spent,
     terminal::{interrupt::Interrupt, output::Output, time::span},
 };
 
@@ -130,10 +130,6 @@ fn line(settled: &[Settled]) -> String {
     if let [one] = settled {
         return one.line(span);
     }
-    let all = Spent {
-        machines: settled.iter().map(|group| group.spent.machines).sum(),
-        ran: settled.iter().map(|group| group.spent.ran).sum(),
-        amount: Amount::sum(settled.iter().map(|group| &group.spent.amount)),
-    };
+    let all = Spent::sum(settled.iter().map(|group| &group.spent));
     format!("all of them: {}", all.in_words(span))
 }

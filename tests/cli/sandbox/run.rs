@@ -189,7 +189,7 @@ pub(super) fn without_usual_options(output: &str) -> String {
         let slow = r"(?m)^waiting for [A-Za-z0-9' -]+ to answer [^\n]+\n";
         // The last line of `terminate`, by the sandbox's clock, too (`spent_elsewhere.rs`
         // has it said).
-        let spent = r"(?m)^.*: [0-9]+ machines? ran [0-9a-z]+( in all)?: .*USD.*\n";
+        let spent = r"(?m)^.*: [0-9]+ machines? ran\b.*: .*\n";
         let usual = format!("( --region {REGION})?{endpoint}|{slow}|{spent}");
         Regex::new(&usual).expect("a pattern")
     });

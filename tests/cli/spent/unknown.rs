@@ -62,6 +62,46 @@ fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
     assert_eq!(document["known_usd"], 0.0);
 }
 
+/// Inductiva sees them alive, and nobody knows for how long.
+#[test]
+fn machines_in_another_region_have_not_run_for_no_time() {
+    let account = Account::new();
+    account.put("inductiva", json!({"auto_register_seconds": 0}));
+    account.json(&format!("{LINE} -n 2 --region us-east-1"));
+    account.settle();
+    account.json("list --all-regions");
+    account.put("inductiva", json!({"auto_register_seconds": null}));
+    account.pass(120.0);
+    let run = outcome(&account, "cost g");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("2, none shown here"), "{}", run.stdout);
+    assert!(!run.stdout.contains(" 0s"), "{}", run.stdout);
+    assert!(!run.stdout.contains("0.0006"), "{}", run.stdout);
+    // In their region it is known.
+    let run = outcome(&account, "cost g --all-regions");
+    assert!(run.stdout.contains("2, 2 running"), "{}", run.stdout);
+}
+
+/// EC2 does not tell when a machine ended that powered itself off.
+#[test]
+fn a_machine_whose_end_nobody_knows_has_not_run_for_no_time() {
+    let account = Account::new();
+    account.json(LINE);
+    account.settle();
+    let ids = json!({"instance_ids": account.live()});
+    account.post("power_off", ids);
+    account.pass(600.0);
+    let run = outcome(&account, "cost g");
+    assert!(!run.stdout.contains(" 0s"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains(
+            "g: 1 machine ran, nobody knows for how long: cost not known (nobody knows when i-"
+        ),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn without_inductiva_the_sum_is_what_is_known() {
     let account = Account::new();
