@@ -33,7 +33,7 @@ fn the_end_of_terminate_tells_what_the_group_came_to() {
     account.json("start --machine-group-name h --vm-type t2.micro");
     let run = outcome(&account, "terminate --all -y");
     let last = run.stderr.lines().last().expect("a line");
-    assert!(last.starts_with("all of them: "), "{last}");
+    assert!(last.starts_with("in total: "), "{last}");
     let run = outcome(&account, "terminate g -y -q");
     assert!(!run.stderr.contains("USD"), "{}", run.stderr);
 }

@@ -222,17 +222,23 @@ fn say_denied(terminating: &Terminating<'_>, look: &Look<'_>) {
 /// Names machines that run in other regions, which are not to be ended.
 fn say_elsewhere(terminating: &Terminating<'_>, look: &Look<'_>) {
     let here = &terminating.aws.region;
-    let lives = |region: &str| {
-        let mut machines = look.found.machines.iter();
-        machines.any(|m| m.region == region && !m.state.is_gone())
-    };
-    let regions = look.found.regions.iter().filter(|region| *region != here);
-    let regions: Vec<&str> = regions.map(String::as_str).filter(|r| lives(r)).collect();
-    if !regions.is_empty() {
-        terminating.out.warn(&format!(
-            "machines are still running in {}: {} ends them",
-            regions.join(", "),
-            terminating.lines.everything()
-        ));
+    let mut regions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for m in &look.found.machines {
+        if m.region != *here && !m.state.is_gone() {
+            let ids = regions.entry(&m.region).or_default();
+            ids.push(&m.instance_id);
+        }
     }
+    if regions.is_empty() {
+        return;
+    }
+    let places: Vec<String> = regions
+        .iter()
+        .map(|(region, ids)| format!("{} in {region}", ids.join(" ")))
+        .collect();
+    terminating.out.warn(&format!(
+        "machines are still running in other regions: {}; {} ends them",
+        places.join(", "),
+        terminating.lines.everything()
+    ));
 }

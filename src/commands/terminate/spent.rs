@@ -130,6 +130,7 @@ fn line(settled: &[Settled]) -> String {
     if let [one] = settled {
         return one.line(span);
     }
+    // There may be others, which this run did not end.
     let all = Spent::sum(settled.iter().map(|group| &group.spent));
-    format!("all of them: {}", all.in_words(span))
+    format!("in total: {}", all.in_words(span))
 }

@@ -68,8 +68,8 @@ fn groups_and_machines_are_ended_side_by_side() {
         c[0]
     );
     let run = account.run(&line);
-    // One line for all of them.
-    let is_sum = |line: &&str| line.starts_with("all of them: 4 machines ran ");
+    // One line for all that ended.
+    let is_sum = |line: &&str| line.starts_with("in total: 4 machines ran ");
     let (sum, mut said): (Vec<&str>, Vec<&str>) = run.stderr.lines().partition(is_sum);
     assert!(
         matches!(sum[..], [sum] if sum.ends_with(" in all: about 0.0016 USD")),
