@@ -121,6 +121,22 @@ pub fn terminate_command(group: &GroupName) -> String {
     ))
 }
 
+/// `inductiva-aws terminate NAME… deletes them`, with the names of the groups. A name that
+/// this program does not take is left out.
+pub fn deletes(groups: &[&str]) -> String {
+    let names: Vec<GroupName> = groups.iter().filter_map(|name| name.parse().ok()).collect();
+    // An option takes one name.
+    let (ids, words): (Vec<&GroupName>, Vec<&GroupName>) =
+        names.iter().partition(|name| is_machine_id(name.as_str()));
+    let words: Vec<String> = words.into_iter().map(named).collect();
+    let mut lines: Vec<String> = ids.into_iter().map(terminate_command).collect();
+    if !words.is_empty() {
+        lines.insert(0, command(&format!("terminate {}", words.join(" "))));
+    }
+    let what = if groups.len() == 1 { "it" } else { "them" };
+    format!("{} deletes {what}", lines.join(" && "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

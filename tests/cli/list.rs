@@ -1,5 +1,6 @@
 //! `list`.
 
+mod ended;
 mod hidden;
 
 use serde_json::json;
@@ -88,6 +89,7 @@ hint: inductiva-aws list --all-regions shows what there is
         0,
         str![],
         str![[r#"
+g: 1 machine has ended: inductiva-aws logs g shows why
 no such machines in eu-west-2; inductiva-aws list --all-regions looks everywhere
 
 "#]],

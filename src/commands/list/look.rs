@@ -174,6 +174,7 @@ impl ListLook<'_> {
         notes.extend(snapshot_notices(snapshots));
         let budgets = self.budgets(found, report.now);
         notes.extend(notes::deadlines(machines, &budgets, report.now));
+        notes.extend(notes::ended(&self.names_of_ended(report), found));
         let leftovers = notes::leftovers(report, found);
         let is_of_all = self.targets.is_empty();
         let is_told = is_told || self.out.format.is_document();
@@ -182,6 +183,19 @@ impl ListLook<'_> {
         }
         notes.extend(leftovers);
         notes
+    }
+
+    /// The groups whose ended machines are spoken of: those that were named, and those that
+    /// were left without a machine.
+    fn names_of_ended<'a>(&'a self, report: &'a ListReport) -> BTreeSet<&'a str> {
+        let named = self.targets.iter().filter_map(|target| match target {
+            Target::Group(name) => Some(name.as_str()),
+            Target::Machine(_) => None,
+        });
+        let left_over = report.leftover_groups.iter().flatten();
+        named
+            .chain(left_over.map(|group| group.name.as_str()))
+            .collect()
     }
 
     /// What is left of the budgets of the groups that were asked for.

@@ -1,6 +1,9 @@
 //! The notes beside a list: what it costs, and what is left over.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use super::report::ListReport;
 use crate::{
@@ -8,7 +11,10 @@ use crate::{
     machines::everywhere::Survey,
     model::machine::{self, Machine, State},
     plan::deadlines::{Because, Deadline, Left},
-    terminal::{command_line::command, time::moment},
+    terminal::{
+        command_line::{AwsOptions, command, deletes, named},
+        time::moment,
+    },
 };
 
 /// How many machines run and what they cost, and that stopped ones cost, too.
@@ -87,10 +93,37 @@ pub fn leftovers(report: &ListReport, found: &Survey) -> Option<String> {
         found.regions.join(", ")
     };
     Some(format!(
-        "left over on Inductiva's side, without a machine in {place}: {}; {} deletes them",
+        "left over on Inductiva's side, without a machine in {place}: {}; {}",
         names.join(", "),
-        command("terminate NAME")
+        deletes(&names)
     ))
+}
+
+/// How many machines of these groups have ended, a line for each group and region. Those
+/// that EC2 ended have lines of their own.
+pub fn ended(groups: &BTreeSet<&str>, found: &Survey) -> Vec<String> {
+    let mut ended: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for m in &found.machines {
+        let group = m.group().filter(|name| groups.contains(name));
+        let is_told = m.state != State::Terminated || m.ended_by_ec2().is_some();
+        if let Some(group) = group.filter(|_| !is_told) {
+            *ended.entry((group, m.region.as_str())).or_default() += 1;
+        }
+    }
+    let options = AwsOptions::of_this_run();
+    ended
+        .into_iter()
+        .filter_map(|((group, region), number)| {
+            let name = named(&group.parse().ok()?);
+            let options = options.in_region(region);
+            Some(format!(
+                "{group}: {} {} ended: {} shows why",
+                machine::count(number),
+                if number == 1 { "has" } else { "have" },
+                options.command(&format!("logs {name}"))
+            ))
+        })
+        .collect()
 }
 
 /// When and why machines end at the latest, a line for each group, and what is left of

@@ -18,7 +18,7 @@ use crate::{
     error::Result,
     inductiva::Group,
     machines::{everywhere::Survey, leftovers::LeftOver},
-    terminal::command_line::command,
+    terminal::command_line::deletes,
     values::GroupName,
 };
 
@@ -203,9 +203,9 @@ fn say_not_certain(terminating: &Terminating<'_>, active: Option<&[Group]>, look
         .collect();
     if !names.is_empty() {
         terminating.out.say(&format!(
-            "kept on Inductiva's side, because they may not be from inductiva-aws: {}; {} deletes them",
+            "kept on Inductiva's side, because they may not be from inductiva-aws: {}; {}",
             names.join(", "),
-            command("terminate NAME")
+            deletes(&names)
         ));
     }
 }

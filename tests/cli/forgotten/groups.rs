@@ -54,7 +54,8 @@ fn a_group_without_machines_is_shown_and_cleaned() {
             0,
             str![],
             str![[r#"
-left over on Inductiva's side, without a machine in any region: lost; inductiva-aws terminate NAME deletes them
+lost: 1 machine has ended: inductiva-aws logs lost shows why
+left over on Inductiva's side, without a machine in any region: lost; inductiva-aws terminate lost deletes it
 
 "#]],
         );
@@ -102,7 +103,7 @@ fn groups_that_are_not_surely_ours_or_in_use_stay() {
     run.assert(0, str![], str![[r#"
 the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 deleted the machine group [GROUP], which had no machines left
-kept on Inductiva's side, because they may not be from inductiva-aws: [GROUP]; inductiva-aws terminate NAME deletes them
+kept on Inductiva's side, because they may not be from inductiva-aws: [GROUP]; inductiva-aws terminate [GROUP] deletes it
 
 "#]]);
     assert_eq!(group_names(&account), all[..6]);
