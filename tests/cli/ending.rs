@@ -130,7 +130,7 @@ fn an_answer_that_leaves_machines_out_is_not_taken_for_their_end() {
     run.ends(3, str![[r#"
 3 machines are shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 {"error":{"hint":"take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination && inductiva-aws terminate --instance-id [ID]","kind":"machines_may_be_running","machines":["[ID]"],"message":"1 of 4 machines not terminated: [ID]: termination protection is on (OperationNotPermitted)"}}
 
 "#]]);

@@ -182,7 +182,7 @@ fn the_security_group_stays_unless_it_is_to_go() {
         str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 
 "#]],
     );
@@ -240,7 +240,7 @@ terminated 900 of 1000
 terminated 1000 of 1000
 1000 machines are shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 
 "#]]);
     assert_eq!(list(&run.document()["terminated"]).len(), 1_000);

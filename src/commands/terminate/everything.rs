@@ -92,6 +92,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     let security_groups = SecurityGroups {
         aws,
         found: &found,
+        all_regions: args.all_regions,
         ended: &ended,
         out,
     };

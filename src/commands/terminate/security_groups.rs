@@ -24,6 +24,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(5);
 pub struct SecurityGroups<'a> {
     pub aws: &'a Aws,
     pub found: &'a Survey,
+    /// Whether these are all regions, and not only this run's.
+    pub all_regions: bool,
     /// The machines that this run ended.
     pub ended: &'a [String],
     pub out: Output,
@@ -62,10 +64,24 @@ impl SecurityGroups<'_> {
             .iter()
             .map(|(aws, group)| format!("{} ({}, {})", group.name, group.id, aws.region))
             .collect();
+        let (what, they) = match names.len() {
+            1 => ("security group", "it"),
+            _ => ("security groups", "them"),
+        };
         self.out.say(&format!(
-            "kept for the next start, at no cost: security group {}; terminate --all --remove-security-group removes it",
-            names.join(", ")
+            "kept for the next start, at no cost: {what} {}; {} removes {they}",
+            names.join(", "),
+            self.removing()
         ));
+    }
+
+    /// The line that removes the groups of the regions that were asked.
+    fn removing(&self) -> String {
+        command(if self.all_regions {
+            "terminate --all --all-regions --remove-security-group"
+        } else {
+            "terminate --all --remove-security-group"
+        })
     }
 
     /// Removes the groups once the machines are gone.
@@ -130,10 +146,7 @@ impl SecurityGroups<'_> {
                     "the security groups stay: {} still shutting down",
                     machine::count(waiting.len())
                 ))
-                .hint(format!(
-                    "try again in some minutes: {}",
-                    command("terminate --all --remove-security-group")
-                )));
+                .hint(format!("try again in some minutes: {}", self.removing())));
             }
             time.pause(pause).await;
             pause = (pause * 3 / 2).min(LAST_PAUSE);

@@ -73,7 +73,7 @@ machine groups: 17 of 20
 machine groups: 18 of 20
 machine groups: 19 of 20
 machine groups: 20 of 20
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 
 "#]]);
     assert_eq!(account.groups(), [] as [Value; 0]);

@@ -63,6 +63,48 @@ fn machines_of_the_group_in_another_region_are_named_when_those_here_have_ended(
 }
 
 #[test]
+fn machines_of_other_regions_are_named_when_all_of_this_region_have_ended() {
+    let account = Account::new();
+    account.json("start --machine-group-name here");
+    account.json(&format!(
+        "start --machine-group-name there --region {OTHER}"
+    ));
+    account.run("terminate --all -y").assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
+warning: machines are still running in other regions: [ID] in us-east-1; inductiva-aws terminate --all --all-regions ends them
+
+"#]],
+    );
+    // Groups in both regions are named: the line removes both.
+    let run = account.run("terminate --all --all-regions -y");
+    run.assert(
+        0,
+        str![[r#"
+[ID]
+
+"#]],
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+kept for the next start, at no cost: security groups inductiva-aws ([SG], eu-west-2), inductiva-aws ([SG], us-east-1); inductiva-aws terminate --all --all-regions --remove-security-group removes them
+
+"#]],
+    );
+    account.settle();
+    let line = "terminate --all --all-regions --remove-security-group -y";
+    let removed = account.json(line)["removed_security_groups"].clone();
+    assert_eq!(list(&removed).len(), 2);
+}
+
+#[test]
 fn a_region_that_does_not_answer_is_named_and_the_group_that_may_be_there_stays() {
     let account = Account::new();
     account.json(&format!("start --machine-group-name g --region {OTHER}"));

@@ -66,7 +66,7 @@ left over on Inductiva's side, without a machine in any region: lost; inductiva-
 the group [GROUP] is active on Inductiva's side, and no machine of it shows: looking for up to 2m
 deleted the machine group lost, which had no machines left
 deleted the machine group [GROUP], which had no machines left
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --all-regions --remove-security-group removes it
 
 "#]],
     );
