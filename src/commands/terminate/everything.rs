@@ -70,7 +70,7 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     }
     let look = looking.end_what_shows(showing, &mut ending).await;
     if !ending.has_seen_some() && left_over.is_empty() {
-        out.say("there is nothing to terminate: it is gone already");
+        out.say("there is nothing to terminate");
     }
     let deleted = groups
         .delete(&emptied(&ending, &look, &left_over), &look)

@@ -105,6 +105,20 @@ kept for the next start, at no cost: security groups inductiva-aws ([SG], eu-wes
 }
 
 #[test]
+fn where_nothing_ever_ran_nothing_is_said_to_be_gone() {
+    let account = Account::new();
+    account.run("terminate --all -y").assert(
+        0,
+        str![],
+        str![[r#"
+looking for machines that EC2 does not show yet, for up to 10 s
+there is nothing to terminate
+
+"#]],
+    );
+}
+
+#[test]
 fn a_region_that_does_not_answer_is_named_and_the_group_that_may_be_there_stays() {
     let account = Account::new();
     account.json(&format!("start --machine-group-name g --region {OTHER}"));
