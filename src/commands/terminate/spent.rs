@@ -62,6 +62,21 @@ impl EndedMachines {
             .extend(single.map(|m| (m.instance_id.clone(), m)));
     }
 
+    /// Sorts ids of ended machines as `start` and `list` do.
+    pub fn sort(&self, ids: &mut [String]) {
+        ids.sort_by_cached_key(|id| {
+            let before = self.before.get(id);
+            before.map(|m| {
+                (
+                    m.region.clone(),
+                    m.group().map(str::to_owned),
+                    m.launch_time.clone(),
+                    id.clone(),
+                )
+            })
+        });
+    }
+
     fn add_before(&mut self, ending: &Ending<'_>) {
         let before = ending.before();
         self.before

@@ -131,9 +131,10 @@ impl<'a> Terminating<'a> {
 
     /// Prints one report of everything that has ended, if anything has.
     pub fn reported(&self) -> Result<()> {
-        let Some(report) = TerminateReport::merged(self.reports.take()) else {
+        let Some(mut report) = TerminateReport::merged(self.reports.take()) else {
             return Ok(());
         };
+        self.ended.borrow().sort(&mut report.terminated);
         self.out.result(&report, &report.terminated)
     }
 }

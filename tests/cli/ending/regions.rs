@@ -119,6 +119,23 @@ there is nothing to terminate
 }
 
 #[test]
+fn ended_machines_have_the_order_of_start_and_list() {
+    let account = Account::new();
+    account.json("start --vm-type t2.micro --machine-group-name b -n 3");
+    account.pass(60.0);
+    account.json("start --vm-type t2.micro --machine-group-name a -n 3");
+    account.settle();
+    let listed = account.run("list -q").stdout.to_string();
+    let ended = account.run("terminate b a -y -q");
+    assert_eq!(
+        (ended.code, ended.stdout.to_string()),
+        (0, listed),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn a_region_that_does_not_answer_is_named_and_the_group_that_may_be_there_stays() {
     let account = Account::new();
     account.json(&format!("start --machine-group-name g --region {OTHER}"));
