@@ -8,10 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     aws::{Aws, pricing::Worth},
     error::Kind,
-    model::{
-        machine::{Machine, State},
-        system::System,
-    },
+    model::{machine::Machine, system::System},
     plan::{
         disk_prices::{DiskPrices, PricedDisk},
         known::Known,
@@ -146,7 +143,8 @@ impl PriceBook {
             } else {
                 Ok(0.0)
             },
-            address: if machine.public_ip.is_some() && machine.state != State::Terminated {
+            // EC2 takes the address back when the machine begins to end.
+            address: if machine.public_ip.is_some() && !machine.state.is_gone() {
                 address()
             } else {
                 Ok(0.0)
@@ -309,6 +307,7 @@ async fn machine_prices(aws: &Aws, wanted: BTreeSet<PriceKey>) -> BTreeMap<Price
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::machine::State;
 
     fn book(machine: &Machine, usd: Known<f64>) -> PriceBook {
         PriceBook {
@@ -336,6 +335,20 @@ mod tests {
                 assert_eq!(book.cost(&machine(state)).whole(), Ok(0.0), "{state}");
             }
         }
+    }
+
+    #[test]
+    fn the_address_of_a_machine_that_is_ending_costs_nothing() {
+        let with_address = |state| Machine {
+            public_ip: Some("192.0.2.1".into()),
+            ..Machine::example("i-1", state)
+        };
+        let running = with_address(State::Running);
+        let mut book = book(&running, Ok(0.0132));
+        book.addresses.insert(running.region.clone(), Ok(0.005));
+        assert_eq!(book.cost(&running).address, Ok(0.005));
+        let ending = with_address(State::ShuttingDown);
+        assert_eq!(book.cost(&ending).whole(), Ok(0.0));
     }
 
     #[test]

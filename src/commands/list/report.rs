@@ -25,6 +25,9 @@ pub struct ListedMachine {
     #[serde(flatten)]
     pub(super) machine: MachineReport,
     pub(super) machine_group: Option<String>,
+    /// Whether it prepares an image, and so is of no group.
+    #[serde(skip)]
+    is_builder: bool,
     pub(super) vm_type: String,
     pub(super) region: String,
     launch_time: Option<String>,
@@ -46,6 +49,16 @@ pub struct ListedMachine {
 }
 
 impl ListedMachine {
+    /// What stands for its group in a text.
+    pub fn group(&self) -> &str {
+        match &self.machine_group {
+            Some(name) => name,
+            // No group can have this name.
+            None if self.is_builder => "(image build)",
+            None => "n/a",
+        }
+    }
+
     /// The same in EC2's words, without the code.
     pub fn reason(&self) -> Option<&str> {
         let reason = self.state_reason.as_deref();
@@ -284,6 +297,7 @@ impl ListReport {
             ListedMachine {
                 machine: MachineReport::from(*m),
                 machine_group: m.group().map(str::to_owned),
+                is_builder: m.is_builder(),
                 vm_type: m.vm_type.clone(),
                 region: m.region.clone(),
                 launch_time: m.launch_time.clone(),

@@ -27,7 +27,7 @@ pub struct Layout {
 
 /// The machines of a group in one region.
 struct GroupRows<'a> {
-    name: Option<&'a str>,
+    name: &'a str,
     region: &'a str,
     machines: &'a [ListedMachine],
     /// What the group has cost so far; none where that is not known.
@@ -42,7 +42,7 @@ pub fn text(report: &ListReport, layout: Layout) -> String {
         .machines
         .chunk_by(|a, b| (&a.region, &a.machine_group) == (&b.region, &b.machine_group))
         .map(|machines| GroupRows {
-            name: machines[0].machine_group.as_deref(),
+            name: machines[0].group(),
             region: &machines[0].region,
             machines,
             spent_usd: spent(report, &machines[0]),
@@ -142,7 +142,7 @@ impl GroupRows<'_> {
             .iter()
             .try_fold(0.0, |sum, m| Some(sum + m.cost.usd_per_hour?));
         vec![
-            or_na(self.name),
+            self.name.to_owned(),
             self.region.to_owned(),
             busy.map_or(number.to_string(), |busy| format!("{number}, {busy} busy")),
             types.join(","),
@@ -155,7 +155,7 @@ impl GroupRows<'_> {
 
     fn heading(&self, several_regions: bool) -> String {
         // It is one cell, so that a tag cannot forge a row.
-        let name = printable::cell(&or_na(self.name));
+        let name = printable::cell(self.name);
         if several_regions {
             format!("{name}, {}", self.region)
         } else {
@@ -227,7 +227,7 @@ fn every_column(report: &ListReport) -> Vec<String> {
             let m = &listed.machine;
             let launched = listed.launched_at.map(|at| time::moment(at, report.now));
             vec![
-                or_na(listed.machine_group.as_deref()),
+                listed.group().to_owned(),
                 m.instance_id.clone(),
                 listed.vm_type.clone(),
                 m.state.to_string(),
