@@ -13,7 +13,7 @@ use self::{look::ListLook, watch::print};
 pub use self::{
     look::sources,
     report::ListReport,
-    view::{Layout, text},
+    view::{Layout, shows_spent, text},
 };
 use crate::{
     cli::ListArgs,

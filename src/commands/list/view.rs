@@ -14,6 +14,8 @@ use crate::{
     },
 };
 
+const SPENT: &str = "SPENT";
+
 /// How a list is laid out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Layout {
@@ -70,6 +72,13 @@ pub fn text(report: &ListReport, layout: Layout) -> String {
     lines.join("\n")
 }
 
+/// Whether such a text had room for what the groups have cost. Its first line has only
+/// headers.
+pub fn shows_spent(text: &str) -> bool {
+    let headers = text.lines().next().unwrap_or_default();
+    headers.contains(SPENT)
+}
+
 fn spent(report: &ListReport, machine: &ListedMachine) -> Option<f64> {
     let group = machine.machine_group.as_deref();
     let mut spent = report.spent.iter();
@@ -100,7 +109,7 @@ fn of_groups(groups: &[GroupRows<'_>], width: Option<usize>) -> Vec<String> {
         shortening("TYPE"),
         whole("AGE"),
         whole("USD/H"),
-        whole("SPENT"),
+        whole(SPENT),
         whole("ENDS"),
     ];
     // A column without a single known value is left out.

@@ -9,7 +9,7 @@ use std::{
 use super::groups::Groups;
 use crate::{
     aws::Aws,
-    commands::list::{Layout, ListReport, sources, text},
+    commands::list::{Layout, ListReport, shows_spent, sources, text},
     inductiva::Group,
     machines::{ledger::Settled, price_book::PriceBook},
     model::machine::{self, Machine},
@@ -90,17 +90,20 @@ impl Question {
 
     /// Shows what would be ended.
     pub fn show(&self, out: Output) {
+        let mut is_shown = false;
         if let Some(list) = &self.list {
             let layout = Layout {
                 width: out.width_of_conversation(),
                 most: Some(MOST_MACHINES),
                 ..Layout::default()
             };
-            out.say_lines(text(list, layout).trim_end());
+            let list = text(list, layout);
+            is_shown = shows_spent(&list);
+            out.say_lines(list.trim_end());
         }
-        // Costs that are known in full are in the list.
+        // Costs that are known in full are in the list, if it has room for them.
         for settled in &self.settled {
-            if settled.spent.amount.usd().is_none() {
+            if !is_shown || settled.spent.amount.usd().is_none() {
                 out.say(&settled.line(span));
             }
         }

@@ -79,6 +79,28 @@ looking for machines that EC2 does not show yet, for up to 10 s
     assert_eq!(account.live(), [] as [String; 0]);
 }
 
+/// The table has no room for it.
+#[test]
+fn terminate_tells_on_a_narrow_terminal_too_what_has_been_spent() {
+    let account = Account::new();
+    account.json("start --machine-group-name wind-tunnel --vm-type t2.micro");
+    account.settle();
+    let run = on_a_terminal(
+        &account,
+        "terminate wind-tunnel",
+        &["see:INSTANCE ID", "see:Are you sure", "type:\n"],
+        &[("NO_COLOR", "1"), ("SIZE", "24x60")],
+    );
+    assert!(!run.stdout.contains("SPENT"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("wind-tunnel: 1 machine ran ")
+            && run.stdout.contains(": about 0.0004 USD"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.code, 1, "{}", run.stdout);
+}
+
 #[test]
 fn terminate_says_before_it_asks_that_a_cost_is_not_known() {
     let account = Account::new();
