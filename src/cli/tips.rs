@@ -104,6 +104,7 @@ pub fn added(error: clap::Error, grammar: &mut Command, typed: &[OsString]) -> c
             let word = text(&error, ContextKind::InvalidArg);
             word.and_then(|word| about_argument(&word, grammar, &path, typed))
         }
+        ErrorKind::ArgumentConflict => about_all(&error, &path),
         _ => None,
     };
     // clap's own tips tell how to pass a mistyped option as a value.
@@ -144,6 +145,23 @@ fn path_of(grammar: &Command, typed: &[OsString]) -> Vec<String> {
         matches = inner;
     }
     path
+}
+
+/// The tip for names beside `--all`.
+fn about_all(error: &clap::Error, path: &[String]) -> Option<String> {
+    let others = match error.get(ContextKind::PriorArg)? {
+        ContextValue::String(other) => vec![other.as_str()],
+        ContextValue::Strings(others) => others.iter().map(String::as_str).collect(),
+        _ => return None,
+    };
+    let invalid = text(error, ContextKind::InvalidArg)?;
+    let is_about_all = invalid == "--all" || others.contains(&"--all");
+    let (last, _) = path.split_last().filter(|_| is_about_all)?;
+    match last.as_str() {
+        "terminate" => Some("--all ends everything: leave the names out".to_owned()),
+        "remove" => Some("--all removes every image: leave the ids out".to_owned()),
+        _ => None,
+    }
 }
 
 fn at<'a>(grammar: &'a Command, path: &[String]) -> &'a Command {
@@ -227,7 +245,10 @@ fn about_value(word: &str, command: &Command, typed: &[OsString]) -> Option<Stri
     }
     let names_a_group = options(command).any(|option| option == OPTIONS[0].0);
     let is_alone = command.get_positionals().next().is_none();
-    (names_a_group && is_alone).then(|| {
+    if names_a_group && !is_alone {
+        return Some("one group or machine at a time".to_owned());
+    }
+    names_a_group.then(|| {
         let word = crate::terminal::quoting::word(word);
         format!("to name the machine group: '--{} {word}'", OPTIONS[0].0)
     })
@@ -316,6 +337,23 @@ mod tests {
             (
                 "start g",
                 "to name the machine group: '--machine-group-name g'",
+            ),
+            ("logs a b", "one group or machine at a time"),
+            (
+                "terminate --all g",
+                "--all ends everything: leave the names out",
+            ),
+            (
+                "terminate g i-0123456789abcdef0 --all",
+                "--all ends everything: leave the names out",
+            ),
+            (
+                "terminate --all --instance-id i-0123456789abcdef0",
+                "--all ends everything: leave the names out",
+            ),
+            (
+                "image remove --all ami-0123456789abcdef0",
+                "--all removes every image: leave the ids out",
             ),
             ("start --budget 5", "did you mean '--max-cost'?"),
             ("list --nmae g", "did you mean '--machine-group-name'?"),
