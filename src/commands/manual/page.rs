@@ -99,6 +99,7 @@ impl ManualPage<'_> {
                 section(&mut roff, "THE MACHINE", text::MACHINE);
             }
             ["cost"] => section(&mut roff, "WHAT IS COUNTED", text::COST),
+            ["list"] => section(&mut roff, "WHAT IS SHOWN", text::LIST),
             ["image"] => section(&mut roff, "PREPARED IMAGES", text::IMAGES),
             ["terminate"] => section(&mut roff, "WHAT DONE MEANS", text::ENDING),
             _ => {}

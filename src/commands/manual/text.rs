@@ -12,6 +12,7 @@ pub const ENVIRONMENT: &str = include_str!("environment.md");
 pub const FILES: &str = include_str!("files.md");
 pub const GROUPS: &str = include_str!("groups.md");
 pub const IMAGES: &str = include_str!("images.md");
+pub const LIST: &str = include_str!("list.md");
 pub const MACHINE: &str = include_str!("machine.md");
 pub const MONEY: &str = include_str!("money.md");
 pub const OUTPUT: &str = include_str!("output.md");
