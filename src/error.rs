@@ -68,8 +68,11 @@ impl Kind {
             ),
             Self::NotSignedIn | Self::NotPermitted => (4, "not signed in or not permitted"),
             Self::Capacity => (5, "no capacity or quota"),
-            Self::TimedOut => (6, "timed out waiting"),
-            Self::Interrupted => (130, "interrupted"),
+            Self::TimedOut => (6, "timed out waiting, the machines go on (they are named)"),
+            Self::Interrupted => (
+                130,
+                "interrupted, what had been launched was terminated (or is named)",
+            ),
         }
     }
 

@@ -88,7 +88,7 @@ pub fn of(path: &str) -> &'static [Example] {
     ];
     const CREDENTIALS: &[Example] = &[
         example("Give credentials to what this shell runs next", r#"eval "$(inductiva-aws credentials --format env)""#),
-        example("Give them to boto3 and the AWS CLI: a line for a profile in ~/.aws/config", "credential_process = inductiva-aws credentials --profile work"),
+        example("Give them to boto3 and the AWS CLI: a line for any profile but work itself", "credential_process = inductiva-aws credentials --profile work"),
     ];
     const USER_DATA: &[Example] = &[
         example("See what a machine runs at its first boot", "inductiva-aws user-data | less"),

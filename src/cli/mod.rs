@@ -225,8 +225,8 @@ pub enum Command {
     /// List the amd64 types of the region, with what they have and cost
     ///
     /// Prices are for Linux, without disks and addresses; the spot price is that of the
-    /// cheapest zone now. Accounts on AWS's free plan may launch only the types marked
-    /// so.
+    /// cheapest zone now. Accounts on AWS's free plan may launch only the types that the
+    /// column FREE PLAN marks.
     Types(TypesArgs),
     /// Prepared images, from which machines boot in seconds
     Image {

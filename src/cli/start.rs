@@ -63,9 +63,9 @@ pub struct StartArgs {
     pub max_price: Option<String>,
     /// Let T2, T3 and T3a machines run at their baseline once their CPU credits are used up
     ///
-    /// AWS's default for T3 and T3a is `unlimited`: what they use above their baseline
-    /// costs some cents an hour. Without it they begin with no credits, and a boot takes
-    /// ten minutes or more.
+    /// With this option T3 and T3a begin without credits, and a boot takes ten minutes or
+    /// more. Without it AWS's default holds, which is `unlimited` for T3 and T3a: what
+    /// they use above their baseline costs some cents an hour.
     #[arg(long)]
     pub standard_credits: bool,
     /// Budget of the group, in USD: its machines end before it is used up
@@ -107,6 +107,8 @@ pub struct StartArgs {
     pub boot: BootArgs,
 
     /// Wait until the machines are registered with Inductiva, or just running
+    ///
+    /// Ctrl-C or the timeout ends only the waiting: the machines go on.
     #[arg(long, value_enum, value_name = "UNTIL", num_args = 0..=1, require_equals = true,
           default_missing_value = "registered", help_heading = "Waiting")]
     pub wait: Option<WaitFor>,
