@@ -75,7 +75,6 @@ impl Cli {
                 .into_iter()
                 .fold(check, |check, id| check.mut_arg(id, |arg| arg.hide(true)))
         });
-        let grammar = grammar.mut_subcommand("start", without_effect::requirements);
         // If an option of one value is given twice, the last one counts, as scripts add
         // theirs to `$OPTIONS`.
         with_underscores(examples::added(grammar.after_long_help(Kind::exit_codes())))

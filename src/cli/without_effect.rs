@@ -5,24 +5,19 @@
 use std::time::Duration;
 
 use clap::{
-    ArgMatches, Command,
+    ArgMatches,
     error::{Error, ErrorKind},
     parser::ValueSource,
 };
 
 use crate::values::spans::typed;
 
-/// The combinations that clap itself can refuse for `start`.
-pub fn requirements(start: Command) -> Command {
-    start.mut_arg("timeout", |arg| arg.requires("wait"))
-}
-
-/// Refuses the other combinations.
+/// Refuses such combinations.
 ///
 /// # Errors
-/// A `--boot-timeout` that no machine lives to see. A format for a key that is not made:
-/// clap does not require an option that conflicts with another one that is given, as
-/// `--create-key-pair` does with `--key-name`.
+/// A `--timeout` of no wait. A `--boot-timeout` that no machine lives to see. A format for
+/// a key that is not made: clap does not require an option that conflicts with another
+/// one that is given, as `--create-key-pair` does with `--key-name`.
 pub fn refuse(matches: &ArgMatches) -> Result<(), Error> {
     let Some(start) = matches.subcommand_matches("start") else {
         return Ok(());
@@ -36,6 +31,9 @@ pub fn refuse(matches: &ArgMatches) -> Result<(), Error> {
             typed(*boot),
             typed(*lifetime)
         ),
+        _ if is_typed("timeout") && !is_typed("wait") => {
+            "--timeout has no effect without --wait".to_owned()
+        }
         _ if is_typed("key_format") && !is_typed("create_key_pair") => {
             "--key-format has no effect without --create-key-pair".to_owned()
         }

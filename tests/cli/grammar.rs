@@ -108,8 +108,7 @@ fn start_refuses_what_would_do_nothing_and_check_takes_it() {
         (
             "--timeout 5m",
             str![[r#"
-error: the following required arguments were not provided:
-  --wait[=<UNTIL>]
+error: --timeout has no effect without --wait
 
 Usage: inductiva-aws start [OPTIONS]
 
