@@ -78,7 +78,8 @@ async function main() {
       line: (line) => {
         runner.say(line);
         if (!line.startsWith('launched ')) return;
-        line.split(' ').slice(1).forEach((id) => ids.add(id));
+        // Types and numbers stand between the ids.
+        line.match(/\bi-[0-9a-f]+\b/g)?.forEach((id) => ids.add(id));
         runner.save({ machines: [...ids].join(' ') });
       },
     },
