@@ -55,8 +55,24 @@ pub async fn run(args: &TypesArgs, settings: &AwsSettings, out: Output) -> Resul
     }
     let mut report = TypesReport::of(&aws.region, types, &on_demand, &spot);
     report.width = out.width();
+    if report.types.is_empty() {
+        out.say(&none_like_it(args, &aws.region));
+    }
     let names: Vec<String> = report.types.iter().map(|t| t.vm_type.clone()).collect();
     out.result(&report, &names)
+}
+
+/// That no type has all that was asked for.
+fn none_like_it(args: &TypesArgs, region: &str) -> String {
+    let vcpus = (args.min_vcpus > 1).then(|| format!("{} vCPUs or more", args.min_vcpus));
+    let memory =
+        (args.min_memory > 0).then(|| format!("{} GiB of memory or more", args.min_memory));
+    let gpu = args.gpu.then(|| "an NVIDIA GPU".to_owned());
+    let asked: Vec<String> = [vcpus, memory, gpu].into_iter().flatten().collect();
+    if asked.is_empty() {
+        return format!("no amd64 type in {region}");
+    }
+    format!("no amd64 type in {region} has {}", asked.join(" and "))
 }
 
 /// The current price in each type's cheapest zone.
@@ -155,6 +171,10 @@ fn gib(mib: u64) -> f64 {
 
 impl fmt::Display for TypesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing has no header either.
+        if self.types.is_empty() {
+            return Ok(());
+        }
         let usd = |usd: Option<f64>| usd.map_or("n/a".into(), hourly);
         let rows: Vec<Vec<String>> = self
             .types
