@@ -5,11 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{
     budget::{Budget, ENDING, LaterLaunch, MINIMUM, MOST, cost_of, current_members, first_launch},
+    cost::hourly,
     facts::Facts,
 };
 use crate::{
     error::{Failure, Result},
-    model::{active_group::Record, machine::Machine, request::Request, user_data::STANDARD_SCRIPT},
+    model::{
+        active_group::Record,
+        machine::{self, Machine},
+        request::Request,
+        user_data::STANDARD_SCRIPT,
+    },
     terminal::command_line::terminate_command,
     values::spans,
 };
@@ -39,7 +45,7 @@ pub fn refuse_another(request: &Request, facts: &Facts) -> Result<()> {
         if theirs != request.max_cost {
             let told = |usd: Option<&String>| usd.map_or("none".into(), |usd| format!("{usd} USD"));
             return Err(Failure::failed(format!(
-                "the group {} has another budget: max-cost is {} there and {} here",
+                "the group {} has another budget: --max-cost is {} there, {} here",
                 request.group,
                 told(theirs.as_ref()),
                 told(request.max_cost.as_ref())
@@ -139,20 +145,20 @@ fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Resu
         let hours = (LEAST + MINIMUM + ENDING).as_secs_f64() / 3_600.0;
         let needed = most * f64::from(n) * hours + all_once;
         let for_rate = if all_once > 0.0 {
-            format!(", after {all_once:.4} for --initialization-rate,")
+            format!(" and {all_once:.4} once for --initialization-rate")
         } else {
             String::new()
         };
         return Err(Failure::failed(format!(
-            "nothing was launched: {usd} USD of --max-cost{for_rate} carry {n} × {most:.4} USD an hour, the most that it can be, for {} and the {} that their start and end may cost: less than {}",
-            spans::in_words(Duration::from_secs(seconds)),
+            "nothing was launched: --max-cost {usd} is too little: {} can cost {} USD an hour{for_rate}, and a budget has to last {} beside the {} for start and end",
+            machine::count(n as usize),
+            hourly(most * f64::from(n)),
+            spans::in_words(LEAST),
             spans::in_words(MINIMUM + ENDING),
-            spans::in_words(LEAST)
         ))
         .hint(format!(
             "--max-cost {} or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)",
-            // It is rounded up, so that it is enough.
-            (needed * 100.0).ceil() / 100.0 + 0.01
+            cents_that_are_enough(needed)
         )));
     }
     Ok(Budget {
@@ -162,6 +168,11 @@ fn first(request: &Request, usd: &str, total: f64, most: f64, once: f64) -> Resu
         seconds,
         later: None,
     })
+}
+
+/// An amount in cents that is no less than `usd`, whatever floating point makes of it.
+fn cents_that_are_enough(usd: f64) -> String {
+    format!("{:.2}", (usd * 100.0 + 1e-6).ceil() / 100.0)
 }
 
 /// What a group that has machines has spent and promised.

@@ -159,7 +159,7 @@ launched [ID]
         &account,
         &format!("{LINE} -n 2 --max-cost 30"),
         str![[r#"
-error: the group g has another budget: max-cost is 20 USD there and 30 USD here
+error: the group g has another budget: --max-cost is 20 USD there, 30 USD here
 hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name g
 
 "#]],
@@ -168,7 +168,7 @@ hint: use the group's, or another --machine-group-name; or end the group: induct
         &account,
         &format!("{LINE} -n 2"),
         str![[r#"
-error: the group g has another budget: max-cost is 20 USD there and none here
+error: the group g has another budget: --max-cost is 20 USD there, none here
 hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name g
 
 "#]],
@@ -177,7 +177,7 @@ hint: use the group's, or another --machine-group-name; or end the group: induct
         &account,
         &format!("{LINE} --max-cost 21"),
         str![[r#"
-error: the group g has another budget: max-cost is 20 USD there and 21 USD here
+error: the group g has another budget: --max-cost is 20 USD there, 21 USD here
 hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name g
 
 "#]],
@@ -208,7 +208,7 @@ launched [ID]
         &account,
         "start --machine-group-name without --vm-type t2.micro -n 2 --max-cost 5",
         str![[r#"
-error: the group without has another budget: max-cost is none there and 5 USD here
+error: the group without has another budget: --max-cost is none there, 5 USD here
 hint: use the group's, or another --machine-group-name; or end the group: inductiva-aws terminate --machine-group-name without
 
 "#]],

@@ -145,7 +145,7 @@ fn a_budget_that_it_uses_up_is_refused_and_the_hint_is_enough() {
     assert_eq!((run.code, account.launched()), (1, 0), "{}", run.stderr);
     assert!(
         run.stderr
-            .contains("0.03 USD of --max-cost, after 0.0288 for --initialization-rate, carry"),
+            .contains("is too little: 1 machine can cost 0.0246 USD an hour and 0.0288 once for --initialization-rate, and"),
         "{}",
         run.stderr
     );
