@@ -21,7 +21,10 @@ use crate::{
         request::Request,
     },
     plan::facts::Facts,
-    terminal::command_line::{command, terminate_command},
+    terminal::{
+        command_line::{command, terminate_command},
+        quoting,
+    },
     values::VmType,
 };
 
@@ -295,16 +298,25 @@ fn refuse_other_settings(
     settings: &GroupSettings,
     live: &[Machine],
 ) -> Result<()> {
-    let mut differences = live.iter().map(|m| settings.differences(m));
-    let Some(differences) = differences.find(|d| !d.is_empty()) else {
+    let mut differences = live.iter().map(|m| (m, settings.differences(m)));
+    let Some((machine, differences)) = differences.find(|(_, d)| !d.is_empty()) else {
         return Ok(());
     };
+    let theirs = settings.options_of(machine).map(|options| {
+        let name = quoting::word(request.group.as_str());
+        let number = request.num_machines;
+        let line = format!("start --machine-group-name {name} -n {number} {options}");
+        format!(": {}", command(&line))
+    });
     Err(Failure::failed(format!(
         "the group {} has machines with other settings: {}",
         request.group,
         differences.join("; ")
     ))
-    .hint("use the group's settings, or another --machine-group-name"))
+    .hint(format!(
+        "use another --machine-group-name, or the group's settings{}",
+        theirs.unwrap_or_default()
+    )))
 }
 
 #[cfg(test)]
@@ -332,7 +344,7 @@ mod tests {
             assert_eq!(
                 why.as_deref(),
                 Some(
-                    "the group g has machines with other settings: vm-type is t3.micro there and t2.micro here"
+                    "the group g has machines with other settings: --vm-type is t3.micro there, t2.micro here"
                 )
             );
         }

@@ -304,12 +304,22 @@ mod tests {
         for (name, change) in changes {
             let mut other = request(1);
             change(&mut other);
+            let theirs = machine(GroupSettings::of(&other).to_tags());
+            let line = GroupSettings::of(&request(1)).options_of(&theirs);
+            let cannot_be_repeated = ["script", "tags", "proxy"].contains(&name);
+            assert_eq!(line.is_none(), cannot_be_repeated, "{name}: {line:?}");
             let differences = GroupSettings::of(&other).differences(&usual);
             let [difference] = differences.as_slice() else {
                 panic!("{name}: {differences:?}");
             };
+            let option = match name {
+                "script" => "user-data-path",
+                "local-disks" => "no-local-disks",
+                "tags" => "tag",
+                name => name,
+            };
             assert!(
-                difference.starts_with(&format!("{name} is ")),
+                difference.starts_with(&format!("--{option} is ")),
                 "{difference}"
             );
         }

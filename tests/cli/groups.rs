@@ -81,48 +81,48 @@ fn other_settings_are_refused_and_the_difference_is_named() {
         (
             "--volume-size 60 --vm-type t3.micro",
             str![[r#"
-error: the group g has machines with other settings: vm-type is t2.micro there and t3.micro here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --vm-type is t2.micro there, t3.micro here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60
 
 "#]],
         ),
         (
             "",
             str![[r#"
-error: the group g has machines with other settings: volume-size is 60 there and the default here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --volume-size is 60 there, the default here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60
 
 "#]],
         ),
         (
             "--volume-size 70",
             str![[r#"
-error: the group g has machines with other settings: volume-size is 60 there and 70 here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --volume-size is 60 there, 70 here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60
 
 "#]],
         ),
         (
             "--volume-size 60 --spot",
             str![[r#"
-error: the group g has machines with other settings: spot is the default there and yes here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --spot is no there, yes here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60
 
 "#]],
         ),
         (
             "--volume-size 60 --max-idle-time 5",
             str![[r#"
-error: the group g has machines with other settings: max-idle-time is the default there and 5m here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --max-idle-time is the default there, 5m here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60
 
 "#]],
         ),
         (
             "--volume-size 60 --user-data-path boot.sh",
             str![[r#"
-error: the group g has machines with other settings: script is the default there and sha256:9ab8fabc8c72 here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --user-data-path is the default there, sha256:9ab8fabc8c72 here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60
 
 "#]],
         ),
@@ -133,6 +133,8 @@ hint: use the group's settings, or another --machine-group-name
         run.fails(1, expected);
     }
     assert_eq!(account.launched(), 1);
+    // The line of the hint.
+    account.json("start --machine-group-name g -n 2 --vm-type t2.micro --volume-size 60 --dry-run");
 }
 
 #[test]
@@ -210,8 +212,8 @@ fn equal_settings_in_other_words_are_no_others() {
     run.fails(
         1,
         str![[r#"
-error: the group g has machines with other settings: tags is sha256:[..] there and sha256:[..] here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --tag is sha256:[..] there, sha256:[..] here
+hint: use another --machine-group-name, or the group's settings
 
 "#]],
     );
@@ -248,8 +250,8 @@ fn a_group_of_the_former_release_is_topped_up() {
     start(3, "--tag a=1").fails(
         1,
         str![[r#"
-error: the group g has machines with other settings: volume-size is 60 there and the default here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --volume-size is 60 there, the default here
+hint: use another --machine-group-name, or the group's settings
 
 "#]],
     );

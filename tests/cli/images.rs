@@ -129,8 +129,8 @@ fn standard_credits_are_asked_for_of_burstable_types_alone() {
     account
         .run("start --vm-type m5.large --machine-group-name c -n 2")
         .fails(1, str![[r#"
-error: the group c has machines with other settings: standard-credits is yes there and the default here
-hint: use the group's settings, or another --machine-group-name
+error: the group c has machines with other settings: --standard-credits is yes there, no here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name c -n 2 --standard-credits --vm-type m5.large
 
 "#]]);
 }

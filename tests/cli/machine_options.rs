@@ -126,32 +126,32 @@ fn each_of_them_is_a_setting_of_the_group() {
         (
             "--threads-per-core 1",
             str![[r#"
-error: the group g has machines with other settings: threads-per-core is the default there and 1 here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --threads-per-core is the default there, 1 here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 1 --instance-profile p --vm-type c5.large
 
 "#]],
         ),
         (
             "--proxy http://proxy.test:3128",
             str![[r#"
-error: the group g has machines with other settings: proxy is the default there and http://proxy.test:3128 here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --proxy is none there, http://proxy.test:3128 here
+hint: use another --machine-group-name, or the group's settings
 
 "#]],
         ),
         (
             "--no-local-disks",
             str![[r#"
-error: the group g has machines with other settings: local-disks is the default there and no here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --no-local-disks is no there, yes here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 1 --instance-profile p --vm-type c5.large
 
 "#]],
         ),
         (
             "--api-key-from ssm:key",
             str![[r#"
-error: the group g has machines with other settings: api-key-from is the default there and ssm:key here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --api-key-from is none there, ssm:key here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 1 --instance-profile p --vm-type c5.large
 
 "#]],
         ),

@@ -77,8 +77,8 @@ CHANGES = [
     Change(
         "settings are compared with those of the first machine and no other",
         file="src/plan/decision.rs",
-        old="live.iter().map(|m| settings.differences(m))",
-        new="live.iter().take(1).map(|m| settings.differences(m))",
+        old="live.iter().map(|m| (m, settings.differences(m)))",
+        new="live.iter().take(1).map(|m| (m, settings.differences(m)))",
         unit=("plan::decision::tests::the_settings_of_every_machine_of_the_group_are_compared",),
     ),
     Change(

@@ -3,10 +3,17 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    super::tagged_settings::{TAGS, TaggedSettings},
+    super::{
+        budget::Budget,
+        tagged_settings::{TAGS, TaggedSettings},
+    },
     GroupSettings, short_hash,
 };
-use crate::{model::machine::Machine, values::spans};
+use crate::{
+    model::{machine::Machine, request::Runner},
+    terminal::quoting,
+    values::spans,
+};
 
 impl GroupSettings {
     /// The differences, one phrase for each setting.
@@ -32,6 +39,39 @@ impl GroupSettings {
             .collect()
     }
 
+    /// The options that ask for machines like this one instead; none if its tags do not
+    /// tell them all.
+    pub fn options_of(&self, machine: &Machine) -> Option<String> {
+        let theirs = TaggedSettings::by(machine);
+        let mut options: Vec<String> = Vec::new();
+        for (name, value) in &theirs.words {
+            // Where there is a hash, nobody knows what it is of.
+            if theirs.former || !REPEATABLE.contains(&name.as_str()) || value.starts_with("sha256:")
+            {
+                return None;
+            }
+            let option = option(name);
+            options.push(match name.as_str() {
+                "spot" | "standard-credits" | "local-disks" => option,
+                name => format!("{option} {}", quoting::word(&as_typed(name, value))),
+            });
+        }
+        // What the environment of this run may say is to be said otherwise.
+        for (name, default) in [
+            ("task-runner-image", Some(Runner::TASK_RUNNER_IMAGE)),
+            ("file-tracker-image", Some(Runner::FILE_TRACKER_IMAGE)),
+            ("proxy", None),
+        ] {
+            if self.0.contains_key(name) && !theirs.words.contains_key(name) {
+                options.push(format!("{} {}", option(name), default?));
+            }
+        }
+        if let Some(budget) = Budget::of(machine) {
+            options.push(format!("--max-cost {}", budget.ok()?.usd));
+        }
+        Some(options.join(" "))
+    }
+
     /// The hash that the former release wrote where these settings were too long.
     fn former_hash(&self) -> String {
         let words = self.0.iter().filter(|(name, _)| *name != TAGS);
@@ -42,32 +82,88 @@ impl GroupSettings {
     }
 }
 
-/// A phrase for one setting. Tags keep spans of time in the unit that they always had.
+/// A phrase for one setting, named as the option that decides it.
 fn phrase(name: &str, theirs: Option<&String>, ours: Option<&String>) -> String {
-    let or_default = |value: Option<&String>| {
-        let Some(value) = value else {
-            return "the default".to_owned();
-        };
-        let span = match name {
-            "max-lifetime" | "boot-timeout" => value
-                .strip_suffix('s')
-                .and_then(|seconds| seconds.parse().ok())
-                .map(Duration::from_secs),
-            "max-idle-time" => value.parse().ok().map(Duration::from_mins),
-            _ => None,
-        };
-        match span {
-            Some(span) if span.is_zero() => "never".to_owned(),
-            Some(span) => spans::typed(span),
-            None => value.clone(),
-        }
-    };
+    let told = |value| value_in_words(name, value);
     format!(
-        "{name} is {} there and {} here",
-        or_default(theirs),
-        or_default(ours)
+        "{} is {} there, {} here",
+        option(name),
+        told(theirs),
+        told(ours)
     )
 }
+
+fn value_in_words(name: &str, value: Option<&String>) -> String {
+    match (name, value) {
+        // The setting says whether they are used, the option that they are not.
+        ("local-disks", value) => if value.is_some() { "yes" } else { "no" }.to_owned(),
+        ("spot" | "standard-credits", None) => "no".to_owned(),
+        (
+            "subnet-id" | "security-group-id" | "availability-zone" | "ssh-from" | "key-name"
+            | "instance-profile" | "max-price" | "max-lifetime" | "api-key-from" | "proxy" | TAGS,
+            None,
+        ) => "none".to_owned(),
+        (_, None) => "the default".to_owned(),
+        ("max-idle-time", Some(minutes)) if minutes == "0" => "never".to_owned(),
+        (_, Some(value)) => as_typed(name, value),
+    }
+}
+
+fn option(name: &str) -> String {
+    let option = match name {
+        "script" => "user-data-path",
+        "local-disks" => "no-local-disks",
+        TAGS => "tag",
+        name => name,
+    };
+    format!("--{option}")
+}
+
+/// A setting's value as its option takes it. Tags keep spans of time in the unit that
+/// they always had, and have no commas.
+fn as_typed(name: &str, value: &str) -> String {
+    let span = match name {
+        "max-lifetime" | "boot-timeout" => value
+            .strip_suffix('s')
+            .and_then(|seconds| seconds.parse().ok())
+            .map(Duration::from_secs),
+        "max-idle-time" => value.parse().ok().map(Duration::from_mins),
+        "vm-type" => return value.replace('/', ","),
+        _ => None,
+    };
+    // Nothing is `0` in any unit.
+    let span = span.filter(|span| !span.is_zero());
+    span.map_or(value.to_owned(), spans::typed)
+}
+
+/// The settings whose options a line can repeat. A script and tags are known by a hash
+/// alone, and of a proxy nobody knows whether it has a password.
+const REPEATABLE: [&str; 24] = [
+    "vm-type",
+    "threads-per-core",
+    "image-id",
+    "volume-size",
+    "volume-type",
+    "iops",
+    "throughput",
+    "initialization-rate",
+    "subnet-id",
+    "security-group-id",
+    "availability-zone",
+    "ssh-from",
+    "key-name",
+    "instance-profile",
+    "spot",
+    "max-price",
+    "standard-credits",
+    "task-runner-image",
+    "file-tracker-image",
+    "max-idle-time",
+    "max-lifetime",
+    "boot-timeout",
+    "api-key-from",
+    "local-disks",
+];
 
 #[cfg(test)]
 mod tests {
@@ -104,7 +200,7 @@ mod tests {
         }
         assert_eq!(
             settings.differences(&former("iops=4000 max-price=0.5 vm-type=t2.micro")),
-            ["iops is 4000 there and the default here"]
+            ["--iops is 4000 there, the default here"]
         );
         // The former release wrote only a hash where there were more than 256 characters.
         let hash = short_hash(b"max-price=0.5 vm-type=t2.micro");
@@ -119,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             other.differences(&hashed("t3.micro")),
-            ["vm-type is t3.micro there and t2.micro here"]
+            ["--vm-type is t3.micro there, t2.micro here"]
         );
     }
 
@@ -142,7 +238,7 @@ mod tests {
         request.volume.size_gib = Some(60);
         assert_eq!(
             GroupSettings::of(&request).differences(&theirs),
-            ["volume-size is the default there and 60 here"]
+            ["--volume-size is the default there, 60 here"]
         );
     }
 }

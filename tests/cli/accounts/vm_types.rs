@@ -114,8 +114,8 @@ fn without_a_type_a_group_keeps_its_own() {
         .fails(
             1,
             str![[r#"
-error: the group g has machines with other settings: volume-size is the default there and 60 here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --volume-size is the default there, 60 here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 3 --vm-type m5.large
 
 "#]],
         );
