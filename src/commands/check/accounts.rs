@@ -54,19 +54,33 @@ pub fn network(request: &Request, facts: &Facts, network: &Network) -> Vec<Check
     checks
 }
 
-/// A warning where EC2 would refuse all these types to an account on the free plan. It
-/// concerns only accounts made since July 2025, which have more types in it; EC2 does not
-/// tell whether they are on that plan.
+/// Which of these types an account on the free plan may launch, and a warning where it is
+/// none. It concerns only accounts made since July 2025, which have more types in it; EC2
+/// does not tell whether they are on that plan.
 pub fn free_plan(vm_types: &[&VmTypeFacts], free: &[VmType]) -> Option<Check> {
-    let is_refused = |facts: &&VmTypeFacts| facts.is_free_tier_eligible == Some(false);
-    if !start::free_plan::may_be_on_it(free)
-        || vm_types.is_empty()
-        || !vm_types.iter().all(is_refused)
-    {
+    if !start::free_plan::may_be_on_it(free) || vm_types.is_empty() {
         return None;
     }
-    let names: Vec<&str> = vm_types.iter().map(|facts| facts.name.as_str()).collect();
-    let message = format!("not in AWS's free plan: {}", names.join(", "));
-    let failure = Failure::failed(message).hint(start::free_plan::hint(free));
-    Some(Check::warning("free_plan", failure))
+    let name = "free_plan";
+    let those = |eligible: bool| {
+        let those = vm_types
+            .iter()
+            .filter(|facts| facts.is_free_tier_eligible == Some(eligible));
+        let names: Vec<&str> = those.map(|facts| facts.name.as_str()).collect();
+        (names.len(), names.join(", "))
+    };
+    match (those(true), those(false)) {
+        ((0, _), (refused, names)) if refused == vm_types.len() => {
+            let message = format!("not in AWS's free plan: {names}");
+            let failure = Failure::failed(message).hint(start::free_plan::hint(free));
+            Some(Check::warning(name, failure))
+        }
+        // Of the others EC2 does not tell.
+        ((0, _), _) => None,
+        ((_, taken), (0, _)) => Some(Check::ok(name, format!("AWS's free plan has {taken}"))),
+        ((_, taken), (_, refused)) => Some(Check::ok(
+            name,
+            format!("AWS's free plan has {taken}, not {refused}"),
+        )),
+    }
 }

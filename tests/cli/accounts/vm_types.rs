@@ -137,3 +137,21 @@ fn check_warns_of_types_that_the_free_plan_may_refuse() {
         );
     }
 }
+
+#[test]
+fn check_says_which_of_the_types_the_free_plan_has() {
+    for (options, told) in [
+        ("", "AWS's free plan has t3.micro, not t2.micro"),
+        ("--vm-type t3.micro", "AWS's free plan has t3.micro"),
+    ] {
+        let account = with(json!({"plan": "free"}));
+        let report = account.json(&format!("check --machine-group-name g {options}"));
+        let checks = list(&report["checks"]);
+        let found = checks.iter().find(|check| check["name"] == "free_plan");
+        let found = found.expect("a check");
+        assert_eq!(
+            (&found["status"], &found["detail"]),
+            (&json!("ok"), &json!(told))
+        );
+    }
+}
