@@ -16,7 +16,7 @@ impl ApiSettings {
     pub fn require_key(&self) -> Result<String> {
         self.key.clone().ok_or_else(|| {
             Failure::usage("there is no Inductiva API key")
-                .hint("get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key")
+                .hint("get one at https://inductiva.ai/; `inductiva-aws configure` stores it, or give it as --api-key or in INDUCTIVA_API_KEY")
         })
     }
 }

@@ -289,7 +289,7 @@ fn no_key_at_all_is_a_usage_error_that_says_where_to_get_one() {
     let account = Account::new();
     start_with_key(&account, None, "").assert(2, str![], str![[r#"
 error: there is no Inductiva API key
-hint: get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key
+hint: get one at https://inductiva.ai/; `inductiva-aws configure` stores it, or give it as --api-key or in INDUCTIVA_API_KEY
 
 "#]]);
     assert_eq!(account.requests(), [] as [Value; 0]);

@@ -196,7 +196,7 @@ fn user_data_shows_the_key_when_asked_to() {
     without.env_remove("INDUCTIVA_API_KEY");
     finish(&mut without).fails(2, str![[r#"
 error: there is no Inductiva API key
-hint: get one at https://inductiva.ai/ and give it as --api-key, in INDUCTIVA_API_KEY or in ~/.inductiva/api_key
+hint: get one at https://inductiva.ai/; `inductiva-aws configure` stores it, or give it as --api-key or in INDUCTIVA_API_KEY
 
 "#]]);
 }

@@ -344,15 +344,21 @@ impl SignIn {
             return refusals::nothing(&source, &self.profiles);
         }
         let names = self.profiles.names();
-        let there = match names.as_slice() {
-            [] => "; `inductiva-aws configure sso` makes one for IAM Identity Center".to_owned(),
-            names => format!(" (there are: {})", names.join(", ")),
+        let ways = match names.as_slice() {
+            [] => "`inductiva-aws login` signs in with the browser, `inductiva-aws configure` stores access keys, and `inductiva-aws configure sso` makes a profile for IAM Identity Center".to_owned(),
+            // Where there are profiles, `login` alone is for IAM Identity Center.
+            names => format!(
+                "name a profile with --profile (there are: {}); `inductiva-aws login --console` signs in with the browser, and `inductiva-aws configure` stores access keys",
+                names.join(", ")
+            ),
         };
         Failure::new(
             Kind::NotSignedIn,
             "not signed in to AWS: no credentials were found",
         )
-        .hint(format!("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile{there}"))
+        .hint(format!(
+            "{ways}; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ))
     }
 }
 

@@ -102,7 +102,10 @@ fn no_session(profile: &str, settings: &AwsSettings, profiles: &Profiles) -> Fai
     } else {
         format!("name one that does with --profile: {}", names.join(", "))
     };
-    Failure::usage(message).hint(hint)
+    let console = sign_in_command("login --console");
+    Failure::usage(message).hint(format!(
+        "{hint}; or sign in with the AWS console: {console}"
+    ))
 }
 
 /// The command that signs in to a session, for messages.

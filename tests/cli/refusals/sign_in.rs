@@ -58,7 +58,7 @@ fn no_credentials_at_all() {
         str![],
         str![[r#"
 error: not signed in to AWS: no credentials were found
-hint: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile with --profile; `inductiva-aws configure sso` makes one for IAM Identity Center
+hint: `inductiva-aws login` signs in with the browser, `inductiva-aws configure` stores access keys, and `inductiva-aws configure sso` makes a profile for IAM Identity Center; or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 
 "#]],
     );

@@ -286,12 +286,12 @@ fn login_needs_a_session_that_is_there() {
         (
             "",
             "no profile is named, and the default one does not sign in with IAM Identity Center",
-            "name one that does with --profile: new, old, role",
+            "name one that does with --profile: new, old, role; or sign in with the AWS console: inductiva-aws login --console",
         ),
         (
             "--profile keys",
             "profile keys does not sign in with IAM Identity Center",
-            "name one that does with --profile: new, old, role",
+            "name one that does with --profile: new, old, role; or sign in with the AWS console: inductiva-aws login --console",
         ),
         (
             "--sso-session other",
