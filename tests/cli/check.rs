@@ -61,7 +61,7 @@ ok       cost        about [..] USD an hour, [..]
 ok       image       ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022; not a prepared one: eu-west-2 has none (inductiva-aws image build makes one)
 ok       permission  EC2 would permit the launch of 3 machines
 ok       quota       0 of 256 vCPUs in use, 3 more needed for t2.micro (Standard (A, C, D, H, I, M, R, T, Z), on demand)
-ok       disk        gp3, of the standard size or the image's
+ok       disk        50 GiB gp3
 ok       user-data   [..] bytes of at most 16384
 ok       api-key     of sandbox
 

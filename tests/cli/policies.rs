@@ -355,7 +355,7 @@ warning  quota       cannot look up the vCPU quota L-1216C47A: arn:aws:iam::[ACC
   ],
   "Version": "2012-10-17"
 }
-ok       disk        gp3, of the standard size or the image's
+ok       disk        50 GiB gp3
 ok       user-data   [..] bytes of at most 16384
 ok       api-key     of sandbox
 

@@ -423,8 +423,8 @@ CHANGES = [
     Change(
         "a sign-in that failed is shown as a region that is wrong",
         file="src/commands/check/mod.rs",
-        old='Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)]',
-        new='Err(Obstacle::SignIn(failure)) => vec![Check::failed("region", failure)]',
+        old='Err(Obstacle::SignIn(failure)) => (vec![Check::failed("identity", failure)], None)',
+        new='Err(Obstacle::SignIn(failure)) => (vec![Check::failed("region", failure)], None)',
         cli=("check::permissions::nobody_is_signed_in",),
     ),
     Change(

@@ -57,12 +57,13 @@ pub async fn run(args: &CheckArgs, settings: &AwsSettings, out: Output) -> Resul
     let aws_side = async {
         match identity::try_connect(&settings, out).await {
             Ok(aws) => Box::pin(of_aws(&aws, &api, &settings, args, &request)).await,
-            Err(Obstacle::Region(failure)) => vec![Check::failed("region", failure)],
-            Err(Obstacle::SignIn(failure)) => vec![Check::failed("identity", failure)],
+            Err(Obstacle::Region(failure)) => (vec![Check::failed("region", failure)], None),
+            Err(Obstacle::SignIn(failure)) => (vec![Check::failed("identity", failure)], None),
         }
     };
-    let (mut checks, api_key) = tokio::join!(Box::pin(aws_side), api_key(&api_settings, &api));
-    checks.extend([disk(&request), user_data(&request), api_key]);
+    let ((mut checks, disk_gib), api_key) =
+        tokio::join!(Box::pin(aws_side), api_key(&api_settings, &api));
+    checks.extend([disk(&request, disk_gib), user_data(&request), api_key]);
     checks.extend(proxy(&request));
     let report = CheckReport::new(checks, out.width());
     out.result(&report, &[])?;
@@ -74,13 +75,14 @@ async fn in_time<T>(aws: &Aws, service: &str, call: impl Future<Output = Result<
     aws.within(Some(ANSWERED_WITHIN), service, call).await
 }
 
+/// What AWS tells: the checks, and the size of the root disk where its image is known.
 async fn of_aws(
     aws: &Aws,
     api: &inductiva::Client,
     settings: &AwsSettings,
     args: &StartArgs,
     request: &Request,
-) -> Vec<Check> {
+) -> (Vec<Check>, Option<u32>) {
     let asked_at = aws.time.now();
     let types = [request.vm_type.as_str()];
     let (found, zones, prices, free_types) = tokio::join!(
@@ -101,8 +103,9 @@ async fn of_aws(
     checks.push(Check::ok("region", &aws.region));
     checks.push(clock(aws));
     if found.identity.is_err() {
-        return checks;
+        return (checks, None);
     }
+    let mut disk_gib = None;
     let first = checks.len();
     let zones = zones.map(|offered| {
         let zones: BTreeSet<String> = offered.into_iter().map(|(_, zone)| zone).collect();
@@ -147,6 +150,9 @@ async fn of_aws(
         match found.facts(aws, asked_at) {
             Ok(mut facts) => {
                 facts.group = group;
+                // The root disk is the first.
+                let disks = choices::disks_gib(request, &facts);
+                disk_gib = disks.ok().and_then(|gib| gib.first().copied());
                 let prices = look_up::prices_of_its_system(aws, request, &facts, prices).await;
                 Parts::of(request, &facts, &prices).tell(&mut facts);
                 let cost = cost(args, &start::cost(request, &facts, &prices));
@@ -167,7 +173,7 @@ async fn of_aws(
             Err(failure) => checks.push(Check::failed("launch", failure)),
         }
     }
-    checks
+    (checks, disk_gib)
 }
 
 /// Whether a key is where machines are to fetch theirs. Only they can tell whether they

@@ -69,10 +69,11 @@ pub fn proxy(request: &Request) -> Option<Check> {
     ))
 }
 
-pub fn disk(request: &Request) -> Check {
+/// `known_gib` is the size by the image, where that is known.
+pub fn disk(request: &Request, known_gib: Option<u32>) -> Check {
     let volume = &request.volume;
     let kind = volume.kind.as_str();
-    match volume.size_gib {
+    match volume.size_gib.or(known_gib) {
         None => Check::ok(
             "disk",
             format!("{kind}, of the standard size or the image's"),
