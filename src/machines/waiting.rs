@@ -126,7 +126,7 @@ impl Wait<'_> {
         if machines.len() > MOST_CONSOLES {
             self.out.say(&format!(
                 "boot phases are not shown for more than {MOST_CONSOLES} machines: {} shows those of one machine",
-                command("logs")
+                command("logs ID")
             ));
             return none;
         }

@@ -205,7 +205,7 @@ fn more_machines_than_can_be_looked_at_one_by_one_are_counted() {
 machine group g
 cost: about 0.4863 USD an hour, 11.67 a day (machines 0.2478, disks 0.1335, addresses 0.1050); at most 2.3763 an hour, with surplus CPU credits
 launched 21 machines, [ID] to [ID]
-boot phases are not shown for more than 20 machines: inductiva-aws logs shows those of one machine
+boot phases are not shown for more than 20 machines: inductiva-aws logs ID shows those of one machine
 0 of 21 running, 0 registered
 21 of 21 running, 0 registered
 error: timed out after 1 s: 0 of 21 machines registered
