@@ -65,7 +65,7 @@ fn build_that_says(account: &Account, line: &str, console: &str) -> Run {
 #[track_caller]
 fn build(account: &Account, line: &str) {
     let run = build_that_says(account, line, PREPARED)
-        .ignoring_the_rest("what a build says is looked at where it is the test's subject, above");
+        .ignoring_the_rest("what a build says is looked at in the tests below that are about it");
     assert_eq!(run.code, 0, "{}", run.stderr);
 }
 
