@@ -409,6 +409,27 @@ class Speed(unittest.TestCase):
         put("clock", b'{"advance": 1}')
         self.assertIn("<name>terminated</name>", compare())
 
+    def test_what_has_nothing_is_written_as_moto_does(self):
+        from sandbox.ec2_api import Ec2Api
+        from moto.core import serialize
+        from moto.core.utils import get_service_model
+
+        operation = get_service_model("ec2").operation_model("DescribeInstances")
+        transformers = Ec2Api.RESPONSE_KEY_PATH_TO_TRANSFORMER
+
+        def text(write, result):
+            picker = serialize.XFormedAttributePicker(response_transformers=transformers)
+            serializer = serialize.EC2Serializer(operation, value_picker=picker)
+            return write(serializer, {"headers": {}}, result)["body"]
+
+        empty = {"ReservationId": "", "OwnerId": None, "Groups": [], "Instances": [{}, None]}
+        filled = {"Instances": [{"Tags": [], "Placement": {}, "Monitoring": None}, {}]}
+        for result in (None, {}, {"Reservations": []}, {"Reservations": [{}, empty, filled]}):
+            self.assertEqual(
+                text(serialize.EC2Serializer._serialize_result, result),
+                text(serialize.ResponseSerializer._serialize_result, result),
+            )
+
 
 if __name__ == "__main__":
     unittest.main()
