@@ -278,9 +278,9 @@ impl Request {
         std::iter::once(&self.vm_type).chain(&self.other_types)
     }
 
-    /// Whether the user named several types. Then it is worth saying which one was taken.
-    pub fn names_several_types(&self) -> bool {
-        !self.other_types.is_empty() && !self.types_are_default
+    /// Whether one of several types is taken. Then it is worth saying which one.
+    pub fn has_several_types(&self) -> bool {
+        !self.other_types.is_empty()
     }
 
     /// The types as they are shown.

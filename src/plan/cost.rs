@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{known::Known, parts::Parts};
-use crate::error::Failure;
+use crate::{error::Failure, values::VmType};
 
 /// What a group costs while all its machines run. What is unknown is null.
 #[derive(Clone, Debug, Serialize)]
@@ -18,6 +18,9 @@ pub struct Cost {
     machines_usd_per_hour: Option<f64>,
     disks_usd_per_hour: Option<f64>,
     addresses_usd_per_hour: Option<f64>,
+    /// The type that these prices are of: the dearest that may be taken. None where all
+    /// cost the same.
+    dearest_vm_type: Option<VmType>,
     /// The most that all of it can become: spot machines cost their highest price, and
     /// burstable machines are busy all the time.
     at_most_usd_per_hour: Option<f64>,
@@ -47,6 +50,7 @@ impl Cost {
             machines_usd_per_hour: machine.map(|machine| all(machine.now)),
             disks_usd_per_hour: parts.disks.clone().ok().map(all),
             addresses_usd_per_hour: parts.address.clone().ok().map(all),
+            dearest_vm_type: machine.and_then(|machine| machine.dearest_type.clone()),
             at_most_usd_per_hour: parts.most().ok().map(all),
             surplus_credits_usd_per_hour: machine.map(|machine| all(machine.surplus)),
             initialization_usd: parts.initialization.clone().ok().map(all),
@@ -124,11 +128,11 @@ impl fmt::Display for Cost {
         );
         match (self.usd_per_hour, self.usd_per_day, &self.why_unknown) {
             (Some(hour), Some(day), _) => {
-                write!(
-                    f,
-                    "about {} USD an hour, {day:.2} a day ({parts})",
-                    hourly(hour)
-                )?;
+                write!(f, "about {} USD an hour, {day:.2} a day", hourly(hour))?;
+                if let Some(vm_type) = &self.dearest_vm_type {
+                    write!(f, " with {vm_type}, the dearest type")?;
+                }
+                write!(f, " ({parts})")?;
                 match self.at_most_usd_per_hour {
                     _ if self.is_certain() => {}
                     Some(most) if self.has_surplus() => write!(
@@ -177,7 +181,7 @@ mod tests {
             machine: Ok(MachinePrice {
                 now: machine,
                 most: machine,
-                surplus: 0.0,
+                ..MachinePrice::default()
             }),
             disks: Ok(disks),
             address: Ok(address),
@@ -257,12 +261,29 @@ mod tests {
     }
 
     #[test]
+    fn where_types_cost_differently_it_is_said_whose_price_it_is() {
+        let mut several = parts(0.5, 0.1, 0.005);
+        if let Ok(machine) = &mut several.machine {
+            machine.dearest_type = Some("t2.micro".parse().expect("a type"));
+        }
+        let cost = Cost::of(&several, 1);
+        assert!(
+            cost.to_string()
+                .contains(" a day with t2.micro, the dearest type (machines 0.5000, "),
+            "{cost}"
+        );
+        let document = serde_json::to_value(&cost).expect("JSON");
+        assert_eq!(document["dearest_vm_type"], "t2.micro");
+    }
+
+    #[test]
     fn what_can_become_dearer_is_limited_by_the_most_that_it_can_be() {
         let mut spot = parts(0.1, 0.0, 0.0);
         spot.machine = Ok(MachinePrice {
             now: 0.1,
             most: 0.4,
             surplus: 0.2,
+            ..MachinePrice::default()
         });
         let cost = Cost::of(&spot, 1);
         assert!(cost.to_string().starts_with("about 0.1000 USD"), "{cost}");

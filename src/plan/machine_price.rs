@@ -16,7 +16,7 @@ use crate::{
 const SURPLUS_VCPU_HOUR: f64 = 0.05;
 
 /// What a machine costs an hour, USD: the dearest of those that may be launched.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MachinePrice {
     /// As of now.
     pub now: f64,
@@ -25,6 +25,8 @@ pub struct MachinePrice {
     pub most: f64,
     /// The part of that which is surplus CPU credits.
     pub surplus: f64,
+    /// The type that `now` is the price of; none where all types cost the same now.
+    pub dearest_type: Option<VmType>,
 }
 
 /// The operating system that the prices have to be for, or why there are none.
@@ -92,8 +94,10 @@ pub(super) fn machine(request: &Request, facts: &Facts, prices: &Prices) -> Know
         return Err("the price of the image's system is not known".into());
     }
     let mut dearest = MachinePrice::default();
+    let mut of_types: Vec<(f64, &VmType)> = Vec::new();
     for vm_type in facts.vm_types() {
         let surplus = surplus(request, vm_type)?;
+        let mut its = 0.0_f64;
         for market in request.markets() {
             let (now, most) = match market {
                 Market::OnDemand => {
@@ -102,12 +106,21 @@ pub(super) fn machine(request: &Request, facts: &Facts, prices: &Prices) -> Know
                 }
                 Market::Spot => spot(request, &vm_type.name, facts, prices)?,
             };
-            dearest = MachinePrice {
-                now: dearest.now.max(now),
-                most: dearest.most.max(most + surplus),
-                surplus: dearest.surplus.max(surplus),
-            };
+            its = its.max(now);
+            dearest.most = dearest.most.max(most + surplus);
         }
+        dearest.surplus = dearest.surplus.max(surplus);
+        of_types.push((its, &vm_type.name));
+    }
+    // Of types that cost the same the first counts, which is tried first.
+    for (usd, vm_type) in &of_types {
+        if *usd > dearest.now {
+            dearest.now = *usd;
+            dearest.dearest_type = Some((*vm_type).clone());
+        }
+    }
+    if of_types.iter().all(|(usd, _)| *usd >= dearest.now) {
+        dearest.dearest_type = None;
     }
     Ok(dearest)
 }

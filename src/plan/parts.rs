@@ -201,6 +201,27 @@ mod tests {
     }
 
     #[test]
+    fn the_dearest_type_is_named_where_types_cost_differently() {
+        let dearest = |change: fn(&mut Request, &mut Facts, &mut Prices)| {
+            let machine = parts(change).machine.expect("a price");
+            machine.dearest_type.map(|vm_type| vm_type.to_string())
+        };
+        assert_eq!(dearest(|_, _, _| {}), None);
+        let two = dearest(|request, facts, _| add_t3_micro(request, facts));
+        assert_eq!(two.as_deref(), Some("t2.micro"));
+        let later = dearest(|request, facts, prices| {
+            add_t3_micro(request, facts);
+            prices.on_demand = Ok([("t2.micro".into(), 0.02), ("t3.micro".into(), 0.03)].into());
+        });
+        assert_eq!(later.as_deref(), Some("t3.micro"));
+        let the_same = dearest(|request, facts, prices| {
+            add_t3_micro(request, facts);
+            prices.on_demand = Ok([("t2.micro".into(), 0.02), ("t3.micro".into(), 0.02)].into());
+        });
+        assert_eq!(the_same, None);
+    }
+
+    #[test]
     fn a_spot_machine_may_cost_as_much_as_its_highest_price() {
         let spot = |max_price: Option<&str>| {
             machine(|request, _, _| {

@@ -37,16 +37,16 @@ fn a_start_says_what_it_costs_before_it_launches() {
         .assert(
             0,
             str![[r#"
-INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
-[ID]  pending  eu-west-2a  172.31.0.[..]  n/a        on-demand
-[ID]  pending  eu-west-2a  172.31.0.[..]  n/a        on-demand
+INSTANCE ID          STATE    ZONE        TYPE      PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  t3.micro  172.31.0.[..]  n/a        on-demand
+[ID]  pending  eu-west-2a  t3.micro  172.31.0.[..]  n/a        on-demand
 in account [ACCOUNT], eu-west-2
 
 "#]],
             str![[r#"
 machine group g
-cost: about 0.0618 USD an hour, 1.48 a day (machines 0.0264, disks 0.0254, addresses 0.0100); at most 0.2390 an hour, with surplus CPU credits
-launched [ID] [ID]
+cost: about 0.0618 USD an hour, 1.48 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0254, addresses 0.0100); at most 0.2390 an hour, with surplus CPU credits
+launched [ID] [ID] (t3.micro)
 
 "#]],
         );
@@ -171,7 +171,7 @@ EC2 would permit this launch (capacity and quotas are only known when it happens
     assert_eq!(
         line,
         Some(
-            "cost            about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits"
+            "cost            about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits"
         ),
         "{}",
         run.stdout

@@ -66,7 +66,7 @@ fn the_group_is_made_before_the_launch_and_taken_back_when_it_fails() {
         1,
         str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 "#]],
@@ -97,7 +97,7 @@ fn a_group_that_this_run_did_not_make_survives_its_failure() {
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "InvalidParameterValue", "message": "no", "status": 400}));
     account.run("start --machine-group-name g --num-machines 2").fails(1, str![[r#"
 machine group g
-cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 "#]]);
@@ -140,9 +140,9 @@ fn an_api_that_is_down_is_warned_about_and_machines_look_for_the_group_themselve
     let run = account.run("start --machine-group-name g");
     run.ends(0, str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 warning: Inductiva's API is out of reach (HTTP 503, set by the test): launching anyway; the machines look for the group g themselves
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]]);
     let data = String::from_utf8(user_data(&account, 0)).expect("text");
@@ -169,9 +169,9 @@ fn an_api_that_cannot_be_connected_to_is_warned_about_too() {
     ));
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 warning: Inductiva's API is out of reach ([..]): launching anyway; the machines look for the group g themselves
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]]);
     assert_eq!(

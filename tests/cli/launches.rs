@@ -74,9 +74,9 @@ fn more_machines_than_another_start_wants_are_topped_up() {
     let run = account.run("start --machine-group-name g --num-machines 3 --output json");
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0737 USD an hour, 1.77 a day (machines 0.0396, disks 0.0191, addresses 0.0150); at most 0.3395 an hour, with surplus CPU credits
+cost: about 0.0737 USD an hour, 1.77 a day with t2.micro, the dearest type (machines 0.0396, disks 0.0191, addresses 0.0150); at most 0.3395 an hour, with surplus CPU credits
 another start of this group seems to be under way: waiting for its machines to show, two and a half minutes at most
-launched [ID]
+launched [ID] (t3.micro)
 waiting for EC2 to show the machines, two minutes at most
 
 "#]]);

@@ -39,7 +39,7 @@ fn a_start_that_fails_itself_after_its_launch_says_what_may_be_running() {
     let run = account.run("start --machine-group-name g --output json");
     run.fails(3, str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 {"error":{"hint":"end them: inductiva-aws terminate --machine-group-name g; report it, with that place and the version [..]","kind":"machines_may_be_running","machines":[],"message":"inductiva-aws itself has failed, at src/time/sandbox_clock.rs:[..]: this is a bug in inductiva-aws; machines of this run may be running"}}
 
 "#]]);

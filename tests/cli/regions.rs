@@ -82,9 +82,9 @@ fn a_region_that_does_not_answer_is_named_where_inductiva_cannot_be_asked_either
     run.ends(0, str![[r#"
 warning: us-east-1 could not be asked whether the group g has machines there
 machine group g
-cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 warning: Inductiva's API is out of reach (HTTP 503, set by the test): launching anyway; the machines look for the group g themselves
-launched [ID] [ID]
+launched [ID] [ID] (t3.micro)
 
 "#]]);
 }

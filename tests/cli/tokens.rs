@@ -27,7 +27,7 @@ fn one_intent_has_one_token_of_64_hex_characters() {
     for _ in 0..2 {
         account.run("start --machine-group-name g --num-machines 2").fails(5, str![[r#"
 machine group g
-cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 no on-demand t3.micro in any zone: PendingVerification
 error: cannot launch t3.micro: not yet (PendingVerification, request [UUID])
 hint: AWS is checking the new account for this region; that takes up to 4 hours
@@ -191,7 +191,7 @@ fn answers_that_stay_lost_are_told_and_another_run_makes_it_good() {
     let lost = account.run("start --machine-group-name g --num-machines 2 --output json");
     lost.fails(3, str![[r#"
 machine group g
-cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
 cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
 cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
@@ -282,9 +282,9 @@ fn right_after_the_turn_of_the_hour_a_launch_of_the_hour_before_is_waited_for() 
     let run = account.run("start --machine-group-name g --num-machines 3 --output json");
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0737 USD an hour, 1.77 a day (machines 0.0396, disks 0.0191, addresses 0.0150); at most 0.3395 an hour, with surplus CPU credits
+cost: about 0.0737 USD an hour, 1.77 a day with t2.micro, the dearest type (machines 0.0396, disks 0.0191, addresses 0.0150); at most 0.3395 an hour, with surplus CPU credits
 the hour of this group's client tokens has just begun: waiting for machines of the last one to show, some three minutes at most
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]]);
     assert_eq!(account.launched(), 3);

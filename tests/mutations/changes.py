@@ -363,8 +363,8 @@ CHANGES = [
     Change(
         "surplus CPU credits are no part of what a machine can cost",
         file="src/plan/machine_price.rs",
-        old="most: dearest.most.max(most + surplus),",
-        new="most: dearest.most.max(most),",
+        old="dearest.most = dearest.most.max(most + surplus);",
+        new="dearest.most = dearest.most.max(most);",
         unit=("plan::parts::tests::surplus_credits_count_in_what_it_can_be_at_most",),
     ),
     Change(

@@ -266,7 +266,7 @@ impl Start<'_> {
             launched,
             existing: filled.machines.len() - launched,
             machines: filled.machines.iter().map(StartedMachine::from).collect(),
-            several_were_named: self.request.names_several_types(),
+            one_of_several_types: self.request.has_several_types(),
             width: self.out.width(),
             cost,
             budget: self.budget.take(),

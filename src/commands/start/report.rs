@@ -46,9 +46,9 @@ pub struct StartReport {
     /// Machines that the group had before.
     pub existing: usize,
     pub machines: Vec<StartedMachine>,
-    /// Whether several types were named, so that the type is worth showing.
+    /// Whether one of several types is taken, so that the type is worth showing.
     #[serde(skip)]
-    pub several_were_named: bool,
+    pub one_of_several_types: bool,
     /// The width of the terminal; none where nothing is cut.
     #[serde(skip)]
     pub width: Option<usize>,
@@ -62,7 +62,7 @@ impl fmt::Display for StartReport {
         // The type is a column only if it was not known before.
         let vm_type = |m: &StartedMachine| m.vm_type.clone();
         let first = self.machines.first().map(vm_type);
-        let several = self.several_were_named
+        let several = self.one_of_several_types
             || self
                 .machines
                 .iter()

@@ -16,15 +16,15 @@ fn a_price_that_is_not_permitted_is_no_reason_not_to_launch() {
     account.run("start --machine-group-name g").assert(
         0,
         str![[r#"
-INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP  MARKET
-[ID]  pending  eu-west-2a  172.31.0.4  n/a        on-demand
+INSTANCE ID          STATE    ZONE        TYPE      PRIVATE IP  PUBLIC IP  MARKET
+[ID]  pending  eu-west-2a  t3.micro  172.31.0.4  n/a        on-demand
 in account [ACCOUNT], eu-west-2
 
 "#]],
         str![[r#"
 machine group g
 cost: n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a, addresses n/a)
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]],
     );

@@ -20,7 +20,7 @@ fn an_api_that_never_answers_is_given_up() {
 machine group g
 cost: [..]
 warning: Inductiva's API is out of reach (no answer within 15 s): launching anyway; the machines look for the group g themselves
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]]);
     assert_eq!(account.launched(), 1);

@@ -67,9 +67,9 @@ fn ssh_is_opened_to_one_block_and_the_new_key_is_for_the_owner_alone() {
         .run("start --create-key-pair mykey --ssh-from 203.0.113.7/32 --machine-group-name g");
     run.succeeds(str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 made the key pair mykey, its private key is in [HOME]/mykey.pem
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]]);
     let instance = &account.instances()[0];

@@ -16,7 +16,7 @@ fn a_start_without_a_name_says_the_new_name_before_it_launches() {
         str![],
         str![[r#"
 machine group [GROUP], a new one: to run this again, add --machine-group-name [GROUP]
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
 error: cannot launch t3.micro: no (InvalidParameterValue, request [UUID])
 
 "#]],
@@ -100,7 +100,7 @@ account         [ACCOUNT]
 region          eu-west-2
 to launch       2 × t3.micro,t2.micro on-demand
 existing        0
-cost            about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cost            about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 image           ami-0ab00000000000003 ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20251022
 not prepared    eu-west-2 has none (inductiva-aws image build makes one)
 root disk       50 GiB gp3, encrypted
@@ -188,8 +188,8 @@ hint: choose another --profile; these credentials came from: environment variabl
     let own = format!("start --expect-account {}", account.number);
     account.run(&own).succeeds(str![[r#"
 machine group [GROUP], a new one: to run this again, add --machine-group-name [GROUP]
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-launched [ID]
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID] (t3.micro)
 
 "#]]);
 }

@@ -65,7 +65,7 @@ fn an_interruption_while_launching_is_undone() {
             130,
             str![[r#"
 machine group g
-cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 interrupted: bringing what is under way to an end; interrupt again to stop at once
 undoing: terminating 2 machines
 error: interrupted while launching; what had been launched was terminated
