@@ -237,6 +237,40 @@ fn two_hundred_machines_are_all_there() {
 }
 
 #[test]
+fn a_start_counts_machines_where_a_row_for_each_would_be_a_wall() {
+    let account = Account::new();
+    let start =
+        |number: usize| format!("start --vm-type t2.micro -n {number} --machine-group-name g");
+    let rows = |screen: &vt100::Screen| {
+        let lines = screen.rows(0, 80);
+        lines.filter(|line| line.starts_with("i-")).count()
+    };
+    let (run, twenty) = screen(&account, &start(20), 80);
+    assert_eq!((run.code, rows(&twenty)), (0, 20), "{}", run.stdout);
+    let (run, more) = screen(&account, &start(21), 80);
+    assert_eq!((run.code, rows(&more)), (0, 0), "{}", run.stdout);
+    let shown: Vec<String> = more.rows(0, 80).collect();
+    let counted = |line: &String| line.split_whitespace().last() == Some("on-demand");
+    let counts = shown.iter().filter(|line| counted(line));
+    let counts = counts.map(|line| {
+        line.split_whitespace()
+            .next()
+            .and_then(|n| n.parse::<u32>().ok())
+    });
+    assert_eq!(counts.sum::<Option<u32>>(), Some(21), "{shown:?}");
+    assert!(more.contents().contains("shows each"), "{shown:?}");
+    // A pipe has them all.
+    assert_eq!(
+        account
+            .run(&start(21))
+            .succeeds("the group g has 21 machines already, nothing to launch\n")
+            .lines()
+            .count(),
+        23
+    );
+}
+
+#[test]
 fn the_wide_list_has_every_column() {
     let account = Account::new();
     account.json("start --vm-type t2.micro --machine-group-name g");

@@ -1,6 +1,6 @@
 //! What `start` came to.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
@@ -9,10 +9,15 @@ use crate::{
     model::machine::Machine,
     plan::cost::Cost,
     terminal::{
+        command_line::command,
         output::table_within,
+        quoting,
         table::{Column, whole},
     },
 };
+
+/// On a terminal more machines are counted. A pipe, `-q` and JSON have them all.
+const MOST_ROWS: usize = 20;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct StartedMachine {
@@ -57,8 +62,43 @@ pub struct StartReport {
     pub budget: Option<BudgetReport>,
 }
 
+impl StartReport {
+    /// How many machines are of which kind, where nobody reads a row for each.
+    fn counts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut counts: BTreeMap<[String; 4], usize> = BTreeMap::new();
+        for started in &self.machines {
+            let m = &started.machine;
+            let kind = [
+                m.state.to_string(),
+                or_na(m.availability_zone.as_deref()),
+                started.vm_type.clone(),
+                m.market.to_string(),
+            ];
+            *counts.entry(kind).or_default() += 1;
+        }
+        let row = |(kind, number): (&[String; 4], &usize)| {
+            let mut row = vec![number.to_string()];
+            row.extend(kind.iter().cloned());
+            row
+        };
+        let rows: Vec<Vec<String>> = counts.iter().map(row).collect();
+        let columns = ["MACHINES", "STATE", "ZONE", "TYPE", "MARKET"].map(whole);
+        f.write_str(&table_within(self.width, &columns, &rows))?;
+        let name = quoting::word(self.machine_group.name.as_str());
+        let list = command(&format!("list {name}"));
+        writeln!(
+            f,
+            "in account {}, {}; {list} shows each",
+            self.account, self.region
+        )
+    }
+}
+
 impl fmt::Display for StartReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.width.is_some() && self.machines.len() > MOST_ROWS {
+            return self.counts(f);
+        }
         // The type is a column only if it was not known before.
         let vm_type = |m: &StartedMachine| m.vm_type.clone();
         let first = self.machines.first().map(vm_type);
