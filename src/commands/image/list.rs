@@ -25,6 +25,7 @@ use crate::{
     },
     plan::known::Known,
     terminal::{
+        command_line::command,
         output::{Output, table_within},
         table::{shortening, whole},
         time::span,
@@ -86,10 +87,26 @@ pub async fn run(args: &ImageListArgs, aws: &Aws, out: Output) -> Result<()> {
         regions: RegionsReport::from(&survey),
         width: out.width(),
     };
+    if report.images.is_empty() && failure.is_none() {
+        out.say(&nothing(&survey));
+    }
     let ids: Vec<String> = report.images.iter().map(|i| i.image_id.clone()).collect();
     out.result(&report, &ids)?;
     let failure = failure.or_else(|| survey.not_whole("the list is not complete"));
     failure.map_or(Ok(()), Err)
+}
+
+/// Says that there is no image, and how to get one.
+fn nothing(survey: &Survey) -> String {
+    let there = if survey.everywhere {
+        "any region".to_owned()
+    } else {
+        survey.regions.join(", ")
+    };
+    format!(
+        "no prepared images in {there}; {} makes one",
+        command("image build")
+    )
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -165,6 +182,10 @@ impl ListedImage {
 
 impl fmt::Display for ImageListReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing has no header either.
+        if self.images.is_empty() {
+            return Ok(());
+        }
         let number = |n: Option<f64>| n.map_or("n/a".into(), |n| format!("{n:.2}"));
         let rows: Vec<Vec<String>> = self
             .images

@@ -102,6 +102,18 @@ fn an_image_that_cannot_be_removed_yet_is_removed_later() {
 }
 
 #[test]
+fn no_images_are_no_table() {
+    let account = Account::new();
+    for (options, there) in [("", "eu-west-2"), (" --all-regions", "any region")] {
+        let said = format!("no prepared images in {there}; inductiva-aws image build makes one\n");
+        account
+            .run(&format!("image list{options}"))
+            .assert(0, "", said);
+    }
+    assert_eq!(account.json("image list")["images"], json!([]));
+}
+
+#[test]
 fn a_region_that_does_not_answer_is_missed_in_a_list_of_images_and_in_their_removal() {
     let account = Account::new();
     let id = with_image(&account);
