@@ -7,7 +7,7 @@ mod date;
 mod xml;
 
 use std::{
-    env, fs,
+    env, fs, io,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -35,7 +35,7 @@ use self::bounded::UnreadBody;
 pub use self::date::TIME_REFUSALS;
 use crate::{
     bounds,
-    error::{Failure, causes},
+    error::{Failure, causes, find_cause},
     time::Time,
     values::spans,
 };
@@ -44,6 +44,9 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that a whole call may take. AWS's calls have limits of their own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How the HTTP stack tells a connection to a proxy, whose errors are of private types.
+pub const TO_THE_PROXY: &str = "tunnel error";
 
 /// A client that keeps its connections. Its clones share them. It is set up when it is
 /// first used.
@@ -244,7 +247,7 @@ impl Http {
         let answer = async {
             let response = HttpConnector::call(self, request)
                 .await
-                .map_err(|error| causes(&error))?;
+                .map_err(|error| why_unreached(&error))?;
             let status = response.status().as_u16();
             let seconds = response.headers().get("retry-after");
             let retry_after =
@@ -267,6 +270,17 @@ impl Http {
                     spans::in_words(CALL_TIMEOUT)
                 ))
             })
+    }
+}
+
+/// Why a call was not answered. What the system says of the connection is enough, such as
+/// `connection refused`; where it is the one to the proxy, the other words tell that.
+fn why_unreached(error: &ConnectorError) -> String {
+    let all = causes(error);
+    let system = find_cause::<io::Error>(error).filter(|error| error.raw_os_error().is_some());
+    match system {
+        Some(system) if !all.contains(TO_THE_PROXY) => system.kind().to_string(),
+        _ => all,
     }
 }
 

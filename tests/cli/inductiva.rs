@@ -170,7 +170,7 @@ fn an_api_that_cannot_be_connected_to_is_warned_about_too() {
     run.succeeds(str![[r#"
 machine group g
 cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-warning: Inductiva's API is out of reach ([..]): launching anyway; the machines look for the group g themselves
+warning: Inductiva's API is out of reach (connection refused): launching anyway; the machines look for the group g themselves
 launched [ID] (t3.micro)
 
 "#]]);
