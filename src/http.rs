@@ -46,7 +46,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How the HTTP stack tells a connection to a proxy, whose errors are of private types.
-pub const TO_THE_PROXY: &str = "tunnel error";
+const TO_THE_PROXY: &str = "tunnel error";
 
 /// A client that keeps its connections. Its clones share them. It is set up when it is
 /// first used.
@@ -276,10 +276,12 @@ impl Http {
 /// Why a call was not answered. What the system says of the connection is enough, such as
 /// `connection refused`; where it is the one to the proxy, the other words tell that.
 fn why_unreached(error: &ConnectorError) -> String {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable};
     let all = causes(error);
-    let system = find_cause::<io::Error>(error).filter(|error| error.raw_os_error().is_some());
-    match system {
-        Some(system) if !all.contains(TO_THE_PROXY) => system.kind().to_string(),
+    match find_cause::<io::Error>(error).map(io::Error::kind) {
+        Some(
+            kind @ (ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable),
+        ) if !all.contains(TO_THE_PROXY) => kind.to_string(),
         _ => all,
     }
 }
