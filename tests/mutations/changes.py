@@ -773,6 +773,21 @@ CHANGES = [
         ),
     ),
     Change(
+        "a list says that a group has no machines that runs in another region",
+        file="src/commands/list/hidden.rs",
+        old="""\
+        if all.is_empty() {
+            return None;
+""",
+        new="""\
+        if true {
+            return None;
+""",
+        cli=(
+            "list::hidden::a_group_that_runs_in_another_region_is_not_said_to_have_no_machines",
+        ),
+    ),
+    Change(
         "a list succeeds that leaves out where machines may be running",
         file="src/commands/list/look.rs",
         old=".or(unseen)",
