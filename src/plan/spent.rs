@@ -133,8 +133,8 @@ impl Spent {
             machines: all.clone().map(|spent| spent.machines).sum(),
             ran: all.clone().map(|spent| spent.ran).sum(),
             ran_longer: all.clone().any(|spent| spent.ran_longer),
-            amount: Amount::sum(all.clone().map(|spent| &spent.amount)),
             without_addresses: all.clone().any(|spent| spent.without_addresses),
+            amount: Amount::sum(all.map(|spent| &spent.amount)),
         }
     }
 
