@@ -247,8 +247,8 @@ fn an_idle_time_is_minutes_or_a_duration() {
     account
         .run("start --machine-group-name g --num-machines 2 --max-idle-time 90m --max-lifetime 36h")
         .fails(1, str![[r#"
-error: the group g has machines with other settings: max-idle-time is 2h there and 1h30m here; max-lifetime is 3d there and 36h here
-hint: use the group's settings, or another --machine-group-name
+error: the group g has machines with other settings: --max-idle-time is 2h there, 1h30m here; --max-lifetime is 3d there, 36h here
+hint: use another --machine-group-name, or the group's settings: inductiva-aws start --machine-group-name g -n 2 --max-idle-time 2h --max-lifetime 3d --vm-type 't3.micro,t2.micro'
 
 "#]]);
 }

@@ -45,6 +45,7 @@ fn start_in_json_is_what_the_contract_names() {
         [
             "addresses_usd_per_hour",
             "at_most_usd_per_hour",
+            "dearest_vm_type",
             "disks_usd_per_hour",
             "initialization_usd",
             "machines_usd_per_hour",

@@ -74,11 +74,11 @@ fn waiting_turns_a_spinner_on_a_terminal() {
         0,
         str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-launched [ID]
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID] (t3.micro)
 1 of 1 running after [..] s
-INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP[..]MARKET
-[ID]  running  eu-west-2a  172.31.0.4  54.214.[..]on-demand
+INSTANCE ID          STATE    ZONE        TYPE      PRIVATE IP  PUBLIC IP[..]MARKET
+[ID]  running  eu-west-2a  t3.micro  172.31.0.4  54.214.[..]on-demand
 in account [ACCOUNT], eu-west-2
 
 "#]],
@@ -133,12 +133,12 @@ fn a_dumb_terminal_is_told_in_lines() {
         0,
         str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-launched [ID]
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID] (t3.micro)
 0 of 1 running
 1 of 1 running
-INSTANCE ID          STATE    ZONE        PRIVATE IP  PUBLIC IP[..]MARKET
-[ID]  running  eu-west-2a  172.31.0.4  54.214.[..]on-demand
+INSTANCE ID          STATE    ZONE        TYPE      PRIVATE IP  PUBLIC IP[..]MARKET
+[ID]  running  eu-west-2a  t3.micro  172.31.0.4  54.214.[..]on-demand
 in account [ACCOUNT], eu-west-2
 
 "#]],

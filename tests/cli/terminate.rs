@@ -99,6 +99,8 @@ fn all_stands_alone() {
             str![[r#"
 error: the argument '[NAME|ID]...' cannot be used with '--all'
 
+  tip: --all ends everything: leave the names out
+
 Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
 
 For more information, try '--help'.
@@ -109,6 +111,8 @@ For more information, try '--help'.
             "terminate --all --instance-id i-00000000000000000 -y",
             str![[r#"
 error: the argument '--all' cannot be used with '--instance-id <ID>'
+
+  tip: --all ends everything: leave the names out
 
 Usage: inductiva-aws terminate [OPTIONS] <NAME|ID|--machine-group-name <NAME>|--instance-id <ID>|--all>
 

@@ -13,8 +13,8 @@ fn a_budget_that_is_not_enough_is_refused() {
         &account,
         &format!("{LINE} --max-cost 0.009"),
         str![[r#"
-error: nothing was launched: 0.009 USD of --max-cost carry 1 × 0.0246 USD an hour, the most that it can be, for 13m and the 8m that their start and end may cost: less than 15m
-hint: --max-cost 0.02 or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)
+error: nothing was launched: --max-cost 0.009 is too little: 1 machine can cost 0.0246 USD an hour, and a budget has to last 15m beside the 8m for start and end
+hint: --max-cost 0.01 or more, fewer --num-machines, or a smaller --vm-type (T3 and T3a with --standard-credits)
 
 "#]],
     );

@@ -47,7 +47,7 @@ fn a_price_list_that_does_not_answer_is_not_waited_for() {
     run.succeeds(str![[r#"
 machine group g
 cost: n/a (the Price List did not answer within 2 s; machines n/a, disks n/a, addresses n/a)
-launched [ID]
+launched [ID] (t3.micro)
 
 "#]]);
     assert_eq!(

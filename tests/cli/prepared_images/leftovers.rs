@@ -57,8 +57,8 @@ made ami-[..]
     account.settle();
     let run = account.run("list");
     run.assert(0, str![[r#"
-GROUP  REGION     MACHINES  TYPE      AGE  USD/H
-n/a    eu-west-2  1         t3.small  58m  0.0064
+GROUP          REGION     MACHINES  TYPE      AGE  USD/H
+(image build)  eu-west-2  1         t3.small  58m  0.0064
 
 INSTANCE ID          STATE    ZONE        RUNNER  TASK OR REASON
 [ID]  stopped  eu-west-2a  n/a     User initiated shutdown
@@ -115,8 +115,8 @@ fn terminate_all_ends_a_stopped_builder_only_once_it_is_old() {
     let run = account.run("terminate --all -y");
     run.assert(0, str![], str![[r#"
 looking for machines that EC2 does not show yet, for up to 10 s
-there is nothing to terminate: it is gone already
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+there is nothing to terminate
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 [ID] is a stopped machine of an image build, whose disk costs: if no build is at work, end it: inductiva-aws terminate --instance-id [ID]
 
 "#]]);
@@ -130,7 +130,7 @@ kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west
 "#]], str![[r#"
 1 machine is shutting down: billing of the machines has ended, their disks go with them
 looking for machines that EC2 does not show yet, for up to 10 s
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 
 "#]]);
     assert_eq!(machines(&account), []);

@@ -14,8 +14,8 @@ fn terminate_all_says_what_images_cost() {
     let run = account.run("terminate --all -y");
     run.assert(0, str![], str![[r#"
 looking for machines that EC2 does not show yet, for up to 10 s
-there is nothing to terminate: it is gone already
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+there is nothing to terminate
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 kept for the next start: prepared image ami-[..] (eu-west-2), at most 2.65 USD a month; inductiva-aws image remove --all removes it
 
 "#]]);

@@ -85,7 +85,7 @@ fn nothing_more_is_launched_after_an_interruption() {
     let run = interrupted_while_launching(&account, line, "-INT");
     run.fails(130, str![[r#"
 machine group g
-cost: about 3.6834 USD an hour, 88.40 a day (machines 1.9800, disks 0.9534, addresses 0.7500); at most 16.9734 an hour, with surplus CPU credits
+cost: about 3.6834 USD an hour, 88.40 a day with t2.micro, the dearest type (machines 1.9800, disks 0.9534, addresses 0.7500); at most 16.9734 an hour, with surplus CPU credits
 interrupted: bringing what is under way to an end; interrupt again to stop at once
 undoing: terminating 100 machines
 error: interrupted while launching; what had been launched was terminated
@@ -106,8 +106,8 @@ fn an_interruption_while_waiting_names_the_machines_that_go_on() {
     let run = ended(child);
     run.ends(130, str![[r#"
 machine group g
-cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-launched [ID]
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+launched [ID] (t3.micro)
 0 of 1 running, 0 registered
 {"error":{"hint":"look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g","kind":"interrupted","machines":["[ID]"],"message":"interrupted while waiting; the machines go on"}}
 

@@ -230,7 +230,7 @@ fn security_groups_stay_while_there_are_machines_left() {
     let run = account.run("terminate --all --remove-security-group -y --output json");
     run.ends(3, str![[r#"
 looking for machines that EC2 does not show yet, for up to 10 s
-kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); terminate --all --remove-security-group removes it
+kept for the next start, at no cost: security group inductiva-aws ([SG], eu-west-2); inductiva-aws terminate --all --remove-security-group removes it
 {"error":{"hint":"take the protection off and end them: aws ec2 modify-instance-attribute --instance-id [ID] --no-disable-api-termination && inductiva-aws terminate --instance-id [ID]","kind":"machines_may_be_running","machines":["[ID]"],"message":"1 of 1 machine not terminated: [ID]: termination protection is on (OperationNotPermitted)"}}
 
 "#]]);
