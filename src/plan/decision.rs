@@ -305,8 +305,8 @@ fn refuse_other_settings(
     let theirs = settings.options_of(machine).map(|options| {
         let name = quoting::word(request.group.as_str());
         let number = request.num_machines;
-        let line = format!("start --machine-group-name {name} -n {number} {options}");
-        format!(": {}", command(&line))
+        let command_line = format!("start --machine-group-name {name} -n {number} {options}");
+        format!(": {}", command(&command_line))
     });
     Err(Failure::failed(format!(
         "the group {} has machines with other settings: {}",
