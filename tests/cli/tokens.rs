@@ -231,6 +231,8 @@ fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
         let document = account.json("start --machine-group-name g --num-machines 2");
         assert_eq!(list_len(&document["machines"]), 2, "{code}");
         assert_eq!(account.launched(), 2, "{code}");
+        let came = account.requests().iter().any(|r| r["status"] == status);
+        assert!(came, "{code}");
 
         // One that does not end is said, with the way to end the machines.
         account.fault(fault(Value::Null));

@@ -335,6 +335,19 @@ class OrderedFaults(SandboxTest):
             with self.assertRaises(ResponseParserError):
                 self.instances()
 
+    def test_an_error_may_have_a_status_that_no_standard_names(self):
+        self.fault(
+            service="ec2",
+            operation="DescribeInstances",
+            kind="error",
+            code="BandwidthExceeded",
+            status=509,
+        )
+        with self.assertRaises(ClientError) as refused:
+            self.instances()
+        answer = refused.exception.response
+        self.assertEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 509)
+
     def test_the_date_of_an_answer_may_be_wrong(self):
         self.fault(
             service="ec2",

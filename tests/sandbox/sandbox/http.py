@@ -20,6 +20,7 @@ _BACKLOG = 512
 # More threads than this that wait for a connection end.
 _MOST_IDLE = 32
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NAMED = frozenset(HTTPStatus)
 
 
 class Headers(dict):
@@ -193,8 +194,10 @@ class _Connection:
                 return b"".join(chunks)
 
     def _write(self, method, response):
-        status = HTTPStatus(response.status)
-        head = [f"HTTP/1.1 {status.value} {status.phrase}"]
+        status = response.status
+        # EC2 has some that no standard names.
+        phrase = HTTPStatus(status).phrase if status in _NAMED else "Error"
+        head = [f"HTTP/1.1 {status} {phrase}"]
         head += [f"{name}: {value}" for name, value in response.headers.items()]
         if response.until_close:
             self._is_kept = False
