@@ -30,9 +30,8 @@ impl Output {
             let style =
                 ProgressStyle::with_template(&format!("{{spinner}} {{msg}} ({{elapsed}}{of})"))
                     .unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = ProgressBar::new_spinner().with_style(style);
+            let bar = spinner::turns(ProgressBar::new_spinner().with_style(style));
             bar.enable_steady_tick(Duration::from_millis(120));
-            spinner::turns(&bar);
             bar
         });
         Progress {

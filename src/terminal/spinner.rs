@@ -1,46 +1,31 @@
-//! The spinner. It makes room for lines that are printed, which would stand behind it
+//! The spinners. They make room for lines that are printed, which would stand behind them
 //! otherwise.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::LazyLock;
 
-use indicatif::ProgressBar;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 
-/// The one that turns now, if any.
-static TURNING: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// Those that turn now. There are several where a command does several things at once.
+static TURNING: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
-fn replace(bar: Option<ProgressBar>) {
-    *TURNING.lock().unwrap_or_else(PoisonError::into_inner) = bar;
-}
-
-pub fn turns(bar: &ProgressBar) {
-    replace(Some(bar.clone()));
+/// The same one, which turns below the others from now on.
+pub fn turns(bar: ProgressBar) -> ProgressBar {
+    TURNING.add(bar)
 }
 
 /// Removes it from the screen.
 pub fn ends(bar: &ProgressBar) {
-    replace(None);
     bar.finish_and_clear();
+    TURNING.remove(bar);
 }
 
-/// The one that turns, if any, ends.
+/// Removes all from the screen, for good.
 pub fn end() {
-    let turning = TURNING
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    if let Some(bar) = turning {
-        bar.finish_and_clear();
-    }
+    let _ = TURNING.clear();
+    TURNING.set_draw_target(ProgressDrawTarget::hidden());
 }
 
-/// Writes something to the terminal where the spinner stands.
+/// Writes something to the terminal where the spinners stand.
 pub fn out_of_the_way(write: impl FnOnce()) {
-    let turning = TURNING
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
-    match turning {
-        Some(bar) => bar.suspend(write),
-        None => write(),
-    }
+    TURNING.suspend(write);
 }

@@ -337,3 +337,24 @@ fn prepared_images_have_the_width_of_the_terminal() {
     assert!(piped.stdout.contains(group), "{}", piped.stdout);
     assert_eq!(piped.stderr, "");
 }
+
+/// More than a call each, so that each has a spinner.
+#[test]
+fn groups_that_end_side_by_side_leave_nothing_of_their_progress() {
+    let account = Account::new();
+    for group in ["g", "h"] {
+        account.json(&format!(
+            "start --vm-type t2.micro --machine-group-name {group} -n 101"
+        ));
+    }
+    let run = on_a_terminal(&account, "terminate g h -y", &[], &[WIDE]);
+    let screen = drawn(&run.stdout, 500, 400);
+    let shown = lines(&screen);
+    let left: Vec<&String> = shown
+        .iter()
+        .filter(|line| line.contains("(0s)") || line.contains("terminated 1"))
+        .collect();
+    assert!(left.is_empty(), "{shown:?}");
+    assert_eq!(run.code, 0, "{shown:?}");
+    assert_eq!(account.live(), [] as [String; 0]);
+}

@@ -147,13 +147,13 @@ impl<'a> Ending<'a> {
             });
         }
         drop(answer);
-        let mut progress = self.out.progress();
+        let mut progress = (machines.len() > BATCH).then(|| self.out.progress());
         let mut all = Terminated::default();
         while let Some(batch) = answers.recv().await {
             all.states.extend(batch.states);
             all.refused.extend(batch.refused);
             all.failure = all.failure.or(batch.failure);
-            if machines.len() > BATCH {
+            if let Some(progress) = &mut progress {
                 progress.update(format!(
                     "terminated {} of {}",
                     all.states.len(),
