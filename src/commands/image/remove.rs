@@ -74,6 +74,7 @@ pub async fn run(args: &ImageRemoveArgs, aws: &Aws, out: Output) -> Result<()> {
         removed,
         deleted_snapshots,
         regions: RegionsReport::from(&survey),
+        had_nothing_to_do: found.is_empty() && failure.is_none(),
     };
     out.result(&report, &report.removed)?;
     let failure = failure.or_else(|| survey.not_whole("images may be left"));
@@ -111,11 +112,13 @@ struct RemoveReport {
     deleted_snapshots: Vec<String>,
     #[serde(flatten)]
     regions: RegionsReport,
+    #[serde(skip)]
+    had_nothing_to_do: bool,
 }
 
 impl fmt::Display for RemoveReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.removed.is_empty() && self.deleted_snapshots.is_empty() {
+        if self.had_nothing_to_do && self.deleted_snapshots.is_empty() {
             return writeln!(f, "there is no prepared image");
         }
         for id in &self.removed {

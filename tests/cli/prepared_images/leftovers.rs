@@ -145,10 +145,7 @@ fn a_removal_that_was_interrupted_is_finished_later() {
         "code": "UnauthorizedOperation", "status": 403, "message": "no", "count": 1,
     }));
     let run = account.run(&format!("image remove {id} -y"));
-    run.assert(4, str![[r#"
-there is no prepared image
-
-"#]], str![[r#"
+    run.assert(4, str![], str![[r#"
 error: cannot delete the snapshot snap-[..]: no (UnauthorizedOperation, request [UUID])
 hint: ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
 
@@ -312,10 +309,7 @@ fn a_snapshot_that_is_named_and_in_use_stays_and_is_a_failure() {
     let run = account.run(&format!("image remove -y {snapshot}"));
     run.assert(
         1,
-        str![[r#"
-there is no prepared image
-
-"#]],
+        str![],
         str![[r#"
 error: cannot delete the snapshot snap-[..]: in use (InvalidSnapshot.InUse, request [UUID])
 
