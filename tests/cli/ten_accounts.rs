@@ -195,6 +195,23 @@ fn disks_encrypted_with_a_key_that_this_identity_may_not_use() {
 }
 
 #[test]
+fn a_machine_that_ec2_is_ending_has_ended() {
+    let ends_at_once = json!(["Client.InternalError", "Client error on launch"]);
+    let account = with(json!({"ends_at_once": ends_at_once}));
+    account.put("settings", json!({"shutting_down_seconds": 600}));
+    account
+        .run("start --machine-group-name g")
+        .ignoring_the_rest("the test above looks at what a start says of it");
+    account.settle();
+    let states = account.instances();
+    let states: Vec<&Value> = states.iter().map(|i| &i["State"]["Name"]).collect();
+    assert_eq!(states, ["shutting-down"]);
+    let document = account.json("list");
+    assert_eq!(document["machines"], json!([]));
+    assert_eq!(list(&document["ended"]).len(), 1);
+}
+
+#[test]
 fn govcloud() {
     let account = Account::new();
     GOOD.passes(&account, "--region us-gov-west-1");

@@ -768,9 +768,7 @@ CHANGES = [
         file="src/commands/list/look.rs",
         old=" && m.ended_by_ec2().is_none())",
         new=")",
-        cli=(
-            "ten_accounts::disks_encrypted_with_a_key_that_this_identity_may_not_use",
-        ),
+        cli=("ten_accounts::a_machine_that_ec2_is_ending_has_ended",),
     ),
     Change(
         "a list says that a group has no machines that runs in another region",
