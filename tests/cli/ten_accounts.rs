@@ -199,9 +199,10 @@ fn a_machine_that_ec2_is_ending_has_ended() {
     let ends_at_once = json!(["Client.InternalError", "Client error on launch"]);
     let account = with(json!({"ends_at_once": ends_at_once}));
     account.put("settings", json!({"shutting_down_seconds": 600}));
-    account
+    let run = account
         .run("start --machine-group-name g")
         .ignoring_the_rest("the test above looks at what a start says of it");
+    assert_eq!(run.code, 0, "{}", run.stderr);
     account.settle();
     let states = account.instances();
     let states: Vec<&Value> = states.iter().map(|i| &i["State"]["Name"]).collect();
