@@ -34,7 +34,7 @@ pub struct SpotPriceNow {
 }
 
 impl Prices {
-    /// Prices of which none is known.
+    /// The prices where none is known.
     pub fn unknown(why: &str) -> Self {
         Self {
             system: System::Linux,
