@@ -198,7 +198,10 @@ fn disks_encrypted_with_a_key_that_this_identity_may_not_use() {
 fn a_machine_that_ec2_is_ending_has_ended() {
     let ends_at_once = json!(["Client.InternalError", "Client error on launch"]);
     let account = with(json!({"ends_at_once": ends_at_once}));
-    account.put("settings", json!({"shutting_down_seconds": 600}));
+    account.put(
+        "settings",
+        json!({"pending_seconds": 0.5, "shutting_down_seconds": 600}),
+    );
     let run = account
         .run("start --machine-group-name g")
         .ignoring_the_rest("the test above looks at what a start says of it");
