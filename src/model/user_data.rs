@@ -18,6 +18,9 @@ pub const STANDARD_SCRIPT: &[u8] = include_bytes!("../../user-data.sh");
 /// you launch an EC2 instance with user data input").
 pub const MAX_BYTES: usize = 16_384;
 
+/// More than the standard script has with gzip.
+const MAX_STANDARD_PACKED_BYTES: usize = 14_200;
+
 /// One variable of the preamble.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
@@ -109,6 +112,19 @@ impl Script {
         whole
     }
 
+    /// Whether EC2 takes it with these variables.
+    ///
+    /// # Errors
+    /// More than [`MAX_BYTES`].
+    pub fn refuse_too_large(&self, variables: &[Variable]) -> Result<(), TooLarge> {
+        // Packing takes longer than all else that comes before a launch's first call.
+        let is_standard = *self.bytes() == *STANDARD_SCRIPT;
+        if is_standard && MAX_STANDARD_PACKED_BYTES + preamble(variables).len() < MAX_BYTES {
+            return Ok(());
+        }
+        self.packed(variables).map(drop)
+    }
+
     /// The bytes that are sent, before base64. With our preamble they are gzip, which
     /// cloud-init unpacks on every image. Anything else goes byte for byte, as we cannot
     /// know who reads it.
@@ -177,6 +193,7 @@ pub fn preamble(variables: &[Variable]) -> String {
 mod tests {
     use std::{collections::HashMap, io::Read as _, process::Command};
 
+    use md5::{Digest as _, Md5};
     use proptest::prelude::*;
 
     use super::*;
@@ -186,6 +203,30 @@ mod tests {
             name,
             value: value.into(),
         }
+    }
+
+    #[test]
+    fn what_is_too_large_packed_is_refused_without_packing_too() {
+        let fits = |script: &Script, bytes: usize| {
+            // Hexadecimal digits of hashes: gzip takes no more than half of them away.
+            let value = (0..bytes / 32).map(|n| format!("{:x}", Md5::digest(n.to_be_bytes())));
+            let variables = [variable("INDUCTIVA_API_KEY", &value.collect::<String>())];
+            let fits = script.refuse_too_large(&variables).is_ok();
+            assert_eq!(fits, script.packed(&variables).is_ok(), "{bytes}");
+            fits
+        };
+        let own = Script::custom([b"#!/bin/sh\n", &[b'a'; 9_000][..]].concat());
+        for script in [Script::standard(), own] {
+            let sizes = (0..40_000).step_by(400);
+            let fitting = sizes.clone().filter(|bytes| fits(&script, *bytes)).count();
+            assert!(0 < fitting && fitting < sizes.len(), "{fitting}");
+        }
+        let standard = Script::standard().packed(&[]).expect("it fits");
+        assert!(
+            standard.len() < MAX_STANDARD_PACKED_BYTES,
+            "{}",
+            standard.len()
+        );
     }
 
     /// The environment that a script sees. A real bash runs it from a file, as cloud-init

@@ -23,7 +23,7 @@ use crate::{
         network::Subnet,
         place::Place,
         request::{Request, Runner},
-        user_data::{Script, Variable},
+        user_data::{Script, TooLarge, Variable},
         vm_type::VmTypeFacts,
     },
     values::VmType,
@@ -198,8 +198,10 @@ impl LaunchPlan {
 /// # Errors
 /// They are more than EC2 takes.
 pub fn packed_user_data(script: &Script, variables: &[Variable]) -> Result<Vec<u8>> {
-    script.packed(variables).map_err(|too_large| {
-        Failure::usage(too_large.to_string())
-            .hint("shorten the script of --user-data-path, or let it download the rest")
-    })
+    script.packed(variables).map_err(too_much_user_data)
+}
+
+pub fn too_much_user_data(too_large: TooLarge) -> Failure {
+    Failure::usage(too_large.to_string())
+        .hint("shorten the script of --user-data-path, or let it download the rest")
 }

@@ -9,9 +9,13 @@ use crate::{
     error::{Failure, Result},
     model::{
         request::{Request, Runner},
-        user_data::Script,
+        user_data::{Script, Variable},
     },
-    plan::{budget, launch_plan::packed_user_data, tag_limit::refuse_tags},
+    plan::{
+        budget,
+        launch_plan::{packed_user_data, too_much_user_data},
+        tag_limit::refuse_tags,
+    },
     terminal::output::Output,
     values::{GroupName, Market, VmType},
 };
@@ -32,7 +36,7 @@ pub fn checked(args: &StartArgs, out: Output) -> Result<Request> {
     if let Some(size) = request.volume.size_gib {
         request.volume.check(size).map_err(Failure::usage)?;
     }
-    checked_user_data(&request)?;
+    refuse_too_much_user_data(&request)?;
     Ok(request)
 }
 
@@ -113,6 +117,17 @@ pub fn unchecked(args: &StartArgs, api_key: &str, out: Output) -> Result<Request
 /// # Errors
 /// A usage failure: more than EC2 takes.
 pub fn checked_user_data(request: &Request) -> Result<usize> {
+    packed_user_data(&request.script, &longest_variables(request)).map(|packed| packed.len())
+}
+
+/// # Errors
+/// A usage failure: the user data may have more bytes than EC2 takes.
+pub fn refuse_too_much_user_data(request: &Request) -> Result<()> {
+    let refused = request.script.refuse_too_large(&longest_variables(request));
+    refused.map_err(too_much_user_data)
+}
+
+fn longest_variables(request: &Request) -> Vec<Variable> {
     // It gets an id of the usual length, so that the real one cannot make it too large.
     let group_id = "00000000-0000-0000-0000-000000000000";
     let mut variables = request
@@ -121,7 +136,7 @@ pub fn checked_user_data(request: &Request) -> Result<usize> {
     if request.max_cost.is_some() {
         variables.extend(budget::longest_variables());
     }
-    packed_user_data(&request.script, &variables).map(|packed| packed.len())
+    variables
 }
 
 /// The named group, or a new name.

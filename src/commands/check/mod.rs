@@ -246,7 +246,7 @@ async fn launch(
                 }));
             }
             // Too much user data is a check of its own, and EC2 cannot be asked about it.
-            if settings::request::checked_user_data(request).is_ok() {
+            if settings::request::refuse_too_much_user_data(request).is_ok() {
                 let asking = Box::pin(start::permitted(aws, request, &plan, None, to_make));
                 let permission = in_time(aws, "EC2", asking).await;
                 let number = machine::count(plan.number as usize);
