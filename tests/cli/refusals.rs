@@ -246,30 +246,62 @@ hint: use it with --key-name mykey, or choose another name
 #[test]
 fn wrong_values_are_usage_errors() {
     let account = Account::new();
-    for flags in [
-        "--num-machines 0",
-        "--num-machines 1001",
-        "--vm-type micro",
-        "--image-id ami-x",
-        "--volume-type st1",
-        "--max-lifetime 8",
-        "--machine-group-name a/b",
-        "--ssh-from 203.0.113.7/32",
-        "--key-name k --ssh-from 0.0.0.0/0",
-        "--max-price 0.1",
-        "--tag inductiva:launcher=x",
-        "--subnet-id subnet-00000000000000000 --availability-zone eu-west-2a",
-        "--wait=never",
+    for (flags, why) in [
+        (
+            "--num-machines 0",
+            "invalid value '0' for '--num-machines <N>': it is a whole number from 1 to 1000",
+        ),
+        (
+            "--num-machines 1001",
+            "invalid value '1001' for '--num-machines <N>': it is a whole number from 1 to 1000",
+        ),
+        (
+            "--vm-type micro",
+            "invalid value 'micro' for '--vm-type <TYPE>': an EC2 instance type looks like t2.micro",
+        ),
+        (
+            "--image-id ami-x",
+            "invalid value 'ami-x' for '--image-id <AMI>': an id looks like ami-0123456789abcdef0",
+        ),
+        (
+            "--volume-type st1",
+            "invalid value 'st1' for '--volume-type <TYPE>'\n  [possible values: gp3, gp2, io1, io2, standard]",
+        ),
+        (
+            "--max-lifetime 8",
+            "invalid value '8' for '--max-lifetime <DURATION>': a duration is a number and a unit: 90s, 30m, 8h, 3d, 1h30m",
+        ),
+        (
+            "--machine-group-name a/b",
+            "invalid value 'a/b' for '--machine-group-name <NAME>': '/' is not allowed: letters, digits, spaces, '.', '_' and '-' are",
+        ),
+        (
+            "--ssh-from 203.0.113.7/32",
+            "the following required arguments were not provided:\n  <--key-name <NAME>|--create-key-pair <NAME>>\n\nUsage: inductiva-aws start [OPTIONS]",
+        ),
+        (
+            "--key-name k --ssh-from 0.0.0.0/0",
+            "invalid value '0.0.0.0/0' for '--ssh-from <CIDR>': that is the whole internet: name the block you connect from",
+        ),
+        (
+            "--max-price 0.1",
+            "the following required arguments were not provided:\n  --spot\n\nUsage: inductiva-aws start [OPTIONS]",
+        ),
+        (
+            "--tag inductiva:launcher=x",
+            "invalid value 'inductiva:launcher=x' for '--tag <KEY=VALUE>': keys that start with \"inductiva:\" are reserved",
+        ),
+        (
+            "--subnet-id subnet-00000000000000000 --availability-zone eu-west-2a",
+            "the argument '--subnet-id <SUBNET>' cannot be used with '--availability-zone <ZONE>'\n\nUsage: inductiva-aws start [OPTIONS]",
+        ),
+        (
+            "--wait=never",
+            "invalid value 'never' for '--wait[=<UNTIL>]'\n  [possible values: registered, running]",
+        ),
     ] {
-        let run = account
-            .run(&format!("start {flags}"))
-            .ignoring_the_rest("how it ends is what counts");
-        assert_eq!(
-            (run.code, run.stdout.as_str()),
-            (2, ""),
-            "{flags}: {}",
-            run.stderr
-        );
+        let said = format!("error: {why}\n\nFor more information, try '--help'.\n");
+        account.run(&format!("start {flags}")).fails(2, said);
     }
     assert_eq!(
         account.requests(),
