@@ -650,7 +650,7 @@ CHANGES = [
         old="if unseen.is_empty() {",
         new="if true {",
         cli=(
-            "regions::machines_that_inductiva_sees_alive_where_nobody_looked_are_not_said_to_have_ended",
+            "regions::ending::machines_that_inductiva_sees_alive_where_nobody_looked_are_not_said_to_have_ended",
         ),
     ),
     Change(
@@ -659,7 +659,7 @@ CHANGES = [
         old="let failure = self.found.hole_in(region)?;\n",
         new="let (_, failure) = self.found.hole()?;\n",
         cli=(
-            "regions::where_a_group_ends_a_region_that_was_not_looked_at_counts_only_if_machines_may_be_there",
+            "regions::ending::where_a_group_ends_a_region_that_was_not_looked_at_counts_only_if_machines_may_be_there",
         ),
     ),
     Change(
