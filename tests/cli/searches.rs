@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde_json::json;
+use snapbox::str;
 
 use crate::{
     sandbox::{Account, finish},
@@ -132,12 +133,19 @@ fn a_secret_that_another_program_is_given_is_found() {
         format!("[profile p]\ncredential_process = echo '{keys}'\n"),
     )
     .expect("written");
-    assert_eq!(
-        account
-            .run("whoami --profile p")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
+    account.run("whoami --profile p").assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/sandbox
+region            eu-west-2
+credentials from  profile p
+
+"#]],
+        str![[r#"
+signing in with profile p; the keys in the environment are not used
+
+"#]],
     );
     let leaks = account.expected_leaks().join("\n");
     let found = "AWS_SECRET_ACCESS_KEY is in the argv of a child: ";
@@ -152,11 +160,19 @@ fn a_secret_that_another_program_is_given_is_found() {
         format!("[profile p]\ncredential_process = echo '{keys}'\n"),
     );
     let mut command = account.command(["whoami", "--profile", "p"]);
-    assert_eq!(
-        finish(command.env("UNKNOWN", &secret))
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
+    finish(command.env("UNKNOWN", &secret)).assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/sandbox
+region            eu-west-2
+credentials from  profile p
+
+"#]],
+        str![[r#"
+signing in with profile p; the keys in the environment are not used
+
+"#]],
     );
     let leaks = account.expected_leaks().join("\n");
     let found = "key of a profile is in the environ of a child: UNKNOWN=[SECRET]";
@@ -167,12 +183,13 @@ fn a_secret_that_another_program_is_given_is_found() {
     command
         .env("INDUCTIVA_API_KEY", "")
         .env("UNKNOWN", "sandbox-key");
-    assert_eq!(
-        finish(&mut command)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    finish(&mut command).assert(0, str![[r#"
+signed in to corp until [TIME]
+
+"#]], str![[r#"
+opening the sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/authorize?[..]
+
+"#]]);
     let leaks = account.expected_leaks();
     let found = "INDUCTIVA_API_KEY is in the environ of a child: UNKNOWN=[SECRET]";
     assert_eq!(leaks, [found]);

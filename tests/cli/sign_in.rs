@@ -199,9 +199,19 @@ fn an_ended_session_of_the_environment_says_how_to_get_a_new_one() {
             .env("AWS_SECRET_ACCESS_KEY", &secret)
             .env("AWS_SESSION_TOKEN", &token)
             .env("AWS_CREDENTIAL_EXPIRATION", expiration);
-        finish(&mut command).ignoring_the_rest("how it ends is what counts")
+        finish(&mut command)
     };
-    assert_eq!(run("", "whoami").code, 0);
+    run("", "whoami").assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/maria
+region            eu-west-2
+credentials from  environment variables
+
+"#]],
+        "",
+    );
     // By what the variable says there is nothing to ask.
     account.forget_requests();
     run("2020-01-01T00:00:00Z", "whoami").assert(

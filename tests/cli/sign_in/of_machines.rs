@@ -3,7 +3,7 @@
 use snapbox::str;
 
 use super::{assert_is, command, session, with_session};
-use crate::sandbox::{Account, finish, text};
+use crate::sandbox::{Account, finish};
 
 /// A metadata service such as EC2's, or a container's, with a session.
 fn metadata_service(account: &Account) -> String {
@@ -67,9 +67,10 @@ fn the_instances_own_role_is_for_those_who_name_no_profile() {
         "EC2 instance metadata",
     );
     account.forget_requests();
-    let run = finish(&mut named);
-    assert_eq!((run.code, run.stdout.as_str()), (4, ""));
-    assert!(text(&run.error()["message"]).starts_with("there is no AWS profile \"typo\" in "));
+    finish(&mut named).fails(4, str![[r#"
+{"error":{"hint":"there are no profiles: `inductiva-aws configure` makes one, `inductiva-aws configure sso` one for IAM Identity Center","kind":"not_signed_in","machines":[],"message":"there is no AWS profile /"typo/" in [HOME]/.aws/config and [HOME]/.aws/credentials"}}
+
+"#]]);
     assert_eq!(account.operations(), [] as [String; 0]);
 }
 
@@ -83,13 +84,10 @@ fn a_containers_own_role() {
     assert_is(&finish(&mut whoami), ":user/maria", "container metadata");
     // It is asked past any proxy, unlike AWS; there is none at this address.
     whoami.env("HTTP_PROXY", "http://127.0.0.1:1");
-    let run = finish(&mut whoami);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    let message = run.error()["message"].clone();
-    assert!(
-        text(&message).starts_with("cannot tell who is signed in: cannot reach AWS"),
-        "{message}"
-    );
+    finish(&mut whoami).fails(1, str![[r#"
+{"error":{"hint":"check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url","kind":"unreachable","machines":[],"message":"cannot tell who is signed in: cannot reach AWS in eu-west-2: [..]"}}
+
+"#]]);
 }
 
 #[test]
@@ -108,7 +106,7 @@ fn a_role_begins_with_that_of_the_container_or_the_instance() {
         "Ec2InstanceMetadata",
         "Ec2InstanceMetadata-brief",
     ] {
-        let mut whoami = command(&account, "whoami -q --output json --profile");
+        let mut whoami = command(&account, "whoami -q --profile");
         whoami
             .arg(profile)
             .env_remove("AWS_EC2_METADATA_DISABLED")
@@ -117,10 +115,14 @@ fn a_role_begins_with_that_of_the_container_or_the_instance() {
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",
                 format!("{metadata}/the-role"),
             );
-        let run = finish(&mut whoami);
-        assert_eq!(run.code, 0, "{profile}: {}", run.stderr);
-        let arn = run.document()["arn"].clone();
-        assert!(text(&arn).contains(":assumed-role/machines/"), "{arn}");
+        finish(&mut whoami).assert(
+            0,
+            str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/machines/inductiva-aws-[..]
+
+"#]],
+            "",
+        );
     }
 }
 
@@ -151,11 +153,29 @@ fn a_missing_region_is_asked_of_the_instance_once_and_only_where_one_is_needed()
             .env("AWS_REGION", "")
             .env_remove("AWS_EC2_METADATA_DISABLED")
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata);
-        finish(&mut command).ignoring_the_rest("how it ends is what counts")
+        finish(&mut command)
     };
-    for line in ["whoami -q", "credentials"] {
-        let run = run(line);
-        assert_eq!(run.code, 0, "{line}: {}", run.stderr);
+    for (line, expected) in [
+        (
+            "whoami -q",
+            str![[r#"
+arn:aws:iam::[ACCOUNT]:user/sandbox
+
+"#]],
+        ),
+        (
+            "credentials",
+            str![[r#"
+{
+  "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+  "SecretAccessKey": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  "Version": 1
+}
+
+"#]],
+        ),
+    ] {
+        run(line).assert(0, expected, "");
     }
     assert_eq!(connections.load(std::sync::atomic::Ordering::SeqCst), 0);
     run("list").assert(
