@@ -6,9 +6,14 @@ mod unknown;
 use serde_json::{Value, json};
 use snapbox::str;
 
-use crate::sandbox::{Account, Run, list, text};
+use crate::sandbox::{Account, list, text};
 
 pub const LINE: &str = "start --machine-group-name g --vm-type t2.micro";
+/// What `terminate` says of one machine, its last line aside, which is looked at by itself.
+pub const ENDED: &str = "\
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+";
 /// Of a t2.micro, USD an hour.
 pub const RATE: f64 = 0.0132 + 50.0 * 0.0928 / 730.0 + ADDRESS;
 /// Of that, its address: EC2 does not tell whether a machine that does not run had one.
@@ -35,18 +40,10 @@ pub fn assert_came_to(document: &Value, field: &str, usd: f64) {
     );
 }
 
-/// A command whose test looks at what it is about, and at nothing else of it.
-#[track_caller]
-pub fn outcome(account: &Account, line: &str) -> Run {
-    let run = account.run(line);
-    run.ignoring_the_rest("a cost is what the test is about")
-}
-
-/// A step on the way.
+/// A step on the way, which prints the ids of machines.
 #[track_caller]
 pub fn succeeds(account: &Account, line: &str) {
-    let run = outcome(account, line);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    account.run(&format!("{line} -q")).succeeds("");
 }
 
 /// Two machines that register as soon as they run, one of which ended after an hour, half
@@ -116,13 +113,14 @@ fn an_address_that_ec2_no_longer_shows_is_said_to_be_left_out() {
     account.json(LINE);
     account.settle();
     let without = "(without public addresses, which EC2 no longer shows)";
-    let run = outcome(&account, "cost g");
-    assert!(!run.stdout.contains(without), "{}", run.stdout);
-    let run = outcome(&account, "terminate g -y");
-    assert!(!run.stderr.contains(without), "{}", run.stderr);
+    let running = account.run("cost g");
+    assert!(!running.succeeds("").contains(without));
+    let ending = account.run("terminate g -y");
+    ending.assert(0, "[ID]\n", ENDED);
+    assert!(!ending.stderr.contains(without), "{}", ending.stderr);
     account.settle();
-    let run = outcome(&account, "cost g");
-    assert!(run.stdout.contains(without), "{}", run.stdout);
+    let ended = account.run("cost g");
+    assert!(ended.succeeds("").contains(without), "{}", ended.stdout);
 }
 
 #[test]
@@ -146,7 +144,7 @@ fn machines_that_ec2_forgot_are_counted_by_inductiva() {
     assert!(most > hours * RATE, "{forgotten}");
     assert_came_to(group, "usd", (hours + 1.75) * RATE);
     // The group is over, and EC2 shows nothing of it.
-    assert_eq!(outcome(&account, "terminate g -y").code, 0);
+    succeeds(&account, "terminate g -y");
     account.settle();
     forget_ended(&account);
     let document = account.json("cost g");
@@ -270,23 +268,21 @@ fn groups_and_machines_are_named_as_in_list() {
     assert_eq!(names("cost h"), ["h 2"]);
     let h = list(&account.json("list h")["machines"])[0]["instance_id"].clone();
     assert_eq!(names(&format!("cost g {}", text(&h))), ["g 1", "h 1"]);
-    let run = account.run("cost g -q");
-    run.assert(
-        0,
+    account.run("cost g -q").assert(0, "[ID]\n", "");
+    account.run("cost nothing").assert(
+        1,
+        str![],
         str![[r#"
-[ID]
+error: eu-west-2 has no machine group nothing
+hint: inductiva-aws list --all-regions shows what there is
 
 "#]],
-        str![],
     );
-    assert_eq!(outcome(&account, "cost nothing").code, 1);
-    let run = outcome(&account, "cost g nothing i-00000000000000000 --output json");
-    assert_eq!(run.code, 1);
-    assert_eq!(run.error()["kind"], "not_found");
-    assert_eq!(
-        run.error()["message"],
-        "eu-west-2 has no machine group nothing, no machine i-00000000000000000"
-    );
+    let run = account.run("cost g nothing i-00000000000000000 --output json");
+    run.ends(1, str![[r#"
+{"error":{"hint":"inductiva-aws list --all-regions shows what there is","kind":"not_found","machines":[],"message":"eu-west-2 has no machine group nothing, no machine [ID]"}}
+
+"#]]);
     assert_eq!(list(&run.document()["groups"]).len(), 1);
     let nothing = Account::new().run("cost");
     nothing.assert(
@@ -303,9 +299,8 @@ no machines in eu-west-2; inductiva-aws cost --all-regions looks everywhere
 fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
     let account = Account::new();
     let gone = one_of_two_ended(&account);
-    let run = outcome(&account, "cost");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{}", run.stdout);
-    let lines: Vec<&str> = run.stdout.lines().collect();
+    let run = account.run("cost");
+    let lines: Vec<&str> = run.succeeds("").lines().collect();
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(words(lines[0]), "GROUP REGION MACHINES RAN USD AT MOST");
     assert!(
@@ -332,10 +327,9 @@ fn the_text_is_a_table_in_the_users_own_time_and_a_line() {
         .to_owned();
     assert!(run.stdout.contains(&began), "{began}: {}", run.stdout);
     let mut command = account.command(["cost"]);
-    let tokyo = crate::sandbox::finish(command.env("TZ", "Asia/Tokyo"))
-        .ignoring_the_rest("a time is what the test is about");
-    assert_eq!(tokyo.code, 0, "{}", tokyo.stderr);
+    let tokyo = crate::sandbox::finish(command.env("TZ", "Asia/Tokyo"));
     let hour: u32 = began[..2].parse().expect("an hour");
     let there = format!(" {:02}{}", (hour + 9) % 24, &began[2..]);
-    assert!(tokyo.stdout.contains(&there), "{there}: {}", tokyo.stdout);
+    let table = tokyo.succeeds("");
+    assert!(table.contains(&there), "{there}: {table}");
 }

@@ -22,8 +22,10 @@ pub fn text(report: &CostReport, width: Option<usize>, now: SystemTime) -> Strin
         return String::new();
     }
     let mut lines = of_groups(&report.groups, width);
-    lines.push(String::new());
-    lines.extend(of_machines(&report.groups, width, now));
+    if report.groups.iter().any(|group| !group.machines.is_empty()) {
+        lines.push(String::new());
+        lines.extend(of_machines(&report.groups, width, now));
+    }
     lines.push(String::new());
     let mut say = |line: &str| lines.extend(table::wrapped(line, width));
     for group in &report.groups {

@@ -1,10 +1,10 @@
 //! Of what nobody knows the cost is unknown, and what is known of it is said.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use super::{
-    LINE, RATE, assert_came_to, assert_ran, forget_ended, machine, one_of_two_ended, outcome,
-    succeeds,
+    LINE, RATE, assert_came_to, assert_ran, forget_ended, machine, one_of_two_ended, succeeds,
 };
 use crate::sandbox::{Account, text};
 
@@ -35,19 +35,14 @@ fn what_neither_knows_is_said_and_makes_the_sum_unknown() {
             format!("EC2 does not show {gone}, and Inductiva does not tell when it ended")
         );
     }
-    let run = outcome(&account, "cost g");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = account.run("cost g");
+    let table = run.succeeds(str![[r#"
+machines that EC2 does not show in eu-west-2 may be in another region: inductiva-aws cost --all-regions looks everywhere
+
+"#]]);
     assert!(
-        run.stdout
-            .contains(" USD as far as it is known (EC2 does not show "),
-        "{}",
-        run.stdout
-    );
-    assert!(
-        run.stderr
-            .contains("may be in another region: inductiva-aws cost --all-regions"),
-        "{}",
-        run.stderr
+        table.contains(" USD as far as it is known (EC2 does not show "),
+        "{table}"
     );
     // No type of it is known.
     succeeds(&account, "terminate g -y");
@@ -72,14 +67,23 @@ fn machines_in_another_region_have_not_run_for_no_time() {
     account.json("list --all-regions");
     account.put("inductiva", json!({"auto_register_seconds": null}));
     account.pass(120.0);
-    let run = outcome(&account, "cost g");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.contains("2, none shown here"), "{}", run.stdout);
-    assert!(!run.stdout.contains(" 0s"), "{}", run.stdout);
-    assert!(!run.stdout.contains("0.0006"), "{}", run.stdout);
+    account.run("cost g").assert(0, str![[r#"
+GROUP  REGION     MACHINES            RAN  USD  AT MOST
+g      eu-west-2  2, none shown here  n/a  n/a  n/a
+
+INSTANCE ID          STATE      TYPE      BEGAN[..]RAN  USD  AT MOST
+[ID]  not shown  t2.micro  [..]  n/a  n/a  n/a
+[ID]  not shown  t2.micro  [..]  n/a  n/a  n/a
+
+
+"#]], str![[r#"
+machines that EC2 does not show in eu-west-2 may be in another region: inductiva-aws cost --all-regions looks everywhere
+
+"#]]);
     // In their region it is known.
-    let run = outcome(&account, "cost g --all-regions");
-    assert!(run.stdout.contains("2, 2 running"), "{}", run.stdout);
+    let run = account.run("cost g --all-regions");
+    let table = run.succeeds("");
+    assert!(table.contains("2, 2 running"), "{table}");
 }
 
 /// EC2 does not tell when a machine ended that powered itself off.
@@ -91,14 +95,14 @@ fn a_machine_whose_end_nobody_knows_has_not_run_for_no_time() {
     let ids = json!({"instance_ids": account.live()});
     account.post("power_off", ids);
     account.pass(600.0);
-    let run = outcome(&account, "cost g");
-    assert!(!run.stdout.contains(" 0s"), "{}", run.stdout);
+    let run = account.run("cost g");
+    let table = run.succeeds("");
+    assert!(!table.contains(" 0s"), "{table}");
     assert!(
-        run.stdout.contains(
+        table.contains(
             "g: 1 machine ran, nobody knows for how long: cost not known (nobody knows when i-"
         ),
-        "{}",
-        run.stdout
+        "{table}"
     );
 }
 
@@ -119,20 +123,37 @@ fn without_inductiva_the_sum_is_what_is_known() {
     // What is named by its id is all there.
     let id = account.live()[0].clone();
     assert_came_to(&account.json(&format!("cost {id}")), "usd", 1.5 * RATE);
-    for named in ["nothing", "i-00000000000000000"] {
-        let run = outcome(&account, &format!("cost {named} --output json"));
-        assert_eq!(run.code, 1, "{}", run.stderr);
-        assert_eq!(run.error()["kind"], "failed", "{named}");
+    for (named, error) in [
+        (
+            "nothing",
+            str![[r#"
+{"error":{"hint":"try again later","kind":"failed","machines":[],"message":"eu-west-2 has no machine group nothing, and Inductiva cannot be asked what it had: HTTP 503, Internal Server Error"}}
+
+"#]],
+        ),
+        (
+            "i-00000000000000000",
+            str![[r#"
+warning: Inductiva cannot be asked for groups whose machines EC2 does not show any more: HTTP 503, Internal Server Error
+{"error":{"hint":"try again later","kind":"failed","machines":[],"message":"eu-west-2 has no machine [ID], and Inductiva cannot be asked what it had: HTTP 503, Internal Server Error"}}
+
+"#]],
+        ),
+    ] {
+        let run = account.run(&format!("cost {named} --output json"));
+        run.ends(1, error);
     }
     // There may be groups whose machines EC2 does not show any more.
-    let run = outcome(&account, "cost --all-regions --output json");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = account.run("cost --all-regions --output json");
+    run.succeeds(str![[r#"
+warning: Inductiva cannot be asked for groups whose machines EC2 does not show any more: HTTP 503, Internal Server Error
+
+"#]]);
     assert_eq!(run.document()["usd"], Value::Null);
     account.forget_faults();
     let mut command = account.command(["cost", "g", "--output", "json"]);
-    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"))
-        .ignoring_the_rest("a cost is what the test is about");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = crate::sandbox::finish(command.env_remove("INDUCTIVA_API_KEY"));
+    run.succeeds(str![]);
     let why = run.document()["unknown_because"].clone();
     assert!(
         text(&why).ends_with("there is no Inductiva API key"),
@@ -165,8 +186,11 @@ fn a_region_that_does_not_answer_makes_the_sum_unknown_and_a_failure() {
     account.json(LINE);
     account.settle();
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
-    let run = outcome(&account, "cost --all-regions --output json");
-    assert_eq!(run.code, 3, "{}", run.stderr);
+    let run = account.run("cost --all-regions --output json");
+    run.ends(3, str![[r#"
+{"error":{"hint":"machines may be running there: try again in a minute","kind":"machines_may_be_running","machines":[],"message":"not all costs are known, us-west-2 did not answer: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
+
+"#]]);
     let document = run.document();
     assert_eq!(document["usd"], Value::Null);
     assert_eq!(document["left_out"][0]["region"], "us-west-2");
@@ -180,7 +204,11 @@ fn a_region_that_does_not_answer_makes_the_sum_unknown_and_a_failure() {
     );
     assert!(group["machines"][0]["usd"].as_f64().is_some(), "{group}");
     account.fault(json!({"service": "ec2", "operation": "DescribeInstances", "region": "us-west-2", "code": "InvalidParameterValue", "message": "broken", "status": 400}));
-    let run = outcome(&account, "list --all-regions --output json");
-    assert_eq!(run.code, 3, "{}", run.stderr);
+    let run = account.run("list --all-regions --output json");
+    run.ends(3, str![[r#"
+1 machine runs, about 0.0246 USD an hour
+{"error":{"hint":"machines may be running there: try again in a minute","kind":"machines_may_be_running","machines":[],"message":"the list is not complete, us-west-2 did not answer: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
+
+"#]]);
     assert_eq!(run.document()["spent"][0]["usd"], Value::Null);
 }
