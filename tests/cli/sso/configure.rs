@@ -37,7 +37,9 @@ try it: inductiva-aws whoami --profile work
     );
     assert_signed_in(&account, "work");
     // Again: all of it is there, and the token is good.
-    let again = run(&account, &format!("{line} --output json")).document();
+    let again = run(&account, &format!("{line} --output json"));
+    again.succeeds("try it: inductiva-aws whoami --profile work\n");
+    let again = again.document();
     assert_eq!(
         (&again["added"], &again["profile"]),
         (&json!(false), &json!("work"))

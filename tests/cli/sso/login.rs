@@ -45,9 +45,14 @@ opening the sign-in page in the browser; if it does not open: http://[SERVER]/[A
 #[test]
 fn an_answer_with_another_state_is_not_listened_to() {
     let account = account();
-    let run = finish(command(&account, "login --sso-session corp").env("FORGE", "1"))
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = finish(command(&account, "login --sso-session corp").env("FORGE", "1"));
+    run.assert(0, str![[r#"
+signed in to corp until [TIME]
+
+"#]], str![[r#"
+opening the sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/authorize?[..]
+
+"#]]);
     assert_signed_in(&account, "new");
 }
 
@@ -166,12 +171,19 @@ hint: run the command again to sign in after all
         "sso",
         json!({"pending_polls": null, "device_code_seconds": 1}),
     );
-    let run = run(
-        &account,
-        "login --profile new --no-browser -q --output json",
+    run(&account, "login --profile new --no-browser -q").fails(
+        4,
+        str![[r#"
+to sign in, open this page in a browser on any device:
+
+  http://[SERVER]/[ACCOUNT]/device?user_code=[..]
+
+and see that it shows the code [..] (or open http://[SERVER]/[ACCOUNT]/device and type it)
+error: the code was not used in time
+hint: run the command again for a new one
+
+"#]],
     );
-    assert_eq!(run.code, 4);
-    assert_eq!(run.error()["message"], "the code was not used in time");
 }
 
 #[test]

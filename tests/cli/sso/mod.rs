@@ -49,15 +49,16 @@ pub fn command(account: &Account, line: &str) -> Command {
     command
 }
 
+#[track_caller]
 pub fn run(account: &Account, line: &str) -> Run {
-    finish(&mut command(account, line)).ignoring_the_rest(
-        "what a sign-in says is looked at in sso/login.rs and sso/on_a_terminal.rs",
-    )
+    finish(&mut command(account, line))
 }
 
 #[track_caller]
 pub fn login(account: &Account, flags: &str) {
-    let run = run(account, &format!("login {flags}"));
+    let run = run(account, &format!("login {flags}")).ignoring_the_rest(
+        "what a sign-in says is looked at in sso/login.rs and sso/on_a_terminal.rs",
+    );
     assert_eq!(run.code, 0, "{}", run.stderr);
 }
 

@@ -46,9 +46,15 @@ fn runs_side_by_side_spend_a_refresh_token_once() {
         })
         .collect();
     for run in runs {
-        let run = crate::sandbox::ended(run)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{}", run.stderr);
+        let run = crate::sandbox::ended(run);
+        run.assert(
+            0,
+            str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/AWSReservedSSO_Launcher_[..]/sandbox-user
+
+"#]],
+            str![],
+        );
     }
     assert_eq!(account.calls("CreateToken"), 1);
 }

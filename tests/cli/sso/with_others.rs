@@ -103,7 +103,15 @@ fn the_aws_cli_takes_our_token_and_our_profile() {
         account.number
     );
     let configured = run(&account, &line);
-    assert_eq!(configured.code, 0, "{}", configured.stderr);
+    configured.assert(0, str![[r#"
+added profile work to [HOME]/.aws/config
+
+"#]], str![[r#"
+opening the sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/authorize?[..]
+the only role in account [ACCOUNT]: Launcher
+try it: inductiva-aws whoami --profile work
+
+"#]]);
     assert_is_launcher(&aws("sts get-caller-identity --profile work"));
     assert_is_launcher(&botocore(&account, "work"));
     // What it kept of the session goes with the session.
@@ -118,7 +126,7 @@ fn the_aws_cli_takes_our_token_and_our_profile() {
             .count()
     };
     assert_eq!(kept(), 1);
-    assert_eq!(run(&account, "logout --profile work").code, 0);
+    run(&account, "logout --profile work").assert(0, "signed out of acme\n", "");
     assert_eq!(kept(), 0);
     let after = aws("sts get-caller-identity --profile work");
     assert_ne!(after.code, 0, "{}", after.stdout);
