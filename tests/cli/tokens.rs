@@ -46,13 +46,13 @@ fn a_token_names_account_region_and_group_and_nothing_of_the_request() {
         account.fault(json!({"service": "ec2", "operation": "RunInstances", "code": "PendingVerification", "message": "not yet", "status": 400, "count": null}));
     };
     let token = |account: &Account, line: &str| {
-        assert_eq!(
-            account
-                .run(line)
-                .ignoring_the_rest("how it ends is what counts")
-                .code,
+        account.run(&format!("{line} -q")).fails(
             5,
-            "{line}"
+            str![[r#"
+error: cannot launch t3.micro: not yet (PendingVerification, request [UUID])
+hint: AWS is checking the new account for this region; that takes up to 4 hours
+
+"#]],
         );
         tokens(account).last().expect("a launch").0.clone()
     };
@@ -94,13 +94,9 @@ fn a_token_names_account_region_and_group_and_nothing_of_the_request() {
 fn a_group_that_was_terminated_can_be_started_again() {
     let account = Account::new();
     account.json("start --machine-group-name g --num-machines 2");
-    assert_eq!(
-        account
-            .run("terminate g -y")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    account
+        .run("terminate g -y -q")
+        .assert(0, "[ID]\n[ID]\n", "");
     let document = account.json("start --machine-group-name g --num-machines 2");
     assert_eq!(document["launched"], 2);
     assert_eq!(account.live().len(), 2);
@@ -220,10 +216,31 @@ fn list_len(value: &Value) -> usize {
 
 #[test]
 fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
-    for (code, status) in [
-        ("ServerInternal", 500),
-        ("GatewayTimeout", 504),
-        ("BandwidthExceeded", 509),
+    for (code, status, said) in [
+        (
+            "ServerInternal",
+            500,
+            str![[r#"
+{"error":{"hint":"run the same line again with --machine-group-name 'h' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (ServerInternal, request [UUID]); machines of the group h may be running"}}
+
+"#]],
+        ),
+        (
+            "GatewayTimeout",
+            504,
+            str![[r#"
+{"error":{"hint":"run the same line again with --machine-group-name 'h' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (GatewayTimeout, request [UUID]); machines of the group h may be running"}}
+
+"#]],
+        ),
+        (
+            "BandwidthExceeded",
+            509,
+            str![[r#"
+{"error":{"hint":"run the same line again with --machine-group-name 'h' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (BandwidthExceeded, request [UUID]); machines of the group h may be running"}}
+
+"#]],
+        ),
     ] {
         let account = Account::new();
         let fault = |count: Value| json!({"service": "ec2", "operation": "RunInstances", "kind": "error_answer", "code": code, "status": status, "count": count});
@@ -236,13 +253,9 @@ fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
 
         // One that does not end is said, with the way to end the machines.
         account.fault(fault(Value::Null));
-        let run = account.run("start --machine-group-name h --output json");
-        assert_eq!(run.code, 3, "{code}: {}", run.stderr);
-        let hint = run.error()["hint"].clone();
-        assert!(
-            text(&hint).contains("inductiva-aws terminate --machine-group-name h"),
-            "{hint}"
-        );
+        account
+            .run("start --machine-group-name h --output json -q")
+            .fails(3, said);
         let kept = account.groups().iter().any(|group| group["name"] == "h");
         assert!(kept, "{code}: its machines may need the group");
     }
@@ -257,13 +270,9 @@ fn the_tenth_start_of_a_name_in_a_day_launches_as_soon_as_the_first() {
         let document = account.json("start --machine-group-name g --num-machines 2");
         assert_eq!(document["launched"], 2, "{day}");
         assert!(now() - before < 5.0, "start {day} has waited");
-        assert_eq!(
-            account
-                .run("terminate g -y")
-                .ignoring_the_rest("a step on the way: that it succeeds is enough")
-                .code,
-            0
-        );
+        account
+            .run("terminate g -y -q")
+            .assert(0, "[ID]\n[ID]\n", "");
         account.settle();
         // EC2 shows ended machines for about an hour, and remembers their tokens.
         account.pass(900.0);
@@ -320,18 +329,14 @@ fn where_nobody_can_know_what_another_start_has_launched_nothing_is() {
     let now = || account.get("clock")["now"].as_f64().expect("a time");
     let since = now();
     let run = account.run("start --machine-group-name g --output json");
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    let message = text(&run.error()["message"]).to_owned();
-    assert!(
-        message.starts_with("another start of the group g was accepted a while ago"),
-        "{}",
-        run.stderr
-    );
-    assert!(
-        text(&run.error()["hint"]).starts_with("nothing was launched; try again after "),
-        "{}",
-        run.stderr
-    );
+    run.fails(3, str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
+another start of this group seems to be under way: waiting for its machines to show, two and a half minutes at most
+another start of this group is under way: waiting for its machines to show
+{"error":{"hint":"nothing was launched; try again after [..] UTC, or end the group: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[],"message":"another start of the group g was accepted a while ago, and EC2 does not show its machines: they may be running, or have ended"}}
+
+"#]]);
     // For the group without machines on Inductiva's side, and for the token.
     let waited = now() - since;
     assert!((300.0..330.0).contains(&waited), "{waited} s");
@@ -345,13 +350,12 @@ fn a_call_that_is_made_again_has_the_bytes_of_its_own_launch() {
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "reset", "after": 1, "count": null}));
     let line =
         |number| format!("start --machine-group-name g --num-machines {number} --keep-on-failure");
-    assert_eq!(
-        account
-            .run(&line(101))
-            .ignoring_the_rest("how it ends is what counts")
-            .code,
-        3
-    );
+    account.run(&(line(101) + " -q")).fails(3, str![[r#"
+error: cannot launch t3.micro: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104); machines of the group g may be running
+hint: end them: inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID] [..]
+
+"#]]);
     account.forget_faults();
     account.post("publish_image", json!({}));
     account.pass(200.0);
@@ -377,14 +381,11 @@ fn a_launch_whose_group_was_ended_is_not_gone_on_with() {
     let account = Account::new();
     // The second call of 101 machines is lost before it takes effect.
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "reset", "after": 1, "count": null}));
-    let line = "start --machine-group-name g --num-machines 101 --keep-on-failure --output json";
-    assert_eq!(
-        account
-            .run(line)
-            .ignoring_the_rest("how it ends is what counts")
-            .code,
-        3
-    );
+    let line = "start --machine-group-name g --num-machines 101 --keep-on-failure --output json -q";
+    account.run(line).fails(3, str![[r#"
+{"error":{"hint":"end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[[..]],"message":"cannot launch t3.micro: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104); machines of the group g may be running"}}
+
+"#]]);
     account.forget_faults();
     account.end_groups();
     account.pass(200.0);
