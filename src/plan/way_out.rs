@@ -19,7 +19,7 @@ pub enum WayOut {
 pub fn way_out(subnet: &Subnet, tables: Result<&[RouteTable], &String>) -> WayOut {
     let tables = match tables {
         Ok(tables) => tables,
-        Err(why) => return WayOut::Untold(format!("its routes are not known: {why}")),
+        Err(why) => return WayOut::Untold(format!("the routes are not known: {why}")),
     };
     // A subnet without a route table of its own has the main one ("Subnet route tables",
     // VPC user guide).

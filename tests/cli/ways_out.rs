@@ -63,9 +63,7 @@ impl<'a> Vpc<'a> {
             "start --vm-type t3.micro --machine-group-name g --subnet-id {} {more}",
             self.subnet
         );
-        self.account
-            .run(&line)
-            .ignoring_the_rest("its callers look at what they need")
+        self.account.run(&line)
     }
 }
 
@@ -104,17 +102,14 @@ hint: name a subnet with a way out (--subnet-id): one that gives public addresse
 
 "#]]);
     assert_nothing_is_left(&account);
-    let check = account
-        .run(&format!(
-            "check --vm-type t3.micro --subnet-id {}",
-            vpc.subnet
-        ))
-        .ignoring_the_rest("that the network fails is what counts");
-    assert_eq!(check.code, 1);
+    let check = account.run(&format!(
+        "check --vm-type t3.micro --subnet-id {}",
+        vpc.subnet
+    ));
+    let report = check.ends(1, "error: a start would not go through: network\n");
     assert!(
-        check.stdout.contains("failed   network"),
-        "{}",
-        check.stdout
+        report.contains("\nfailed   network    machines cannot reach the internet: "),
+        "{report}"
     );
     vpc.start("--allow-no-internet").ends(0, str![[r#"
 machine group g
@@ -139,19 +134,18 @@ hint: name a subnet with a way out (--subnet-id): one that gives public addresse
 "#]]);
     assert_nothing_is_left(&account);
     // It would have waited for a machine that nobody hears of.
-    let waited = vpc.start("--allow-no-internet --wait --timeout 1m -q");
-    assert_eq!(waited.code, 6, "{}", waited.stderr);
-    assert_eq!(
-        account
-            .run("terminate g -y")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    vpc.start("--allow-no-internet --wait --timeout 1m -q")
+        .assert(6, "[ID]\n", str![[r#"
+warning: machines may not reach the internet from [SUBNET]: its default route is an internet gateway ([ROUTES]), and its machines get no public address
+error: timed out after 60 s: 0 of 1 machine registered
+hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+machines that may be running: [ID]
+
+"#]]);
+    account.run("terminate g -y -q").assert(0, "[ID]\n", "");
     account.settle();
     give_public_addresses(&account, &vpc.subnet, true);
-    let waited = vpc.start("--wait -q");
-    assert_eq!(waited.code, 0, "{}", waited.stderr);
+    vpc.start("--wait -q").assert(0, "[ID]\n", "");
 }
 
 #[test]
@@ -252,12 +246,16 @@ fn a_default_subnet_without_a_way_out_is_left_out_of_the_walk() {
         .map(|r| r["params"]["Placement.AvailabilityZone"].clone())
         .collect();
     assert_eq!(asked, ["eu-west-2b", "eu-west-2c"]);
-    let plan = account.run("start --vm-type t3.micro --machine-group-name h --dry-run -q");
-    assert_eq!(plan.code, 0, "{}", plan.stderr);
+    account
+        .run("start --vm-type t3.micro --machine-group-name h --dry-run -q")
+        .assert(0, str![], str![]);
     let run = account
-        .run("start --vm-type t3.micro --machine-group-name h --availability-zone eu-west-2a -q")
-        .ignoring_the_rest("how it ends is what counts");
-    assert_eq!(run.code, 1, "{}", run.stderr);
+        .run("start --vm-type t3.micro --machine-group-name h --availability-zone eu-west-2a -q");
+    run.assert(1, str![], str![[r#"
+error: machines cannot reach the internet: [SUBNET] in eu-west-2a: its default route is an internet gateway ([ROUTES]), and its machines get no public address
+hint: name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch anyway with --allow-no-internet
+
+"#]]);
     assert_eq!(account.launched(), 2);
     // Only one is left.
     give_public_addresses(&account, &subnets[1], false);
@@ -271,20 +269,15 @@ fn vpc_block_public_access_shuts_internet_gateways() {
         let account = Account::new();
         account.put("traits", json!({"block_public_access": mode}));
         let line = "start --vm-type t3.micro --machine-group-name g -q";
-        let run = account.run(line);
-        assert_eq!(run.code, 1, "{}", run.stderr);
-        assert!(
-            run.stderr.contains("VPC Block Public Access"),
-            "{}",
-            run.stderr
-        );
+        account.run(line).fails(1, str![[r#"
+error: machines cannot reach the internet: [SUBNET] in eu-west-2a: VPC Block Public Access blocks its internet gateway; [SUBNET] in eu-west-2b: VPC Block Public Access blocks its internet gateway; [SUBNET] in eu-west-2c: VPC Block Public Access blocks its internet gateway
+hint: name a subnet with a way out (--subnet-id): one that gives public addresses and has an internet gateway, or one with a NAT gateway; or launch anyway with --allow-no-internet
+
+"#]]);
         assert_nothing_is_left(&account);
         let subnet = default_subnets(&account)[1].clone();
         account.put("traits", json!({"excluded_subnets": [subnet]}));
-        let run = account
-            .run(line)
-            .ignoring_the_rest("where the machine is launched is what counts");
-        assert_eq!(run.code, 0, "{}", run.stderr);
+        account.run(line).assert(0, "[ID]\n", "");
         assert_eq!(account.instances()[0]["SubnetId"], subnet);
     }
 }
@@ -293,17 +286,12 @@ fn vpc_block_public_access_shuts_internet_gateways() {
 fn who_may_not_see_the_routes_is_warned_once() {
     let account = Account::new();
     account.put("policy", json!({"deny": ["ec2:DescribeRouteTables"]}));
-    let run = account
-        .run("start --vm-type t3.micro --machine-group-name g")
-        .ignoring_the_rest("the warning is what counts");
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(
-        run.stderr
-            .matches("may not ec2:DescribeRouteTables")
-            .count(),
-        1
-    );
-    assert_eq!(run.stderr.matches("warning: ").count(), 1, "{}", run.stderr);
+    account
+        .run("start --vm-type t3.micro --machine-group-name g -q")
+        .assert(0, "[ID]\n", str![[r#"
+warning: machines may not reach the internet from [SUBNET], [SUBNET], [SUBNET]: the routes are not known: cannot look up the routes: arn:aws:iam::[ACCOUNT]:user/sandbox may not ec2:DescribeRouteTables: an identity-based policy denies it (UnauthorizedOperation, request [UUID])
+
+"#]]);
     let check = account.json("check --vm-type t3.micro --machine-group-name g -n 2");
     let checks = list(&check["checks"]);
     let warned = checks.iter().filter(|c| c["status"] == "warning");
@@ -318,22 +306,19 @@ fn check_counts_the_free_addresses() {
         account.put("free_addresses", json!({subnet: free}));
     }
     let line = "check --vm-type t3.micro --machine-group-name g -q";
-    for (more, code) in [
-        ("-n 3", 0),
-        ("-n 4", 5),
-        ("-n 4 --min-machines 2", 0),
-        ("-n 2 --availability-zone eu-west-2a", 5),
-    ] {
-        let run = account
-            .run(&format!("{line} {more}"))
-            .ignoring_the_rest("how it ends is what counts");
-        assert_eq!(run.code, code, "{more}: {}", run.stderr);
-    }
     let subnet = format!("--subnet-id {} -n 2", subnets[0]);
-    let run = account
-        .run(&format!("{line} {subnet}"))
-        .ignoring_the_rest("how it ends is what counts");
-    assert_eq!(run.code, 5, "{}", run.stderr);
+    let too_few = "error: a start would not go through: network\n";
+    for (more, code, said) in [
+        ("-n 3", 0, ""),
+        ("-n 4", 5, too_few),
+        ("-n 4 --min-machines 2", 0, ""),
+        ("-n 2 --availability-zone eu-west-2a", 5, too_few),
+        (&subnet, 5, too_few),
+    ] {
+        account
+            .run(&format!("{line} {more}"))
+            .assert(code, "", said);
+    }
     account
         .run(&format!(
             "start --vm-type t3.micro --machine-group-name g {subnet}"
