@@ -20,7 +20,7 @@ use crate::{
         protocol::{ASKED_UNTIL, FRESH_FOR, GOOD_FOR},
         tokens::{Call, Intent, LaterChoice},
     },
-    terminal::command_line::terminate_command,
+    terminal::{command_line::terminate_command, quoting},
 };
 
 /// For how long a call is made again that may have been made already.
@@ -264,7 +264,8 @@ impl<W: World> Calls<'_, W> {
             ..failure
         }
         .hint(format!(
-            "run the same line again with --machine-group-name '{group}' (nothing is launched twice), or end them: {}",
+            "run the same line again with --machine-group-name {} (nothing is launched twice), or end them: {}",
+            quoting::word(group.as_str()),
             terminate_command(group)
         ))
     }

@@ -196,7 +196,7 @@ cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
 cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
 cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
 cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; trying again
-{"error":{"hint":"run the same line again with --machine-group-name 'g' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; machines of the group g may be running"}}
+{"error":{"hint":"run the same line again with --machine-group-name g (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; machines of the group g may be running"}}
 
 "#]]);
     assert_eq!(
@@ -221,7 +221,7 @@ fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
             "ServerInternal",
             500,
             str![[r#"
-{"error":{"hint":"run the same line again with --machine-group-name 'h' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (ServerInternal, request [UUID]); machines of the group h may be running"}}
+{"error":{"hint":"run the same line again with --machine-group-name h (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (ServerInternal, request [UUID]); machines of the group h may be running"}}
 
 "#]],
         ),
@@ -229,7 +229,7 @@ fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
             "GatewayTimeout",
             504,
             str![[r#"
-{"error":{"hint":"run the same line again with --machine-group-name 'h' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (GatewayTimeout, request [UUID]); machines of the group h may be running"}}
+{"error":{"hint":"run the same line again with --machine-group-name h (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (GatewayTimeout, request [UUID]); machines of the group h may be running"}}
 
 "#]],
         ),
@@ -237,7 +237,7 @@ fn after_a_server_error_of_any_code_a_launch_is_looked_for_with_its_token() {
             "BandwidthExceeded",
             509,
             str![[r#"
-{"error":{"hint":"run the same line again with --machine-group-name 'h' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (BandwidthExceeded, request [UUID]); machines of the group h may be running"}}
+{"error":{"hint":"run the same line again with --machine-group-name h (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":[],"message":"cannot launch t3.micro: An internal error has occurred (BandwidthExceeded, request [UUID]); machines of the group h may be running"}}
 
 "#]],
         ),
@@ -351,7 +351,7 @@ fn a_call_that_is_made_again_has_the_bytes_of_its_own_launch() {
     let line =
         |number| format!("start --machine-group-name g --num-machines {number} --keep-on-failure");
     account.run(&(line(101) + " -q")).fails(3, str![[r#"
-error: cannot launch t3.micro: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104); machines of the group g may be running
+error: cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; machines of the group g may be running
 hint: end them: inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID] [..]
 
@@ -383,18 +383,17 @@ fn a_launch_whose_group_was_ended_is_not_gone_on_with() {
     account.fault(json!({"service": "ec2", "operation": "RunInstances", "kind": "reset", "after": 1, "count": null}));
     let line = "start --machine-group-name g --num-machines 101 --keep-on-failure --output json -q";
     account.run(line).fails(3, str![[r#"
-{"error":{"hint":"end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[[..]],"message":"cannot launch t3.micro: cannot reach AWS in eu-west-2: io error: client error (SendRequest): connection error: Connection reset by peer (os error 104); machines of the group g may be running"}}
+{"error":{"hint":"end them: inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":[[..]],"message":"cannot launch t3.micro: cannot reach AWS in eu-west-2: [..]; machines of the group g may be running"}}
 
 "#]]);
     account.forget_faults();
     account.end_groups();
     account.pass(200.0);
     let run = account.run(line);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert_eq!(
-        run.error()["message"],
-        "the group g was ended while a start of it was under way"
-    );
+    run.fails(3, str![[r#"
+{"error":{"hint":"end these, too: inductiva-aws terminate --machine-group-name g; or run the same line again","kind":"machines_may_be_running","machines":[[..]],"message":"the group g was ended while a start of it was under way"}}
+
+"#]]);
     assert_eq!(list_len(&run.error()["machines"]), 100);
     assert_eq!(account.launched(), 100);
 }
