@@ -69,11 +69,14 @@ machines that may be running: [ID] [ID]
 #[test]
 fn a_timeout_names_the_machines_in_json_too() {
     let account = Account::new();
-    let run = account
-        .run("start --vm-type t2.micro --machine-group-name g --wait --timeout 1s --output json");
-    assert_eq!(run.code, 6);
+    let run = account.run(
+        "start --vm-type t2.micro --machine-group-name g --wait --timeout 1s --output json -q",
+    );
+    run.ends(6, str![[r#"
+{"error":{"hint":"look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g","kind":"timed_out","machines":["[ID]"],"message":"timed out after 1 s: 0 of 1 machine registered"}}
+
+"#]]);
     let error = run.error();
-    assert_eq!(error["kind"], "timed_out");
     let named: Vec<String> = list(&error["machines"])
         .iter()
         .map(|id| text(id).to_owned())

@@ -38,7 +38,6 @@ fn an_interruption_before_the_launch_launches_nothing() {
     let any = json!({"service": "*", "operation": "*", "count": null});
     let line = "start --machine-group-name g";
     let run = ended(interrupted_at(&account, line, "-INT", any));
-    assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
     run.fails(
         130,
         str![[r#"
@@ -60,7 +59,6 @@ fn an_interruption_while_launching_is_undone() {
         let account = Account::new();
         let line = "start --machine-group-name g --num-machines 2";
         let run = interrupted_while_launching(&account, line, signal);
-        assert_eq!((run.code, run.stdout.as_str()), (130, ""), "{}", run.stderr);
         run.fails(
             130,
             str![[r#"
