@@ -41,7 +41,9 @@ const fn refused(check: &'static [&'static str], start: &'static [&'static str])
 }
 
 impl Hour {
-    /// Runs the five commands, with `options` at each.
+    /// Runs the five commands, with `options` at each. Prices, addresses and times differ
+    /// between the accounts: of what is said these words are looked at, the rest where each
+    /// command is tested.
     #[track_caller]
     fn passes(&self, account: &Account, options: &str) {
         for (line, (code, words)) in [
