@@ -4,6 +4,9 @@
 //! happen to it × several N. One case alone, or those of a part of the name:
 //!
 //!     INDUCTIVA_AWS_FAULT_CASE='2 machines: RunInstances#1 lost_answer' cargo test --test faults
+//!
+//! Damaged answers and image builds are `#[ignore]`d: `cargo test` is to take five minutes.
+//! A change has to pass them all the same: .ci/run runs them.
 
 mod building;
 mod cases;
@@ -62,7 +65,9 @@ fn all_hold(cases: &[Case]) {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     if let Err(why) = verdict(|| case.run()) {
                         let alone = format!("INDUCTIVA_AWS_FAULT_CASE='{}'", case.name);
-                        let why = format!("{why}\nalone: {alone} cargo test --test faults");
+                        let why = format!(
+                            "{why}\nalone: {alone} cargo test --test faults -- --include-ignored"
+                        );
                         say(&format!("{}: FAILED", case.name));
                         failed
                             .lock()
@@ -111,11 +116,13 @@ fn whatever_happens_to_a_call_the_group_has_n_machines_or_none_and_an_error() {
 }
 
 #[test]
+#[ignore = "with the other such test 800 cases: see the head of this file"]
 fn whatever_is_missing_in_an_answer_is_not_taken_for_gone() {
     all_hold(&damaged::at_every_call());
 }
 
 #[test]
+#[ignore = "with the other such test 800 cases: see the head of this file"]
 fn whatever_happens_to_a_call_of_an_image_build_there_is_one_image_or_nothing() {
     all_hold(&building::at_every_call());
 }
