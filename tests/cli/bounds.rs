@@ -184,14 +184,15 @@ hint: check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url
 "#]],
     );
     account.fault(too_long("inductiva", "GET /users/info", 16));
-    let run = account
-        .run("check")
-        .ignoring_the_rest("how it ends is what counts");
-    assert!(
-        run.stdout.contains("the answer has more than 16 MiB"),
-        "{}",
-        run.stdout
+    let run = account.run("check");
+    let said = run.ends(
+        1,
+        str![[r#"
+error: a start would not go through: machine-group
+
+"#]],
     );
+    assert!(said.contains("the answer has more than 16 MiB"), "{said}");
 }
 
 #[test]

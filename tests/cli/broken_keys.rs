@@ -1,5 +1,7 @@
 //! Keys that no request can be signed with, from every place that has keys.
 
+use snapbox::str;
+
 use crate::sandbox::{Account, Run, finish};
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -13,15 +15,15 @@ fn run(account: &Account, line: &str, environment: &[(&str, &str)]) -> Run {
         }
     }
     command.envs(environment.iter().copied());
-    finish(&mut command).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command)
 }
 
 /// Refused before any call, with the place named and no part of a key shown.
 #[track_caller]
 fn assert_refused(account: &Account, run: &Run, told: &str) {
-    assert_eq!(run.code, 2, "{}", run.stderr);
-    assert_eq!(run.stdout, "");
-    assert!(run.stderr.contains(told), "{:?} in {}", told, run.stderr);
+    let told = format!("error: {told}, which no key has\n");
+    let hint = "hint: copy it again, as one word: a key that was broken over two lines, or a file with Windows line ends, is the usual reason\n";
+    run.fails(2, told + hint);
     for part in ["7EXAMPLE", "IOSFODNN", "wJalrX", "CYEXAMPLEKEY"] {
         assert!(!run.stderr.contains(part), "{}", run.stderr);
     }
@@ -37,9 +39,14 @@ fn white_space_at_the_end_of_a_variable_is_cut_off() {
             ("AWS_ACCESS_KEY_ID", id.as_str()),
             ("AWS_SECRET_ACCESS_KEY", secret.as_str()),
         ];
-        let run = run(&account, "whoami -q", &keys);
-        assert_eq!(run.code, 0, "{end:?}: {}", run.stderr);
-        assert!(run.stdout.is_empty() || !run.stdout.contains('\r'));
+        run(&account, "whoami -q", &keys).assert(
+            0,
+            str![[r#"
+arn:aws:iam::[ACCOUNT]:user/sandbox
+
+"#]],
+            "",
+        );
     }
 }
 
@@ -78,14 +85,13 @@ fn a_variable_with_a_character_in_it_that_no_key_has_is_named() {
             "AWS_SESSION_TOKEN has the character U+00A0 in it",
         ),
     ] {
-        for line in [
-            "list",
-            "start",
-            "credentials --force",
-            "whoami --output json",
-        ] {
+        for line in ["list", "start", "credentials --force", "whoami"] {
             assert_refused(&account, &run(&account, line, &[(name, value)]), told);
         }
+        let error = format!(
+            "{{\"error\":{{\"hint\":\"copy it again, [..]\",\"kind\":\"usage\",\"machines\":[],\"message\":\"{told}, which no key has\"}}}}\n"
+        );
+        run(&account, "whoami --output json", &[(name, value)]).fails(2, error);
     }
 }
 
@@ -128,8 +134,17 @@ fn windows_line_ends_in_the_files_do_no_harm() {
         ".aws/credentials",
         format!("[w]\r\naws_access_key_id = {KEY_ID}\r\naws_secret_access_key = {SECRET}\r\n"),
     );
-    let run = run(&account, "whoami --profile w", &[]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run(&account, "whoami --profile w", &[]).assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/sandbox
+region            eu-west-2
+credentials from  profile w
+
+"#]],
+        "",
+    );
 }
 
 #[test]
@@ -150,8 +165,17 @@ fn what_a_command_prints_is_checked_too() {
         &run(&account, "whoami --profile broken", &[]),
         told,
     );
-    let run = run(&account, "whoami --profile ended", &[]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run(&account, "whoami --profile ended", &[]).assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/sandbox
+region            eu-west-2
+credentials from  profile ended
+
+"#]],
+        "",
+    );
 }
 
 /// The SDK would read the environment itself.
@@ -168,7 +192,7 @@ fn a_role_that_is_assumed_with_the_environments_keys_has_them_checked() {
     let keys = |id: &'static str| [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", SECRET)];
     let broken = run(
         &account,
-        "whoami --profile role",
+        "whoami --profile role -q",
         &keys("AKIAIOSFODNN\r7EXAMPLE"),
     );
     assert_refused(
@@ -179,8 +203,15 @@ fn a_role_that_is_assumed_with_the_environments_keys_has_them_checked() {
     account.put("identity", serde_json::json!({"roles": [{"name": "r"}]}));
     let ended = run(
         &account,
-        "whoami --profile role",
+        "whoami --profile role -q",
         &keys("AKIAIOSFODNN7EXAMPLE\r"),
     );
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    ended.assert(
+        0,
+        str![[r#"
+arn:aws:sts::[ACCOUNT]:assumed-role/r/inductiva-aws-[..]
+
+"#]],
+        "",
+    );
 }
