@@ -131,19 +131,27 @@ fn machines_that_another_start_has_launched_meanwhile_count_and_keep_their_group
     account.pass(900.0);
     account.until_pausing();
     capacity(&account, 1);
-    let other = account.run("start --machine-group-name g --vm-type t2.micro --availability-zone eu-west-2a --output json").ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!(other.code, 0, "{}", other.stderr);
+    account.run(&format!("{LINE} -q")).assert(0, "[ID]\n", "");
     capacity(&account, 0);
-    let run = account
-        .ended(child)
-        .ignoring_the_rest("how it ends is what counts");
-    assert_eq!(run.code, 5, "{}", run.stderr);
+    let run = account.ended(child);
+    run.fails(5, str![[r#"
+machine group g
+cost: about 0.0491 USD an hour, 1.18 a day (machines 0.0264, disks 0.0127, addresses 0.0100)
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no capacity: trying again in 30 s, for 1h at most
+...
+no capacity: trying again in 10m, for 10m at most
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+{"error":{"hint":"try another --availability-zone, --vm-type or --region, or try again later","kind":"capacity","machines":[],"message":"cannot launch t2.micro: [..] (InsufficientInstanceCapacity, request [UUID]), until the time of --wait-for-capacity was over","tried":[{"availability_zone":"eu-west-2a","code":"InsufficientInstanceCapacity","machines":1,"market":"on-demand","reason":"[..]","subnet_id":null,"vm_type":"t2.micro"}]}}
+
+"#]]);
     assert_eq!(account.live().len(), 1);
     assert_eq!(account.groups().len(), 1, "{}", run.stderr);
-    let run = account
-        .run(&format!("{LINE} -n 1 --wait-for-capacity 1h"))
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = account.run(&format!("{LINE} -n 1 --wait-for-capacity 1h"));
+    run.succeeds(str![[r#"
+the group g has 1 machine already, nothing to launch
+
+"#]]);
     assert_eq!(account.launched(), 1);
 }
 
@@ -154,16 +162,20 @@ fn a_group_that_has_machines_in_another_region_by_then_is_not_launched_here_too(
     account.pass(900.0);
     account.until_pausing();
     capacity(&account, 9);
-    let other = account
+    account
         .run(&format!("{ELSEWHERE} -q"))
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!(other.code, 0, "{}", other.stderr);
+        .assert(0, "[ID]\n", "");
     let run = account.ended(child);
-    assert_eq!(run.code, 1, "{}", run.stderr);
-    assert_eq!(
-        run.error()["message"],
-        "the group g is in another region: it has 1 machine in us-west-2"
-    );
+    run.fails(1, str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no capacity: trying again in 30 s, for 1h at most
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no capacity: trying again in 60 s, for 45m at most
+{"error":{"hint":"go there: the same line with --region us-west-2; or launch here, too, with --allow-other-regions","kind":"failed","machines":[],"message":"the group g is in another region: it has 1 machine in us-west-2"}}
+
+"#]]);
     assert_eq!(account.launched(), 1);
     assert_eq!(account.groups().len(), 1, "{}", run.stderr);
 }
@@ -173,19 +185,31 @@ fn what_is_too_few_is_not_launched_and_undone() {
     let account = Account::new();
     capacity(&account, 30);
     let line = format!("{LINE} -n 150 --min-machines 60 --wait-for-capacity 10m --output json");
-    let run = account
-        .run(&line)
-        .ignoring_the_rest("the document is what counts");
-    assert_eq!(run.code, 5, "{}", run.stderr);
+    let run = account.run(&line);
+    run.fails(5, str![[r#"
+machine group g
+cost: about 3.6834 USD an hour, 88.40 a day (machines 1.9800, disks 0.9534, addresses 0.7500)
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no capacity: trying again in 30 s, for 10m at most
+...
+no capacity: trying again in 2m30s, for 3m at most
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+{"error":{"hint":"try another --availability-zone, --vm-type or --region, or try again later","kind":"capacity","machines":[],"message":"cannot launch t2.micro: [..] (InsufficientInstanceCapacity, request [UUID]), until the time of --wait-for-capacity was over","tried":[{"availability_zone":"eu-west-2a","code":"InsufficientInstanceCapacity","machines":100,"market":"on-demand","reason":"[..]","subnet_id":null,"vm_type":"t2.micro"}]}}
+
+"#]]);
     nothing_is_left(&account, &run);
     let sent = launches(&account);
     assert!(sent.len() > 2, "{}", run.stderr);
     assert!(sent.iter().all(|call| call["params"]["MinCount"] == "60"));
     capacity(&account, 70);
-    let run = account
-        .run(&line)
-        .ignoring_the_rest("the document is what counts");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = account.run(&line);
+    run.succeeds(str![[r#"
+machine group g
+cost: about 3.6834 USD an hour, 88.40 a day (machines 1.9800, disks 0.9534, addresses 0.7500)
+launched 70 machines, [ID] to [ID]
+the group has 70 machines of the 150 asked for: there was no capacity for more (the same line later tries again)
+
+"#]]);
     assert_eq!(list(&run.document()["machines"]).len(), 70);
     assert_eq!(account.calls("TerminateInstances"), 0);
 }
@@ -193,18 +217,33 @@ fn what_is_too_few_is_not_launched_and_undone() {
 #[test]
 fn more_machines_than_one_call_has_are_waited_for_with_a_least_number() {
     let account = Account::new();
-    for (options, code) in [
-        ("-n 101", 2),
-        ("-n 150 --min-machines 101", 2),
-        ("-n 150 --min-machines 100", 0),
-        ("-n 100", 0),
+    for (options, code, error) in [
+        (
+            "-n 101",
+            2,
+            str![[r#"
+error: --wait-for-capacity takes 100 machines at once, and 101 are missing
+hint: add --min-machines 100: it launches as many as there are from 100 on, and the same line later fills the group up
+
+"#]],
+        ),
+        (
+            "-n 150 --min-machines 101",
+            2,
+            str![[r#"
+error: --wait-for-capacity takes 100 machines at once, and 150 are missing
+hint: add --min-machines 100: it launches as many as there are from 100 on, and the same line later fills the group up
+
+"#]],
+        ),
+        ("-n 150 --min-machines 100", 0, str![]),
+        ("-n 100", 0, str![]),
     ] {
-        let run = account
+        account
             .run(&format!(
-                "{LINE} {options} --wait-for-capacity 1h --dry-run"
+                "{LINE} {options} --wait-for-capacity 1h --dry-run -q"
             ))
-            .ignoring_the_rest("how it ends is what counts");
-        assert_eq!(run.code, code, "{options}: {}", run.stderr);
+            .assert(code, "", error);
     }
     let run = account.run(&format!("{LINE} -n 101 --wait-for-capacity 1h"));
     run.fails(
@@ -237,8 +276,14 @@ fn a_session_that_ends_meanwhile_leaves_nothing() {
     }
     let run = account.ended(child);
     account.forget_faults();
-    assert_eq!(run.code, 4, "{}", run.stderr);
-    assert_eq!(run.error()["machines"], json!([]));
+    run.fails(4, str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no capacity: trying again in 30 s, for 1h at most
+{"error":{"hint":"set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN to those of a new session; or unset AWS_SESSION_TOKEN, set your own access keys, and add --mfa-serial to make one with MFA","kind":"not_signed_in","machines":[],"message":"cannot tell who is signed in: The security token included in the request is expired (ExpiredToken, request [UUID])"}}
+
+"#]]);
     nothing_is_left(&account, &run);
 }
 
@@ -266,12 +311,17 @@ fn an_interruption_leaves_nothing() {
     let child = pausing(&account, "--wait-for-capacity 1h");
     signal(&child, "-INT");
     let run = account.ended(child);
-    assert_eq!(run.code, 130, "{}", run.stderr);
-    assert!(
-        run.stderr
-            .ends_with("error: interrupted; nothing was launched\n"),
-        "{}",
-        run.stderr
+    run.fails(
+        130,
+        str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+no on-demand t2.micro in eu-west-2a: InsufficientInstanceCapacity
+no capacity: trying again in 30 s, for 1h at most
+interrupted: bringing what is under way to an end; interrupt again to stop at once
+error: interrupted; nothing was launched
+
+"#]],
     );
     nothing_is_left(&account, &run);
 }

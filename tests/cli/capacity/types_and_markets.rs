@@ -34,10 +34,18 @@ fn spot_machines_that_there_are_not_are_launched_on_demand_when_asked_for() {
         &account,
         json!([{"market": "spot", "available": 0}, {"available": 9}]),
     );
-    let run = account
-        .run("start --vm-type t2.micro --machine-group-name g --spot --num-machines 2 -q")
-        .ignoring_the_rest("how it ends is what counts");
-    assert_eq!(run.code, 5, "{}", run.stderr);
+    let run =
+        account.run("start --vm-type t2.micro --machine-group-name g --spot --num-machines 2 -q");
+    run.assert(5, str![], str![[r#"
+error: cannot launch t2.micro: there was no capacity in any place that was tried
+TYPE      ZONE        MARKET  MACHINES  ANSWER
+t2.micro  any         spot    2         InsufficientInstanceCapacity: There is no Spot capacity available that matches your request
+t2.micro  eu-west-2a  spot    2         InsufficientInstanceCapacity: There is no Spot capacity available that matches your request
+t2.micro  eu-west-2b  spot    2         InsufficientInstanceCapacity: There is no Spot capacity available that matches your request
+t2.micro  eu-west-2c  spot    2         InsufficientInstanceCapacity: There is no Spot capacity available that matches your request
+hint: try another --availability-zone, --vm-type or --region, or try again later
+
+"#]]);
     let document = account.json(
         "start --vm-type t2.micro --machine-group-name g --spot --spot-fallback --num-machines 2",
     );
