@@ -70,7 +70,7 @@ impl Chromium {
         let page = self.folder.path().join("page");
         let _ = fs::remove_file(&page);
         let run = finish(login.env("BROWSER", &self.opener))
-            .ignoring_the_rest("it is the browser's page that is looked at; the terminal's side is in console.rs and sso/");
+            .ignoring_the_rest("what the terminal says is looked at in console.rs and sso/");
         account.until("the browser has shown a page", |_| page.exists());
         (run, fs::read_to_string(page).expect("a page"))
     }

@@ -231,10 +231,11 @@ fn three_wrong_answers_end_with_what_is_wrong_with_them() {
 fn options_may_stand_before_the_kind_of_profile() {
     let account = Account::new();
     for line in ["configure --profile w sso", "configure sso --profile w"] {
-        let run = account.run(line);
-        assert_eq!(run.code, 2, "{}", run.stderr);
-        let told = "error: --sso-session is missing";
-        assert!(run.stderr.starts_with(told), "{}", run.stderr);
+        account.run(line).fails(2, str![[r#"
+error: --sso-session is missing
+hint: without a terminal `inductiva-aws configure sso` needs --profile, --region, --sso-session, --sso-start-url, --sso-region, --sso-account-id and --sso-role-name
+
+"#]]);
     }
 }
 
@@ -245,21 +246,25 @@ fn configure_writes_over_no_other_sign_in_and_asks_nobody_without_a_terminal() {
         ".aws/config",
         "[default]\nsso_session = s\nsso_account_id = 1\n",
     );
-    let run = configure(&account, "", &[]);
-    assert_eq!(run.code, 2, "{}", run.stdout);
-    assert!(
-        run.stdout.contains("signs in with IAM Identity Center"),
-        "{}",
-        run.stdout
+    configure(&account, "", &[]).assert(
+        2,
+        str![[r#"
+error: profile default signs in with IAM Identity Center in [HOME]/.aws/config
+hint: name another profile with --profile, or remove that one first
+
+"#]],
+        "",
     );
     // A name that no header could have would make a section of another profile.
     for name in ["a]\n[default", "it's", "a\"b"] {
-        let run = on_a_terminal_as(&account, name, &[]);
-        assert_eq!(run.code, 2, "{}", run.stdout);
-        assert!(
-            run.stdout.contains("as the name of a profile"),
-            "{}",
-            run.stdout
+        on_a_terminal_as(&account, name, &[]).assert(
+            2,
+            str![[r#"
+error: "[..]" cannot be written as the name of a profile
+hint: a name has no quotes, brackets or backslashes in it, and no blanks around it
+
+"#]],
+            "",
         );
     }
     account.run("configure").fails(
