@@ -1,9 +1,8 @@
 //! The AWS console's own sign-in: `login --console`, and profiles that `aws login` made.
 
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-};
+mod botocore;
+
+use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
 use snapbox::str;
@@ -46,13 +45,39 @@ fn command(account: &Account, line: &str) -> Command {
 
 fn run(account: &Account, line: &str) -> Run {
     finish(&mut command(account, line))
-        .ignoring_the_rest("what a sign-in says is looked at where a person sees it, on a terminal")
+}
+
+/// Signs the user `ana` in by the browser.
+#[track_caller]
+fn sign_in(account: &Account, options: &str) {
+    run(account, &format!("login --console{options}")).assert(
+        0,
+        str![[r#"
+signed in as arn:aws:iam::[ACCOUNT]:user/ana: profile [..] in [HOME]/.aws/config
+
+"#]],
+        str![[r#"
+opening the AWS sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/v1/authorize?[..]
+try it: inductiva-aws whoami[..]
+
+"#]],
+    );
 }
 
 #[track_caller]
-fn assert_is_ana(run: &Run) {
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.contains(":user/ana"), "{}", run.stdout);
+fn assert_is_ana(whoami: &Run) {
+    whoami.assert(
+        0,
+        str![[r#"
+account           [ACCOUNT]
+arn               arn:aws:iam::[ACCOUNT]:user/ana
+region            eu-west-2
+credentials from  profile [..]
+credentials end   [TIME]
+
+"#]],
+        "",
+    );
 }
 
 #[test]
@@ -102,7 +127,7 @@ fn on_a_new_machine_login_and_start_are_all_it_takes() {
 #[test]
 fn keys_are_refreshed_by_one_run_for_all() {
     let account = Account::new();
-    assert_eq!(run(&account, "login --console").code, 0);
+    sign_in(&account, "");
     let before = private_json(&account, &file(&account));
     account.forget_requests();
     assert_is_ana(&run(&account, "whoami"));
@@ -131,22 +156,30 @@ fn keys_are_refreshed_by_one_run_for_all() {
 #[test]
 fn check_waits_for_new_keys_for_five_seconds() {
     let account = Account::new();
-    assert_eq!(run(&account, "login --console").code, 0);
+    sign_in(&account, "");
     account.pass(1000.0);
     account.fault(json!({"service": "signin", "operation": "CreateOAuth2Token", "kind": "stall", "seconds": 10, "count": null}));
     // Others have more patience.
     assert_is_ana(&run(&account, "whoami"));
     account.pass(1000.0);
     let checked = run(&account, "check");
-    assert_eq!(checked.code, 1, "{}", checked.stderr);
-    let told = "cannot reach AWS Sign-In in eu-west-2: no answer within 5 s";
-    assert!(checked.stdout.contains(told), "{}", checked.stdout);
+    checked.assert(1, str![[r#"
+failed   identity   cannot sign in with the AWS console: cannot reach AWS Sign-In in eu-west-2: no answer within 5 s
+                    hint: check the network, the proxy (HTTPS_PROXY), --region and --endpoint-url
+ok       disk       gp3, of the standard size or the image's
+ok       user-data  [..] bytes of at most 16384
+ok       api-key    of sandbox
+
+"#]], str![[r#"
+error: a start would not go through: identity
+
+"#]]);
 }
 
 #[test]
 fn a_session_that_has_ended_says_how_to_sign_in_and_offers_to() {
     let account = Account::new();
-    assert_eq!(run(&account, "login --console").code, 0);
+    sign_in(&account, "");
     account.pass(901.0);
     for (error, said) in [
         (
@@ -186,10 +219,11 @@ hint: an administrator has to attach the AWS managed policy SignInLocalDevelopme
             "see:there is no console sign-in of ",
             "see:sign in now",
             "type:\\n",
+            "see::user/ana\r\nregion ",
         ],
         DESKTOP,
     );
-    assert_is_ana(&run);
+    assert_eq!(run.code, 0, "{}", run.stdout);
 }
 
 #[test]
@@ -236,10 +270,8 @@ hint: add --console to open it anyway
 "#]],
     );
     assert_eq!(account.operations(), [] as [String; 0]);
-    assert_is_ana(&{
-        assert_eq!(run(&account, "login --profile w --console").code, 0);
-        run(&account, "whoami --profile w")
-    });
+    sign_in(&account, " --profile w");
+    assert_is_ana(&run(&account, "whoami --profile w"));
     run(&account, "logout --profile w").assert(
         0,
         str![[r#"
@@ -249,29 +281,64 @@ signed out of arn:aws:iam::[ACCOUNT]:user/ana
         str![],
     );
     assert!(!account.home.path().join(file(&account)).exists());
-    assert_eq!(run(&account, "whoami --profile w").code, 4);
+    run(&account, "whoami --profile w").fails(4, str![[r#"
+error: not signed in to AWS: there is no console sign-in of arn:aws:iam::[ACCOUNT]:user/ana ([HOME]/.aws/login/cache/[..].json)
+hint: sign in: inductiva-aws login --console --profile w
+
+"#]]);
 }
 
 #[test]
 fn other_credentials_and_other_people_are_not_written_over() {
     let account = Account::new();
-    for other in [
-        "aws_access_key_id = A\naws_secret_access_key = s\n",
-        "sso_session = s\nsso_account_id = 1\nsso_role_name = r\n",
-        "role_arn = arn:aws:iam::1:role/r\nsource_profile = x\n",
-        "credential_process = true\n",
+    for (other, said) in [
+        (
+            "aws_access_key_id = A\naws_secret_access_key = s\n",
+            str![[r#"
+error: profile default signs in with access keys, in [HOME]/.aws/config or [HOME]/.aws/credentials
+hint: name another profile: inductiva-aws login --console --profile NAME
+
+"#]],
+        ),
+        (
+            "sso_session = s\nsso_account_id = 1\nsso_role_name = r\n",
+            str![[r#"
+error: profile default signs in with IAM Identity Center, in [HOME]/.aws/config or [HOME]/.aws/credentials
+hint: name another profile: inductiva-aws login --console --profile NAME
+
+"#]],
+        ),
+        (
+            "role_arn = arn:aws:iam::1:role/r\nsource_profile = x\n",
+            str![[r#"
+error: profile default signs in with a role, in [HOME]/.aws/config or [HOME]/.aws/credentials
+hint: name another profile: inductiva-aws login --console --profile NAME
+
+"#]],
+        ),
+        (
+            "credential_process = true\n",
+            str![[r#"
+error: profile default signs in with credential_process, in [HOME]/.aws/config or [HOME]/.aws/credentials
+hint: name another profile: inductiva-aws login --console --profile NAME
+
+"#]],
+        ),
     ] {
         let config = format!("[default]\n{other}");
         account.file(".aws/config", &config);
-        let run = run(&account, "login --console");
-        assert_eq!(run.code, 2, "{}", run.stderr);
+        run(&account, "login --console").fails(2, said);
         let after = std::fs::read_to_string(account.home.path().join(".aws/config"));
         assert_eq!(after.expect("a file"), config);
     }
     let config = "[default]\nlogin_session = arn:aws:iam::1:user/eve\n";
     account.file(".aws/config", config);
-    let run = run(&account, "login --console");
-    assert_eq!(run.code, 4, "{}", run.stderr);
+    run(&account, "login --console").fails(4, str![[r#"
+opening the AWS sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/v1/authorize?[..]
+error: signed in as arn:aws:iam::[ACCOUNT]:user/ana, and profile default is of arn:aws:iam::1:user/eve: nothing was changed
+hint: name another profile with --profile, or sign out of the console in the browser first
+
+"#]]);
     let after = std::fs::read_to_string(account.home.path().join(".aws/config"));
     assert_eq!(after.expect("a file"), config);
     assert!(!account.home.path().join(file(&account)).exists());
@@ -289,16 +356,38 @@ fn the_page_says_signed_in_only_after_the_code_was_exchanged() {
         ),
     );
     make_executable(&browser);
-    for (refuse, code, told) in [
-        (json!("AUTHCODE_EXPIRED"), 4, "<p>Not signed in: "),
-        (Value::Null, 0, "<p>Signed in: "),
+    for (refuse, code, told, stdout, stderr) in [
+        (
+            json!("AUTHCODE_EXPIRED"),
+            4,
+            "<p>Not signed in: ",
+            str![],
+            str![[r#"
+opening the AWS sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/v1/authorize?[..]
+error: AWS Sign-In refused the sign-in: refused because of AUTHCODE_EXPIRED (AUTHCODE_EXPIRED)
+hint: run the command again for a new one
+
+"#]],
+        ),
+        (
+            Value::Null,
+            0,
+            "<p>Signed in: ",
+            str![[r#"
+signed in as arn:aws:iam::[ACCOUNT]:user/ana: profile default in [HOME]/.aws/config
+
+"#]],
+            str![[r#"
+opening the AWS sign-in page in the browser; if it does not open: http://[SERVER]/[ACCOUNT]/v1/authorize?[..]
+try it: inductiva-aws whoami
+
+"#]],
+        ),
     ] {
         let _ = std::fs::remove_file(&said);
         account.put("signin", json!({"refuse": refuse}));
         let mut login = command(&account, "login --console");
-        let run =
-            finish(login.env("BROWSER", &browser)).ignoring_the_rest("how it ends is what counts");
-        assert_eq!(run.code, code, "{}", run.stderr);
+        finish(login.env("BROWSER", &browser)).assert(code, stdout, stderr);
         account.until("the page was read", |_| {
             std::fs::read_to_string(&said).is_ok_and(|page| page.contains(told))
         });
@@ -308,83 +397,4 @@ fn the_page_says_signed_in_only_after_the_code_was_exchanged() {
 fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("set");
-}
-
-/// botocore's provider; of the AWS runtime, which the sandbox's Python lacks, it needs
-/// the key's signature alone.
-const BOTOCORE: &str = r#"
-import base64, sys
-import boto3, botocore.credentials, botocore.session
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-
-class Key:
-    def __init__(self, der):
-        pem = b"-----BEGIN EC PRIVATE KEY-----\n" + base64.encodebytes(der) + b"-----END EC PRIVATE KEY-----\n"
-        self.key = serialization.load_pem_private_key(pem, None)
-    def get_public_coords(self):
-        numbers = self.key.public_key().public_numbers()
-        return numbers.x.to_bytes(32, "big"), numbers.y.to_bytes(32, "big")
-    def sign(self, digest):
-        return self.key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-
-class EC:
-    new_key_from_der_data = staticmethod(Key)
-    @staticmethod
-    def decode_der_signature_to_padded_pair(signature, pad_to):
-        return b"".join(n.to_bytes(pad_to, "big") for n in utils.decode_dss_signature(signature))
-
-botocore.credentials.EC = EC
-credentials = botocore.session.Session(profile="default").get_credentials()
-if sys.argv[1:]:
-    credentials._refresh_using and credentials._protected_refresh(is_mandatory=True)
-keys = credentials.get_frozen_credentials()
-print(keys.access_key)
-"#;
-
-fn botocore(account: &Account) -> Run {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sandbox/venv/bin/python");
-    let mut environment = account.environment();
-    environment.remove("AWS_ACCESS_KEY_ID");
-    environment.remove("AWS_SECRET_ACCESS_KEY");
-    let mut command = Command::new(python);
-    command
-        .args(["-c", BOTOCORE])
-        .env_clear()
-        .envs(environment)
-        .env("AWS_DEFAULT_REGION", "eu-west-2")
-        .current_dir(account.home.path())
-        .stdout(Stdio::piped());
-    finish(&mut command)
-}
-
-/// Lets a session's keys be over by its file.
-fn make_stale(account: &Account) {
-    let path = account.home.path().join(file(account));
-    let mut kept: Value =
-        serde_json::from_slice(&std::fs::read(&path).expect("a file")).expect("JSON");
-    kept["accessToken"]["expiresAt"] = json!("2020-01-01T00:00:00Z");
-    std::fs::write(path, kept.to_string()).expect("written");
-}
-
-#[test]
-fn botocore_takes_our_session_and_refreshes_it_and_we_take_it_back() {
-    let account = Account::new();
-    assert_eq!(run(&account, "login --console --region eu-west-2").code, 0);
-    let id = |account: &Account| {
-        text(&private_json(account, &file(account))["accessToken"]["accessKeyId"]).to_owned()
-    };
-    let first = id(&account);
-    assert_eq!(botocore(&account).succeeds(str![]).trim(), first);
-    make_stale(&account);
-    let second = botocore(&account).succeeds(str![]).trim().to_owned();
-    assert_ne!(second, first);
-    assert_eq!(id(&account), second);
-    assert_eq!(account.calls("CreateOAuth2Token"), 2);
-    assert_is_ana(&run(&account, "whoami"));
-    make_stale(&account);
-    assert_is_ana(&run(&account, "whoami"));
-    assert_eq!(account.calls("CreateOAuth2Token"), 3);
-    let third = id(&account);
-    assert_eq!(botocore(&account).succeeds(str![]).trim(), third);
 }
