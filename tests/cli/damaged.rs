@@ -1,6 +1,7 @@
 //! Answers that are cut, or lack what they must have: they say nothing.
 
 use serde_json::{Value, json};
+use snapbox::str;
 
 use crate::{
     sandbox::{Account, list, text},
@@ -22,6 +23,12 @@ fn damages() -> Vec<Value> {
     damages
 }
 
+/// What `terminate` says when EC2 has named both machines of the group.
+const ENDED: &str = "\
+2 machines are shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+";
+
 /// So many answers to the operation are damaged; all when there is no number.
 fn damage(account: &Account, operation: &str, damage: &Value, count: Option<u32>) {
     let mut fault =
@@ -36,10 +43,14 @@ fn a_launch_whose_answer_lacks_machines_is_asked_for_again_with_its_token() {
     for how in damages() {
         let account = Account::new();
         damage(&account, "RunInstances", &how, Some(1));
-        let run = account
-            .run("start --machine-group-name g --num-machines 2 --output json")
-            .ignoring_the_rest("the document is what counts");
-        assert_eq!(run.code, 0, "{how}: {}", run.stderr);
+        let run = account.run("start --machine-group-name g --num-machines 2 --output json");
+        run.succeeds(str![[r#"
+machine group g
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+cannot launch t3.micro: [..]; trying again
+launched [ID] [ID] (t3.micro)
+
+"#]]);
         assert_eq!(list(&run.document()["machines"]).len(), 2, "{how}");
         assert_eq!(account.launched(), 2, "{how}");
     }
@@ -51,13 +62,15 @@ fn a_launch_that_is_never_answered_in_full_may_be_running() {
         let account = Account::new();
         damage(&account, "RunInstances", &how, None);
         let run = account.run("start --machine-group-name g --num-machines 2");
-        assert_eq!(run.code, 3, "{how}: {}", run.stderr);
-        assert!(
-            run.stderr
-                .contains("machines of the group g may be running"),
-            "{}",
-            run.stderr
-        );
+        run.fails(3, str![[r#"
+machine group g
+cost: [..]
+cannot launch t3.micro: [..]; trying again
+...
+error: cannot launch t3.micro: [..]; machines of the group g may be running
+hint: run the same line again with --machine-group-name 'g' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g
+
+"#]]);
         assert_eq!(account.launched(), 2, "{how}");
         // Asked again with the same token every time.
         let requests = account.requests();
@@ -78,25 +91,51 @@ fn what_is_missing_in_a_list_is_not_taken_for_ended() {
             continue;
         }
         let account = Account::new();
-        let started = account
+        account
             .run("start --machine-group-name g --num-machines 2 -q")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(started.code, 0, "{}", started.stderr);
-        for line in [
-            "list",
-            "terminate g -y",
-            "start --machine-group-name g --num-machines 2",
+            .assert(0, "[ID]\n[ID]\n", "");
+        account.settle();
+        for (line, code, error) in [
+            (
+                "list",
+                1,
+                str![[r#"
+DescribeInstances is not answered yet; trying again
+...
+error: cannot list machines: [..]
+
+"#]],
+            ),
+            (
+                "terminate g -y",
+                3,
+                str![[r#"
+DescribeInstances is not answered yet; trying again
+...
+error: machines may be running in eu-west-2, which could not be asked: cannot list machines: [..]
+hint: try again: inductiva-aws terminate --machine-group-name g
+
+"#]],
+            ),
+            (
+                "start --machine-group-name g --num-machines 2",
+                1,
+                str![[r#"
+DescribeInstances is not answered yet; trying again
+...
+error: cannot list machines: [..]
+
+"#]],
+            ),
         ] {
             account.forget_faults();
             damage(&account, "DescribeInstances", &how, None);
-            let run = account
-                .run(line)
-                .ignoring_the_rest("a step on the way: that it succeeds is enough");
+            let run = account.run(line);
             if how["damage"] == "ids_twice" {
-                assert_eq!(run.code, 0, "{line}, {how}: {}", run.stderr);
+                run.succeeds("2 machines run, about 0.0463 USD an hour\n");
                 break;
             }
-            assert_ne!(run.code, 0, "{line}, {how}: {}{}", run.stdout, run.stderr);
+            run.fails(code, error);
             assert_eq!(account.live().len(), 2, "{line}, {how}");
             assert_eq!(account.launched(), 2, "{line}, {how}");
         }
@@ -107,21 +146,25 @@ fn what_is_missing_in_a_list_is_not_taken_for_ended() {
 fn machines_that_the_answer_to_their_end_does_not_name_have_not_ended() {
     for how in damages() {
         let account = Account::new();
-        let started = account
+        account
             .run("start --machine-group-name g --num-machines 2 -q")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(started.code, 0, "{}", started.stderr);
+            .assert(0, "[ID]\n[ID]\n", "");
         damage(&account, "TerminateInstances", &how, None);
-        let run = account
-            .run("terminate g -y")
-            .ignoring_the_rest("how it ends is what counts");
-        let code = if how["damage"] == "ids_twice" { 0 } else { 3 };
-        assert_eq!(run.code, code, "{how}: {}", run.stderr);
+        let run = account.run("terminate g -y");
+        let said = str![[r#"
+...
+error: [..] of 2 machines not terminated: [..]
+hint: try again: inductiva-aws terminate --instance-id [..]
+machines that may be running: [..]
+
+"#]];
+        match text(&how["damage"]) {
+            "ids_twice" => run.assert(0, "[ID]\n[ID]\n", ENDED),
+            "ids_missing" => run.assert(3, "[ID]\n", said),
+            _ => run.fails(3, said),
+        };
         account.forget_faults();
-        let run = account
-            .run("terminate g -y")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{how}: {}", run.stderr);
+        account.run("terminate g -y -q").assert(0, "", "");
     }
 }
 
@@ -129,15 +172,13 @@ fn machines_that_the_answer_to_their_end_does_not_name_have_not_ended() {
 fn an_end_that_is_answered_in_part_is_asked_for_again() {
     for how in damages() {
         let account = Account::new();
-        let started = account
+        account
             .run("start --machine-group-name g --num-machines 2 -q")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(started.code, 0, "{}", started.stderr);
+            .assert(0, "[ID]\n[ID]\n", "");
         damage(&account, "TerminateInstances", &how, Some(1));
-        let run = account
+        account
             .run("terminate g -y")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{how}: {}", run.stderr);
+            .assert(0, "[ID]\n[ID]\n", ENDED);
         assert_eq!(account.live(), [] as [String; 0], "{how}");
     }
 }
@@ -145,15 +186,22 @@ fn an_end_that_is_answered_in_part_is_asked_for_again() {
 #[test]
 fn without_an_account_nothing_is_launched() {
     for how in damages() {
-        let account = Account::new();
-        damage(&account, "GetCallerIdentity", &how, None);
-        let run = account
-            .run("start --machine-group-name g --num-machines 2")
-            .ignoring_the_rest("how it ends is what counts");
+        // There is none in it.
         if how["damage"] == "ids_twice" {
             continue;
         }
-        assert_eq!(run.code, 1, "{how}: {}", run.stderr);
+        let account = Account::new();
+        damage(&account, "GetCallerIdentity", &how, None);
+        let run = account.run("start --machine-group-name g --num-machines 2");
+        run.fails(
+            1,
+            str![[r#"
+GetCallerIdentity is not answered yet; trying again
+...
+error: cannot tell who is signed in: [..]
+
+"#]],
+        );
         assert_eq!(account.launched(), 0, "{how}");
     }
 }
@@ -166,17 +214,16 @@ fn json_that_is_cut_is_no_answer_to_its_reader() {
         sso::login(&account, "--profile new");
         damage(&account, "GetRoleCredentials", &how, None);
         let run = sso::run(&account, "start --profile new --num-machines 2");
-        assert!(matches!(run.code, 1 | 4), "{how}: {}", run.stderr);
+        run.fails(1, str![[r#"
+error: cannot [..]: HTTP [..]
+hint: a proxy, a firewall or the sign-in page of a network may have answered instead: check HTTPS_PROXY, NO_PROXY, --endpoint-url and AWS_ENDPOINT_URL
+
+"#]]);
         assert_eq!(account.launched(), 0, "{how}");
         let account = Account::new();
         damage(&account, "GetServiceQuota", &how, None);
         let run = account.run("check");
-        assert_eq!(run.code, 0, "{how}: {}", run.stderr);
-        assert!(
-            run.stdout
-                .contains("cannot look up the vCPU quota L-1216C47A: AWS's answer "),
-            "{how}: {}",
-            run.stdout
-        );
+        let told = "cannot look up the vCPU quota L-1216C47A: AWS's answer ";
+        assert!(run.succeeds("").contains(told), "{how}: {}", run.stdout);
     }
 }
