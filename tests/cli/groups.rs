@@ -191,10 +191,7 @@ fn equal_settings_in_other_words_are_no_others() {
         ),
     ] {
         let line = format!("start --machine-group-name g --num-machines {machines} -q {flags}");
-        let run = account
-            .run(&line)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{flags}");
+        account.run(&line).assert(0, "[ID]\n".repeat(machines), "");
         assert_eq!(account.live().len(), machines);
     }
     // EC2 was asked for the same, too.
@@ -231,17 +228,14 @@ fn retag(account: &Account, key: &str, value: &str) {
 fn a_group_of_the_former_release_is_topped_up() {
     let account = Account::new();
     let start = |machines: usize, flags: &str| {
-        account
-            .run(&format!(
-                "start --machine-group-name g --num-machines {machines} -q {flags}"
-            ))
-            .ignoring_the_rest("how it ends is what counts")
+        account.run(&format!(
+            "start --machine-group-name g --num-machines {machines} -q {flags}"
+        ))
     };
-    assert_eq!(start(1, "--tag a=1").code, 0);
+    start(1, "--tag a=1").assert(0, "[ID]\n", "");
     retag(&account, "inductiva:settings", "vm-type=t2.micro");
     account.pass(3600.0);
-    let run = start(2, "--tag a=1");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    start(2, "--tag a=1").assert(0, "[ID]\n[ID]\n", "");
     retag(
         &account,
         "inductiva:settings",
@@ -266,18 +260,13 @@ fn a_damaged_launch_tag_costs_nothing_and_hides_no_machine() {
         "",
     ] {
         let account = Account::new();
-        assert_eq!(
-            account
-                .run("start --vm-type t2.micro --machine-group-name g -q")
-                .ignoring_the_rest("a step on the way: that it succeeds is enough")
-                .code,
-            0
-        );
+        account
+            .run("start --vm-type t2.micro --machine-group-name g -q")
+            .assert(0, "[ID]\n", "");
         retag(&account, "inductiva:launch", tag);
-        let run = account
+        account
             .run("start --vm-type t2.micro --machine-group-name g --num-machines 2 -q")
-            .ignoring_the_rest("how it ends is what counts");
-        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{tag}");
+            .assert(0, "[ID]\n[ID]\n", "");
         assert_eq!(account.live().len(), 2, "{tag}");
     }
 }
@@ -287,10 +276,13 @@ fn a_group_named_like_an_option_or_a_folder_is_a_usage_error() {
     let account = Account::new();
     for name in ["-x", "--yes", ".", ".."] {
         for command in ["start", "terminate", "list"] {
-            let run = account
-                .run(&format!("{command} --machine-group-name={name}"))
-                .ignoring_the_rest("how it ends is what counts");
-            assert_eq!(run.code, 2, "{command} {name}: {}", run.stderr);
+            let run = account.run(&format!("{command} --machine-group-name={name}"));
+            run.fails(2, str![[r#"
+error: invalid value '[..]' for '--machine-group-name <NAME>': a name does not start with '-', and is not '.' or '..'
+
+For more information, try '--help'.
+
+"#]]);
         }
     }
     assert_eq!(account.requests(), [] as [serde_json::Value; 0]);
