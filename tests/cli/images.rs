@@ -1,7 +1,7 @@
 //! Images that are named: what is refused, what is warned of, and their disks.
 
 use serde_json::{Value, json};
-use snapbox::str;
+use snapbox::{data::Inline, str};
 
 use crate::sandbox::{Account, list, text};
 
@@ -75,12 +75,14 @@ fn every_disk_of_an_image_goes_with_its_machine_and_is_encrypted_planned_and_pri
         .collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [10, 30, 50]);
-    assert_eq!(
-        account
-            .run("terminate g -y")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
+    account.run("terminate g -y").assert(
+        0,
+        "[ID]\n",
+        str![[r#"
+1 machine is shutting down: billing of the machines has ended, their disks go with them
+looking for machines that EC2 does not show yet, for up to 10 s
+
+"#]],
     );
     account.settle();
     assert_eq!(volumes(), [] as [Value; 0]);
@@ -89,41 +91,46 @@ fn every_disk_of_an_image_goes_with_its_machine_and_is_encrypted_planned_and_pri
 #[test]
 fn standard_credits_are_asked_for_of_burstable_types_alone() {
     let account = Account::new();
-    let credits = |line: &str| {
+    let credits = |line: &str, said: Inline| {
         account.forget_requests();
-        let run = account
-            .run(line)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{}", run.stderr);
+        account
+            .run(&format!("start {line} -q"))
+            .assert(0, "[ID]\n", said);
         let requests = account.requests();
         let launch = requests.iter().rfind(|r| r["operation"] == "RunInstances");
         let launch = launch.expect("a launch");
-        let credits = launch["params"]["CreditSpecification.CpuCredits"].clone();
-        (credits, run.stderr)
+        launch["params"]["CreditSpecification.CpuCredits"].clone()
     };
-    let (sent, _) = credits("start --vm-type t3.micro --machine-group-name a");
+    let sent = credits("--vm-type t3.micro --machine-group-name a", str![]);
     assert_eq!(sent, Value::Null);
-    let (sent, said) =
-        credits("start --vm-type t3.micro --machine-group-name b --standard-credits");
+    let sent = credits(
+        "--vm-type t3.micro --machine-group-name b --standard-credits",
+        str![[r#"
+warning: standard credits: t3.micro may not use more of its processors than its baseline and its credits, of which T3 and T3a begin with none, so that a boot takes ten minutes or more
+
+"#]],
+    );
     assert_eq!(sent, "standard");
-    assert!(
-        said.contains("warning: standard credits: t3.micro"),
-        "{said}"
+    let sent = credits(
+        "--vm-type m5.large --machine-group-name c --standard-credits",
+        str![[r#"
+warning: --standard-credits does nothing for m5.large
+
+"#]],
     );
-    let (sent, said) =
-        credits("start --vm-type m5.large --machine-group-name c --standard-credits");
     assert_eq!(sent, Value::Null);
-    assert!(
-        said.contains("--standard-credits does nothing for m5.large"),
-        "{said}"
-    );
     // Of each type in the walk what fits it.
     account.put(
         "capacity",
         json!({"rules": [{"vm_type": "t3.micro", "available": 0}]}),
     );
-    let (sent, _) =
-        credits("start --vm-type t3.micro,m5.large --machine-group-name d --standard-credits");
+    let sent = credits(
+        "--vm-type t3.micro,m5.large --machine-group-name d --standard-credits",
+        str![[r#"
+warning: standard credits: t3.micro may not use more of its processors than its baseline and its credits, of which T3 and T3a begin with none, so that a boot takes ten minutes or more
+
+"#]],
+    );
     assert_eq!(sent, Value::Null);
     // It is a setting of the group.
     account
@@ -164,21 +171,28 @@ hint: check --image-id: an image belongs to one region (this is eu-west-2)
 fn gpus_that_the_standard_driver_does_not_know_are_refused_without_another_image() {
     let account = Account::new();
     let options = "--machine-group-name g --region us-east-1 --vm-type p3dn.24xlarge";
-    for line in ["start", "check"] {
-        let run = account.run(&format!("{line} {options}"));
-        let said = format!("{}{}", run.stdout, run.stderr);
-        assert_eq!(run.code, 1, "{said}");
-        let why = "does not support the Tesla V100 (Volta) of p3dn.24xlarge";
-        assert!(said.contains(why), "{said}");
-    }
+    account
+        .run(&format!("start {options}"))
+        .fails(1, str![[r#"
+error: the NVIDIA driver of AWS's Deep Learning Base image does not support the Tesla V100 (Volta) of p3dn.24xlarge
+hint: choose a later GPU type, such as g4dn.xlarge, or name an image with NVIDIA's proprietary driver for it with --image-id
+
+"#]]);
+    let check = account.run(&format!("check {options}"));
+    let why = "does not support the Tesla V100 (Volta) of p3dn.24xlarge";
+    let said = check.ends(
+        1,
+        str![[r#"
+error: a start would not go through: launch
+
+"#]],
+    );
+    assert!(said.contains(why), "{said}");
     assert_eq!(account.launched(), 0);
     let standard = account.json("start --region us-east-1 --dry-run");
     let line = format!(
-        "start {options} --dry-run --image-id {}",
+        "start {options} --dry-run -q --image-id {}",
         text(&standard["image_id"])
     );
-    let run = account
-        .run(&line)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    account.run(&line).assert(0, "", "");
 }
