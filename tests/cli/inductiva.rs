@@ -18,7 +18,7 @@ fn start_with_key(account: &Account, key: Option<&str>, more: &str) -> crate::sa
         Some(key) => command.env("INDUCTIVA_API_KEY", key),
         None => command.env_remove("INDUCTIVA_API_KEY"),
     };
-    finish(&mut command).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command)
 }
 
 #[test]
@@ -46,13 +46,7 @@ hint: inductiva-aws list --all-regions shows what there is
 fn a_terminated_group_of_the_name_is_not_used() {
     let account = Account::new();
     let first = account.json("start --machine-group-name g");
-    assert_eq!(
-        account
-            .run("terminate g -y -q")
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    account.run("terminate g -y -q").assert(0, "[ID]\n", "");
     let second = account.json("start --machine-group-name g");
     assert_ne!(first["machine_group"]["id"], second["machine_group"]["id"]);
     assert_eq!(account.groups().len(), 1);
@@ -227,12 +221,7 @@ fn a_new_group_that_is_not_started_yet_is_not_made_twice() {
 fn names_with_spaces_reach_inductiva_whole() {
     let account = Account::new();
     let mut command = account.command(["start", "--machine-group-name", "my run 1.2", "-q"]);
-    assert_eq!(
-        finish(&mut command)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    finish(&mut command).assert(0, "[ID]\n", "");
     let mut command = account.command([
         "start",
         "--machine-group-name",
@@ -241,12 +230,7 @@ fn names_with_spaces_reach_inductiva_whole() {
         "-n",
         "2",
     ]);
-    assert_eq!(
-        finish(&mut command)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    finish(&mut command).assert(0, "[ID]\n[ID]\n", "");
     assert_eq!(account.groups().len(), 1);
     assert_eq!(account.groups()[0]["name"], "my run 1.2");
 }
@@ -255,28 +239,21 @@ fn names_with_spaces_reach_inductiva_whole() {
 fn the_flags_key_goes_before_the_environments() {
     let account = Account::new();
     let run = start_with_key(&account, Some("wrong-key"), &format!("--api-key {API_KEY}"));
-    run.assert(
-        0,
-        str![[r#"
-[ID]
-
-"#]],
-        str![],
-    );
+    run.assert(0, "[ID]\n", str![]);
 }
 
 #[test]
 fn the_environments_key_goes_before_the_files() {
     let account = Account::new();
     account.file(".inductiva/api_key", "wrong-key");
-    assert_eq!(start_with_key(&account, Some(API_KEY), "").code, 0);
+    start_with_key(&account, Some(API_KEY), "").assert(0, "[ID]\n", "");
 }
 
 #[test]
 fn the_files_key_is_trimmed_and_used_when_the_environments_is_empty() {
     let account = Account::new();
     account.file(".inductiva/api_key", format!("  {API_KEY}\r\n\n"));
-    assert_eq!(start_with_key(&account, Some(""), "").code, 0);
+    start_with_key(&account, Some(""), "").assert(0, "[ID]\n", "");
     let data = String::from_utf8(user_data(&account, 0)).expect("text");
     assert!(
         data.contains("export INDUCTIVA_API_KEY='sandbox-key'\n"),
