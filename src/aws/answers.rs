@@ -25,7 +25,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::errors::status_of;
+use super::errors::{BY_OTHERS, status_of};
 use crate::error::Failure;
 
 /// Rejects an answer without what it must have, so that the SDK asks again.
@@ -47,19 +47,17 @@ impl Intercept for Answers {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let missing = match context.output_or_error() {
-            Ok(output) => missing(output).map(|what| format!("AWS's answer does not have {what}")),
+        let failure = match context.output_or_error() {
+            Ok(output) => missing(output)
+                .map(|what| Failure::failed(format!("AWS's answer does not have {what}"))),
             // Its status says success, but the answer is not EC2's or STS's own.
-            Err(_) if context.response().status().is_success() => Some(format!(
-                "the answer is not AWS's: {}",
-                status_of(context.response())
-            )),
+            Err(_) if context.response().status().is_success() => {
+                let told = status_of(context.response());
+                Some(Failure::failed(format!("the answer is not AWS's: {told}")).hint(BY_OTHERS))
+            }
             Err(_) => None,
         };
-        match missing {
-            None => Ok(()),
-            Some(message) => Err(Failure::failed(message).into()),
-        }
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 }
 

@@ -184,10 +184,11 @@ fn not_aws(answer: &HttpResponse, what: &str) -> Failure {
     } else {
         format!("{what}: the answer is not AWS's: {told}")
     };
-    Failure::failed(message).hint(
-        "a proxy, a firewall or the sign-in page of a network may have answered instead: check HTTPS_PROXY, NO_PROXY, --endpoint-url and AWS_ENDPOINT_URL",
-    )
+    Failure::failed(message).hint(BY_OTHERS)
 }
+
+/// What to do about an answer that is not AWS's.
+pub const BY_OTHERS: &str = "a proxy, a firewall or the sign-in page of a network may have answered instead: check HTTPS_PROXY, NO_PROXY, --endpoint-url and AWS_ENDPOINT_URL";
 
 /// `HTTP 403, text/html`. The body is left out: it is not AWS's, and may contain
 /// anything.

@@ -103,6 +103,7 @@ fn what_is_missing_in_a_list_is_not_taken_for_ended() {
 DescribeInstances is not answered yet; trying again
 ...
 error: cannot list machines: [..]
+...
 
 "#]],
             ),
@@ -124,6 +125,7 @@ hint: try again: inductiva-aws terminate --machine-group-name g
 DescribeInstances is not answered yet; trying again
 ...
 error: cannot list machines: [..]
+...
 
 "#]],
             ),
@@ -199,6 +201,7 @@ fn without_an_account_nothing_is_launched() {
 GetCallerIdentity is not answered yet; trying again
 ...
 error: cannot tell who is signed in: [..]
+...
 
 "#]],
         );
