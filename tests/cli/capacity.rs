@@ -106,10 +106,14 @@ hint: try another --availability-zone, --vm-type or --region, or try again later
     let run = account.run(&format!(
         "start --vm-type t2.micro --machine-group-name g --subnet-id {subnet} --output json"
     ));
-    assert_eq!((run.code, run.stdout.as_str()), (5, ""), "{}", run.stderr);
-    let tried = list(&run.error()["tried"]);
-    assert_eq!(tried.len(), 1);
-    assert_eq!(tried[0]["subnet_id"], subnet);
+    run.fails(5, str![[r#"
+machine group g
+cost: about 0.0246 USD an hour, 0.59 a day (machines 0.0132, disks 0.0064, addresses 0.0050)
+no on-demand t2.micro in [SUBNET]: InsufficientInstanceCapacity
+{"error":{"hint":"name another subnet with --subnet-id (one with more free addresses, or in another zone), fewer --num-machines, another --vm-type, or try again later","kind":"capacity","machines":[],"message":"cannot launch t2.micro: [..] (InsufficientInstanceCapacity, request [UUID])","tried":[{"availability_zone":null,"code":"InsufficientInstanceCapacity","machines":1,"market":"on-demand","reason":"[..]","subnet_id":"[SUBNET]","vm_type":"t2.micro"}]}}
+
+"#]]);
+    assert_eq!(run.error()["tried"][0]["subnet_id"], subnet);
     assert_eq!(launches(&account).len(), 2);
     assert_eq!(account.launched(), 0);
 }
