@@ -116,13 +116,18 @@ fn a_name_that_nobody_knows_is_told_at_once() {
     let account = Account::new();
     let since = now(&account);
     let run = account.run("terminate nothing -y --output json");
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert_eq!(run.error()["kind"], "not_found");
+    run.fails(1, str![[r#"
+{"error":{"hint":"inductiva-aws list --all-regions shows the groups there are","kind":"not_found","machines":[],"message":"eu-west-2 has no machine group nothing"}}
+
+"#]]);
     assert!((now(&account) - since).abs() < 0.001);
     // An id may be a machine's that does not show yet.
     let run = account.run("terminate --instance-id i-00000000000000000 -y --output json");
-    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{}", run.stderr);
-    assert_eq!(run.error()["kind"], "not_found");
+    run.fails(1, str![[r#"
+eu-west-2 does not show [ID] yet: looking for up to 2m
+{"error":{"hint":"inductiva-aws list --all-regions shows what there is","kind":"not_found","machines":[],"message":"eu-west-2 does not have [ID]; nothing was terminated"}}
+
+"#]]);
     assert!((now(&account) - since - 120.0).abs() < 0.001);
 }
 
@@ -175,11 +180,14 @@ fn a_top_up_of_a_group_that_is_ended_meanwhile_is_named() {
     account.until_pausing();
     account.ec2("terminate_instances", json!({"InstanceIds": first}));
     let run = account.ended(child);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert_eq!(
-        text(&run.error()["message"]),
-        "the group g was ended while this start waited for its machines to show"
-    );
+    run.fails(3, str![[r#"
+machine group g
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+launched [ID] (t3.micro)
+waiting for EC2 to show the machines, two minutes at most
+{"error":{"hint":"end these, too: inductiva-aws terminate --machine-group-name g; or run the same line again","kind":"machines_may_be_running","machines":["[ID]"],"message":"the group g was ended while this start waited for its machines to show"}}
+
+"#]]);
     assert_eq!(run.error()["machines"], json!(alive(&account)));
     assert_eq!(alive(&account).len(), 1);
 }
