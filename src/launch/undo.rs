@@ -59,7 +59,7 @@ impl<W: World> Run<'_, W> {
             machine::count(left.len())
         ));
         let mut backoff = Backoff::with_visibility(self.world.time());
-        let mut said = String::new();
+        let mut said = None;
         while !left.is_empty() {
             // What a look shows counts from its beginning.
             let before = self.while_awake();
@@ -81,9 +81,12 @@ impl<W: World> Run<'_, W> {
             let why = terminated.failure.unwrap_or_else(|| {
                 Failure::failed("EC2 did not say that the machines are shutting down")
             });
-            if why.message != said {
+            // Once for the same machines, whatever else differs: every message has the id
+            // of its request.
+            let about = Some((why.kind, left.clone()));
+            if said != about {
                 self.out.warn(&why.message);
-                said = why.message;
+                said = about;
             }
             match backoff.next() {
                 Some(pause) if why.kind.may_pass() => {
