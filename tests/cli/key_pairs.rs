@@ -19,10 +19,9 @@ fn usable_key(account: &Account) -> String {
     let path = account.home.path().join("k.pem");
     let key = fs::read_to_string(path).expect("the file");
     let machines = account.live().len() + 1;
-    let run = account
+    account
         .run(&format!("{LINE} --num-machines {machines}"))
-        .ignoring_the_rest("its callers look at what they need");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        .assert(0, "[ID]\n".repeat(machines), "");
     assert_eq!(account.live().len(), machines);
     assert_eq!(key_pairs(account).len(), 1);
     for machine in account.instances() {
@@ -34,10 +33,7 @@ fn usable_key(account: &Account) -> String {
 #[test]
 fn the_same_line_again_uses_the_key_pair_that_it_made() {
     let account = Account::new();
-    let run = account
-        .run(LINE)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    account.run(LINE).assert(0, "[ID]\n", "");
     let key = usable_key(&account);
     assert_eq!(usable_key(&account), key);
     assert_eq!(account.calls("CreateKeyPair"), 1);
@@ -63,10 +59,7 @@ fn a_key_pair_whose_private_key_never_arrived_is_deleted_before_it_is_made_again
         let more = fault.as_object().expect("an object").clone();
         order.as_object_mut().expect("an object").extend(more);
         account.fault(order);
-        let run = account
-            .run(LINE)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{fault}: {}", run.stderr);
+        account.run(LINE).assert(0, "[ID]\n", "");
         let calls = account.operations();
         let calls: Vec<&str> = calls
             .iter()
@@ -101,12 +94,8 @@ fn a_run_that_dies_while_it_makes_the_key_pair_is_made_good_by_the_next() {
         account.until("the call is answered", |a| {
             a.requests().iter().all(|r| r["ended"].is_number())
         });
-        let dry = account.run(&format!("{LINE} --dry-run"));
-        assert_eq!(dry.code, 0, "{kind}: {}", dry.stderr);
-        let run = account
-            .run(LINE)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{kind}: {}", run.stderr);
+        account.run(&format!("{LINE} --dry-run")).assert(0, "", "");
+        account.run(LINE).assert(0, "[ID]\n", "");
         usable_key(&account);
     }
 }
@@ -118,10 +107,7 @@ fn a_private_key_is_for_its_owner_alone_in_a_file_that_was_there_too() {
     let account = Account::new();
     let path = account.file("k.pem", "");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("it is ours");
-    let run = account
-        .run(LINE)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    account.run(LINE).assert(0, "[ID]\n", "");
     let file = fs::metadata(path).expect("the file");
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
     usable_key(&account);
@@ -140,10 +126,7 @@ hint: ask the account's administrator for the permission; the least policy: `ind
 "#]]);
     assert_eq!(account.launched(), 0);
     account.forget_faults();
-    let run = account
-        .run(LINE)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    account.run(LINE).assert(0, "[ID]\n", "");
     usable_key(&account);
 }
 
@@ -159,8 +142,7 @@ fn two_starts_at_once_use_one_key_pair() {
     });
     account.post("release", json!({}));
     for child in [first, second] {
-        let run = ended(child).ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{}", run.stderr);
+        ended(child).assert(0, "[ID]\n", "");
     }
     assert_eq!(account.calls("CreateKeyPair"), 1);
     assert_eq!(account.live().len(), 1);
@@ -170,24 +152,35 @@ fn two_starts_at_once_use_one_key_pair() {
 #[test]
 fn a_file_that_is_in_the_way_is_seen_before_anything_is_made() {
     let other = Account::new();
-    assert_eq!(
-        other
-            .run(LINE)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    other.run(LINE).assert(0, "[ID]\n", "");
     let others = fs::read(other.home.path().join("k.pem")).expect("a private key");
-    for (there, is_pair) in [(&others[..], false), (&others, true), (b"precious", true)] {
+    let of_another = str![[r#"
+error: [HOME]/k.pem does not hold the private key of the key pair k in eu-west-2
+hint: use the key pair with --key-name k, choose another name, or another folder to run in
+
+"#]];
+    for (there, is_pair, said) in [
+        (
+            &others[..],
+            false,
+            str![[r#"
+error: [HOME]/k.pem is there already, and eu-west-2 has no key pair k that it could belong to
+hint: choose another name, or another folder to run in
+
+"#]],
+        ),
+        (&others, true, of_another.clone()),
+        (b"precious", true, of_another),
+    ] {
         let account = Account::new();
         if is_pair {
             account.ec2("create_key_pair", json!({"KeyName": "k"}));
         }
         let path = account.file("k.pem", there);
         for dry_run in ["", "--dry-run"] {
-            let run = account.run(&format!("{LINE} {dry_run}"));
-            assert_eq!(run.code, 2, "{}", run.stderr);
-            assert!(!run.stderr.contains("remove"), "{}", run.stderr);
+            account
+                .run(&format!("{LINE} {dry_run}"))
+                .fails(2, said.clone());
         }
         assert_eq!(account.groups(), Vec::<Value>::new());
         let made = account.operations();
@@ -208,10 +201,7 @@ fn a_key_pair_made_in_the_console_is_used_if_its_private_key_is_here() {
     let pair = account.ec2("create_key_pair", json!({"KeyName": "k"}));
     let key = pair["KeyMaterial"].as_str().expect("a key");
     account.file("k.pem", key);
-    let run = account
-        .run(LINE)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    account.run(LINE).assert(0, "[ID]\n", "");
     assert_eq!(usable_key(&account), key);
     assert_eq!(account.calls("CreateKeyPair"), 0);
 }
