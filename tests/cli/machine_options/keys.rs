@@ -18,8 +18,7 @@ fn a_key_that_is_kept_elsewhere_is_not_in_the_user_data() {
         json!({"InstanceProfileName": "p"}),
     );
     let run = account
-        .run("start --machine-group-name g --instance-profile p --api-key-from ssm:/inductiva/key")
-        .ignoring_the_rest("the document is what counts");
+        .run("start --machine-group-name g --instance-profile p --api-key-from ssm:/inductiva/key");
     let data = launched_with(&account, &run);
     assert!(
         data.contains("\nexport INDUCTIVA_API_KEY_FROM='ssm:/inductiva/key'\n"),
@@ -53,17 +52,20 @@ For more information, try '--help'.
     assert_eq!(account.operations(), Vec::<String>::new());
 }
 
+/// What `check` finds of a key that is kept there: its status and detail.
+#[track_caller]
+fn check(account: &Account, place: &str) -> (String, String) {
+    let line = format!("check --output json --instance-profile p --api-key-from {place}");
+    let run = account
+        .run(&line)
+        .ignoring_the_rest("the other checks of the report are looked at in check.rs");
+    checked(&run, "api_key_from")
+}
+
 #[test]
 fn check_says_whether_a_key_is_there_without_asking_for_it() {
     let account = Account::new();
     account.put("kept_keys", json!({"names": ["/inductiva/key", "secret"]}));
-    let check = |place: &str| {
-        account
-            .run(&format!(
-                "check --output json --instance-profile p --api-key-from {place}"
-            ))
-            .ignoring_the_rest("the other checks of the report are looked at in check.rs")
-    };
     let arn = "ssm:arn:aws:ssm:us-east-1:123456789012:parameter/inductiva/key";
     for (place, status, detail) in [
         (
@@ -88,13 +90,7 @@ fn check_says_whether_a_key_is_there_without_asking_for_it() {
             "there is no secretsmanager:other in eu-west-2".to_owned(),
         ),
     ] {
-        let run = check(place);
-        assert_eq!(
-            checked(&run, "api_key_from"),
-            (status.to_owned(), detail),
-            "{}",
-            run.stderr
-        );
+        assert_eq!(check(&account, place), (status.to_owned(), detail));
     }
     let asked: BTreeSet<String> = account.operations().into_iter().collect();
     assert!(!asked.contains("GetParameter") && !asked.contains("GetSecretValue"));
@@ -112,39 +108,17 @@ fn check_goes_on_where_it_may_not_look_for_a_key() {
         ("ssm:key", "ssm:DescribeParameters"),
         ("secretsmanager:key", "secretsmanager:DescribeSecret"),
     ] {
-        let run = account
-            .run(&format!(
-                "check --output json --instance-profile p --api-key-from {place}"
-            ))
-            .ignoring_the_rest("the other checks of the report are looked at in check.rs");
-        let (status, detail) = checked(&run, "api_key_from");
-        assert_eq!(status, "warning");
-        assert_eq!(
-            detail,
-            format!("cannot look up {place}: you may not ({call})")
-        );
+        let told = format!("cannot look up {place}: you may not ({call})");
+        assert_eq!(check(&account, place), ("warning".to_owned(), told));
     }
     account.put("policy", json!({}));
     for (place, service) in [("ssm:key", "ssm"), ("secretsmanager:key", "secretsmanager")] {
         account.fault(json!({"service": service, "operation": "*", "kind": "answer", "status": 200, "body": "<html>sign in</html>", "count": 1}));
-        let run = account
-            .run(&format!(
-                "check --output json --instance-profile p --api-key-from {place}"
-            ))
-            .ignoring_the_rest("the other checks of the report are looked at in check.rs");
         let told = format!("cannot look up {place}: AWS's answer cannot be read");
-        assert_eq!(checked(&run, "api_key_from"), ("warning".to_owned(), told));
+        assert_eq!(check(&account, place), ("warning".to_owned(), told));
     }
     account.fault(json!({"service": "ssm", "operation": "*", "kind": "error", "status": 500, "code": "InternalServerError", "message": "m"}));
     account.put("policy", json!({}));
-    let run = account
-        .run("check --output json --instance-profile p --api-key-from ssm:key")
-        .ignoring_the_rest("the other checks of the report are looked at in check.rs");
-    assert_eq!(
-        checked(&run, "api_key_from"),
-        (
-            "warning".to_owned(),
-            "cannot look up ssm:key: AWS answers 500 InternalServerError".to_owned()
-        )
-    );
+    let told = "cannot look up ssm:key: AWS answers 500 InternalServerError".to_owned();
+    assert_eq!(check(&account, "ssm:key"), ("warning".to_owned(), told));
 }
