@@ -292,7 +292,7 @@ fn compare(cases: &[Case]) {
             assert_eq!(ours.document()["AccessKeyId"], **id, "{told}");
         }
         let whoami = crate::like_the_cli::ours(&account, case, "whoami -q --output json");
-        assert_eq!(whoami.code, 0, "{told}\n{}", whoami.stderr);
+        assert_eq!((whoami.code, &whoami.stderr), (0, &ours.stderr), "{told}");
         let whoami = whoami.document();
         if !cli_refuses {
             let region = |document: &Value| document["region"].as_str().unwrap_or("").to_owned();
@@ -347,13 +347,15 @@ fn environment_of(account: &Account, case: &Case) -> Vec<(String, String)> {
     environment.into_iter().collect()
 }
 
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 fn ours(account: &Account, case: &Case, line: &str) -> Run {
     let mut command = account.command(line.split(' '));
     command
         .env_clear()
         .envs(environment_of(account, case))
         .args(case.flag.map(|flag| format!("--profile={flag}")));
-    finish(&mut command).ignoring_the_rest("its callers look at what they need")
+    finish(&mut command)
 }
 
 /// botocore's answers.

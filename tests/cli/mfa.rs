@@ -9,7 +9,7 @@ use serde_json::json;
 use snapbox::str;
 
 use crate::{
-    sandbox::{Account, Run, finish, list, text},
+    sandbox::{Account, Run, ended, finish, list, until_it_says},
     terminal::on_a_terminal,
 };
 
@@ -44,12 +44,10 @@ fn with_role(account: &Account, more: &str) {
     );
 }
 
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 fn whoami(account: &Account, flags: &str) -> Run {
-    account
-        .run(&format!("whoami {flags} --output json --no-input"))
-        .ignoring_the_rest(
-            "what whoami tells is looked at in whoami.rs; these tests are about sessions",
-        )
+    account.run(&format!("whoami {flags} --output json --no-input"))
 }
 
 /// The STS calls that make sessions.
@@ -85,10 +83,7 @@ fn a_session_is_made_once_and_kept_for_its_owner_alone() {
     assert_eq!(issued[0]["mfa"], true);
     // Twelve hours, and no code any more.
     let again = whoami(&account, &format!("--mfa-serial {}", serial(&account)));
-    assert_eq!(
-        (again.code, again.stdout.as_str()),
-        (0, run.stdout.as_str())
-    );
+    assert_eq!(run.stdout, again.succeeds(""));
     assert_eq!(sessions_made(&account), 1);
     let files = files_below(&account.home.path().join(".aws"));
     assert!(!files.is_empty());
@@ -122,10 +117,7 @@ hint: an administrator has to change the policy that denies it; if it is allowed
         "start --machine-group-name g -q --mfa-serial {} --mfa-code 123456",
         serial(&account)
     );
-    let run = account
-        .run(&line)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    account.run(&line).assert(0, "[ID]\n", "");
     assert_eq!(account.live().len(), 1);
 }
 
@@ -134,9 +126,9 @@ fn a_session_close_to_its_end_is_made_anew() {
     let account = with_device(&["123456", "234567"]);
     account.put("identity", json!({"session_seconds": 200}));
     let first = format!("--mfa-serial {} --mfa-code 123456", serial(&account));
-    assert_eq!(whoami(&account, &first).code, 0);
+    whoami(&account, &first).succeeds("");
     let second = format!("--mfa-serial {} --mfa-code 234567", serial(&account));
-    assert_eq!(whoami(&account, &second).code, 0);
+    whoami(&account, &second).succeeds("");
     assert_eq!(sessions_made(&account), 2);
 }
 
@@ -151,9 +143,7 @@ fn keys_with_a_session_token_work_as_they_are() {
         .env("AWS_ACCESS_KEY_ID", account.session_key_id())
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .env("AWS_SESSION_TOKEN", "token");
-    let run =
-        finish(&mut command).ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    finish(&mut command).assert(0, "[ID]\n", "");
     assert_eq!(sessions_made(&account), 0);
 }
 
@@ -171,7 +161,10 @@ pub fn waits_for_a_lock(child: &std::process::Child) -> bool {
 fn two_at_once_ask_for_one_code() {
     let account = with_device(&["123456"]);
     account.fault(json!({"service": "sts", "operation": "GetSessionToken", "kind": "hold"}));
-    let line = format!("whoami --mfa-serial {} --mfa-code 123456", serial(&account));
+    let line = format!(
+        "whoami -q --mfa-serial {} --mfa-code 123456",
+        serial(&account)
+    );
     let first = account.start(&line);
     account.until_held();
     let second = account.start(&line);
@@ -179,11 +172,8 @@ fn two_at_once_ask_for_one_code() {
         waits_for_a_lock(&second) || sessions_made(a) > 1
     });
     account.post("release", json!({}));
-    let runs = [first, second].map(|child| {
-        crate::sandbox::ended(child).ignoring_the_rest("one code for both is what counts")
-    });
-    for run in &runs {
-        assert_eq!(run.code, 0, "{}", run.stderr);
+    for child in [first, second] {
+        ended(child).assert(0, "arn:aws:iam::[ACCOUNT]:user/sandbox\n", "");
     }
     assert_eq!(sessions_made(&account), 1);
 }
@@ -209,8 +199,7 @@ credentials end   [TIME]
 /// An MFA session of the environment's keys, made with this code.
 fn first_session(account: &Account, code: &str) -> String {
     let serial = format!("--mfa-serial {}", serial(account));
-    let run = whoami(account, &format!("{serial} --mfa-code {code}"));
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    whoami(account, &format!("{serial} --mfa-code {code}")).succeeds("");
     serial
 }
 
@@ -220,15 +209,12 @@ fn a_session_that_aws_no_longer_takes_is_replaced() {
     let serial = first_session(&account, "123456");
     account.post("expire", json!({"what": ["session_keys"]}));
     // It takes a code again.
-    let run = whoami(&account, &serial);
-    assert_eq!(run.code, 4, "{}", run.stderr);
-    assert!(
-        text(&run.error()["hint"]).contains("--mfa-code"),
-        "{}",
-        run.stderr
-    );
-    let run = whoami(&account, &format!("{serial} --mfa-code 234567"));
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    whoami(&account, &serial).fails(4, str![[r#"
+AWS no longer takes the session in [HOME]/.aws/inductiva-aws/cache/[..].json: it takes a new one
+{"error":{"hint":"give it with --mfa-code, or let the profile's mfa_process print it","kind":"not_signed_in","machines":[],"message":"nobody can be asked for the MFA code of arn:aws:iam::[ACCOUNT]:mfa/phone here"}}
+
+"#]]);
+    whoami(&account, &format!("{serial} --mfa-code 234567")).succeeds("");
     // A person is asked for it.
     account.post("expire", json!({"what": ["session_keys"]}));
     let steps = [
@@ -239,7 +225,7 @@ fn a_session_that_aws_no_longer_takes_is_replaced() {
     let run = on_a_terminal(&account, &format!("whoami {serial}"), &steps, &[]);
     assert_eq!(run.code, 0, "{}", run.stdout);
     assert_eq!(sessions_made(&account), 3);
-    assert_eq!(whoami(&account, &serial).code, 0);
+    whoami(&account, &serial).succeeds("");
     assert_eq!(sessions_made(&account), 3);
 }
 
@@ -250,15 +236,10 @@ fn a_home_that_cannot_be_written_signs_in_with_a_warning() {
     account.file(".aws/inductiva-aws", "");
     for code in ["123456", "234567"] {
         let line = format!("--mfa-serial {} --mfa-code {code}", serial(&account));
-        let run = whoami(&account, &line);
-        assert_eq!(run.code, 0, "{}", run.stderr);
-        let warnings: Vec<&str> = run.stderr.lines().collect();
-        assert_eq!(warnings.len(), 1, "{}", run.stderr);
-        assert!(
-            warnings[0].starts_with("warning: the session cannot be kept in "),
-            "{}",
-            run.stderr
-        );
+        whoami(&account, &line).succeeds(str![[r#"
+warning: the session cannot be kept in [HOME]/.aws/inductiva-aws/cache/[..].json: Not a directory (os error 20)
+
+"#]]);
     }
 }
 
@@ -286,21 +267,18 @@ fn a_run_that_waits_for_another_says_so() {
     let line = |code| format!("whoami --mfa-serial {} --mfa-code {code}", serial(&account));
     let first = account.start(&line("123456"));
     account.until_held();
-    let mut second = account.command(line("234567").leak().split(' '));
-    let mut second = crate::sandbox::spawn(&mut second);
+    let mut second = account.start(&line("234567"));
     #[cfg(target_os = "linux")]
     account.until("the second waits", |_| waits_for_a_lock(&second));
     account.pass(2.0);
-    let said = crate::sandbox::until_it_says(&mut second, ".lock\n");
+    let said = until_it_says(&mut second, ".lock\n");
     assert!(
         said.starts_with("waiting for another run of inductiva-aws, which holds "),
         "{said}"
     );
     account.post("release", json!({}));
     for child in [first, second] {
-        let run = crate::sandbox::ended(child)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{}", run.stderr);
+        ended(child).succeeds("");
     }
     assert_eq!(sessions_made(&account), 1);
 }

@@ -7,7 +7,7 @@ use snapbox::str;
 
 use super::{files_below, first_session, serial, sessions_made, whoami, with_device, with_role};
 use crate::{
-    sandbox::{Account, Run, finish, list, spawn, text, until_it_says},
+    sandbox::{Account, Run, finish, list, run::whole, spawn, text, until_it_says},
     terminal::on_a_terminal,
 };
 
@@ -41,8 +41,8 @@ hint: wait for the device's next code: it changes every 30 s
 fn a_wrong_code_leaves_what_was_kept() {
     let account = with_device(&["123456"]);
     with_role(&account, "");
-    let line = "--profile mfa --mfa-code 123456";
-    assert_eq!(whoami(&account, line).code, 0);
+    let line = "--profile mfa -q --mfa-code 123456";
+    whoami(&account, line).succeeds("");
     let files = || {
         let mut files: Vec<(std::path::PathBuf, Vec<u8>)> =
             files_below(&account.home.path().join(".aws/cli"))
@@ -56,8 +56,10 @@ fn a_wrong_code_leaves_what_was_kept() {
     let (path, kept) = files().pop().expect("a session");
     let old = String::from_utf8(kept).expect("text").replace("20", "10");
     fs::write(&path, &old).expect("written");
-    let run = whoami(&account, "--profile mfa --mfa-code 654321");
-    assert_eq!(run.code, 4, "{}", run.stderr);
+    whoami(&account, "--profile mfa -q --mfa-code 654321").fails(4, str![[r#"
+{"error":{"hint":"is it the device's newest code, and of this device? each works once, for about 30 s, and needs the device's clock to be right","kind":"not_signed_in","machines":[],"message":"AWS does not take this MFA code of arn:aws:iam::[ACCOUNT]:mfa/phone"}}
+
+"#]]);
     assert_eq!(files(), [(path, old.into_bytes())]);
 }
 
@@ -145,8 +147,7 @@ hint: give it with --mfa-code, or let the profile's mfa_process print it
 fn a_command_of_the_profile_prints_the_code() {
     let account = with_device(&["123456"]);
     with_role(&account, "mfa_process = printf '123 456\\n'\n");
-    let run = whoami(&account, "--profile mfa -q");
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    whoami(&account, "--profile mfa -q").succeeds("");
     let account = with_device(&["123456"]);
     with_role(&account, "mfa_process = echo no key found\n");
     account.run("whoami --profile mfa -q").assert(
@@ -186,15 +187,31 @@ fn what_a_command_says_is_shown_without_secrets() {
     let mut command = account.command(["whoami", "--profile", "mfa", "-q"]);
     let mut child = spawn(command.env("GITHUB_ACTIONS", "true"));
     let before = until_it_says(&mut child, "\n: :error::b\n");
-    assert!(before.contains("\ngot ********\n"), "{before}");
-    assert!(before.contains("\na[2J\n"), "{before}");
+    whole(
+        &before,
+        str![[r#"
+[profile base]
+aws_access_key_id = AKIAI44QH8DHBEXAMPLE
+got ********
+[profile mfa]
+role_arn = arn:aws:iam::[ACCOUNT]:role/guarded
+source_profile = base
+mfa_serial = arn:aws:iam::[ACCOUNT]:mfa/phone
+got /got /' .aws/config >&2; printf 'a/033[2J/r/n::error::b/nTouch your key: ' >&2; cat pipe >&2; echo 123456; printf last >&2
+a[2J
+: :error::b
+
+"#]],
+    );
     account.pass(0.3);
-    until_it_says(&mut child, "Touch your key:\n");
+    let question = "Touch your key:\n";
+    assert_eq!(until_it_says(&mut child, question), question);
     fs::write(pipe, "touched\n").expect("written");
-    let run = account
-        .ended(child)
-        .ignoring_the_rest("a step on the way: that it succeeds is enough");
-    assert_eq!((run.code, run.stderr.as_str()), (0, "touched\nlast\n"));
+    account.ended(child).assert(
+        0,
+        "arn:aws:sts::[ACCOUNT]:assumed-role/guarded/inductiva-aws-[..]\n",
+        "touched\nlast\n",
+    );
 }
 
 #[test]
@@ -240,49 +257,42 @@ fn a_typed_code_makes_a_new_session_and_one_that_was_used_does_not() {
     first_session(&account, "234567");
     assert_eq!(sessions_made(&account), 2);
     // The same line once more: the code can make none.
-    let run = whoami(&account, &format!("{serial} --mfa-code 234567"));
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    whoami(&account, &format!("{serial} --mfa-code 234567")).succeeds("");
     assert_eq!(sessions_made(&account), 2);
 }
 
 /// A `whoami` with the device and this code in the environment, and perhaps more.
+#[must_use = "a command that fails, or says what nobody expected, fails its test"]
+#[track_caller]
 fn with_variables(account: &Account, line: &str, code: &str, more: &[(&str, &str)]) -> Run {
     let mut command = account.command(line.split_whitespace());
     command
         .env("AWS_MFA_SERIAL_NUMBER", serial(account))
         .env("AWS_MFA_TOKEN_CODE", code)
         .envs(more.iter().copied());
-    finish(&mut command).ignoring_the_rest(
-        "what whoami tells is looked at in whoami.rs; these tests are about sessions",
-    )
+    finish(&mut command)
 }
 
 #[test]
 fn the_variables_of_the_mfa_document_count_only_where_a_session_is_made() {
     let line = "whoami --output json -q";
     let account = with_device(&["123456", "234567"]);
-    let run = with_variables(&account, line, "123456", &[]);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    with_variables(&account, line, "123456", &[]).succeeds("");
     assert_eq!(sessions_made(&account), 1);
     // What is kept goes before the variable's code, which has no part any more.
     for code in ["234567", "123456", "no code"] {
-        let run = with_variables(&account, line, code, &[]);
-        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+        with_variables(&account, line, code, &[]).succeeds("");
     }
     assert_eq!(sessions_made(&account), 1);
     // Where the credentials are a session already they are nothing to it.
-    let session = account
-        .run("credentials --format json -q")
-        .ignoring_the_rest("how it ends is what counts");
-    assert_eq!(session.code, 0, "{}", session.stderr);
+    account.run("credentials --format json -q").succeeds("");
     let session = list(&account.get("identity")["issued"]).remove(0);
     let keys = [
         ("AWS_ACCESS_KEY_ID", text(&session["access_key_id"])),
         ("AWS_SECRET_ACCESS_KEY", text(&session["secret_access_key"])),
         ("AWS_SESSION_TOKEN", text(&session["session_token"])),
     ];
-    let run = with_variables(&account, line, "999999", &keys);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    with_variables(&account, line, "999999", &keys).succeeds("");
     assert_eq!(sessions_made(&account), 1);
 }
 
@@ -290,19 +300,37 @@ fn the_variables_of_the_mfa_document_count_only_where_a_session_is_made() {
 fn a_refused_code_of_the_environment_says_to_unset_it() {
     let line = "whoami --output json --no-input";
     let account = with_device(&["123456"]);
-    for code in ["999999", "999999", "no code"] {
-        let run = with_variables(&account, line, code, &[]);
-        assert!(matches!(run.code, 2 | 4), "{}", run.stderr);
-        let hint = run.error()["hint"].clone();
-        assert!(
-            text(&hint).starts_with("unset AWS_MFA_TOKEN_CODE"),
-            "{hint}"
-        );
+    for (code, exit_code, said) in [
+        (
+            "999999",
+            4,
+            str![[r#"
+{"error":{"hint":"unset AWS_MFA_TOKEN_CODE to be asked for the code, or set it to the device's newest: each works once, for about 30 s","kind":"not_signed_in","machines":[],"message":"AWS does not take this MFA code of arn:aws:iam::[ACCOUNT]:mfa/phone"}}
+
+"#]],
+        ),
+        (
+            "999999",
+            4,
+            str![[r#"
+{"error":{"hint":"unset AWS_MFA_TOKEN_CODE to be asked for the code, or set it to the device's newest: each works once, for about 30 s","kind":"not_signed_in","machines":[],"message":"this MFA code of arn:aws:iam::[ACCOUNT]:mfa/phone was used already, and AWS takes each once"}}
+
+"#]],
+        ),
+        (
+            "no code",
+            2,
+            str![[r#"
+{"error":{"hint":"unset AWS_MFA_TOKEN_CODE to be asked for the code, or set it to the device's newest: each works once, for about 30 s","kind":"usage","machines":[],"message":"AWS_MFA_TOKEN_CODE is not an MFA code, which has six digits"}}
+
+"#]],
+        ),
+    ] {
+        with_variables(&account, line, code, &[]).fails(exit_code, said);
     }
     // One for a role, as the option is.
     with_role(&account, "");
-    let run = with_variables(&account, &format!("{line} --profile mfa -q"), "123456", &[]);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    with_variables(&account, &format!("{line} --profile mfa -q"), "123456", &[]).succeeds("");
 }
 
 #[test]

@@ -79,8 +79,7 @@ fn the_keys_below_may_come_from_a_command() {
         "--profile base --mfa-serial {} --mfa-code 234567 -q",
         serial(&account)
     );
-    let run = whoami(&account, &flags);
-    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    whoami(&account, &flags).succeeds("");
     let made = account.operations();
     let made = made.iter().filter(|o| *o != "GetCallerIdentity");
     assert_eq!(made.collect::<Vec<_>>(), ["AssumeRole", "GetSessionToken"]);
@@ -166,7 +165,7 @@ fn the_aws_cli_and_this_program_share_the_sessions_of_roles() {
     with_role(&account, "");
     // Ours is found by the AWS CLI, which would have to ask for a code.
     let run = whoami(&account, "--profile mfa --mfa-code 123456 -q");
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.succeeds("");
     let Some(told) = aws(&account, "sts get-caller-identity --profile mfa", "") else {
         return;
     };
@@ -195,9 +194,8 @@ fn a_roles_session_that_aws_no_longer_takes_is_replaced() {
     let account = with_device(&["123456", "234567"]);
     with_role(&account, "");
     for code in ["123456", "234567"] {
-        let run = whoami(&account, &format!("--profile mfa -q --mfa-code {code}"));
-        assert_eq!((run.code, run.stderr.as_str()), (0, ""));
-        assert_eq!(whoami(&account, "--profile mfa -q").code, 0);
+        whoami(&account, &format!("--profile mfa -q --mfa-code {code}")).succeeds("");
+        whoami(&account, "--profile mfa -q").succeeds("");
         account.post("expire", json!({"what": ["session_keys"]}));
     }
     assert_eq!(sessions_made(&account), 2);
