@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use snapbox::str;
 
-use crate::sandbox::{Account, Run, finish};
+use crate::sandbox::{Account, finish};
 
 /// What tests/cli/network.py offers.
 struct Network {
@@ -89,13 +89,8 @@ impl Network {
     }
 }
 
-#[track_caller]
-fn assert_works(run: &Run) {
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    for stream in [&run.stdout, &run.stderr] {
-        stream.ignore("that the call arrives is what counts");
-    }
-}
+/// What `whoami -q` prints with the environment's keys.
+const USER: &str = "arn:aws:iam::[ACCOUNT]:user/sandbox\n";
 
 #[test]
 fn calls_go_through_the_proxy_to_the_endpoints_of_the_partition() {
@@ -142,20 +137,16 @@ fn calls_go_through_the_proxy_to_the_endpoints_of_the_partition() {
             "ec2-fips.us-east-1.amazonaws.com",
         ),
     ] {
-        for (command, host) in [("whoami", sts), ("list", ec2)] {
-            let mut run = network.behind_proxy(&format!("{command} {flags}"));
-            let run = finish(run.envs(environment)).ignoring_the_rest("behind this proxy the sandbox answers for every service; it is their names that are looked at");
-            assert_eq!(
-                run.code,
-                if command == "whoami" { 0 } else { 4 },
-                "{}",
-                run.stderr
-            );
-            assert!(
-                network.proxied().contains(&format!("{host}:443")),
-                "{command} {flags}: {host}"
-            );
-        }
+        let mut whoami = network.behind_proxy(&format!("whoami -q {flags}"));
+        finish(whoami.envs(environment)).assert(0, USER, "");
+        assert_eq!(network.proxied(), [format!("{sts}:443")].into());
+        let mut list = network.behind_proxy(&format!("list -q {flags}"));
+        finish(list.envs(environment)).fails(4, str![[r#"
+error: cannot list machines: no (UnauthorizedOperation, request [UUID])
+hint: ask the account's administrator for the permission; the least policy: `inductiva-aws man | man -l -`; if it is allowed with MFA only: add --mfa-serial ARN with the ARN of your MFA device (IAM console, "Security credentials")
+
+"#]]);
+        assert!(network.proxied().contains(&format!("{ec2}:443")), "{ec2}");
     }
 }
 
@@ -189,18 +180,27 @@ fn identity_center_is_reached_in_its_own_partition() {
         ".aws/config",
         format!("[profile sso]\nsso_session = corp\nsso_account_id = {number}\nsso_role_name = Launcher\nregion = cn-north-1\n[sso-session corp]\nsso_start_url = https://start.home.awsapps.cn/directory/d\nsso_region = cn-north-1\n"),
     );
-    assert_works(&finish(
-        &mut network.behind_proxy("login --profile sso --no-browser"),
-    ));
+    finish(&mut network.behind_proxy("login --profile sso --no-browser")).assert(
+        0,
+        "signed in to corp until [TIME]\n",
+        str![[r#"
+to sign in, open this page in a browser on any device:
+
+  http://oidc.cn-north-1.amazonaws.com.cn/[ACCOUNT]/device?user_code=[..]
+
+and see that it shows the code [..] (or open http://oidc.cn-north-1.amazonaws.com.cn/[ACCOUNT]/device and type it)
+
+"#]]);
     assert_eq!(
         network.proxied(),
         ["oidc.cn-north-1.amazonaws.com.cn:443".to_owned()].into()
     );
-    assert_works(&finish(
-        network
-            .behind_proxy("whoami --profile sso")
-            .env_remove("AWS_REGION"),
-    ));
+    let mut whoami = network.behind_proxy("whoami -q --profile sso");
+    finish(whoami.env_remove("AWS_REGION")).assert(
+        0,
+        "arn:aws:sts::[ACCOUNT]:assumed-role/AWSReservedSSO_Launcher_[..]/sandbox-user\n",
+        "",
+    );
     assert!(
         network
             .proxied()
@@ -219,8 +219,12 @@ fn roles_are_assumed_at_fips_endpoints_too() {
         ".aws/config",
         format!("[profile role]\nrole_arn = arn:aws:iam::{number}:role/machines\ncredential_source = Environment\n"),
     );
-    let mut command = network.behind_proxy("whoami --profile role --region us-east-1");
-    assert_works(&finish(command.env("AWS_USE_FIPS_ENDPOINT", "true")));
+    let mut command = network.behind_proxy("whoami -q --profile role --region us-east-1");
+    finish(command.env("AWS_USE_FIPS_ENDPOINT", "true")).assert(
+        0,
+        "arn:aws:sts::[ACCOUNT]:assumed-role/machines/inductiva-aws-[..]\n",
+        "",
+    );
     assert_eq!(
         network.proxied(),
         ["sts-fips.us-east-1.amazonaws.com:443".to_owned()].into()
@@ -232,7 +236,7 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
     let network = Network::new();
     let endpoint = network.url("https", "tls");
     let whoami = || {
-        let mut command = network.command("whoami --output json");
+        let mut command = network.command("whoami -q --output json");
         command.env("AWS_ENDPOINT_URL", &endpoint);
         command
     };
@@ -240,7 +244,7 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
 {"error":{"hint":"where a proxy or a firewall intercepts TLS, name the file with its certificates in AWS_CA_BUNDLE, or as ca_bundle in the profile","kind":"unreachable","machines":[],"message":"cannot tell who is signed in: cannot reach AWS in eu-west-2: the certificate's issuer is not trusted: io error: client error (Connect): TLS handshake failed: invalid peer certificate: UnknownIssuer"}}
 
 "#]]);
-    assert_works(&finish(whoami().env("AWS_CA_BUNDLE", network.ca())));
+    finish(whoami().env("AWS_CA_BUNDLE", network.ca())).succeeds("");
     // In the profile that is named, and in the default one.
     let keys = "aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = s\n";
     network
@@ -250,11 +254,11 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
     network
         .account
         .file(".aws/config", format!("[profile work]\n{bundle}"));
-    assert_works(&finish(whoami().args(["--profile", "work"])));
+    finish(whoami().args(["--profile", "work"])).succeeds("");
     network
         .account
         .file(".aws/config", format!("[default]\n{bundle}"));
-    assert_works(&finish(&mut whoami()));
+    finish(&mut whoami()).succeeds("");
     // The variable goes before the profile; a file that is none is told.
     let nothing = network.account.file("text", "nothing");
     for (path, said) in [
@@ -280,16 +284,16 @@ fn a_companys_certificates_are_trusted_when_they_are_named() {
 #[test]
 fn no_proxy_and_proxies_for_plain_http_are_honoured() {
     let network = Network::new();
-    let mut past = network.behind_proxy("whoami");
+    let mut past = network.behind_proxy("whoami -q");
     past.env("AWS_ENDPOINT_URL", network.url("https", "tls"))
         .env("NO_PROXY", "127.0.0.1");
-    assert_works(&finish(&mut past));
+    finish(&mut past).assert(0, USER, "");
     assert_eq!(network.proxied(), [].into());
-    let mut plain = network.command("whoami");
+    let mut plain = network.command("whoami -q");
     plain
         .env("AWS_ENDPOINT_URL", "http://sts.example.com/x")
         .env("HTTP_PROXY", network.url("http", "proxy"));
-    assert_works(&finish(&mut plain));
+    finish(&mut plain).assert(0, USER, "");
     assert_eq!(
         network.proxied(),
         ["http://sts.example.com/x/".to_owned()].into()
@@ -303,13 +307,15 @@ fn endpoints_of_single_services_are_honoured() {
     let url = account.aws_url();
     // Of two services each has its own; what is not named would be AWS's.
     let mut list = network.command("list");
-    assert_works(&finish(list.env("AWS_ENDPOINT_URL_EC2", &url)));
-    let mut whoami = network.command("whoami");
-    assert_works(&finish(
-        whoami
-            .env("AWS_ENDPOINT_URL_STS", &url)
-            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
-    ));
+    finish(list.env("AWS_ENDPOINT_URL_EC2", &url)).assert(0, "", str![[r#"
+no machines in eu-west-2; AWS_ENDPOINT_URL_EC2=http://[SERVER]/[ACCOUNT] inductiva-aws list --all-regions --region eu-west-2 looks everywhere
+
+"#]]);
+    let mut whoami = network.command("whoami -q");
+    whoami
+        .env("AWS_ENDPOINT_URL_STS", &url)
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    finish(&mut whoami).assert(0, USER, "");
     // As botocore writes them in a profile.
     let number = &account.number;
     account.put("sso", json!({"pending_polls": 0, "interval": 1}));
@@ -319,10 +325,23 @@ fn endpoints_of_single_services_are_honoured() {
             [sso-session corp]\nsso_start_url = https://d-sandbox.awsapps.com/start\nsso_region = eu-west-2\n\
             [services local]\nsso_oidc =\n  endpoint_url = {url}\nsso =\n  endpoint_url = {url}\nsts =\n  endpoint_url = {url}\n"),
     );
-    assert_works(&finish(
-        &mut network.command("login --profile sso --no-browser"),
-    ));
-    assert_works(&finish(&mut network.command("whoami --profile sso")));
+    finish(&mut network.command("login --profile sso --no-browser")).assert(
+        0,
+        "signed in to corp until [TIME]\n",
+        str![[r#"
+to sign in, open this page in a browser on any device:
+
+  http://[SERVER]/[ACCOUNT]/device?user_code=[..]
+
+and see that it shows the code [..] (or open http://[SERVER]/[ACCOUNT]/device and type it)
+
+"#]],
+    );
+    finish(&mut network.command("whoami -q --profile sso")).assert(
+        0,
+        "arn:aws:sts::[ACCOUNT]:assumed-role/AWSReservedSSO_Launcher_[..]/sandbox-user\n",
+        "",
+    );
     // The environment goes before the profile.
     let mut login = network.command("login --profile sso --no-browser");
     let run = finish(login.env("AWS_ENDPOINT_URL_SSO_OIDC", "http://127.0.0.1:9"));

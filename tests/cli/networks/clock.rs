@@ -1,8 +1,8 @@
 //! This computer's clock, and AWS's.
 
 use serde_json::json;
+use snapbox::str;
 
-use super::assert_works;
 use crate::sandbox::{Account, finish, text};
 
 #[test]
@@ -10,12 +10,18 @@ fn a_clock_that_is_off_does_not_stop_anybody() {
     for seconds in [1200, -1200] {
         let account = Account::new();
         account.put("settings", json!({"clock_offset_seconds": seconds}));
-        let run = account
+        account
             .run("start --machine-group-name g --num-machines 2")
-            .ignoring_the_rest("how it ends is what counts");
-        assert_works(&run);
+            .succeeds(str![[r#"
+machine group g
+cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
+launched [ID] [ID] (t3.micro)
+
+"#]]);
         assert_eq!(account.live().len(), 2);
-        assert_works(&account.run("terminate g -y"));
+        account
+            .run("terminate g -y -q")
+            .assert(0, "[ID]\n[ID]\n", "");
         assert_eq!(account.live(), [] as [String; 0]);
     }
 }
@@ -62,28 +68,17 @@ fn only_a_test_whose_ec2_is_on_this_machine_moves_the_clock() {
         ("http://127.0.0.1.example.com", &clock),
         (&account.aws_url(), "http://198.51.100.7/clock"),
     ] {
-        let mut command = account.command(["whoami"]);
+        let mut command = account.command(["whoami", "-q"]);
         command
             .env("AWS_ENDPOINT_URL_STS", account.aws_url())
             .env("AWS_ENDPOINT_URL_EC2", ec2)
             .env("INDUCTIVA_AWS_TEST_CLOCK", clock);
-        assert_eq!(
-            finish(&mut command)
-                .ignoring_the_rest("a step on the way: that it succeeds is enough")
-                .code,
-            0,
-            "{ec2} {clock}"
-        );
+        finish(&mut command).assert(0, "arn:aws:iam::[ACCOUNT]:user/sandbox\n", "");
         assert_eq!(programs(), 0, "{ec2} {clock}");
     }
     // The option goes before the variables.
-    let mut command = account.command(["whoami", "--endpoint-url", &account.aws_url()]);
+    let mut command = account.command(["whoami", "-q", "--endpoint-url", &account.aws_url()]);
     command.env("AWS_ENDPOINT_URL_EC2", "http://198.51.100.7");
-    assert_eq!(
-        finish(&mut command)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough")
-            .code,
-        0
-    );
+    finish(&mut command).assert(0, "arn:aws:iam::[ACCOUNT]:user/sandbox\n", "");
     assert_eq!(programs(), 1);
 }
