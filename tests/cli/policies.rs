@@ -1,5 +1,7 @@
 //! The policies of the manual: enough, and nothing in them for nothing.
 
+mod options;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -38,16 +40,6 @@ fn the_readme_has_the_least_policy_of_the_manual() {
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
     let [least, _] = policies();
     assert_eq!(policies_in(&readme), [least]);
-}
-
-/// What the manual says that an option, or whatever it is, needs.
-fn needs(what: &str) -> Vec<&'static str> {
-    let line = PERMISSIONS
-        .lines()
-        .find(|line| line.starts_with("- ") && line.contains(what))
-        .unwrap_or_else(|| panic!("nothing is said of {what}"));
-    let (_, actions) = line.split_once(": ").expect("actions");
-    actions.split('`').skip(1).step_by(2).collect()
 }
 
 /// What `image` needs, with the least policy.
@@ -214,90 +206,10 @@ fn what_is_good_to_have_is_done_without() {
         .collect();
     assert_eq!(warnings, ["vm_type", "quota"]);
     for flags in ["", "--spot"] {
-        let run = account
-            .run(&format!("start -q {flags}"))
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{}", run.stderr);
-    }
-}
-
-#[test]
-fn options_need_what_the_manual_says() {
-    let [least, _] = policies();
-    let key_pair = needs("--create-key-pair");
-    let both = [&key_pair[..], &needs("--ssh-from")].concat();
-    for (flags, actions) in [
-        ("--create-key-pair key", key_pair),
-        ("--create-key-pair key --ssh-from 203.0.113.0/24", both),
-    ] {
-        let line = format!("start -q {flags}");
-        let account = Account::new();
-        account.put("policy", json!({"documents": [least]}));
-        assert_eq!(
-            account
-                .run(&line)
-                .ignoring_the_rest("how it ends is what counts")
-                .code,
-            4,
-            "{flags}"
-        );
-        let more = json!({"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
-        let account = Account::new();
-        account.put("policy", json!({"documents": [least, more]}));
-        let run = account
-            .run(&line)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!(run.code, 0, "{flags}: {}", run.stderr);
-    }
-}
-
-#[test]
-fn removing_the_security_group_needs_what_the_manual_says() {
-    let [least, _] = policies();
-    let line = "terminate --all --yes --remove-security-group -q";
-    let more = json!({"Statement": [{"Effect": "Allow", "Action": needs("--remove-security-group"), "Resource": "*"}]});
-    for (documents, code) in [(json!([least]), 4), (json!([least, more]), 0)] {
-        let account = Account::new();
-        account.json("start --machine-group-name g");
-        account.put("policy", json!({"documents": documents}));
-        let run = account
-            .run(line)
-            .ignoring_the_rest("how it ends is what counts");
-        assert_eq!(run.code, code, "{}", run.stderr);
-    }
-}
-
-/// EC2 takes the launch, and ends machines whose disks it cannot encrypt.
-#[test]
-fn a_disk_key_of_the_accounts_own_needs_what_the_manual_says() {
-    let [least, _] = policies();
-    let actions = needs("a key of its own");
-    assert_eq!(actions.len(), 5, "{actions:?}");
-    let key = "arn:aws:kms:eu-west-2:123456789012:key/of-the-account";
-    let start = |actions: &[&str], resource: &str| {
-        let account = Account::new();
-        account.put("identity", json!({"disk_key": key}));
-        let more =
-            json!({"Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource}]});
-        account.put("policy", json!({"documents": [least, more]}));
         account
-            .run("start --wait=running")
-            .ignoring_the_rest("how it ends is what counts")
-    };
-    let run = start(&actions, key);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    for action in &actions {
-        let others: Vec<&str> = actions.iter().filter(|a| *a != action).copied().collect();
-        let run = start(&others, key);
-        assert_eq!(run.code, 1, "without {action}: {}", run.stderr);
-        assert!(
-            run.stderr.contains("Client.InternalError"),
-            "{}",
-            run.stderr
-        );
+            .run(&format!("start -q {flags}"))
+            .assert(0, "[ID]\n", "");
     }
-    let other = "arn:aws:kms:eu-west-2:123456789012:key/another";
-    assert_eq!(start(&actions, other).code, 1);
 }
 
 #[test]
@@ -371,15 +283,12 @@ error: a start would not go through: permission
     }
     assert_eq!(account.launched(), 0);
     // All else goes without.
-    assert_eq!(account.run("list -q").code, 0);
-    for line in [
-        format!("check -q --mfa-serial {serial} --mfa-code 123456"),
-        format!("start -q --mfa-serial {serial}"),
-    ] {
-        let run = account
-            .run(&line)
-            .ignoring_the_rest("a step on the way: that it succeeds is enough");
-        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{line}");
-    }
+    account.run("list -q").assert(0, "", "");
+    account
+        .run(&format!("check -q --mfa-serial {serial} --mfa-code 123456"))
+        .assert(0, "", "");
+    account
+        .run(&format!("start -q --mfa-serial {serial}"))
+        .assert(0, "[ID]\n", "");
     assert_eq!(account.launched(), 1);
 }
