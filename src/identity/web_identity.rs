@@ -54,8 +54,10 @@ impl WebIdentity {
     ) -> Result<Credentials> {
         let role_arn = self.role_arn.as_deref().ok_or_else(|| {
             Failure::usage(format!(
-                "{source} has a web identity token and no role: AWS_ROLE_ARN, or role_arn in the profile, is missing"
+                "no role is named for the web identity token in {}",
+                self.token_file.display()
             ))
+            .hint("name the role in AWS_ROLE_ARN, or as role_arn in the profile")
         })?;
         let token = bounds::read_text(&self.token_file).map_err(|error| {
             Failure::new(
