@@ -119,23 +119,27 @@ pub(super) const FORM: &[Case] = &[
     ),
     credentials(
         "[profile w]\naws_access_key_id = A1\naws_secret_access_key = s\n",
-        Refused("there is no AWS profile \"w\""),
+        Refused("there is no AWS profile \"w\" in [HOME]/.aws/config and [HOME]/.aws/credentials"),
     ),
     credentials(
         "[w]\naws_access_key_id = A1\n",
-        Refused("no aws_secret_access_key"),
+        Refused(
+            "profile w has aws_access_key_id and no aws_secret_access_key in [HOME]/.aws/credentials",
+        ),
     ),
     credentials(
         "[w]\naws_secret_access_key = s\n",
-        Refused("has no credentials"),
+        Refused(
+            "not signed in to AWS: profile w has no credentials in [HOME]/.aws/config and [HOME]/.aws/credentials",
+        ),
     ),
     credentials(
         "[x]\naws_access_key_id = A1\naws_secret_access_key = s\n",
-        Refused("there is no AWS profile \"w\""),
+        Refused("there is no AWS profile \"w\" in [HOME]/.aws/config and [HOME]/.aws/credentials"),
     ),
     credentials(
         "[w]\naws_access_key_id = AKIA\n   1\naws_secret_access_key = s\noops\n[x]\n",
-        Refused("line break"),
+        Refused("the access key id of profile w has a line break in it, which no key has"),
     ),
     credentials(
         "[w]\naws_access_key_id = A1\naws_secret_access_key = s\n[x]\nnothing\n",
@@ -146,7 +150,9 @@ pub(super) const FORM: &[Case] = &[
         credentials: "[w]\naws_access_key_id = A1\n",
         environment: "",
         flag: Some("w"),
-        outcome: Refused("no aws_secret_access_key"),
+        outcome: Refused(
+            "profile w has aws_access_key_id and no aws_secret_access_key in [HOME]/.aws/credentials",
+        ),
     },
     Case {
         config: "[profile w]\naws_access_key_id = C1\naws_secret_access_key = s\nregion = eu-west-1\n",
@@ -226,21 +232,21 @@ pub(super) const OLDER_FILES: &[Case] = &[
     older(
         "AWS_CREDENTIAL_FILE=~/missing BOTO_CONFIG=~/boto.cfg",
         None,
-        Refused("missing"),
+        Refused("cannot read [HOME]/missing: No such file or directory (os error 2)"),
     ),
     older(
         "AWS_CREDENTIAL_FILE=~/no-secret",
         None,
-        Refused("no secret access key"),
+        Refused("[HOME]/no-secret has an access key id and no secret access key"),
     ),
     older(
         "BOTO_CONFIG=~/missing",
         None,
-        Refused("no credentials were found"),
+        Refused("not signed in to AWS: no credentials were found"),
     ),
     older(
         "BOTO_CONFIG=~/no-keys.cfg",
         None,
-        Refused("no credentials were found"),
+        Refused("not signed in to AWS: no credentials were found"),
     ),
 ];
