@@ -9,7 +9,7 @@ use serde_json::json;
 use snapbox::str;
 
 use crate::{
-    sandbox::{Account, Run, ended, finish, list, until_it_says},
+    sandbox::{Account, Run, ended, finish, list, run::whole, until_it_says},
     terminal::on_a_terminal,
 };
 
@@ -272,9 +272,9 @@ fn a_run_that_waits_for_another_says_so() {
     account.until("the second waits", |_| waits_for_a_lock(&second));
     account.pass(2.0);
     let said = until_it_says(&mut second, ".lock\n");
-    assert!(
-        said.starts_with("waiting for another run of inductiva-aws, which holds "),
-        "{said}"
+    whole(
+        &said,
+        "waiting for another run of inductiva-aws, which holds [HOME]/.aws/inductiva-aws/cache/[..].lock\n",
     );
     account.post("release", json!({}));
     for child in [first, second] {

@@ -69,8 +69,6 @@ stopped machines run nothing, but their disks still cost money: inductiva-aws te
 
 "#]]);
     assert!(run.stderr.contains(&named), "{}", run.stderr);
-    let row = run.stdout.lines().nth(1).unwrap_or_default();
-    assert!(row.starts_with("(image build) "), "{}", run.stdout);
     let run = account.run("image list");
     run.assert(0, str![[r#"
 IMAGE                  REGION     STATE      AGE  USD/MONTH  IN USE BY  MADE FROM                                                           CONTAINERS                                              GIB
