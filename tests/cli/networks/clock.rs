@@ -1,7 +1,6 @@
 //! This computer's clock, and AWS's.
 
 use serde_json::json;
-use snapbox::str;
 
 use crate::sandbox::{Account, finish};
 
@@ -11,13 +10,8 @@ fn a_clock_that_is_off_does_not_stop_anybody() {
         let account = Account::new();
         account.put("settings", json!({"clock_offset_seconds": seconds}));
         account
-            .run("start --machine-group-name g --num-machines 2")
-            .succeeds(str![[r#"
-machine group g
-cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
-launched [ID] [ID] (t3.micro)
-
-"#]]);
+            .run("start --machine-group-name g --num-machines 2 -q")
+            .assert(0, "[ID]\n[ID]\n", "");
         assert_eq!(account.live().len(), 2);
         account
             .run("terminate g -y -q")
