@@ -184,7 +184,7 @@ fn reason_code(reason: &str) -> &str {
 pub fn remedy(reason: &str) -> &'static str {
     match reason_code(reason) {
         "Client.InternalError" => {
-            "mostly the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key"
+            "usually the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key"
         }
         "Client.VolumeLimitExceeded" => {
             "the quota of EBS storage is used up: delete volumes, choose a smaller --volume-size, or ask for more in the Service Quotas console"

@@ -115,7 +115,7 @@ cost: n/a (pricing:GetProducts is not permitted; machines n/a, disks n/a, addres
 launched [ID] (t3.micro)
 0 of 1 running
 [ID]  Client.InternalError: Client error on launch
-[ID]  mostly the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
+[ID]  usually the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
 error: 1 machine ended while booting: [ID]
 
 "#]]);
