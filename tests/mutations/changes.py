@@ -254,6 +254,13 @@ CHANGES = [
         ),
     ),
     Change(
+        "machines that cannot be terminated yet are warned of again at every try",
+        file="src/launch/undo.rs",
+        old="if said != about {",
+        new="if true {",
+        cli=("launches::undoing_waits_for_machines_that_do_not_show",),
+    ),
+    Change(
         "a machine that Inductiva has not seen for a minute is taken for gone",
         file="src/machines/leftovers.rs",
         old="const SEEN_WITHIN: Duration = Duration::from_mins(10);",
