@@ -24,7 +24,7 @@ use std::{
 
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep};
 use aws_smithy_types::date_time::{DateTime, Format};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 pub use self::sandbox_clock::InFlight;
 use self::sandbox_clock::{SandboxClock, is_local};
@@ -36,7 +36,11 @@ const LONGEST_SDK_PAUSE: Duration = Duration::from_secs(5);
 
 /// The clock of a run. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Time(Arc<OnceLock<Other>>);
+pub struct Time {
+    other: Arc<OnceLock<Other>>,
+    /// Told when there is another clock.
+    follows: Arc<Notify>,
+}
 
 /// A clock other than the computer's.
 #[derive(Clone, Debug)]
@@ -67,12 +71,13 @@ impl Time {
         let Some(clock) = env::var(CLOCK).ok().filter(|_| ec2.is_some_and(is_local)) else {
             return;
         };
-        if self.0.get().is_some() || !is_local(&clock) {
+        if self.other.get().is_some() || !is_local(&clock) {
             return;
         }
         let clock = Arc::new(SandboxClock::new(clock));
         let other = Other::Sandbox(Arc::clone(&clock));
-        if clock.ask("join").await.is_some() && self.0.set(other).is_ok() {
+        if clock.ask("join").await.is_some() && self.other.set(other).is_ok() {
+            self.follows.notify_waiters();
             tokio::spawn(async move { clock.listen().await });
         }
     }
@@ -80,11 +85,14 @@ impl Time {
     /// The time of a simulated world.
     #[cfg(test)]
     pub fn simulated(clock: Arc<dyn Simulated>) -> Self {
-        Self(Arc::new(OnceLock::from(Other::Simulated(clock))))
+        Self {
+            other: Arc::new(OnceLock::from(Other::Simulated(clock))),
+            follows: Arc::default(),
+        }
     }
 
     fn sandbox(&self) -> Option<&Arc<SandboxClock>> {
-        match self.0.get()? {
+        match self.other.get()? {
             Other::Sandbox(clock) => Some(clock),
             #[cfg(test)]
             Other::Simulated(_) => None,
@@ -93,7 +101,7 @@ impl Time {
 
     /// Whether a test moves it.
     pub fn is_a_tests(&self) -> bool {
-        self.0.get().is_some()
+        self.other.get().is_some()
     }
 
     /// How far the hours of client tokens (the launch protocol's) are ahead of the clock.
@@ -105,7 +113,7 @@ impl Time {
 
     /// Now, for measuring within this run.
     pub fn instant(&self) -> Instant {
-        match self.0.get() {
+        match self.other.get() {
             None => Instant::now(),
             Some(Other::Sandbox(clock)) => clock.origin + clock.passed(),
             #[cfg(test)]
@@ -116,7 +124,7 @@ impl Time {
     /// Now, by this computer's clock: for times that outlive the run, and for ages that
     /// count while the computer sleeps.
     pub fn now(&self) -> SystemTime {
-        match self.0.get() {
+        match self.other.get() {
             None => SystemTime::now(),
             Some(Other::Sandbox(clock)) => clock.now(),
             #[cfg(test)]
@@ -125,7 +133,7 @@ impl Time {
     }
 
     pub async fn pause(&self, pause: Duration) {
-        match self.0.get() {
+        match self.other.get() {
             None => tokio::time::sleep(pause).await,
             Some(Other::Sandbox(clock)) => clock.pause(pause).await,
             #[cfg(test)]
@@ -140,8 +148,16 @@ impl Time {
         work: impl Future<Output = T>,
     ) -> Result<T, Elapsed> {
         let elapsed = async {
-            match self.0.get() {
-                None => tokio::time::sleep(limit).await,
+            // What begins before the clock is known goes by it from then on.
+            let follows = self.follows.notified();
+            if self.other.get().is_none() {
+                tokio::select! {
+                    () = tokio::time::sleep(limit) => return,
+                    () = follows => {}
+                }
+            }
+            match self.other.get() {
+                None => {}
                 Some(Other::Sandbox(clock)) => clock.until(clock.passed() + limit).await,
                 #[cfg(test)]
                 Some(Other::Simulated(clock)) => clock.pause(limit).await,

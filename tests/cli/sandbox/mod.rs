@@ -381,7 +381,7 @@ impl Account {
 
     /// Asks again until the condition holds; the time for it bounds a failure, and
     /// is more than any machine needs.
-    pub fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+    pub fn until(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_mins(3);
         while !condition(self) {
             assert!(Instant::now() < deadline, "never came true: {what}");
