@@ -297,7 +297,7 @@ hint: the quota of EBS storage is used up: delete volumes, choose a smaller --vo
 machine group h
 cost: about 0.0491 USD an hour, 1.18 a day with t2.micro, the dearest type (machines 0.0264, disks 0.0127, addresses 0.0100); at most 0.2263 an hour, with surplus CPU credits
 launched [ID] (t3.micro)
-{"error":{"hint":"mostly the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key; look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":["[ID]"],"message":"EC2 ended 1 of 2 machines at once: [ID] (Client.InternalError: Client error on launch)"}}
+{"error":{"hint":"usually the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key; look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name h","kind":"machines_may_be_running","machines":["[ID]"],"message":"EC2 ended 1 of 2 machines at once: [ID] (Client.InternalError: Client error on launch)"}}
 
 "#]]);
     assert_eq!(run.error()["machines"], json!(account.live()));

@@ -68,7 +68,7 @@ cost: [..]
 cannot launch t3.micro: [..]; trying again
 ...
 error: cannot launch t3.micro: [..]; machines of the group g may be running
-hint: run the same line again with --machine-group-name 'g' (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g
+hint: run the same line again with --machine-group-name g (nothing is launched twice), or end them: inductiva-aws terminate --machine-group-name g
 
 "#]]);
         assert_eq!(account.launched(), 2, "{how}");

@@ -72,7 +72,10 @@ hint: go there: the same line with --region us-east-1; or launch here, too, with
     account.json(&format!("{LINE} --region {THERE}"));
     // A start needs the same permission there.
     nobody_may_look(&account, THERE);
-    assert_eq!(account.json(LINE)["launched"], 2);
+    assert_eq!(account.json_that_warns(LINE, str![[r#"
+warning: Inductiva's API is out of reach (HTTP 503, set by the test): launching anyway; the machines look for the group g themselves
+
+"#]])["launched"], 2);
 }
 
 #[test]

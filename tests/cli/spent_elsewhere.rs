@@ -120,7 +120,16 @@ warning: Inductiva cannot be asked about the machines: HTTP 503, Internal Server
 
 "#]]);
     assert!(!run.stdout.contains("SPENT"), "{}", run.stdout);
-    assert_eq!(account.json("list")["spent"][0]["usd"], Value::Null);
+    assert_eq!(
+        account.json_that_warns(
+            "list",
+            str![[r#"
+warning: Inductiva cannot be asked about the machines: HTTP 503, Internal Server Error
+
+"#]]
+        )["spent"][0]["usd"],
+        Value::Null
+    );
 }
 
 /// A machine registers only after its boot: until then only the region that it is in

@@ -191,11 +191,11 @@ fn disks_encrypted_with_a_key_that_this_identity_may_not_use() {
         .ends(1, str![[r#"
 machine group first
 cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-warning: EC2 has ended [ID] of this group (Client.InternalError: Client error on launch): mostly the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
+warning: EC2 has ended [ID] of this group (Client.InternalError: Client error on launch): usually the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
 launched [ID] (t3.micro)
 0 of 1 running, 0 registered
 [ID]  Client.InternalError: Client error on launch
-[ID]  mostly the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
+[ID]  usually the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
 error: 1 machine ended while booting: [ID]
 
 "#]]);

@@ -18,6 +18,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use snapbox::IntoData;
 use tempfile::TempDir;
 
 use leaks::Watch;
@@ -197,13 +198,18 @@ impl Account {
         finish(&mut self.command(line.split_whitespace()))
     }
 
-    /// Runs the program, which must succeed, and reads its JSON.
+    /// Runs the program, which must succeed without a warning, and reads its JSON.
     #[track_caller]
     pub fn json(&self, line: &str) -> Value {
-        let run = self.run(&format!("{line} --output json"));
-        let run = run.ignoring_the_rest("the document is what counts");
-        assert_eq!(run.code, 0, "{line}\n{}", run.stderr);
-        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{line}\n{}", run.stdout))
+        self.json_that_warns(line, "")
+    }
+
+    /// The same with these warnings.
+    #[track_caller]
+    pub fn json_that_warns(&self, line: &str, warnings: impl IntoData) -> Value {
+        let run = self.run(&format!("{line} --quiet --output json"));
+        run.succeeds(warnings);
+        run.document()
     }
 
     /// A file in the home folder.

@@ -17,10 +17,16 @@ fn a_named_subnet_decides_vpc_zone_and_security_group() {
         .clone();
     // One of the same name in the default VPC must not be taken.
     account.json("start --machine-group-name other");
-    account.json(&format!(
-        "start --machine-group-name g --allow-no-internet --subnet-id {}",
-        text(&subnet)
-    ));
+    account.json_that_warns(
+        &format!(
+            "start --machine-group-name g --allow-no-internet --subnet-id {}",
+            text(&subnet)
+        ),
+        str![[r#"
+warning: machines may not reach the internet from [SUBNET]: its route table [ROUTES] has no default route
+
+"#]],
+    );
     let instances = account.instances();
     let instance = instances
         .iter()

@@ -74,8 +74,6 @@ fn undoing_goes_on_when_ids_are_not_visible_yet() {
     let run = account.run("start --vm-type t2.micro --num-machines 101 --machine-group-name g -q");
     run.assert(5, str![], str![[r#"
 warning: cannot terminate: The instance IDs '[..]' do not exist (InvalidInstanceID.NotFound, request [UUID])
-warning: cannot terminate: The instance IDs '[..]' do not exist (InvalidInstanceID.NotFound, request [UUID])
-warning: cannot terminate: The instance IDs '[..]' do not exist (InvalidInstanceID.NotFound, request [UUID])
 error: cannot launch t2.micro: there was no capacity in any place that was tried; what had been launched was terminated
 TYPE      ZONE        MARKET     MACHINES  ANSWER
 t2.micro  any         on-demand  1         InsufficientInstanceCapacity: none left
