@@ -26,15 +26,20 @@ pub fn unseen(found: &Survey, groups: Option<&[Group]>, view: View<'_>) -> Optio
     let Some(groups) = groups else {
         return Some(failure("Inductiva cannot be asked either"));
     };
-    let is_shown = |id: &str| found.machines.iter().any(|m| m.instance_id == id);
-    let alive = groups.iter().flat_map(|group| view.alive(group));
-    let unseen: Vec<String> = alive
-        .filter(|host| is_instance_id(host) && !is_shown(host))
-        .map(str::to_owned)
-        .collect();
+    let unseen = alive(found, groups, view);
     if unseen.is_empty() {
         return None;
     }
     let what = format!("Inductiva sees {} alive", unseen.join(" "));
     Some(failure(&what).machines(unseen))
+}
+
+/// The machines of these groups that Inductiva sees alive and no region has shown.
+pub fn alive(found: &Survey, groups: &[Group], view: View<'_>) -> Vec<String> {
+    let is_shown = |id: &str| found.machines.iter().any(|m| m.instance_id == id);
+    let alive = groups.iter().flat_map(|group| view.alive(group));
+    alive
+        .filter(|host| is_instance_id(host) && !is_shown(host))
+        .map(str::to_owned)
+        .collect()
 }

@@ -12,12 +12,12 @@ use super::{
     images,
     look::{Look, Scope, TerminateLook},
     security_groups::{Removed, SecurityGroups},
-    terminating::{Terminating, unseen},
+    terminating::{self, Terminating},
 };
 use crate::{
-    error::Result,
+    error::{Failure, Result},
     inductiva::Group,
-    machines::{everywhere::Survey, leftovers::LeftOver},
+    machines::{everywhere::Survey, leftovers::LeftOver, unseen},
     terminal::command_line::deletes,
     values::GroupName,
 };
@@ -69,7 +69,8 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
         terminating.confirm(&showing, &left_over).await?;
     }
     let look = looking.end_what_shows(showing, &mut ending).await;
-    if !ending.has_seen_some() && left_over.is_empty() {
+    let left_out = left_out(terminating, &look, active.as_deref());
+    if !ending.has_seen_some() && left_over.is_empty() && left_out.is_none() {
         out.say("there is nothing to terminate");
     }
     let deleted = groups
@@ -116,17 +117,8 @@ pub async fn run(terminating: &Terminating<'_>) -> Result<()> {
     if let Some(failure) = ending.failure(&terminating.lines) {
         return Err(failure);
     }
-    let is_here = |(region, _): &(String, _)| *region == aws.region;
-    if (args.all_regions || look.found.missing.iter().any(is_here))
-        && let Some(failure) = look.hole()
-    {
-        return Err(failure.hint(format!("try again: {}", terminating.lines.everything())));
-    }
-    if args.all_regions {
-        let line = terminating.lines.everything();
-        if let Some(failure) = unseen(&look, active.as_deref(), &line) {
-            return Err(failure);
-        }
+    if let Some(failure) = left_out {
+        return Err(failure);
     }
     removed.failure.map_or(Ok(()), Err)
 }
@@ -143,6 +135,35 @@ fn refuse_blind(terminating: &Terminating<'_>, look: &Look<'_>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Why machines may be running in regions that were to be asked and could not be.
+fn left_out(
+    terminating: &Terminating<'_>,
+    look: &Look<'_>,
+    active: Option<&[Group]>,
+) -> Option<Failure> {
+    let line = terminating.lines.everything();
+    let hole = if terminating.args.all_regions {
+        look.hole()
+    } else {
+        look.hole_here()
+    };
+    let Some(hole) = hole else {
+        let all_regions = terminating.args.all_regions;
+        return terminating::unseen(look, active, &line).filter(|_| all_regions);
+    };
+    let failure = hole.hint(format!("try again: {line}"));
+    let alive = unseen::alive(&look.found, active.unwrap_or_default(), look.view());
+    if alive.is_empty() {
+        return Some(failure);
+    }
+    let message = format!(
+        "{}; Inductiva sees {} alive",
+        failure.message,
+        alive.join(" ")
+    );
+    Some(Failure { message, ..failure }.machines(alive))
 }
 
 /// The groups that have surely lost their machines.

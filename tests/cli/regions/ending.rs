@@ -81,8 +81,7 @@ not looked at, because there is no answer: us-east-1 (cannot list machines: brok
 "#]],
                 str![[r#"
 looking for machines that EC2 does not show yet, for up to 10 s
-there is nothing to terminate
-{"error":{"hint":"try again: inductiva-aws terminate --all --all-regions","kind":"machines_may_be_running","machines":[],"message":"machines may be running in us-east-1, which could not be asked: cannot list machines: broken (InvalidParameterValue, request [UUID])"}}
+{"error":{"hint":"try again: inductiva-aws terminate --all --all-regions","kind":"machines_may_be_running","machines":["[ID]","[ID]"],"message":"machines may be running in us-east-1, which could not be asked: cannot list machines: broken (InvalidParameterValue, request [UUID]); Inductiva sees [ID] [ID] alive"}}
 
 "#]],
                 str![[r#"
@@ -103,7 +102,6 @@ not looked at, because that is not permitted: us-east-1
 "#]],
                 str![[r#"
 looking for machines that EC2 does not show yet, for up to 10 s
-there is nothing to terminate
 warning: left out: us-east-1 (cannot list machines: with an explicit deny in a service control policy (UnauthorizedOperation, request [UUID]))
 {"error":{"hint":"ask somebody who may look there to run inductiva-aws list --all-regions","kind":"machines_may_be_running","machines":["[ID]","[ID]"],"message":"machines may be running in us-east-1, which could not be asked: Inductiva sees [ID] [ID] alive"}}
 
@@ -196,7 +194,6 @@ warning: Inductiva cannot be asked about the machines: HTTP 503, set by the test
             str![[r#"
 warning: Inductiva cannot be asked about groups without machines: HTTP 503, set by the test
 Inductiva cannot be asked whether there are machines: looking for up to 2m
-there is nothing to terminate
 warning: left out: us-east-1 (cannot list machines: with an explicit deny in a service control policy (UnauthorizedOperation, request [UUID]))
 {"error":{"hint":"ask somebody who may look there to run inductiva-aws list --all-regions","kind":"machines_may_be_running","machines":[],"message":"machines may be running in us-east-1, which could not be asked: Inductiva cannot be asked either"}}
 
