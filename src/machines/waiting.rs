@@ -18,6 +18,7 @@ use crate::{
         output::Output,
         printable,
         progress::Progress,
+        quoting,
     },
     values::{GroupName, WaitFor, spans},
 };
@@ -63,7 +64,7 @@ impl Wait<'_> {
                 self.wait_for_reasons(machines, &mut consoles, &mut progress, deadline)
                     .await;
                 show_reasons(machines, &consoles, &progress);
-                return Err(ended_while_booting(machines));
+                return Err(self.ended_while_booting(machines));
             }
             if !count.is_complete() {
                 for (id, stage) in consoles.news().await {
@@ -175,6 +176,17 @@ impl Wait<'_> {
         }
     }
 
+    fn ended_while_booting(&self, machines: &[Machine]) -> Failure {
+        let ids: Vec<&str> = ended(machines).map(|m| m.instance_id.as_str()).collect();
+        let logs = command(&format!("logs {}", quoting::word(self.group.as_str())));
+        Failure::failed(format!(
+            "{} ended while booting: {}",
+            machine::count(ids.len()),
+            ids.join(" ")
+        ))
+        .hint(format!("{logs} shows why"))
+    }
+
     /// Names the machines that may be running, and how they are ended.
     pub fn machines_left(&self, failure: Failure, machines: &[Machine]) -> Failure {
         let left: Vec<String> = machines
@@ -283,15 +295,6 @@ fn show_reasons(machines: &[Machine], consoles: &Consoles<'_>, progress: &Progre
             progress.note(&format!("{id}  {}", machine::remedy(reason)));
         }
     }
-}
-
-fn ended_while_booting(machines: &[Machine]) -> Failure {
-    let ids: Vec<&str> = ended(machines).map(|m| m.instance_id.as_str()).collect();
-    Failure::failed(format!(
-        "{} ended while booting: {}",
-        machine::count(ids.len()),
-        ids.join(" ")
-    ))
 }
 
 /// The machines that have ended while they booted.

@@ -104,7 +104,7 @@ launched [ID] [ID]
 2 machines are of a type without a live console (Xen): EC2 posts it some minutes late
 0 of 2 running, 0 registered
 [ID]  Client.UserInitiatedShutdown: User initiated shutdown
-{"error":{"hint":"look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":["[ID]"],"message":"1 machine ended while booting: [ID]"}}
+{"error":{"hint":"inductiva-aws logs g shows why; look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g","kind":"machines_may_be_running","machines":["[ID]"],"message":"1 machine ended while booting: [ID]"}}
 
 "#]]);
     let error = run.error();

@@ -41,7 +41,7 @@ launched [ID] [ID]
 [ID]  inductiva-aws: failed images: no [2Jsuch host
 [ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
 error: 1 machine ended while booting: [ID]
-hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+hint: inductiva-aws logs g shows why; look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID]
 
 "#]]);
@@ -75,6 +75,7 @@ launched [ID]
 [ID]  inductiva-aws: failed images: no
 [ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
 error: 1 machine ended while booting: [ID]
+hint: inductiva-aws logs g shows why
 
 "#]],
     );
@@ -105,6 +106,7 @@ launched [ID]
 [ID]  the reason may be on its console in some minutes: inductiva-aws logs --instance-id [ID]
 [ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
 error: 1 machine ended while booting: [ID]
+hint: inductiva-aws logs g shows why
 
 "#]],
     );
@@ -151,6 +153,7 @@ launched [ID] [ID]
 [ID]  inductiva-aws: failed images: no
 [ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
 error: 2 machines ended while booting: [ID] [ID]
+hint: inductiva-aws logs g shows why
 
 "#]],
     );
@@ -180,6 +183,7 @@ launched [ID]
 [ID]  inductiva-aws: failed images: no
 [ID]  Client.InstanceInitiatedShutdown: Instance initiated shutdown
 error: 1 machine ended while booting: [ID]
+hint: inductiva-aws logs g shows why
 
 "#]],
     );
@@ -198,7 +202,7 @@ launched [ID] [ID]
 0 of 2 running, 0 registered
 [ID]  Client.UserInitiatedShutdown: User initiated shutdown
 error: 1 machine ended while booting: [ID]
-hint: look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
+hint: inductiva-aws logs g shows why; look at them with inductiva-aws list, end them with inductiva-aws terminate --machine-group-name g
 machines that may be running: [ID]
 
 "#]]);

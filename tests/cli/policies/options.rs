@@ -117,6 +117,7 @@ launched [ID] (t3.micro)
 [ID]  Client.InternalError: Client error on launch
 [ID]  usually the account encrypts disks with a KMS key that this identity may not use: ask for kms:CreateGrant, kms:Decrypt, kms:DescribeKey, kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* for that key
 error: 1 machine ended while booting: [ID]
+hint: inductiva-aws logs g shows why
 
 "#]]);
     };
