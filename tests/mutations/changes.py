@@ -526,7 +526,7 @@ CHANGES = [
         file="src/terminal/table.rs",
         old="row.iter().map(|cell| printable::cell(cell)).collect()",
         new="row.clone()",
-        cli=("hostile::a_tag_forges_no_row_of_a_table",),
+        cli=("hostile::terminals::a_tag_forges_no_row_of_a_table",),
     ),
     Change(
         "a command of a profile outlives the program",
@@ -554,7 +554,7 @@ CHANGES = [
         file="src/terminal/output.rs",
         old="to_stdout(&without_commands(&screened(text)))",
         new="to_stdout(&screened(text))",
-        cli=("hostile::nothing_from_outside_is_a_command_of_github_actions",),
+        cli=("hostile::terminals::nothing_from_outside_is_a_command_of_github_actions",),
     ),
     Change(
         "EC2 is asked with the key whether it would permit a launch",
