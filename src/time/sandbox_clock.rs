@@ -55,9 +55,15 @@ struct ClockState {
 }
 
 impl ClockState {
-    /// Whether a wait until `until` is over.
-    fn is_over(&self, until: Duration) -> bool {
-        self.has_ended || self.passed() >= until
+    /// Whether a wait until `until` is over. Where the sandbox has ended, nobody lets time
+    /// pass any more: what waits does, so that the run comes to its end, too.
+    fn is_over(&mut self, until: Duration) -> bool {
+        let left = until.saturating_sub(self.passed());
+        if self.has_ended {
+            self.paused += left;
+            self.now += left;
+        }
+        self.has_ended || left.is_zero()
     }
 
     /// Since this run began.
@@ -151,15 +157,18 @@ impl SandboxClock {
         loop {
             let moved = self.state().moved.map_or(0, |(now, _)| now.as_micros());
             if self.ask(&format!("wait/{program}/{moved}")).await.is_none() {
-                // The sandbox has ended, and nobody lets time pass any more.
-                self.state().has_ended = true;
-                self.changed.notify_waiters();
+                self.end();
                 return;
             }
             for _ in 0..TURNS {
                 yield_now().await;
             }
         }
+    }
+
+    fn end(&self) {
+        self.state().has_ended = true;
+        self.changed.notify_waiters();
     }
 
     /// Waits until this run's time is `passed`, without moving it.
@@ -183,7 +192,7 @@ impl SandboxClock {
                 yield_now().await;
             }
             let next = {
-                let state = self.state();
+                let mut state = self.state();
                 if state.is_over(ours.until) {
                     return;
                 }
@@ -199,7 +208,8 @@ impl SandboxClock {
             };
             let asked = self.ask(&format!("pause/{}", until.as_micros())).await;
             if asked.is_none() {
-                return;
+                self.end();
+                continue;
             }
             // Otherwise the test steps through the pauses itself.
             if self.state().now >= until {
