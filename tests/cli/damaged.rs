@@ -186,6 +186,23 @@ fn an_end_that_is_answered_in_part_is_asked_for_again() {
 }
 
 #[test]
+fn a_machine_that_an_end_passes_over_is_asked_for_again_at_once() {
+    let account = Account::new();
+    account.json("start --machine-group-name g --num-machines 2");
+    account.fault(json!({"service": "ec2", "operation": "TerminateInstances", "kind": "in_part", "of_list": "InstanceId"}));
+    account
+        .run("terminate g -y")
+        .assert(0, "[ID]\n[ID]\n", ENDED);
+    assert_eq!(account.live(), [] as [String; 0]);
+    let calls = account.operations();
+    let mut pairs = calls.windows(2);
+    assert!(
+        pairs.any(|pair| pair == ["TerminateInstances", "TerminateInstances"]),
+        "{calls:?}"
+    );
+}
+
+#[test]
 fn without_an_account_nothing_is_launched() {
     for how in damages() {
         // There is none in it.

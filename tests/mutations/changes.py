@@ -453,7 +453,7 @@ CHANGES = [
         file="src/aws/terminate.rs",
         old="const TRIES: u32 = 3;",
         new="const TRIES: u32 = 1;",
-        cli=("damaged::an_end_that_is_answered_in_part_is_asked_for_again",),
+        cli=("damaged::a_machine_that_an_end_passes_over_is_asked_for_again_at_once",),
     ),
     Change(
         "whatever private key is in the file is that of the key pair",

@@ -4,7 +4,7 @@ The path decides whose record, faults and delay a call is subject to; the keys
 decide whose machines, roles and policy, as one endpoint serves all accounts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any, Optional
 from urllib.parse import parse_qsl
@@ -89,6 +89,13 @@ def _json_object(request):
     return params if isinstance(params, dict) else {}
 
 
+def _without_last(params, name):
+    """Without the last of `name`.1, `name`.2 and so on."""
+    members = [key for key in params if key.startswith(f"{name}.")]
+    last = max(members, key=lambda key: int(key.rpartition(".")[2]))
+    return {key: value for key, value in params.items() if key != last}
+
+
 class _Call:
     def __init__(self, tenant, request, asked):
         self._tenant = tenant
@@ -127,6 +134,9 @@ class _Call:
                 if fault is not None and fault.kind == "answer":
                     answered(fault.status)
                     return fault.answer()
+                if fault is not None and fault.kind == "in_part":
+                    params = _without_last(asked.params, fault.of_list)
+                    self._asked = replace(asked, params=params)
                 if (asked.service, asked.operation) == ("ec2", "RunInstances"):
                     with self._tenant.lock:
                         self._tenant.launches.run_instances_calls += 1

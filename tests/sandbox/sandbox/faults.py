@@ -21,6 +21,7 @@ KINDS = (
     "hold_answer",
     "answer",
     "headers",
+    "in_part",
 )
 
 
@@ -40,7 +41,9 @@ class Fault:
                 too, after it has taken effect · answer: answered with `status`,
                 `headers` and `times` times `body`, with no effect; in these
                 {number} is that of the call, from 1 · headers: takes effect, and
-                the answer has these `headers`, too
+                the answer has these `headers`, too · in_part: takes effect, and
+                is answered, as if the last member of the list `of_list` were not
+                asked for
     service     with wildcards as in file names, like the next
     operation   EC2 or STS action; for inductiva "METHOD /path", not encoded
     region      only calls to this region; None for all
@@ -73,6 +76,7 @@ class Fault:
     damage: str = "cut"
     at: float = 0.5
     until_close: bool = False
+    of_list: str = ""
     body: str = ""
     times: int = 1
     headers: dict = field(default_factory=dict)
