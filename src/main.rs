@@ -99,7 +99,7 @@ fn plain_output(format: Format) -> Output {
 
 async fn run(cli: &Cli, out: Output) -> Result<()> {
     let interrupt = Interrupt::listen();
-    panics::know(&interrupt);
+    panics::name_machines_of(&interrupt);
     tokio::select! {
         // If an interruption ends a command, the command's own result goes first.
         biased;

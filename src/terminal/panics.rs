@@ -119,8 +119,8 @@ fn source(file: &str) -> &str {
     }
 }
 
-/// Sets what knows the group and the machines of a start.
-pub fn know(interrupt: &Interrupt) {
+/// From now on a panic names the machines of the start that this knows.
+pub fn name_machines_of(interrupt: &Interrupt) {
     let _ = INTERRUPT.set(interrupt.clone());
 }
 
