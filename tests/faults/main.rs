@@ -156,7 +156,7 @@ fn by_chance(what: &str, round: impl Fn(u64) -> (String, group::Verdict) + Sync)
     let number = |text: String| text.parse::<u64>().expect("a number");
     let since_1970 = SystemTime::UNIX_EPOCH.elapsed().expect("a clock");
     let seed = given("SEED").map_or(since_1970.as_secs(), number);
-    let seconds = given("SECONDS").map_or(10, number);
+    let seconds = given("SECONDS").map_or(5, number);
     say(&format!(
         "{what} for {seconds} s: INDUCTIVA_AWS_FAULTS_SEED={seed}"
     ));
