@@ -45,12 +45,18 @@ pub fn checked(keys: Credentials, source: &Source) -> Result<Credentials> {
     Ok(trimmed)
 }
 
+/// Whether there are an id and a secret, which an answer may lack.
+pub fn are_there(keys: &Credentials) -> bool {
+    !keys.access_key_id().is_empty() && !keys.secret_access_key().is_empty()
+}
+
 /// Whether a request can be signed with the keys as they are.
 pub fn can_sign(keys: &Credentials) -> bool {
     know(keys);
-    parts(keys)
-        .iter()
-        .all(|part| wrong_character(part).is_none())
+    are_there(keys)
+        && parts(keys)
+            .iter()
+            .all(|part| wrong_character(part).is_none())
 }
 
 /// Has the keys masked from now on.

@@ -222,11 +222,7 @@ mod tests {
             assert!(0 < fitting && fitting < sizes.len(), "{fitting}");
         }
         let standard = Script::standard().packed(&[]).expect("it fits");
-        assert!(
-            standard.len() < MAX_STANDARD_PACKED_BYTES,
-            "{}",
-            standard.len()
-        );
+        assert!(standard.len() < MAX_STANDARD_PACKED_BYTES);
     }
 
     /// The environment that a script sees. A real bash runs it from a file, as cloud-init

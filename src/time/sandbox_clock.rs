@@ -299,6 +299,18 @@ pub fn is_local(address: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn time_passes_by_itself_where_the_sandbox_has_ended() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}/clock", closed.local_addr().expect("an address"));
+        drop(closed);
+        let clock = Arc::new(SandboxClock::new(address));
+        clock.pause(Duration::from_mins(1)).await;
+        assert_eq!(clock.passed(), Duration::from_mins(1));
+        clock.until(Duration::from_mins(2)).await;
+        assert_eq!(clock.passed(), Duration::from_mins(2));
+    }
+
     #[test]
     fn only_this_machine_is_local() {
         for local in [

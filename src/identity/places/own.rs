@@ -11,7 +11,7 @@ use aws_credential_types::{
 
 use super::SignIn;
 use crate::{
-    aws::Source,
+    aws::{Source, errors},
     error::{Failure, Result},
     identity::{
         config::metadata_client,
@@ -85,6 +85,10 @@ impl SignIn {
             .role_credentials(account_id, role_name)
             .await
             .map_err(|error| refusals::by_portal(&source, &sso, &self.settings.files, &error))?;
+        if !credentials_check::are_there(&keys) {
+            let message = format!("{source}: IAM Identity Center gave no keys");
+            return Err(Failure::failed(message).hint(errors::BY_OTHERS).into());
+        }
         Ok(credentials_check::checked(keys, &source)?)
     }
 
