@@ -1,7 +1,7 @@
 //! Builds that are interrupted: undone, unless the image is there.
 
 use serde_json::{Value, json};
-use snapbox::{IntoData as _, str};
+use snapbox::str;
 
 use super::{BUILD, PREPARED, build, images, machines, take_moments};
 use crate::sandbox::{Account, ended, signal, until_it_says};
@@ -55,14 +55,16 @@ error: interrupted: no image was made
         account.put("consoles", json!({"*": PREPARED}));
         // The answer is there, and comes only later.
         account.fault(json!({"service": "ec2", "operation": time, "kind": "hold_answer"}));
-        let child = account.start(BUILD);
+        let mut child = account.start(BUILD);
         account.until_held();
         signal(&child, "-INT");
+        // Else the answer may be there before the signal is heard of.
+        let said = until_it_says(&mut child, "interrupt again to stop at once\n");
         account.post("release", json!({}));
-        let run = account.ended(child);
+        let mut run = account.ended(child);
+        run.stderr = run.stderr.after(&said);
         account.settle();
-        // The answer may be there before the signal is heard of.
-        run.fails(130, expected.unordered());
+        run.fails(130, expected);
         assert_eq!(machines(&account), [], "{time}: {}", run.stderr);
         assert_eq!(images(&account), [] as [Value; 0], "{time}: {}", run.stderr);
     }
