@@ -325,14 +325,7 @@ fn a_look_at_what_was_launched_that_fails_takes_nothing_back() {
         }
         let kind = fault.to_string();
         account.fault(fault);
-        let run = account.run("start --output json");
-        run.succeeds(str![[r#"
-machine group [GROUP], a new one: to run this again, add --machine-group-name [GROUP]
-cost: about 0.0246 USD an hour, 0.59 a day with t2.micro, the dearest type (machines 0.0132, disks 0.0064, addresses 0.0050); at most 0.1132 an hour, with surplus CPU credits
-launched [ID] (t3.micro)
-
-"#]]);
-        assert_eq!(run.document()["launched"], 1, "{kind}");
+        assert_eq!(account.json("start")["launched"], 1, "{kind}");
     }
 }
 
